@@ -30,7 +30,7 @@ from benchmarks.pages import LIMIT_MS, OUT, fill
 from gateway.api.notices import cursor
 from gateway.auditing import audit
 from gateway.case_systems import clients
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Scope
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
@@ -86,10 +86,10 @@ def calls(newest: Sequence[Mapping[str, object]], came: Sequence[str], secret: s
     ]  # fmt: skip
 
 
-async def measure(here: Authority, asked: Sequence[Asked], token: str, title: str) -> Table:
+async def measure(gw: Gateway, asked: Sequence[Asked], token: str, title: str) -> Table:
     """Every call, the slowest first, and beside it the limit."""
     rows = []
-    async with served(here) as http, _bare(here) as bare:
+    async with served(gw) as http, _bare(gw) as bare:
         for one in asked:
             took, limit = [], []
             for number in range(ASKED):
@@ -125,12 +125,12 @@ def _p95(times: Sequence[float]) -> float:
     return sorted(times)[len(times) * 95 // 100]
 
 
-def _bare(here: Authority) -> TestClient[web.Request, web.Application]:
+def _bare(gw: Gateway) -> TestClient[web.Request, web.Application]:
     """What no API can do without: the token is checked, the body read, bytes are given."""
 
     async def give(request: web.Request) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
-        await asyncio.to_thread(clients.get_token_client, here, token)
+        await asyncio.to_thread(clients.get_token_client, gw, token)
         await request.read()
         return web.Response(body=bytes(int(request.match_info["size"])))
 
@@ -139,23 +139,23 @@ def _bare(here: Authority) -> TestClient[web.Request, web.Application]:
     return TestClient(TestServer(app))
 
 
-async def one_store(here: Authority, there: Authority, messages: int, title: str) -> None:
+async def one_store(gw: Gateway, there: Gateway, messages: int, title: str) -> None:
     """Fill it, let a case system in, and ask."""
     began = time.perf_counter()
-    newest = fill(here, messages)
-    await audit.sign_checkpoint(here)
+    newest = fill(gw, messages)
+    await audit.sign_checkpoint(gw)
     sent = [notice("885", "333") for _ in range(ASKED)]
     for one in sent:
-        await receive_parcels(here, [sealed.sealed for sealed in prepare_messages(there, [one], "bench")], "885")
+        await receive_parcels(gw, [sealed.sealed for sealed in prepare_messages(there, [one], "bench")], "885")
     if title == "PostgreSQL":
-        with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
     OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
-    here.config = replace(here.config, api=replace(here.config.api, requests_per_minute=1_000_000))
-    secret = clients.add_client(here, NAME, "An invented case system", Scope, "bench")
-    token, _ = clients.issue_client_token(here, NAME, secret, ())
+    gw.config = replace(gw.config, api=replace(gw.config.api, requests_per_minute=1_000_000))
+    secret = clients.add_client(gw, NAME, "An invented case system", Scope, "bench")
+    token, _ = clients.issue_client_token(gw, NAME, secret, ())
     asked = calls(newest, [one.header.message_id for one in sent], secret, messages)
-    OUT.print(await measure(here, asked, token, title))
+    OUT.print(await measure(gw, asked, token, title))
 
 
 async def main(messages: int) -> None:
@@ -164,11 +164,11 @@ async def main(messages: int) -> None:
         folder = Path(stack.enter_context(TemporaryDirectory()))
         url = new_database(stack.enter_context(server(free_port())).url)
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
-            here = house(folder / title, "333", "Sandwell", (), store_url=store_url)
+            gw = house(folder / title, "333", "Sandwell", (), store_url=store_url)
             there = make(folder / f"{title}-885", "885", "Worcestershire")
-            introduce(here, there)
-            await one_store(here, there, messages, title)
-            for one in (here, there):
+            introduce(gw, there)
+            await one_store(gw, there, messages, title)
+            for one in (gw, there):
                 one.store.close()
 
 

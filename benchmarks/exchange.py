@@ -28,7 +28,7 @@ from sqlalchemy import func, select
 
 from benchmarks.limit import CORES, DURABLE_WRITES, Limit, measure_together, median_us, messages_per_second
 from gateway import app, home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.search_terms import list_terms
 from gateway.exchange.deliver import BATCH
@@ -46,9 +46,9 @@ OUTSTANDING = 800  # messages under way at once
 WARM = 1000  # messages before the clock starts
 
 
-def stages(here: Authority, there: Authority, text: bytes, sealed: bytes, names: envelope.Names) -> dict[str, float]:
+def stages(gw: Gateway, there: Gateway, text: bytes, sealed: bytes, names: envelope.Names) -> dict[str, float]:
     """Microseconds of each of our own stages for one message."""
-    message, digest, today = xml.read(text), sha256(sealed).hexdigest(), here.now().date()
+    message, digest, today = xml.read(text), sha256(sealed).hexdigest(), gw.now().date()
 
     def sign_receipt() -> str:
         return receipt.issue(
@@ -64,26 +64,26 @@ def stages(here: Authority, there: Authority, text: bytes, sealed: bytes, names:
     token = sign_receipt()
 
     def verify_receipt() -> object:
-        return receipt.verify(token, issuer="885", audience="333", sha256=digest, trust=here.trust, now=here.now())
+        return receipt.verify(token, issuer="885", audience="333", sha256=digest, trust=gw.trust, now=gw.now())
 
     return {
         "write XML and check it": median_us(lambda: xml.write(message)),
         "sign and seal": median_us(
-            lambda: envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now())
+            lambda: envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now())
         ),
         "open and verify": median_us(
             lambda: envelope.unseal(sealed, ring=there.ring, trust=there.trust, now=there.now())
         ),
         "read XML and check it": median_us(lambda: xml.read(text)),
         "rules, both sides": 2 * median_us(lambda: rules.check(message, today=today)),
-        "lock our copy, both sides": 2 * median_us(lambda: at_rest.lock(text, about=names.message_id, ring=here.ring)),
-        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(list_terms(message), here.ring)),
+        "lock our copy, both sides": 2 * median_us(lambda: at_rest.lock(text, about=names.message_id, ring=gw.ring)),
+        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(list_terms(message), gw.ring)),
         "sign receipt": median_us(sign_receipt),
         "verify receipt": median_us(verify_receipt),
     }
 
 
-async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
+async def whole(gw: Gateway, messages: int) -> tuple[float, list[float]]:
     """Seconds for all of them, and for each message the seconds from its queueing to its verified receipt.
 
     A batch is queued whenever fewer than OUTSTANDING messages are under way: a steady load, as much as the two can bear.
@@ -91,11 +91,11 @@ async def whole(here: Authority, messages: int) -> tuple[float, list[float]]:
     ready = [_about_child(number) for number in range(messages)]
     began = time.perf_counter()
     for at in range(0, messages, BATCH):
-        await _fewer_than(here, OUTSTANDING)
-        await send_notices(here, ready[at : at + BATCH], by="bench")
-    await _fewer_than(here, 1)
+        await _fewer_than(gw, OUTSTANDING)
+        await send_notices(gw, ready[at : at + BATCH], by="bench")
+    await _fewer_than(gw, 1)
     seconds = time.perf_counter() - began
-    done = here.store.look(lambda tx: outbox.search_outbox(tx, states=[DeliveryState.RECEIVED], limit=messages))
+    done = gw.store.look(lambda tx: outbox.search_outbox(tx, states=[DeliveryState.RECEIVED], limit=messages))
     assert len(done) == messages, "not every message was received"
     return seconds, sorted((one.state_at - one.queued_at).total_seconds() for one in done)
 
@@ -114,9 +114,9 @@ def _about_child(number: int) -> Message:
     return replace(made, body=replace(made.body, child=child))
 
 
-async def _fewer_than(here: Authority, messages: int) -> None:
+async def _fewer_than(gw: Gateway, messages: int) -> None:
     under_way = select(func.count()).where(tables.outbox.c.state == DeliveryState.QUEUED)
-    while (await here.store.read(lambda tx: tx.scalar(under_way)) or 0) >= messages:
+    while (await gw.store.read(lambda tx: tx.scalar(under_way)) or 0) >= messages:
         await asyncio.sleep(0.02)
 
 
@@ -152,28 +152,28 @@ async def main(messages: int) -> None:
         for code in ("333", "885"):
             with (folder / code / "gateway.toml").open("a") as settings:
                 settings.write("\n[limits]\nmessages_per_minute = 1000000\n")
-        here, there = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
-        introduce(here, there)
+        gw, there = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
+        introduce(gw, there)
         message = notice()
         text, head = xml.write(message), message.header
         names = envelope.Names(head.message_id, "333", "885")
-        sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now())
-        ours = stages(here, there, text, sealed, names)
+        sealed = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now())
+        ours = stages(gw, there, text, sealed, names)
         there.store.close()
         command = [sys.executable, "-m", "gateway", "serve", "--with-parent", "--home", str(folder / "885")]
         partner = await asyncio.create_subprocess_exec(*command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
         await asyncio.sleep(3)
-        async with app.run_gateway(here):
+        async with app.run_gateway(gw):
             bare = [measure_together(text, len(sealed), BATCH, folder)]
             rounds: list[tuple[float, list[float]]] = []
             for _ in range(ROUNDS):  # between two measures of the limit each: machines are noisy
                 with a_core_each(partner.pid):
-                    await whole(here, WARM)
-                    rounds.append(await whole(here, messages))
+                    await whole(gw, WARM)
+                    rounds.append(await whole(gw, messages))
                 bare.append(measure_together(text, len(sealed), BATCH, folder))
         partner.terminate()
         await partner.wait()
-        here.store.close()
+        gw.store.close()
     show(messages, rounds, bare, ours)
 
 

@@ -26,7 +26,7 @@ from sqlalchemy import func, select, text
 
 from gateway import app, home_folder
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import amend, enquire
 from gateway.store import tables
@@ -53,8 +53,8 @@ def introduce(folder: Path, authorities: Sequence[str]) -> None:
     ours = home_folder.open_gateway(folder / OURS)
     for code in authorities:
         there = home_folder.open_gateway(folder / code)
-        for here, card in ((ours, folder / code), (there, folder / OURS)):
-            add_partner(here, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+        for gw, card in ((ours, folder / code), (there, folder / OURS)):
+            add_partner(gw, (card / home_folder.CARD_FILE).read_text("ascii"), by="bench")
         there.store.close()
     ours.store.close()
 
@@ -68,39 +68,39 @@ async def host(folder: Path, authorities: Sequence[str]) -> None:
         await asyncio.to_thread(sys.stdin.read)
 
 
-async def until_receipted(here: Authority) -> None:
+async def until_receipted(gw: Gateway) -> None:
     """Until nothing is under way."""
-    while await here.store.read(lambda tx: tx.scalar(UNDER_WAY)):
+    while await gw.store.read(lambda tx: tx.scalar(UNDER_WAY)):
         await asyncio.sleep(0.02)
 
 
-async def round_of(here: Authority, authorities: Sequence[str]) -> tuple[float, float, float, float]:
+async def round_of(gw: Gateway, authorities: Sequence[str]) -> tuple[float, float, float, float]:
     """Seconds: the enquiry queued, its last receipt; the stand-down queued, its last receipt."""
     began = time.perf_counter()
-    done = enquire.ask_authorities(here, notice(name="whereabouts-enquiry"), authorities, {}, "bench")
+    done = enquire.ask_authorities(gw, notice(name="whereabouts-enquiry"), authorities, {}, "bench")
     queued = time.perf_counter() - began
-    await until_receipted(here)
+    await until_receipted(gw)
     receipted = time.perf_counter() - began
     assert len(done.asked) == len(authorities), done.not_asked
-    body = LocatedNotice(located_on=here.now().date(), way="in-education", ring=here.officer("Bench Invented"))
+    body = LocatedNotice(located_on=gw.now().date(), way="in-education", ring=gw.officer("Bench Invented"))
     began = time.perf_counter()
-    told = amend.stand_down_search(here, done.case, body, "bench")
+    told = amend.stand_down_search(gw, done.case, body, "bench")
     told_queued = time.perf_counter() - began
-    await until_receipted(here)
+    await until_receipted(gw)
     assert len(told) == len(authorities)
     states = select(func.count()).where(
         tables.outbox.c.message_id.in_(told), tables.outbox.c.state == DeliveryState.RECEIVED
     )
-    assert here.store.look(lambda tx: tx.scalar(states)) == len(told)
+    assert gw.store.look(lambda tx: tx.scalar(states)) == len(told)
     return queued, receipted, told_queued, time.perf_counter() - began
 
 
 async def bare_connections(folder: Path, authorities: Sequence[str]) -> float:
     """Seconds for a new connection and one request to each, all at once."""
     addresses = [home_folder.open_gateway(folder / code) for code in authorities]
-    urls = [f"https://127.0.0.1:{here.config.listen.port}/healthz" for here in addresses]
-    for here in addresses:
-        here.store.close()
+    urls = [f"https://127.0.0.1:{gw.config.listen.port}/healthz" for gw in addresses]
+    for gw in addresses:
+        gw.store.close()
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False, limit=0)) as client:
 
         async def get(url: str) -> None:
@@ -112,12 +112,12 @@ async def bare_connections(folder: Path, authorities: Sequence[str]) -> float:
         return time.perf_counter() - began
 
 
-def bare_commits(here: Authority, count: int) -> float:
+def bare_commits(gw: Gateway, count: int) -> float:
     """Seconds for so many durable transactions of one row, one after the other, in a table of their own."""
-    here.store.run(lambda tx: tx.execute(text("CREATE TABLE IF NOT EXISTS bare (at TEXT)")))
+    gw.store.run(lambda tx: tx.execute(text("CREATE TABLE IF NOT EXISTS bare (at TEXT)")))
     began = time.perf_counter()
     for _ in range(count):
-        here.store.run(lambda tx: tx.execute(text("INSERT INTO bare VALUES ('x')")))
+        gw.store.run(lambda tx: tx.execute(text("INSERT INTO bare VALUES ('x')")))
     return time.perf_counter() - began
 
 
@@ -136,13 +136,13 @@ async def main(count: int) -> None:
         )
         assert others.stdout is not None
         assert (await others.stdout.readline()).decode().strip() == READY
-        here = home_folder.open_gateway(folder / OURS)
+        gw = home_folder.open_gateway(folder / OURS)
         connections = [await bare_connections(folder, authorities)]
-        async with app.run_gateway(here):
-            rounds = [await round_of(here, authorities) for _ in range(ROUNDS)]
+        async with app.run_gateway(gw):
+            rounds = [await round_of(gw, authorities) for _ in range(ROUNDS)]
         connections.append(await bare_connections(folder, authorities))
-        commits = bare_commits(here, 2 * len(authorities))
-        here.store.close()
+        commits = bare_commits(gw, 2 * len(authorities))
+        gw.store.close()
         assert others.stdin is not None
         others.stdin.close()
         await others.wait()

@@ -28,7 +28,7 @@ from benchmarks.limit import median_us
 from gateway import home_folder
 from gateway.authorities.partners import add_partner
 from gateway.casework import find
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.matching import ComparedChild
 from gateway.core.search_terms import Term, list_terms
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -57,17 +57,16 @@ def people(size: int) -> list[ComparedChild]:
     return [replace(one, surname=COMMON) if chance.random() < common else one for one in town]
 
 
-def fill(here: Authority, children: list[ComparedChild], messages: int) -> None:
+def fill(gw: Gateway, children: list[ComparedChild], messages: int) -> None:
     """So many messages, every second one about one of these children."""
     chance, frame, reply = Random(3), notice(), notice(name="outcome")  # noqa: S311
     for begin in range(0, messages, STEP):
         numbers = range(begin, min(begin + STEP, messages))
         some = [_anew(reply, n, chance) if n % 2 else _about(frame, children[n // 2], n, chance) for n in numbers]
         its = [
-            IndexedMessage("came", "885", one.header.message_id, blind.marks(list_terms(one), here.ring))
-            for one in some
+            IndexedMessage("came", "885", one.header.message_id, blind.marks(list_terms(one), gw.ring)) for one in some
         ]
-        here.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
+        gw.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
 
 
 def _anew(frame: Message, number: int, chance: Random) -> Message:
@@ -138,53 +137,53 @@ def searches(children: list[ComparedChild]) -> dict[str, Callable[[Random], str]
     }
 
 
-def ask(here: Authority, typed: list[str], *, alike: bool = False) -> tuple[float, float, float]:
+def ask(gw: Gateway, typed: list[str], *, alike: bool = False) -> tuple[float, float, float]:
     """Milliseconds, the median and the 95th percentile; and how many were found, on average."""
     took, found = [], 0
     for one in typed:
         began = time.perf_counter()
-        found += len(find.find_notices(here, one, "bench", alike=alike).hits)
+        found += len(find.find_notices(gw, one, "bench", alike=alike).hits)
         took.append((time.perf_counter() - began) * 1000)
     return median(took), sorted(took)[len(took) * 95 // 100], found / len(typed)
 
 
-def measure(here: Authority, children: list[ComparedChild], title: str) -> Table:
+def measure(gw: Gateway, children: list[ComparedChild], title: str) -> Table:
     """Every kind of search."""
     table = Table(title, "p50, ms", "p95, ms", "hits on a page", box=None, pad_edge=False)
     for kind, typed in searches(children).items():
         chance = Random(4)  # noqa: S311
         asked = [text for text in (typed(chance) for _ in range(ASKED)) if len(text) > 1]
         for alike in (False, True):
-            p50, p95, hits = ask(here, asked, alike=alike)
+            p50, p95, hits = ask(gw, asked, alike=alike)
             table.add_row(kind + (", --alike" if alike else ""), f"{p50:.1f}", f"{p95:.1f}", f"{hits:.1f}")
     return table
 
 
-def cost(here: Authority) -> Iterator[str]:
+def cost(gw: Gateway) -> Iterator[str]:
     """What the index adds to one notice."""
     message, count = notice(), 100
     its: set[Term] = list_terms(message)
-    yield f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), here.ring)):.0f} microseconds"
+    yield f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), gw.ring)):.0f} microseconds"
     with_them: list[float] = []
     without: list[float] = []
     for _ in range(20):
         for times, own in ((with_them, True), (without, False)):
-            ready = prepare_messages(here, [notice() for _ in range(count)], "bench")
+            ready = prepare_messages(gw, [notice() for _ in range(count)], "bench")
             ready = ready if own else [replace(one, marks=()) for one in ready]
             began = time.perf_counter()
-            here.store.run(lambda tx, ready=ready: queue_messages(tx, here, ready))  # type: ignore[misc]
+            gw.store.run(lambda tx, ready=ready: queue_messages(tx, gw, ready))  # type: ignore[misc]
             times.append((time.perf_counter() - began) / count * 1e6)
     yield f"a notice queued, in batches of {count}: {median(with_them):.0f} microseconds; without marks {median(without):.0f}"
 
 
-def size(here: Authority) -> str:
+def size(gw: Gateway) -> str:
     """Bytes of the index in the database."""
-    if here.store.engine.dialect.name == "postgresql":
+    if gw.store.engine.dialect.name == "postgresql":
         said = "SELECT sum(pg_total_relation_size(name::regclass)) FROM (VALUES ('marks'), ('marked')) AS t(name)"
     else:
         said = "SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'mark%'"
     try:
-        found = here.store.look(lambda tx: tx.exec_driver_sql(said).scalar())
+        found = gw.store.look(lambda tx: tx.exec_driver_sql(said).scalar())
     except Exception:  # noqa: BLE001 - this SQLite was built without the table
         return "its size is not known here"
     return f"{int(found or 0) / 2**20:.0f} MiB"
@@ -198,20 +197,20 @@ async def main(messages: int) -> None:
         url = new_database(stack.enter_context(server(free_port())).url)
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
-            here = make(folder / title, "333", "Sandwell", store_url)
-            add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
-            here.refresh_trust()
+            gw = make(folder / title, "333", "Sandwell", store_url)
+            add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+            gw.refresh_trust()
             began = time.perf_counter()
-            fill(here, children, messages)
+            fill(gw, children, messages)
             if store_url:
-                with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
             taken = time.perf_counter() - began
-            OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {taken:.0f} s; the index has {size(here)}")
-            OUT.print(measure(here, children, "found by"))
-            for line in cost(here):
+            OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {taken:.0f} s; the index has {size(gw)}")
+            OUT.print(measure(gw, children, "found by"))
+            for line in cost(gw):
                 OUT.print(line)
-            here.store.close()
+            gw.store.close()
         there.store.close()
 
 

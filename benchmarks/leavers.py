@@ -29,7 +29,7 @@ from rich.table import Table
 from sqlalchemy import func, select
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.one import leavers_folder
 from gateway.one.leaver_batches import STEP
 from gateway.settings.sections import OneSettings
@@ -86,10 +86,10 @@ def bare(file: Path, folder: Path, rows: int) -> float:
     return done / seconds
 
 
-async def ours(here: Authority, folder: Path) -> float:
+async def ours(gw: Gateway, folder: Path) -> float:
     """Seconds for the file that lies in the folder."""
     began = time.perf_counter()
-    assert await leavers_folder.take_in(here, folder) == 1
+    assert await leavers_folder.take_in(gw, folder) == 1
     return time.perf_counter() - began
 
 
@@ -103,17 +103,17 @@ async def main(rows: int) -> None:
     gc.set_threshold(*app.COLLECT_AFTER)  # as a gateway that runs does
     with TemporaryDirectory() as name:
         folder = Path(name)
-        here, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
-        introduce(here, there)
-        here.refresh_trust()
+        gw, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
+        introduce(gw, there)
+        gw.refresh_trust()
         (folder / "one").mkdir()
-        here.config = replace(here.config, one=OneSettings(str(folder / "one")))
-        here.store.run(lambda tx: postcodes.replace_postcodes(tx, 1, {f"WR1{n}ZZ": "885" for n in range(10)}))
+        gw.config = replace(gw.config, one=OneSettings(str(folder / "one")))
+        gw.store.run(lambda tx: postcodes.replace_postcodes(tx, 1, {f"WR1{n}ZZ": "885" for n in range(10)}))
         extract = folder / "one" / "leavers.csv"
         write(extract, rows)
         size, before = extract.stat().st_size / MIB, peak()
         limits = [bare(extract, folder, min(rows, BARE_ROWS))]
-        seconds = await ours(here, folder / "one")
+        seconds = await ours(gw, folder / "one")
         most = peak()
         limits.append(
             bare(
@@ -123,10 +123,10 @@ async def main(rows: int) -> None:
             )
         )
         write(extract, rows)
-        again = await ours(here, folder / "one")
-        queued = here.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.outbox)))
+        again = await ours(gw, folder / "one")
+        queued = gw.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.outbox)))
         assert queued == rows, "not every row is one notice"
-        for one in (here, there):
+        for one in (gw, there):
             one.store.close()
     limit, rate = fmean(limits), rows / seconds
     out, table = (

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import blocking, matching
 from gateway.core.matching import ComparedChild
 from gateway.one import headings
@@ -50,12 +50,12 @@ def extract(town: Town) -> io.BytesIO:
     return io.BytesIO(text.getvalue().encode())
 
 
-def ask(here: Authority, counts: IndexLoad, sought: ComparedChild) -> Near:
+def ask(gw: Gateway, counts: IndexLoad, sought: ComparedChild) -> Near:
     """All who are near, as the flow finds them."""
 
     def look(tx: Connection) -> Near:
-        ours = children_index.list_near_children(tx, here, counts.load, blocking.search_keys(sought))
-        alike = children_index.count_namesakes(tx, here, counts.load, [one.described for one in ours])
+        ours = children_index.list_near_children(tx, gw, counts.load, blocking.search_keys(sought))
+        alike = children_index.count_namesakes(tx, gw, counts.load, [one.described for one in ours])
         found = [
             (
                 matching.match_child(
@@ -67,7 +67,7 @@ def ask(here: Authority, counts: IndexLoad, sought: ComparedChild) -> Near:
         ]
         return sorted(((match.strength, number) for match, number in found), reverse=True)
 
-    return here.store.look(look)
+    return gw.store.look(look)
 
 
 def shown(near: Near, threshold: float = matching.MATCH) -> list[int]:
@@ -77,13 +77,13 @@ def shown(near: Near, threshold: float = matching.MATCH) -> list[int]:
     return [number for strength, number in near if strength >= least]
 
 
-def of_each_kind(here: Authority, counts: IndexLoad, town: Town) -> Table:
+def of_each_kind(gw: Gateway, counts: IndexLoad, town: Town) -> Table:
     """Recall by kind of error."""
     table = Table("kind of error", "share", "found", "of", box=None, pad_edge=False)
     found: Counter[str] = Counter()
     for kind, (share, _) in KINDS.items():
         asked = [town.search(kind) for _ in range(OF_EACH)]
-        found[kind] = sum(one.meant in shown(ask(here, counts, one.child)) for one in asked)
+        found[kind] = sum(one.meant in shown(ask(gw, counts, one.child)) for one in asked)
         table.add_row(kind, f"{share} %", str(found[kind]), str(OF_EACH))
     recall = sum(share * found[kind] / OF_EACH for kind, (share, _) in KINDS.items()) / sum(
         s for s, _ in KINDS.values()
@@ -98,9 +98,9 @@ def as_they_come(searches: Sequence[Search], near: Sequence[Near]) -> Table:
     for threshold in THRESHOLDS:
         seen = [shown(one, threshold) for one in near]
         right = sum(one.meant in some for one, some in zip(searches, seen, strict=True))
-        every, here = sum(map(len, seen)), sum(one.meant is not None for one in searches)
+        every, gw = sum(map(len, seen)), sum(one.meant is not None for one in searches)
         looked_at = sum(bool(some) for some in seen)
-        figures = (right / here, right / max(every, 1), 100 * (every - right) / len(near), 100 * looked_at / len(near))
+        figures = (right / gw, right / max(every, 1), 100 * (every - right) / len(near), 100 * looked_at / len(near))
         mark = " (default)" if threshold == matching.MATCH else " (cautious)" if threshold == matching.CAUTIOUS else ""
         table.add_row(
             f"{threshold}{mark}", *(f"{one:.3f}" for one in figures[:2]), *(f"{one:.2f}" for one in figures[2:])
@@ -112,27 +112,27 @@ def main(size: int, seed: int) -> None:
     """Measure, and print the tables."""
     out, town = Console(highlight=False, width=110), Town(size, seed)
     with TemporaryDirectory() as name:
-        here = make(Path(name) / "333", "333", "Sandwell")
+        gw = make(Path(name) / "333", "333", "Sandwell")
         text = extract(town)
         began = time.perf_counter()
-        loaded = children_index.load_extract(here, text, "bench", accepted=[headings.CODE])
+        loaded = children_index.load_extract(gw, text, "bench", accepted=[headings.CODE])
         seconds = time.perf_counter() - began
-        counts = here.store.look(kept.find_current_load)
+        counts = gw.store.look(kept.find_current_load)
         assert counts is not None
         assert loaded.children == size
         file = sum(one.stat().st_size for one in (Path(name) / "333").glob("store.db*")) / 2**20
         out.print(f"{size:,} children, seed {seed}: loaded in {seconds:.1f} s; the store has {file:.0f} MiB")
-        out.print(of_each_kind(here, counts, town))
+        out.print(of_each_kind(gw, counts, town))
         here_ = AS_THEY_COME * HERE_IN_A_HUNDRED // 100
-        searches = town.searches(here=here_, elsewhere=AS_THEY_COME - here_)
+        searches = town.searches(gw=here_, elsewhere=AS_THEY_COME - here_)
         began = time.perf_counter()
-        near = [ask(here, counts, one.child) for one in searches]
+        near = [ask(gw, counts, one.child) for one in searches]
         each = (time.perf_counter() - began) / len(searches)
         out.print(as_they_come(searches, near))
         out.print(
             f"{each * 1000:.1f} ms a search, on one core; {HERE_IN_A_HUNDRED} in 100 are for children who are here"
         )
-        here.store.close()
+        gw.store.close()
 
 
 if __name__ == "__main__":

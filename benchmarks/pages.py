@@ -33,7 +33,7 @@ from gateway.auditing import audit
 from gateway.authorities.partners import add_partner
 from gateway.console.application import ROOMS, build_application
 from gateway.console.endpoints import Door
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Reach, Role, get_reach
 from gateway.store import audit_log, tables
 from gateway.store.audit_log import AuditEntry
@@ -53,21 +53,21 @@ LIMIT_MS = 150  # issue 5: the 95th percentile of every page
 OUT = Console(highlight=False, width=100)
 
 
-def fill(here: Authority, messages: int) -> Sequence[Mapping[str, object]]:
+def fill(gw: Gateway, messages: int) -> Sequence[Mapping[str, object]]:
     """So many messages up to now, a minute apart; rows of the newest."""
     chance = Random(3)  # noqa: S311 - the same each time
     first, newest = datetime.now(UTC) - timedelta(minutes=messages), list[dict[str, object]]()
     for begin in range(0, messages, STEP):
         some = [
-            _row(here, n, first + timedelta(minutes=n), chance, opened=n >= messages - OPENED)
+            _row(gw, n, first + timedelta(minutes=n), chance, opened=n >= messages - OPENED)
             for n in range(begin, min(begin + STEP, messages))
         ]
-        here.store.run(lambda tx, some=some: _put(tx, some))  # type: ignore[misc]
+        gw.store.run(lambda tx, some=some: _put(tx, some))  # type: ignore[misc]
         newest = some[-OPENED:]
     return newest
 
 
-def _row(here: Authority, number: int, at: datetime, chance: Random, *, opened: bool) -> dict[str, object]:
+def _row(gw: Gateway, number: int, at: datetime, chance: Random, *, opened: bool) -> dict[str, object]:
     sent = bool(number % 2)
     message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
     waits = chance.random() * 1000 < WAITING_IN_A_THOUSAND
@@ -75,7 +75,7 @@ def _row(here: Authority, number: int, at: datetime, chance: Random, *, opened: 
     if opened or waits:
         ways = ("333", "885") if sent else ("885", "333")
         text = xml.write(notice(*ways, message_id=message_id, conversation_id=case, now=at))
-        locked = at_rest.lock(text, about=message_id, ring=here.ring)
+        locked = at_rest.lock(text, about=message_id, ring=gw.ring)
         key, content = locked.data_key or b"", locked.content
     state = ("received" if waits else "concluded") if sent else ("new" if waits else "concluded")
     return {
@@ -148,11 +148,11 @@ def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
         yield door, role, address
 
 
-async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title: str) -> Table:
+async def measure(gw: Gateway, newest: Sequence[Mapping[str, object]], title: str) -> Table:
     """Every page, the slowest first."""
     chance = Random(4)  # noqa: S311
     client = TestClient(
-        TestServer(build_application(here), port=here.config.console.port), cookie_jar=CookieJar(unsafe=True)
+        TestServer(build_application(gw), port=gw.config.console.port), cookie_jar=CookieJar(unsafe=True)
     )
     await client.start_server()
     gc.set_threshold(*COLLECT_AFTER)  # as `serve` does
@@ -160,7 +160,7 @@ async def measure(here: Authority, newest: Sequence[Mapping[str, object]], title
     took: list[tuple[float, float, int, str]] = []
     try:
         for door, role, _ in pages("", ""):
-            cookies, _token = session(here, role)
+            cookies, _token = session(gw, role)
             times = []
             for _ in range(ASKED):
                 one = chance.choice(newest)
@@ -192,18 +192,18 @@ async def main(messages: int) -> None:
         url = new_database(stack.enter_context(server(free_port())).url)
         there = make(folder / "885", "885", "Worcestershire")
         for title, store_url in (("SQLite", ""), ("PostgreSQL", url)):
-            here = house(folder / title, "333", "Sandwell", store_url=store_url)
-            add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
-            here.refresh_trust()
+            gw = house(folder / title, "333", "Sandwell", store_url=store_url)
+            add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="bench")
+            gw.refresh_trust()
             began = time.perf_counter()
-            newest = fill(here, messages)
-            await audit.sign_checkpoint(here)
+            newest = fill(gw, messages)
+            await audit.sign_checkpoint(gw)
             if store_url:
-                with here.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
             OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
-            OUT.print(await measure(here, newest, title))
-            here.store.close()
+            OUT.print(await measure(gw, newest, title))
+            gw.store.close()
         there.store.close()
 
 

@@ -25,7 +25,7 @@ from gateway.background import is_stopped_within, run_every
 from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find
 from gateway.console import application as console
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
 from gateway.exchange.collect import collect_forever
@@ -71,11 +71,11 @@ def disable_core_dumps() -> None:
 
 
 @asynccontextmanager
-async def run_gateway(here: Authority) -> AsyncIterator[None]:
+async def run_gateway(gw: Gateway) -> AsyncIterator[None]:
     """Serve partners, deliver, sign checkpoints, while inside; on the way out, let what is under way end."""
     stop = asyncio.Event()
-    with _hold_home_folder(here.config.home):
-        async with _run_loops(here, stop):
+    with _hold_home_folder(gw.config.home):
+        async with _run_loops(gw, stop):
             yield
 
 
@@ -100,13 +100,13 @@ def _hold_home_folder(home: Path) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _run_loops(here: Authority, stop: asyncio.Event) -> AsyncIterator[None]:
-    ports = await _open_ports(here)
+async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
+    ports = await _open_ports(gw)
     gc.set_threshold(*COLLECT_AFTER)
-    await audit.sign_checkpoint(here, AuditEntry("gateway.started", SYSTEM))
-    here.looked.clear()
+    await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
+    gw.looked.clear()
     running_loops = [
-        asyncio.create_task(loop(here, stop))
+        asyncio.create_task(loop(gw, stop))
         for loop in (
             deliver_forever,
             collect_forever,
@@ -132,31 +132,31 @@ async def _run_loops(here: Authority, stop: asyncio.Event) -> AsyncIterator[None
     finally:
         stop.set()
         await asyncio.gather(*running_loops, return_exceptions=True)
-        here.looked.clear()
+        gw.looked.clear()
         await _close_ports(ports)
-        for carrier in here.carriers.values():
+        for carrier in gw.carriers.values():
             await carrier.close()
         with suppress(StoreUnavailable):  # what was counted in the last minute
-            await here.store.write(partial(bursts.write_counted, here=here, everything=True))
-        await _sign_checkpoint(here, AuditEntry("gateway.stopped", SYSTEM))
+            await gw.store.write(partial(bursts.write_counted, gw=gw, everything=True))
+        await _sign_checkpoint(gw, AuditEntry("gateway.stopped", SYSTEM))
 
 
-def build_console_site(here: Authority) -> web.Application:
+def build_console_site(gw: Gateway) -> web.Application:
     """Build what the console's port serves: the console, and under its prefix the API."""
-    pages = console.build_application(here)
-    pages.add_subapp(PREFIX, api.application(here))
+    pages = console.build_application(gw)
+    pages.add_subapp(PREFIX, api.application(gw))
     return pages
 
 
 Place = ListenSettings | ConsoleSettings | MetricsSettings
 
 
-async def _open_ports(here: Authority) -> list[Port]:
+async def _open_ports(gw: Gateway) -> list[Port]:
     """Open the port for partners, and those for browsers and Prometheus where set. Raises Unusable; then none is."""
-    config = here.config
+    config = gw.config
     wanted: list[tuple[web.Application, Place, ssl.SSLContext | None, float, list[str]]] = [
         (
-            build_exchange_application(here),
+            build_exchange_application(gw),
             config.listen,
             _load_server_tls(config),
             EXCHANGE_SHARE,
@@ -166,7 +166,7 @@ async def _open_ports(here: Authority) -> list[Port]:
     if config.console.port:
         wanted.append(
             (
-                build_console_site(here),
+                build_console_site(gw),
                 config.console,
                 _load_console_tls(config),
                 CONSOLE_SHARE,
@@ -174,7 +174,7 @@ async def _open_ports(here: Authority) -> list[Port]:
             )
         )
     if config.metrics.port:
-        wanted.append((metrics.build_metrics_application(here), config.metrics, None, METRICS_SHARE, []))
+        wanted.append((metrics.build_metrics_application(gw), config.metrics, None, METRICS_SHARE, []))
     opened: list[Port] = []
     for app, place, tls, share, proxies in wanted:
         port = Port(app, connections.places(share), proxies, shutdown_seconds=STOP_SECONDS)
@@ -217,43 +217,43 @@ def _not_listening_error(listen: Place, why: OSError) -> Unusable:
     return Unusable("listen.unavailable", place=place, why=os.strerror(why.errno or 0))
 
 
-async def _expire_mailboxes(here: Authority, stop: asyncio.Event) -> None:
-    unchecked = here.config.hosting.owners.split()
+async def _expire_mailboxes(gw: Gateway, stop: asyncio.Event) -> None:
+    unchecked = gw.config.hosting.owners.split()
 
     async def expire() -> None:
         while unchecked:
-            await here.store.write(partial(mailbox.forget_unreadable, here=here, owner=unchecked[-1]))
+            await gw.store.write(partial(mailbox.forget_unreadable, gw=gw, owner=unchecked[-1]))
             unchecked.pop()
-        await here.store.write(lambda tx: mailbox.expire_bundles(tx, here))
+        await gw.store.write(lambda tx: mailbox.expire_bundles(tx, gw))
 
     if unchecked:
-        await run_every(here, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
+        await run_every(gw, stop, "mailboxes", expire, seconds=EXPIRE_EVERY)
 
 
-async def _sign_checkpoints(here: Authority, stop: asyncio.Event) -> None:
-    work = partial(audit.sign_checkpoint, here)
-    await run_every(here, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
+async def _sign_checkpoints(gw: Gateway, stop: asyncio.Event) -> None:
+    work = partial(audit.sign_checkpoint, gw)
+    await run_every(gw, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
 
 
-async def _note_heartbeats(here: Authority, stop: asyncio.Event) -> None:
+async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
     while not stop.is_set():
         await is_stopped_within(stop, NOTE_EVERY)
-        if looked := list(here.looked.values()):
-            await _write_heartbeats(here, partial(heartbeats.replace_heartbeats, looked=looked))
-    await _write_heartbeats(here, heartbeats.delete_heartbeats)
+        if looked := list(gw.looked.values()):
+            await _write_heartbeats(gw, partial(heartbeats.replace_heartbeats, looked=looked))
+    await _write_heartbeats(gw, heartbeats.delete_heartbeats)
 
 
-async def _write_heartbeats(here: Authority, work: Callable[[Connection], None]) -> None:
+async def _write_heartbeats(gw: Gateway, work: Callable[[Connection], None]) -> None:
     try:
-        await here.store.write(work)
+        await gw.store.write(work)
     except StoreUnavailable as why:  # the next time will do
         log_failure("noting the loops", why)
 
 
-async def _sign_checkpoint(here: Authority, *entries: AuditEntry) -> None:
+async def _sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> None:
     try:
-        await audit.sign_checkpoint(here, *entries)
+        await audit.sign_checkpoint(gw, *entries)
     except StoreUnavailable as why:
         log_failure("checkpoint", why)
 
@@ -268,13 +268,13 @@ def _load_server_tls(config: Config) -> ssl.SSLContext:
     return context
 
 
-async def serve_until_stopped(here: Authority, *, until: asyncio.Event | None = None) -> None:
+async def serve_until_stopped(gw: Gateway, *, until: asyncio.Event | None = None) -> None:
     """Run until SIGTERM, SIGINT, or `until`."""
     stop = until or asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     disable_core_dumps()
-    async with run_gateway(here):
+    async with run_gateway(gw):
         reduce_garbage_collection()
-        log_serving(here.code, here.config.listen.port)
+        log_serving(gw.code, gw.config.listen.port)
         await stop.wait()

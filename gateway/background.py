@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.logs import log_failure
 
 # A loop is late when it has not looked for three of its turns, and never sooner than this.
@@ -18,7 +18,7 @@ TURNS_UNTIL_LATE = 3
 
 
 async def run_every(
-    here: Authority,
+    gw: Gateway,
     stop: asyncio.Event,
     name: str,
     work: Callable[[], Awaitable[object]],
@@ -34,7 +34,7 @@ async def run_every(
     `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is cancelled.
     """
     late = late_after or max(LATE_AT_LEAST, TURNS_UNTIL_LATE * timedelta(seconds=seconds))
-    loop = asyncio.create_task(_run_turns(here, stop, name, work, seconds, late, waits_first))
+    loop = asyncio.create_task(_run_turns(gw, stop, name, work, seconds, late, waits_first))
     if breaks_off:
         await stop.wait()
         loop.cancel()
@@ -42,7 +42,7 @@ async def run_every(
 
 
 async def _run_turns(
-    here: Authority,
+    gw: Gateway,
     stop: asyncio.Event,
     name: str,
     work: Callable[[], Awaitable[object]],
@@ -51,9 +51,9 @@ async def _run_turns(
     waits_first: bool,
 ) -> None:
     logged = ""
-    here.looks(name, late_after)
+    gw.looks(name, late_after)
     while not (waits_first and await is_stopped_within(stop, seconds)):
-        here.looks(name, late_after)
+        gw.looks(name, late_after)
         try:
             await work()
             logged = ""

@@ -1,4 +1,4 @@
-"""`Authority`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
+"""`Gateway`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ def wall_clock() -> datetime:
 
 
 @dataclass(slots=True)
-class Authority:
+class Gateway:
     """One local authority's gateway, wired."""
 
     config: Config

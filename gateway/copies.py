@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from keys import at_rest
@@ -53,47 +53,47 @@ class Copy:
         return self.locked.data_key is not None
 
 
-def take_sent(tx: Connection, here: Authority, message_id: str, reader: Reader) -> Copy:
+def take_sent(tx: Connection, gw: Gateway, message_id: str, reader: Reader) -> Copy:
     """Take out our copy of a message that we sent, for a machine, or with the entries that say who views it."""
-    _log_views(tx, here, reader)
+    _log_views(tx, gw, reader)
     return Copy(message_id, Locked(*outbox.get_locked_notice(tx, message_id)))
 
 
-def take_received(tx: Connection, here: Authority, sender: str, message_id: str, reader: Reader) -> Copy:
+def take_received(tx: Connection, gw: Gateway, sender: str, message_id: str, reader: Reader) -> Copy:
     """Take out our copy of a message that came from `sender`, for a machine, or with the entries that say who views it."""
-    _log_views(tx, here, reader)
+    _log_views(tx, gw, reader)
     return Copy(message_id, Locked(*inbox.get_locked_message(tx, sender, message_id)))
 
 
-def take_copy(tx: Connection, here: Authority, key: Key, reader: Reader) -> Copy:
+def take_copy(tx: Connection, gw: Gateway, key: Key, reader: Reader) -> Copy:
     """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views it."""
     sender, message_id = key
     if sender:
-        return take_received(tx, here, sender, message_id, reader)
-    return take_sent(tx, here, message_id, reader)
+        return take_received(tx, gw, sender, message_id, reader)
+    return take_sent(tx, gw, message_id, reader)
 
 
-def take_copies(tx: Connection, here: Authority, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
+def take_copies(tx: Connection, gw: Gateway, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
     """Take out many copies with two queries, as the others do one."""
-    _log_views(tx, here, reader)
+    _log_views(tx, gw, reader)
     sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in keys if not sender])
     received = inbox.list_locked_messages(tx, {key for key in keys if key[0]})
     locked = {("", message_id): copy for message_id, copy in sent.items()} | received
     return {key: Copy(key[1], Locked(*copy)) for key, copy in locked.items()}
 
 
-def open_copy(here: Authority, copy: Copy) -> Message:
+def open_copy(gw: Gateway, copy: Copy) -> Message:
     """Decrypt and read a copy. Raises keys.errors.Destroyed where its data key is gone, another Refusal where it was altered."""
-    return xml.read(at_rest.unlock(copy.locked, about=copy.message_id, ring=here.ring))
+    return xml.read(at_rest.unlock(copy.locked, about=copy.message_id, ring=gw.ring))
 
 
-def open_held(here: Authority, some: Mapping[str, Copy]) -> Iterator[tuple[str, Message]]:
+def open_held(gw: Gateway, some: Mapping[str, Copy]) -> Iterator[tuple[str, Message]]:
     """Open those that can still be opened, one after the other. Raises a Refusal where a copy was altered."""
     for name, copy in some.items():
         if copy.is_held:
-            yield name, open_copy(here, copy)
+            yield name, open_copy(gw, copy)
 
 
-def _log_views(tx: Connection, here: Authority, reader: Reader) -> None:
+def _log_views(tx: Connection, gw: Gateway, reader: Reader) -> None:
     if not isinstance(reader, Machine):
-        audit_log.append_entries(tx, here.now(), list(reader))
+        audit_log.append_entries(tx, gw.now(), list(reader))

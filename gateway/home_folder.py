@@ -14,7 +14,7 @@ from sqlalchemy import Connection, inspect
 from adapters.openid import IdentityProvider
 from adapters.route import carriers
 from gateway.auditing import audit
-from gateway.context import SYSTEM, Authority, wall_clock
+from gateway.context import SYSTEM, Gateway, wall_clock
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
@@ -149,36 +149,36 @@ def _make_parts(home: Path, settings: str, host: str, by: str, now: Callable[[],
     ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.passphrase(), now=now())
     ours = _write_card(config, serial=1, now=now())
     store = Store(config.store_url)
-    here = Authority(config, ring, ours, store, {}, now)
+    gw = Gateway(config, ring, ours, store, {}, now)
     try:
         if store.is_made() and store.look(owner.find_owner):
             raise _in_use_error()
         store.migrate(create=True)
-        store.run(lambda tx: _begin_log(tx, here, by))
+        store.run(lambda tx: _begin_log(tx, gw, by))
     finally:
         store.close()
 
 
-def _begin_log(tx: Connection, here: Authority, by: str) -> None:
+def _begin_log(tx: Connection, gw: Gateway, by: str) -> None:
     """Write whose the database is, and the first entry of its log; another process may have been quicker."""
-    if not owner.add_owner(tx, here.code, here.own_card.identity) or audit_log.get_tree_head(tx).size:
+    if not owner.add_owner(tx, gw.code, gw.own_card.identity) or audit_log.get_tree_head(tx).size:
         raise _in_use_error()
-    audit_log.append_entries(tx, here.now(), [AuditEntry("gateway.made", by, here.code)])
-    audit.sign_log_head(tx, here)
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("gateway.made", by, gw.code)])
+    audit.sign_log_head(tx, gw)
 
 
 def _in_use_error() -> NotAllowed:
     return NotAllowed("store.in-use")
 
 
-def _log_and_sign(here: Authority, entry: AuditEntry) -> None:
+def _log_and_sign(gw: Gateway, entry: AuditEntry) -> None:
     """Write an entry, and sign the whole log anew with the key of now."""
 
     def append_and_sign(tx: Connection) -> None:
-        audit_log.append_entries(tx, here.now(), [entry])
-        audit.sign_log_head(tx, here)
+        audit_log.append_entries(tx, gw.now(), [entry])
+        audit.sign_log_head(tx, gw)
 
-    here.store.run(append_and_sign)
+    gw.store.run(append_and_sign)
 
 
 def _write_certificate(home: Path, host: str, now: datetime) -> None:
@@ -272,18 +272,18 @@ def renew_card(home: Path, *, by: str) -> Card:
 
     Where the certificate of the exchange port is our own and ends before the new card does, there is a new one too.
     """
-    here = open_gateway(home)
+    gw = open_gateway(home)
     try:
         certificate = read_certificate(home)
         host = tls.own_host(certificate)
-        if host and tls.ends(certificate) < here.now() + CARD_LIFE:
-            _write_certificate(home, host, here.now())
-        mailbox = here.config.mailbox.host
-        hosted_by = here.trust.card(mailbox) if mailbox else None
-        ours = _write_card(here.config, serial=here.own_card.serial + 1, now=here.now(), host=hosted_by)
-        _log_and_sign(here, AuditEntry("card.renewed", by, here.code, detail={"serial": ours.serial}))
+        if host and tls.ends(certificate) < gw.now() + CARD_LIFE:
+            _write_certificate(home, host, gw.now())
+        mailbox = gw.config.mailbox.host
+        hosted_by = gw.trust.card(mailbox) if mailbox else None
+        ours = _write_card(gw.config, serial=gw.own_card.serial + 1, now=gw.now(), host=hosted_by)
+        _log_and_sign(gw, AuditEntry("card.renewed", by, gw.code, detail={"serial": ours.serial}))
     finally:
-        here.store.close()
+        gw.store.close()
     return ours
 
 
@@ -293,17 +293,17 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
     crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
     """
-    here = open_gateway(home)
+    gw = open_gateway(home)
     try:
-        Ring.rotate(home / KEYS, passphrase=here.config.passphrase(), now=here.now(), revoke=revoke)
-        entry = AuditEntry("keys.rotated", by, here.code, detail={"revoked": "yes" if revoke else "no"})
-        here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+        Ring.rotate(home / KEYS, passphrase=gw.config.passphrase(), now=gw.now(), revoke=revoke)
+        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no"})
+        gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     finally:
-        here.store.close()
+        gw.store.close()
     return renew_card(home, by=by)
 
 
-def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Authority:
+def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gateway:
     """Open the gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
     config = load(home)
     _make_private(home)
@@ -320,14 +320,14 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Aut
         store.migrate()
         if not is_named:
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
-        here = Authority(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
+        gw = Gateway(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
         registration = config.registration()
-        here.identity_provider = IdentityProvider(registration) if registration else None
-        here.refresh_trust()
+        gw.identity_provider = IdentityProvider(registration) if registration else None
+        gw.refresh_trust()
     except BaseException:
         store.close()
         raise
-    return here
+    return gw
 
 
 def _is_database_ours(store: Store, ours: Card) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy import create_engine, text
 
 from gateway import home_folder
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store.database import Store
 from keys import key_file, passwords
 from tests.postgres import server
@@ -131,13 +131,13 @@ def free_port() -> int:
             return port
 
 
-def introduce(one: Authority, other: Authority) -> None:
+def introduce(one: Gateway, other: Gateway) -> None:
     """Each confirms the other's card."""
-    for here, there in ((one, other), (other, one)):
-        add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
+    for gw, there in ((one, other), (other, one)):
+        add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
-def make(home: Path, code: str, name: str, store_url: str = "") -> Authority:
+def make(home: Path, code: str, name: str, store_url: str = "") -> Gateway:
     """A gateway in a folder of its own."""
     home_folder.create_gateway(
         home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url
@@ -183,7 +183,7 @@ def _make_template(server_url: str) -> None:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Authority, Authority]]:
+def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Gateway, Gateway]]:
     """Sandwell and Worcestershire, on either database."""
     urls = ["", ""]
     if request.param == "postgresql":
@@ -192,5 +192,5 @@ def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Autho
     worcestershire = make(tmp_path / "885", "885", "Worcestershire", urls[1])
     introduce(sandwell, worcestershire)
     yield sandwell, worcestershire
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()

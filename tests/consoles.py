@@ -19,7 +19,7 @@ from gateway.access.people import LOCAL
 from gateway.access.sessions import SignInStage
 from gateway.app import run_gateway
 from gateway.console.console_request import SESSION_COOKIE
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.store import audit_log, outbox
 from gateway.store import people as store
@@ -58,26 +58,26 @@ def _hashed_at(passes: int, kibibytes: int) -> str:
     return passwords.hashed(PASSWORD)
 
 
-def staff(here: Authority, roles: Sequence[Role] = tuple(Role)) -> None:
+def staff(gw: Gateway, roles: Sequence[Role] = tuple(Role)) -> None:
     """One person for each role, who has chosen a password."""
-    now = here.now()
+    now = gw.now()
     people = [
         Person(sign_in_name(role), NAMES[role], frozenset({role}), True, LOCAL, now, "test", password=hashed())
         for role in roles
     ]
     for person in people:
-        here.store.run(partial(_add, here=here, person=person))
+        gw.store.run(partial(_add, gw=gw, person=person))
 
 
-def _add(tx: Connection, here: Authority, person: Person) -> None:
+def _add(tx: Connection, gw: Gateway, person: Person) -> None:
     store.add_person(tx, person)
     roles = " ".join(sorted(person.roles))
-    audit_log.append_entries(tx, here.now(), [AuditEntry("person.added", "test", person.name, detail={"roles": roles})])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("person.added", "test", person.name, detail={"roles": roles})])
 
 
 def house(
     home: Path, code: str, name: str, roles: Sequence[Role] = tuple(Role), settings: str = "", store_url: str = ""
-) -> Authority:
+) -> Gateway:
     """A gateway with a console, and people who may sign in."""
     home_folder.create_gateway(
         home,
@@ -91,32 +91,32 @@ def house(
     if settings:
         file = home / "gateway.toml"
         file.write_text(f"{file.read_text()}\n{settings}\n")
-    here = home_folder.open_gateway(home)
-    staff(here, roles)
-    return here
+    gw = home_folder.open_gateway(home)
+    staff(gw, roles)
+    return gw
 
 
 @asynccontextmanager
 async def two_houses(
     folder: Path, roles: Sequence[Role] = (Role.CME_OFFICER,)
-) -> AsyncIterator[tuple[Authority, Authority]]:
+) -> AsyncIterator[tuple[Gateway, Gateway]]:
     """Sandwell and Worcestershire, who trust each other, and run."""
     sandwell = house(folder / "333", "333", "Sandwell", roles)
     worcestershire = house(folder / "885", "885", "Worcestershire", roles)
     introduce(sandwell, worcestershire)
     async with run_gateway(sandwell), run_gateway(worcestershire):
         yield sandwell, worcestershire
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
-async def settled(*houses: Authority) -> None:
+async def settled(*houses: Gateway) -> None:
     """Everything that was queued has been receipted, and what came of it too."""
     async with asyncio.timeout(30):
         while True:
             await asyncio.sleep(0.1)
             open_ones = [
-                await here.store.read(lambda tx: outbox.search_outbox(tx, states=OPEN, limit=1)) for here in houses
+                await gw.store.read(lambda tx: outbox.search_outbox(tx, states=OPEN, limit=1)) for gw in houses
             ]
             if not any(open_ones):
                 return
@@ -138,23 +138,23 @@ async def chromium() -> AsyncIterator[Browser]:
 class Desk:
     """Somebody before a browser; `said` is what the browser had to complain of."""
 
-    here: Authority
+    gw: Gateway
     page: Page
     said: list[str]
 
     async def open(self, address: str) -> None:
         """Go to one of our pages."""
-        await self.page.goto(f"{self.here.config.console_url}{address}")
+        await self.page.goto(f"{self.gw.config.console_url}{address}")
 
 
-async def desk(browser: Browser, here: Authority, role: Role | None, **options: object) -> Desk:
+async def desk(browser: Browser, gw: Gateway, role: Role | None, **options: object) -> Desk:
     """Somebody of this role, signed in; a context of its own."""
     context = await browser.new_context(**options)  # type: ignore[arg-type]  # of playwright's own names
     page = await context.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
-    made = Desk(here, page, said)
+    made = Desk(gw, page, said)
     if role is not None:
         await made.open("/sign-in")
         await page.get_by_label("Email address or username").fill(sign_in_name(role))
@@ -164,11 +164,11 @@ async def desk(browser: Browser, here: Authority, role: Role | None, **options: 
     return made
 
 
-def session(here: Authority, role: Role) -> tuple[dict[str, str], str]:
+def session(gw: Gateway, role: Role) -> tuple[dict[str, str], str]:
     """A session of this person, made in the store: its cookie, and the token of its forms."""
-    secret, token, now = token_urlsafe(32), token_urlsafe(32), here.now()
+    secret, token, now = token_urlsafe(32), token_urlsafe(32), gw.now()
     kept = StoredSession(sessions.compute_secret_digest(secret), sign_in_name(role), SignInStage.IN, token, now, now)
-    here.store.run(lambda tx: store.add_session(tx, kept))
+    gw.store.run(lambda tx: store.add_session(tx, kept))
     return {SESSION_COOKIE: secret}, token
 
 

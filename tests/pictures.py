@@ -7,7 +7,7 @@ from pathlib import Path
 
 from playwright.async_api import Browser, ViewportSize
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.exchange.send import send_notices
 from tests.children import notice
@@ -26,12 +26,12 @@ async def take(desk: Desk, name: str, height: int = SIZE["height"]) -> None:
     print(f"docs/console/{name}.png")
 
 
-async def pictures(here: Authority, there: Authority, browser: Browser, case: str) -> None:
+async def pictures(gw: Gateway, there: Gateway, browser: Browser, case: str) -> None:
     """Of the main pages, each as the person whose work it is."""
-    visitor = await desk(browser, here, None, viewport=SIZE)
+    visitor = await desk(browser, gw, None, viewport=SIZE)
     await visitor.open("/sign-in")
     await take(visitor, "sign-in")
-    officer = await desk(browser, here, Role.CME_OFFICER, viewport=SIZE)
+    officer = await desk(browser, gw, Role.CME_OFFICER, viewport=SIZE)
     await officer.open("/inbox")
     await take(officer, "inbox")
     await officer.open(f"/cases/{case}")
@@ -49,10 +49,10 @@ async def pictures(here: Authority, there: Authority, browser: Browser, case: st
     await officer.open("/unanswered")
     await take(officer, "unanswered", 1150)
     await compose(officer)
-    auditor = await desk(browser, here, Role.AUDITOR, viewport=SIZE)
+    auditor = await desk(browser, gw, Role.AUDITOR, viewport=SIZE)
     await auditor.open("/audit")
     await take(auditor, "audit", 1150)
-    operator = await desk(browser, here, Role.OPERATOR, viewport=SIZE)
+    operator = await desk(browser, gw, Role.OPERATOR, viewport=SIZE)
     await operator.open("/health")
     await take(operator, "health")
 

@@ -135,10 +135,10 @@ class Town:
     def _born(self) -> date:
         return FIRST_DAY + timedelta(self.by.randrange(DAYS))
 
-    def searches(self, here: int, elsewhere: int) -> list[Search]:
+    def searches(self, gw: int, elsewhere: int) -> list[Search]:
         """Searches for children who are here, each kind of error in its share, and for children who are not."""
         kinds, shares = list(KINDS), [share for share, _ in KINDS.values()]
-        asked = self.by.choices(kinds, shares, k=here)
+        asked = self.by.choices(kinds, shares, k=gw)
         return [*map(self.search, asked), *(self._stranger() for _ in range(elsewhere))]
 
     def search(self, kind: str) -> Search:

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import build_console_site
 from gateway.case_systems import clients
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Scope
 
 Http = TestClient[web.Request, web.Application]
@@ -19,9 +19,9 @@ JSON, XML, PROBLEM = "application/json", "application/xml", "application/problem
 
 
 @asynccontextmanager
-async def served(here: Authority) -> AsyncIterator[Http]:
+async def served(gw: Gateway) -> AsyncIterator[Http]:
     """The console's port of this gateway, and nothing else of it."""
-    client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
+    client = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await client.start_server()
     try:
         yield client
@@ -60,9 +60,9 @@ async def token(http: Http, name: str, secret: str, **more: str) -> ClientRespon
     return await http.post("/api/v1/token", data=form)
 
 
-async def supplier(http: Http, here: Authority, scopes: Iterable[Scope] = tuple(Scope), name: str = "") -> Supplier:
+async def supplier(http: Http, gw: Gateway, scopes: Iterable[Scope] = tuple(Scope), name: str = "") -> Supplier:
     """A new client of this gateway, let in."""
     name = name or f"one-{token_hex(4)}"
-    secret = clients.add_client(here, name, "An invented case system", scopes, "agnes")
+    secret = clients.add_client(gw, name, "An invented case system", scopes, "agnes")
     got = await token(http, name, secret)
     return Supplier(http, (await got.json())["access_token"])

@@ -19,7 +19,7 @@ from adapters.route import Attempt, NotReached, Parcel, PartnerAnswer, Receipted
 from gateway import home_folder
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.exchange import statements
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive_parcels
@@ -90,7 +90,7 @@ class World:
 
     home: Path
     now: datetime = MONDAY
-    houses: dict[str, Authority] = field(default_factory=dict)
+    houses: dict[str, Gateway] = field(default_factory=dict)
     trust: Trust = field(default_factory=lambda: Trust({}))  # of all, once they were settled together
     skew: dict[str, timedelta] = field(default_factory=dict)  # by how much a clock there is wrong
 
@@ -117,7 +117,7 @@ class World:
             ]
             self.open(code).store.run(partial(_put_all, known))
 
-    def settle(self, code: str, name: str, *, settings: str = "") -> Authority:
+    def settle(self, code: str, name: str, *, settings: str = "") -> Gateway:
         """One more authority, known to all."""
         home = self.home / code
         home_folder.create_gateway(
@@ -126,36 +126,36 @@ class World:
         if settings:
             file = home / "gateway.toml"
             file.write_text(f"{file.read_text()}\n{settings}\n")
-        here = self.open(code)
+        gw = self.open(code)
         for other in self.houses.values():
-            if other is not here:
-                introduce(here, other)
-                introduce(other, here)
-        return here
+            if other is not gw:
+                introduce(gw, other)
+                introduce(other, gw)
+        return gw
 
-    def open(self, code: str) -> Authority:
+    def open(self, code: str) -> Gateway:
         """Open its gateway, as a start does."""
-        here = home_folder.open_gateway(self.home / code, now=self.clock(code))
-        here.carriers = {"https": self.wire}
+        gw = home_folder.open_gateway(self.home / code, now=self.clock(code))
+        gw.carriers = {"https": self.wire}
         if self.trust.authorities():
-            here.trust = self.trust  # one for all: it holds what each would read from its own database
-        self.houses[code] = here
-        return here
+            gw.trust = self.trust  # one for all: it holds what each would read from its own database
+        self.houses[code] = gw
+        return gw
 
     async def carry(self) -> None:
         """Deliver what is due everywhere, and what comes of it."""
         for _ in range(2):
-            for here in self.houses.values():
-                await deliver_now(here)
+            for gw in self.houses.values():
+                await deliver_now(gw)
 
     def close(self) -> None:
-        for here in self.houses.values():
-            here.store.close()
+        for gw in self.houses.values():
+            gw.store.close()
 
 
-def introduce(here: Authority, there: Authority) -> None:
-    """`here` confirms the card of `there`."""
-    add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
+def introduce(gw: Gateway, there: Gateway) -> None:
+    """`gw` confirms the card of `there`."""
+    add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="test")
 
 
 def _put_all(known: Sequence[Partner], tx: Connection) -> None:

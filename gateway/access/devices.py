@@ -10,32 +10,32 @@ from secrets import token_urlsafe
 from sqlalchemy import Connection
 
 from gateway.access.sessions import compute_secret_digest
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import devices
 from gateway.store.devices import Device
 
 LIFE = timedelta(days=180)  # since they came in from there last
 
 
-def find_known_device(tx: Connection, here: Authority, secret: str, name: str) -> Device | None:
+def find_known_device(tx: Connection, gw: Gateway, secret: str, name: str) -> Device | None:
     """Return the browser with this secret, if this person came in from it before."""
     found = devices.find_device(tx, compute_secret_digest(secret), name) if secret else None
-    return found if found and here.now() - found.seen_at < LIFE else None
+    return found if found and gw.now() - found.seen_at < LIFE else None
 
 
-def is_device_known(here: Authority, secret: str, name: str) -> bool:
+def is_device_known(gw: Gateway, secret: str, name: str) -> bool:
     """Tell whether this person came in from this browser before."""
-    return here.store.look(lambda tx: find_known_device(tx, here, secret, name.strip().casefold())) is not None
+    return gw.store.look(lambda tx: find_known_device(tx, gw, secret, name.strip().casefold())) is not None
 
 
-def remember_device(here: Authority, secret: str, name: str) -> str:
+def remember_device(gw: Gateway, secret: str, name: str) -> str:
     """Keep the browser from which they came in, and return its secret. One secret serves all who share the browser."""
 
     def write(tx: Connection) -> str:
-        now = here.now()
+        now = gw.now()
         devices.delete_unseen_devices(tx, now - LIFE)
         kept = secret if secret and devices.is_known_device(tx, compute_secret_digest(secret)) else token_urlsafe(32)
         devices.replace_device(tx, Device(compute_secret_digest(kept), name, now))
         return kept
 
-    return here.store.run(write)
+    return gw.store.run(write)

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import assignments, audit_log, devices, people
@@ -26,11 +26,11 @@ MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"
 
 
-def add_account(here: Authority, name: str, called: str, roles: Iterable[Role], by: str) -> str:
+def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: str) -> str:
     """Add an account, and return the one-time password with which its owner signs in first. Raises NotAllowed."""
     name, called = name.strip().casefold(), " ".join(called.split())
     _check_names(name, called)
-    password, now = passwords.one_time(), here.now()
+    password, now = passwords.one_time(), gw.now()
     person = Person(
         name=name,
         called=called,
@@ -45,9 +45,9 @@ def add_account(here: Authority, name: str, called: str, roles: Iterable[Role], 
 
     def write(tx: Connection) -> None:
         people.add_person(tx, person)
-        _log_account_act(tx, here, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
+        _log_account_act(tx, gw, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
 
-    here.store.run(write)
+    gw.store.run(write)
     return password
 
 
@@ -64,7 +64,7 @@ def _require_roles(roles: Iterable[Role]) -> frozenset[Role]:
     return wanted
 
 
-def set_roles(here: Authority, name: str, roles: Iterable[Role], by: str) -> None:
+def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
     """Give other roles from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
     wanted = _require_roles(roles)
 
@@ -73,12 +73,12 @@ def set_roles(here: Authority, name: str, roles: Iterable[Role], by: str) -> Non
         _update_person(tx, replace(person, roles=wanted))
         people.delete_sessions(tx, name)
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
-        _log_account_act(tx, here, "person.roles", by, name, detail)
+        _log_account_act(tx, gw, "person.roles", by, name, detail)
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def set_active(here: Authority, name: str, active: bool, by: str) -> None:
+def set_active(gw: Gateway, name: str, active: bool, by: str) -> None:
     """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed."""
 
     def write(tx: Connection) -> None:
@@ -86,11 +86,11 @@ def set_active(here: Authority, name: str, active: bool, by: str) -> None:
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
         if active:
-            _log_account_act(tx, here, "person.back", by, name)
+            _log_account_act(tx, gw, "person.back", by, name)
         else:
-            _log_account_act(tx, here, "person.ended", by, name)
+            _log_account_act(tx, gw, "person.ended", by, name)
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
 def _has_admin(tx: Connection) -> bool:
@@ -105,7 +105,7 @@ def _update_person(tx: Connection, person: Person) -> None:
         raise NotAllowed("people.last-admin")
 
 
-def reset_password(here: Authority, name: str, by: str) -> str:
+def reset_password(gw: Gateway, name: str, by: str) -> str:
     """Give a new one-time password, without a second factor, to who is locked out. Raises NotFound or NotAllowed."""
     password = passwords.one_time()
     kept = passwords.hashed(password)
@@ -114,7 +114,7 @@ def reset_password(here: Authority, name: str, by: str) -> str:
         person = people.get_person(tx, name)
         if person.through != LOCAL:
             raise NotAllowed("people.directory")
-        until = here.now() + ONE_TIME_LIFE
+        until = gw.now() + ONE_TIME_LIFE
         fresh = replace(
             person,
             password=kept,
@@ -127,34 +127,34 @@ def reset_password(here: Authority, name: str, by: str) -> str:
         people.update_person(tx, fresh)
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
-        _log_account_act(tx, here, "person.reset", by, name)
+        _log_account_act(tx, gw, "person.reset", by, name)
 
-    here.store.run(write)
+    gw.store.run(write)
     return password
 
 
-def assign_case(here: Authority, case: str, name: str, by: str) -> None:
+def assign_case(gw: Gateway, case: str, name: str, by: str) -> None:
     """Assign the case to one person more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         people.get_person(tx, name)
-        if assignments.assign_case(tx, here.now(), case, name, by):
-            audit_log.append_entries(tx, here.now(), [AuditEntry("case.assigned", by, case, detail={"to": name})])
+        if assignments.assign_case(tx, gw.now(), case, name, by):
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.assigned", by, case, detail={"to": name})])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def unassign_case(here: Authority, case: str, name: str, by: str) -> None:
+def unassign_case(gw: Gateway, case: str, name: str, by: str) -> None:
     """Take the case from a person to whom it was assigned."""
 
     def write(tx: Connection) -> None:
         if assignments.unassign_case(tx, case, name):
-            audit_log.append_entries(tx, here.now(), [AuditEntry("case.unassigned", by, case, detail={"from": name})])
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.unassigned", by, case, detail={"from": name})])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
 def _log_account_act(
-    tx: Connection, here: Authority, act: str, by: str, name: str, detail: dict[str, str] | None = None
+    tx: Connection, gw: Gateway, act: str, by: str, name: str, detail: dict[str, str] | None = None
 ) -> None:
-    audit_log.append_entries(tx, here.now(), [AuditEntry(act, by, name, detail=detail or {})])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry(act, by, name, detail=detail or {})])

@@ -12,7 +12,7 @@ from secrets import token_urlsafe
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, StoreUnavailable
@@ -55,9 +55,9 @@ def compute_secret_digest(secret: str) -> str:
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def begin_session(tx: Connection, here: Authority, person: Person, stage: SignInStage) -> str:
+def begin_session(tx: Connection, gw: Gateway, person: Person, stage: SignInStage) -> str:
     """Begin a session, and return its secret; whoever is in by it has signed in."""
-    secret, now = token_urlsafe(32), here.now()
+    secret, now = token_urlsafe(32), gw.now()
     people.delete_old_sessions(tx, now - ABSOLUTE)
     if stage is SignInStage.IN:
         # a lock that holds now holds on for other browsers than this one
@@ -73,28 +73,28 @@ def begin_session(tx: Connection, here: Authority, person: Person, stage: SignIn
     return secret
 
 
-def use_session(here: Authority, secret: str) -> Session | None:
+def use_session(gw: Gateway, secret: str) -> Session | None:
     """Return the session of this secret, if it counts still, and mark it as used."""
-    found = here.store.look(lambda tx: _find_live_session(tx, here, secret))
+    found = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
     if found is None:
         return None
     session, seen_at = found
-    if here.now() - seen_at >= TOUCH_EVERY:
+    if gw.now() - seen_at >= TOUCH_EVERY:
         with suppress(
             StoreUnavailable
         ):  # whoever only reads may, while another process holds the database or the disk is full
-            here.store.run(lambda tx: people.touch_session(tx, session.digest, here.now()))
+            gw.store.run(lambda tx: people.touch_session(tx, session.digest, gw.now()))
     return session
 
 
-def peek_session(here: Authority, secret: str) -> Session | None:
+def peek_session(gw: Gateway, secret: str) -> Session | None:
     """Return the session of this secret, if it counts still, without marking it as used."""
-    found = here.store.look(lambda tx: _find_live_session(tx, here, secret))
+    found = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
     return found[0] if found else None
 
 
-def _find_live_session(tx: Connection, here: Authority, secret: str) -> tuple[Session, datetime] | None:
-    stored, now = people.find_session(tx, compute_secret_digest(secret)), here.now()
+def _find_live_session(tx: Connection, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:
+    stored, now = people.find_session(tx, compute_secret_digest(secret)), gw.now()
     if stored is None:
         return None
     stage = SignInStage(stored.stage)
@@ -107,9 +107,9 @@ def _find_live_session(tx: Connection, here: Authority, secret: str) -> tuple[Se
     return Session(person, stage, stored.digest, stored.form_token, stored.begun_at), stored.seen_at
 
 
-def get_session_at_stage(tx: Connection, here: Authority, secret: str, stage: SignInStage) -> Session:
+def get_session_at_stage(tx: Connection, gw: Gateway, secret: str, stage: SignInStage) -> Session:
     """Return the session of this secret, which must stand at this stage. Raises NotAllowed."""
-    found = _find_live_session(tx, here, secret)
+    found = _find_live_session(tx, gw, secret)
     if found is None or found[0].stage is not stage:
         raise build_begin_again_error()
     return found[0]
@@ -120,7 +120,7 @@ def build_begin_again_error() -> NotAllowed:
     return NotAllowed("sign-in.begin-again")
 
 
-def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> None:
+def sign_out(gw: Gateway, session: Session, *, everywhere: bool = False) -> None:
     """End the session; or all of theirs."""
     name = session.person.name
 
@@ -128,6 +128,6 @@ def sign_out(here: Authority, session: Session, *, everywhere: bool = False) -> 
         people.delete_session(tx, session.digest)
         if everywhere:
             people.delete_sessions(tx, name)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("person.signed-out", name, name)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("person.signed-out", name, name)])
 
-    here.store.run(write)
+    gw.store.run(write)

@@ -26,7 +26,7 @@ from gateway.access.sessions import (
 from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.access.single_sign_on import PendingSignIn
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import lockout
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, people
@@ -43,19 +43,19 @@ WRONG = ("password", "code")  # what locks an account
 STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
 
 
-def begin(here: Authority, name: str, password: str, device: str = "", address: str = "") -> str:
+def begin(gw: Gateway, name: str, password: str, device: str = "", address: str = "") -> str:
     """Return the first step: the secret of a session at the stage that comes next. Raises NotAllowed.
 
     `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from where.
     """
     name = name.strip().casefold()
-    before = here.store.look(lambda tx: people.find_person(tx, name))
+    before = gw.store.look(lambda tx: people.find_person(tx, name))
     right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
 
     def write(tx: Connection) -> str | None:
-        person, browser = people.find_person(tx, name), devices.find_known_device(tx, here, device, name)
-        if person is None or (why := _refused(person, browser, right, before, here.now())):
-            _refuse(tx, here, person, why if person else "unknown", browser, address)
+        person, browser = people.find_person(tx, name), devices.find_known_device(tx, gw, device, name)
+        if person is None or (why := _refused(person, browser, right, before, gw.now())):
+            _refuse(tx, gw, person, why if person else "unknown", browser, address)
             return None
         stage = (
             SignInStage.CODE
@@ -64,9 +64,9 @@ def begin(here: Authority, name: str, password: str, device: str = "", address: 
             if person.password_until
             else SignInStage.IN
         )
-        return begin_session(tx, here, person, stage)
+        return begin_session(tx, gw, person, stage)
 
-    secret = here.store.run(write)
+    secret = gw.store.run(write)
     if secret is None:
         raise _no()
     return secret
@@ -87,7 +87,7 @@ def _refused(person: Person, browser: Device | None, right: bool, before: Person
 
 def _refuse(
     tx: Connection,
-    here: Authority,
+    gw: Gateway,
     person: Person | None,
     why: str,
     browser: Device | None = None,
@@ -99,22 +99,22 @@ def _refuse(
     """
     entry = AuditEntry("person.refused", SYSTEM, person.name if person else None, detail={"why": why})
     if person is not None and why in WRONG:
-        failed, until = lockout.count_wrong_secret((browser or person).failed, here.now())
+        failed, until = lockout.count_wrong_secret((browser or person).failed, gw.now())
         if browser is not None:
             browsers.replace_device(tx, replace(browser, failed=failed, locked_until=until))
         else:
             people.update_person(tx, replace(person, failed=failed, locked_until=until))
         if until:
-            audit_log.append_entries(tx, here.now(), [AuditEntry("person.locked", SYSTEM, person.name)])
-        audit_log.append_entries(tx, here.now(), [entry])
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("person.locked", SYSTEM, person.name)])
+        audit_log.append_entries(tx, gw.now(), [entry])
     else:
-        bursts.write_burst_in(tx, here, entry, address)
-        _take_as_long(tx, here)
+        bursts.write_burst_in(tx, gw, entry, address)
+        _take_as_long(tx, gw)
 
 
-def _take_as_long(tx: Connection, here: Authority) -> None:
+def _take_as_long(tx: Connection, gw: Gateway) -> None:
     """Write something that is gone at once, so that nobody is told by the time who has an account."""
-    row = StoredSession(compute_secret_digest(token_urlsafe(32)), "", SignInStage.DIRECTORY, "", here.now(), here.now())
+    row = StoredSession(compute_secret_digest(token_urlsafe(32)), "", SignInStage.DIRECTORY, "", gw.now(), gw.now())
     people.add_session(tx, row)
     people.delete_session(tx, row.digest)
 
@@ -123,71 +123,71 @@ def _no() -> NotAllowed:
     return NotAllowed("sign-in.refused")
 
 
-def give_code(here: Authority, secret: str, code: str, device: str = "") -> str:
+def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
     """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
 
     def write(tx: Connection) -> str | None:
-        session = get_session_at_stage(tx, here, secret, SignInStage.CODE)
+        session = get_session_at_stage(tx, gw, secret, SignInStage.CODE)
         person = session.person
-        browser = devices.find_known_device(tx, here, device, person.name)
-        if lockout.is_locked((browser or person).locked_until, here.now()):
-            _refuse(tx, here, person, "locked")
+        browser = devices.find_known_device(tx, gw, device, person.name)
+        if lockout.is_locked((browser or person).locked_until, gw.now()):
+            _refuse(tx, gw, person, "locked")
             return None
-        step = one_time_code.step(_secret_of(here, person), code, here.now(), after=person.code_step)
+        step = one_time_code.step(_secret_of(gw, person), code, gw.now(), after=person.code_step)
         if step is None:
-            _refuse(tx, here, person, "code", browser)
+            _refuse(tx, gw, person, "code", browser)
             return None
         people.delete_session(tx, session.digest)
         fresh = replace(person, code_step=step)
-        return begin_session(tx, here, fresh, SignInStage.NEW_PASSWORD if person.password_until else SignInStage.IN)
+        return begin_session(tx, gw, fresh, SignInStage.NEW_PASSWORD if person.password_until else SignInStage.IN)
 
-    found = here.store.run(write)
+    found = gw.store.run(write)
     if found is None:
         raise NotAllowed("sign-in.one-time-code")
     return found
 
 
-def give_new_password(here: Authority, secret: str, password: str) -> str:
+def give_new_password(gw: Gateway, secret: str, password: str) -> str:
     """Return the last step, for who signs in with a one-time password. Raises NotAllowed."""
-    person = here.store.look(lambda tx: get_session_at_stage(tx, here, secret, SignInStage.NEW_PASSWORD)).person
-    _check_password(here, person, password)
+    person = gw.store.look(lambda tx: get_session_at_stage(tx, gw, secret, SignInStage.NEW_PASSWORD)).person
+    _check_password(gw, person, password)
     kept = passwords.hashed(password)
 
     def write(tx: Connection) -> str:
-        session = get_session_at_stage(tx, here, secret, SignInStage.NEW_PASSWORD)
+        session = get_session_at_stage(tx, gw, secret, SignInStage.NEW_PASSWORD)
         fresh = replace(session.person, password=kept, password_until=None)
         people.delete_sessions(tx, fresh.name)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
-        return begin_session(tx, here, fresh, SignInStage.IN)
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
+        return begin_session(tx, gw, fresh, SignInStage.IN)
 
-    return here.store.run(write)
+    return gw.store.run(write)
 
 
-def change_password(here: Authority, session: Session, old: str, new: str) -> None:
+def change_password(gw: Gateway, session: Session, old: str, new: str) -> None:
     """Another password; every other session of theirs ends. Raises NotAllowed."""
-    person = here.store.look(lambda tx: people.get_person(tx, session.person.name))
-    if lockout.is_locked(person.locked_until, here.now()):
+    person = gw.store.look(lambda tx: people.get_person(tx, session.person.name))
+    if lockout.is_locked(person.locked_until, gw.now()):
         raise NotAllowed("sign-in.old-password", "locked")
     if person.through != LOCAL or not passwords.matches(old, person.password):
-        here.store.run(lambda tx: _refuse(tx, here, people.get_person(tx, person.name), "password"))
+        gw.store.run(lambda tx: _refuse(tx, gw, people.get_person(tx, person.name), "password"))
         raise NotAllowed("sign-in.old-password")
-    _check_password(here, person, new)
+    _check_password(gw, person, new)
     kept = passwords.hashed(new)
 
     def write(tx: Connection) -> None:
         people.update_person(tx, replace(people.get_person(tx, person.name), password=kept, password_until=None))
         people.delete_sessions(tx, person.name, but=session.digest)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("person.password", person.name, person.name)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", person.name, person.name)])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def _check_password(here: Authority, person: Person, password: str) -> None:
+def _check_password(gw: Gateway, person: Person, password: str) -> None:
     if not LEAST_PASSWORD <= len(password) <= passwords.MAX_PASSWORD:
         raise NotAllowed("password.length", least=LEAST_PASSWORD, most=passwords.MAX_PASSWORD)
     if passwords.matches(password, person.password):
         raise NotAllowed("password.same")
-    ours = here.config.authority
+    ours = gw.config.authority
     known = [person.name, person.called, *person.called.split(), ours.name, "cme", "gateway", "council"]
     guesses = zxcvbn(_without(password, known), max_length=passwords.MAX_PASSWORD)
     if guesses["score"] < STRONG:
@@ -202,34 +202,34 @@ def _without(password: str, known: Sequence[str]) -> str:
     return left
 
 
-def set_code(here: Authority, session: Session, secret: bytes, code: str) -> None:
+def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
     """From now on they sign in with a second factor too: the code shows that their app has the secret. Raises NotAllowed."""
-    step = one_time_code.step(secret, code, here.now())
+    step = one_time_code.step(secret, code, gw.now())
     if step is None:
         raise NotAllowed("sign-in.one-time-code")
-    locked = at_rest.lock(secret, about=_about(session.person.name), ring=here.ring)
+    locked = at_rest.lock(secret, about=_about(session.person.name), ring=gw.ring)
 
     def write(tx: Connection) -> None:
         person = people.get_person(tx, session.person.name)
         people.update_person(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
         people.delete_sessions(tx, person.name, but=session.digest)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("person.second-factor", person.name, person.name)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("person.second-factor", person.name, person.name)])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def _secret_of(here: Authority, person: Person) -> bytes:
+def _secret_of(gw: Gateway, person: Person) -> bytes:
     assert person.code_secret is not None  # noqa: S101 - only who has one comes to this stage
-    return at_rest.unlock(Locked(person.code_key, person.code_secret), about=_about(person.name), ring=here.ring)
+    return at_rest.unlock(Locked(person.code_key, person.code_secret), about=_about(person.name), ring=gw.ring)
 
 
 def _about(name: str) -> str:
     return f"second factor/{name}"
 
 
-def to_directory(here: Authority, pending: PendingSignIn) -> str:
+def to_directory(gw: Gateway, pending: PendingSignIn) -> str:
     """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
-    secret, now = token_urlsafe(32), here.now()
+    secret, now = token_urlsafe(32), gw.now()
     said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
     kept = StoredSession(compute_secret_digest(secret), "", SignInStage.DIRECTORY, token_urlsafe(32), now, now, said)
 
@@ -237,11 +237,11 @@ def to_directory(here: Authority, pending: PendingSignIn) -> str:
         people.delete_pending_sessions(tx, SignInStage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
         people.add_session(tx, kept)
 
-    here.store.run(write)
+    gw.store.run(write)
     return secret
 
 
-def take_pending(here: Authority, secret: str) -> PendingSignIn:
+def take_pending(gw: Gateway, secret: str) -> PendingSignIn:
     """What must have come back; an answer counts once. Raises NotAllowed, and then nothing has changed: no session ends."""
 
     def write(tx: Connection) -> StoredSession | None:
@@ -250,16 +250,14 @@ def take_pending(here: Authority, secret: str) -> PendingSignIn:
             people.delete_session(tx, kept.digest)
         return kept
 
-    is_under_way = (
-        here.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
-    )
-    kept = here.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
+    is_under_way = gw.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
+    kept = gw.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
     if kept is None or kept.pending is None:
         raise build_begin_again_error()
     return PendingSignIn(**json.loads(kept.pending), begun_at=kept.begun_at)
 
 
-def from_directory(here: Authority, known: Known) -> str:
+def from_directory(gw: Gateway, known: Known) -> str:
     """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed.
 
     They are known by their subject for ever; the mail address by which the audit log calls them is that of the first time.
@@ -268,44 +266,40 @@ def from_directory(here: Authority, known: Known) -> str:
     def write(tx: Connection) -> str | None:
         person = people.find_person_by_subject(tx, known.subject)
         if person is None:
-            person = _newcomer(here, known)
+            person = _newcomer(gw, known)
             if other := people.find_person(tx, person.name):
-                _refuse(tx, here, other, "another")
+                _refuse(tx, gw, other, "another")
                 return None
             people.add_person(tx, person)
             roles = " ".join(sorted(known.roles))
             audit_log.append_entries(
-                tx, here.now(), [AuditEntry("person.added", SYSTEM, person.name, detail={"roles": roles})]
+                tx, gw.now(), [AuditEntry("person.added", SYSTEM, person.name, detail={"roles": roles})]
             )
         if not person.active:
-            _refuse(tx, here, person, "ended")
+            _refuse(tx, gw, person, "ended")
             return None
         if person.roles != known.roles:
             people.delete_sessions(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
-            audit_log.append_entries(tx, here.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
-        return begin_session(
-            tx, here, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), SignInStage.IN
-        )
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
+        return begin_session(tx, gw, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), SignInStage.IN)
 
-    found = here.store.run(write)
+    found = gw.store.run(write)
     if found is None:
         raise NotAllowed("sign-in.not-here")
     return found
 
 
-def note_refused(here: Authority, code: str, address: str = "") -> None:
+def note_refused(gw: Gateway, code: str, address: str = "") -> None:
     """Somebody came back from the directory, and does not come in: an entry of the audit log, or counted for one."""
     entry = AuditEntry("person.refused", SYSTEM, detail={"why": code})
-    here.store.run(lambda tx: bursts.write_burst_in(tx, here, entry, address))
+    gw.store.run(lambda tx: bursts.write_burst_in(tx, gw, entry, address))
 
 
-def _newcomer(here: Authority, known: Known) -> Person:
+def _newcomer(gw: Gateway, known: Known) -> Person:
     name = (
         known.email.casefold()
         if NAME.fullmatch(known.email.casefold())
         else f"directory-{compute_secret_digest(known.subject)[:12]}"
     )
-    return Person(
-        name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, here.now(), SYSTEM, subject=known.subject
-    )
+    return Person(name, known.name[:MAX_CALLED], known.roles, True, DIRECTORY, gw.now(), SYSTEM, subject=known.subject)

@@ -24,7 +24,7 @@ from urllib.parse import urlencode
 
 from adapters.openid import CodeRefused, IdentityProvider, NotAsAgreed
 from adapters.route import NotReached
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unusable
 from keys import id_token
@@ -60,10 +60,10 @@ class DirectoryPerson:
     through: Literal["oidc"] = "oidc"
 
 
-async def begin_directory_sign_in(here: Authority, redirect_uri: str) -> tuple[PendingSignIn, str]:
+async def begin_directory_sign_in(gw: Gateway, redirect_uri: str) -> tuple[PendingSignIn, str]:
     """Begin a sign-in, and return it with the address to which the browser is sent. Raises NotAllowed, Unusable."""
-    provider = _get_provider(here)
-    pending = PendingSignIn(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), here.now())
+    provider = _get_provider(gw)
+    pending = PendingSignIn(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), gw.now())
     try:
         address = (await provider.endpoints()).authorization
     except (NotReached, NotAsAgreed) as why:
@@ -82,11 +82,11 @@ async def begin_directory_sign_in(here: Authority, redirect_uri: str) -> tuple[P
 
 
 async def finish_directory_sign_in(
-    here: Authority, pending: PendingSignIn, answer: Mapping[str, str], redirect_uri: str
+    gw: Gateway, pending: PendingSignIn, answer: Mapping[str, str], redirect_uri: str
 ) -> DirectoryPerson:
     """Return who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
-    provider = _get_provider(here)
-    _check_answer(answer, pending, here.now())
+    provider = _get_provider(gw)
+    _check_answer(answer, pending, gw.now())
     try:
         names_itself = (await provider.endpoints()).names_itself
         code = _get_code(answer, provider.registration.issuer, names_itself)
@@ -97,13 +97,13 @@ async def finish_directory_sign_in(
     except CodeRefused as why:
         raise _build_refusal(str(why)) from None
     expected = id_token.Expected(provider.registration.issuer, provider.registration.client_id, pending.nonce)
-    return _read_person(here, id_token.verify(token, keys, expected=expected, now=here.now()))
+    return _read_person(gw, id_token.verify(token, keys, expected=expected, now=gw.now()))
 
 
-def _get_provider(here: Authority) -> IdentityProvider:
-    if here.identity_provider is None:
+def _get_provider(gw: Gateway) -> IdentityProvider:
+    if gw.identity_provider is None:
         raise NotAllowed("sign-in.not-set")
-    return here.identity_provider
+    return gw.identity_provider
 
 
 def _compute_challenge(verifier: str) -> str:
@@ -154,16 +154,16 @@ def _build_unusable(why: Exception) -> Unusable:
     return Unusable("sign-in.not-as-agreed", reason=why)
 
 
-def _read_person(here: Authority, claims: Mapping[str, Any]) -> DirectoryPerson:
-    roles = _read_roles(here, claims)
+def _read_person(gw: Gateway, claims: Mapping[str, Any]) -> DirectoryPerson:
+    roles = _read_roles(gw, claims)
     email = _read_claim_text(claims, "email") or _read_claim_text(claims, "preferred_username")
     name = _read_claim_text(claims, "name") or email or claims["sub"]
     return DirectoryPerson(claims["sub"], name, email, roles)
 
 
-def _read_roles(here: Authority, claims: Mapping[str, Any]) -> frozenset[Role]:
+def _read_roles(gw: Gateway, claims: Mapping[str, Any]) -> frozenset[Role]:
     """Return the roles by app roles; by groups where they give none. Nobody gets in without any."""
-    settings, known = here.config.sign_in, here.config.sign_in_roles
+    settings, known = gw.config.sign_in, gw.config.sign_in_roles
     for claim in (settings.roles_claim, GROUPS):
         if roles := frozenset(known[value] for value in _list_claim_values(claims, claim) if value in known):
             return roles

@@ -15,7 +15,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.health import PASSWORDS
 from gateway.errors import Busy
 from gateway.logs import log_failure
@@ -33,9 +33,9 @@ SHOWN_SECONDS = 3600.0  # for so long Health tells of a check that took too long
 class SlowChecks:
     """The checks of one gateway, and the thread that makes them."""
 
-    def __init__(self, here: Authority) -> None:
+    def __init__(self, gw: Gateway) -> None:
         """Start no thread yet: it begins with the first check."""
-        self._here = here
+        self._here = gw
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: Thread | None = None
         self._begun: float | None = None  # when the check that is being made began, where one is

@@ -5,12 +5,12 @@ import json
 from aiohttp import web
 
 from gateway.api import authorities, mail_replies, notices, replies, webhooks
-from gateway.api.call import HERE, JSON
+from gateway.api.call import GATEWAY, JSON
 from gateway.api.description import described
 from gateway.api.guard import BUDGETS, Operation, hang
 from gateway.api.problems import explain
 from gateway.api.token import WRONG, give
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.partner_api.throttle import WrongTries
 
 ROOMS: tuple[tuple[Operation, ...], ...] = (
@@ -28,10 +28,10 @@ def operations() -> tuple[Operation, ...]:
     return tuple(one for room in ROOMS for one in room)
 
 
-def application(here: Authority) -> web.Application:
+def application(gw: Gateway) -> web.Application:
     """The API of one authority."""
     app = web.Application(middlewares=[explain])
-    app[HERE], app[BUDGETS], app[WRONG] = here, {}, WrongTries()
+    app[GATEWAY], app[BUDGETS], app[WRONG] = gw, {}, WrongTries()
     app[DESCRIPTION] = json.dumps(described(operations()), ensure_ascii=False).encode()
     app.router.add_post("/token", give)
     app.router.add_get("/openapi.json", describe, allow_head=False)

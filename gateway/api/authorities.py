@@ -5,23 +5,23 @@ from typing import Literal
 from gateway.api.call import ApiResponse, Call, given
 from gateway.api.guard import Operation
 from gateway.api.shapes import Authorities, Known
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Permission
 from schemas import codes
 
 
 def listed(call: Call) -> ApiResponse:
     """Every authority that there is, and how it is reached from here."""
-    here = call.here
+    gw = call.gw
     live = codes.labels("authorities_live") | codes.labels("authorities_wales")
-    known = sorted((code, name) for code, name in live.items() if code != here.code)
-    return given(Authorities(tuple(Known(code, name, _reached(here, code)) for code, name in known)))
+    known = sorted((code, name) for code, name in live.items() if code != gw.code)
+    return given(Authorities(tuple(Known(code, name, _reached(gw, code)) for code, name in known)))
 
 
-def _reached(here: Authority, code: str) -> Literal["sealed", "letter", "no"]:
-    if here.trust.knows(code):
+def _reached(gw: Gateway, code: str) -> Literal["sealed", "letter", "no"]:
+    if gw.trust.knows(code):
         return "sealed"
-    return "letter" if here.letters_go_to(code) else "no"
+    return "letter" if gw.letters_go_to(code) else "no"
 
 
 OPERATIONS = (

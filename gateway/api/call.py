@@ -8,12 +8,12 @@ from aiohttp import web
 
 from gateway.case_systems import clients
 from gateway.case_systems.idempotency import RequestClaim, StoredAnswer
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import GatewayError
 from gateway.store.clients import ApiClient
 from schemas import xml
 
-HERE = web.AppKey("here", Authority)
+GATEWAY = web.AppKey("gateway", Gateway)
 PREFIX = "/api/v1"
 JSON, XML, FORM, JWT = "application/json", "application/xml", "application/x-www-form-urlencoded", "application/jwt"
 
@@ -40,7 +40,7 @@ class ApiResponse:
 class Call:
     """Who asks for what; `claim` holds the key under which the answer is kept, where something is changed."""
 
-    here: Authority
+    gw: Gateway
     client: ApiClient
     parts: dict[str, str]
     query: dict[str, str] = field(repr=False)

@@ -14,11 +14,11 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.api.call import HERE, JSON, ApiResponse, Call, Malformed, answered
+from gateway.api.call import GATEWAY, JSON, ApiResponse, Call, Malformed, answered
 from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import StoredAnswer
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Permission, Scope, is_allowed
 from gateway.partner_api.callers import READ_SECONDS, MessageBudget
 from gateway.store.clients import ApiClient
@@ -74,9 +74,9 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
     """The room, for those who may call."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        here = request.app[HERE]
-        client = await _caller(request, here, operation)
-        call = Call(here, client, dict(request.match_info), _query(request, operation), _accept(request))
+        gw = request.app[GATEWAY]
+        client = await _caller(request, gw, operation)
+        call = Call(gw, client, dict(request.match_info), _query(request, operation), _accept(request))
         if operation.method != "POST":
             return response(await asyncio.to_thread(operation.answer, call))
         call = replace(call, kind=_kind(request, operation), body=await read(request))
@@ -86,10 +86,10 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
     return answer
 
 
-async def _caller(request: web.Request, here: Authority, operation: Operation) -> ApiClient:
+async def _caller(request: web.Request, gw: Gateway, operation: Operation) -> ApiClient:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     client, scopes = await asyncio.to_thread(
-        clients.get_token_client, here, token.strip() if scheme.lower() == "bearer" else ""
+        clients.get_token_client, gw, token.strip() if scheme.lower() == "bearer" else ""
     )
     _check_act(operation, scopes)
     take(request, client.id)
@@ -103,7 +103,7 @@ def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
 
 def take(request: web.Request, name: str) -> None:
     """Take one request from what this client may ask for. Raises TooFast."""
-    per_minute = request.app[HERE].config.api.requests_per_minute
+    per_minute = request.app[GATEWAY].config.api.requests_per_minute
     budget = request.app[BUDGETS].setdefault(name, MessageBudget(per_minute))
     if wait := budget.take(1, time.monotonic()):
         raise TooFast(int(wait) + 1)
@@ -160,12 +160,12 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
         raise Malformed("once.no-key")
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
-    begun = await asyncio.to_thread(idempotency.begin_request, call.here, call.client.id, key.strip('"'), said)
+    begun = await asyncio.to_thread(idempotency.begin_request, call.gw, call.client.id, key.strip('"'), said)
     if isinstance(begun, StoredAnswer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
     await asyncio.to_thread(
-        idempotency.settle_request, call.here, begun, StoredAnswer(reply.status, reply.body, reply.place)
+        idempotency.settle_request, call.gw, begun, StoredAnswer(reply.status, reply.body, reply.place)
     )
     return response(reply, headers)
 

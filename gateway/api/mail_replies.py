@@ -25,7 +25,7 @@ QUERY = (
 def listed(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
-    found = call.here.store.look(
+    found = call.gw.store.look(
         lambda tx: (
             mail_replies.list_waiting_replies(tx, PAGE + 1, after=cursor)
             if waiting
@@ -40,7 +40,7 @@ def listed(call: Call) -> ApiResponse:
 
 def read(call: Call) -> ApiResponse:
     """What one says; that it was read is an entry of the audit log."""
-    reply, _, text = by_mail.read_mail_reply(call.here, int(call.parts["reply"]), call.by)
+    reply, _, text = by_mail.read_mail_reply(call.gw, int(call.parts["reply"]), call.by)
     if text is None:
         return given(MailRead(mailed(reply), None, None, None, None, False, ()))
     return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
@@ -51,9 +51,9 @@ def judge(call: Call) -> ApiResponse:
     said = json.loaded(call.body)
     if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
         raise Malformed("request.malformed", what="a judgement is one of three")
-    kept = idempotency.build_answer_writer(call.here, call.tried, taken)
+    kept = idempotency.build_answer_writer(call.gw, call.tried, taken)
     reply = by_mail.judge_mail_reply(
-        call.here, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
+        call.gw, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
     )
     return answered(taken(reply.message_id))
 

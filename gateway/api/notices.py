@@ -12,7 +12,7 @@ from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import StoredAnswer
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import MessageName
@@ -65,8 +65,8 @@ def take(call: Call) -> ApiResponse:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
-    made = idempotency.build_answer_writer(call.here, call.tried, taken)
-    return answered(taken(send.send_notice(call.here, notice, call.by, confirmed=confirmed, also=made)))
+    made = idempotency.build_answer_writer(call.gw, call.tried, taken)
+    return answered(taken(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made)))
 
 
 def confirmed_in(call: Call) -> list[str]:
@@ -105,7 +105,7 @@ def _sent(call: Call, limit: int) -> list[Listed]:
     if state is not None and state not in list(DeliveryState):
         return []
     since, before = _since(call), _before(call)
-    found = call.here.store.look(
+    found = call.gw.store.look(
         lambda tx: outbox.list_delivery_page(
             tx,
             state=DeliveryState(state) if state else None,
@@ -123,10 +123,10 @@ def _came(call: Call, limit: int) -> list[Listed]:
     if state is not None and state not in list(InboxState):
         return []
     since, before = _since(call), _before(call)
-    found = call.here.store.look(
+    found = call.gw.store.look(
         lambda tx: inbox.search_inbox(
             tx,
-            call.here.now(),
+            call.gw.now(),
             states=(InboxState(state),) if state else (),
             sender=call.query.get("partner"),
             since=since,
@@ -215,38 +215,38 @@ def read(call: Call) -> ApiResponse:
 
 
 def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
-    name = call.here.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
+    name = call.gw.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
     if not name.sender:
-        return respond.read_outgoing(call.here, name.message_id, call.by)
-    return respond.read_incoming(call.here, name, call.by, in_full=in_full)[1]
+        return respond.read_outgoing(call.gw, name.message_id, call.by)
+    return respond.read_incoming(call.gw, name, call.by, in_full=in_full)[1]
 
 
 def status(call: Call) -> ApiResponse:
     """How a notice stands, what was tried, and who signed for it."""
-    here = call.here
-    name = here.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
-    return _status_of_theirs(here, name) if name.sender else _status_of_ours(here, name.message_id)
+    gw = call.gw
+    name = gw.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
+    return _status_of_theirs(gw, name) if name.sender else _status_of_ours(gw, name.message_id)
 
 
-def _status_of_theirs(here: Authority, name: MessageName) -> ApiResponse:
-    item = here.store.look(lambda tx: inbox.get_message(tx, name))
-    signed = here.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=here.code, digest=item.digest))
-    check = CHECK if _must_be_checked(here, name) else None
+def _status_of_theirs(gw: Gateway, name: MessageName) -> ApiResponse:
+    item = gw.store.look(lambda tx: inbox.get_message(tx, name))
+    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=gw.code, digest=item.digest))
+    check = CHECK if _must_be_checked(gw, name) else None
     return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, (), check))
 
 
-def _must_be_checked(here: Authority, name: MessageName) -> bool:
+def _must_be_checked(gw: Gateway, name: MessageName) -> bool:
     try:
-        return respond.needs_restriction_check(here, name)
+        return respond.needs_restriction_check(gw, name)
     except Destroyed:
         return False
 
 
-def _status_of_ours(here: Authority, message_id: str) -> ApiResponse:
-    one, tries = here.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
-    signed = here.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
+def _status_of_ours(gw: Gateway, message_id: str) -> ApiResponse:
+    one, tries = gw.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
+    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    mails = here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id]))
+    mails = gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id]))
     by_mail = tuple(map(mailed, mails))
     return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail, None))
 
@@ -275,7 +275,7 @@ def _signed(one: Mapping[str, object]) -> Signed:
 
 def receipt(call: Call) -> ApiResponse:
     """The signed text of one receipt."""
-    token = call.here.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
+    token = call.gw.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
     return ApiResponse(200, token.encode(), JWT)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from aiohttp import web
 
-from gateway.api.call import HERE, ApiResponse, text_of
+from gateway.api.call import GATEWAY, ApiResponse, text_of
 from gateway.api.shapes import Fault, Problem
 from gateway.case_systems.clients import NotLetIn
 from gateway.errors import (
@@ -61,7 +61,7 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         headers = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else {}
         return response(_of_http(why), headers)
     except Exception as why:  # noqa: BLE001 - the last line before a client
-        return response(*told(why, request.app[HERE].config.console_url))
+        return response(*told(why, request.app[GATEWAY].config.console_url))
 
 
 def response(reply: ApiResponse, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
-from gateway.api.call import FORM, HERE, given
+from gateway.api.call import FORM, GATEWAY, given
 from gateway.api.guard import read, take
 from gateway.api.problems import TooFast, problem, response
 from gateway.api.shapes import Token
@@ -25,14 +25,14 @@ WRONG = web.AppKey("wrong secrets by address", WrongTries)
 
 async def give(request: web.Request) -> web.Response:
     """A token, or why there is none, with the word that RFC 6749, 5.2, has for it."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
     form = _fields(await read(request, MAX_FORM))
     name, secret = _shown(request, form)
-    ours = here.config.console
+    ours = gw.config.console
     address = get_caller_address(request, ours.address_header, ours.proxies)
-    if await asyncio.to_thread(clients.is_client_secret, here, name, secret):
+    if await asyncio.to_thread(clients.is_client_secret, gw, name, secret):
         take(request, name)  # nobody else can take it from what this client may ask for
     else:
         _count(request, address)
@@ -41,10 +41,10 @@ async def give(request: web.Request) -> web.Response:
         return _no(GatewayError("token.grant-type"), word)
     try:
         token, scopes = await asyncio.to_thread(
-            clients.issue_client_token, here, name, secret, form.get("scope", "").split(), address
+            clients.issue_client_token, gw, name, secret, form.get("scope", "").split(), address
         )
     except NotLetIn as why:
-        challenge = {"WWW-Authenticate": f'Basic realm="{clients.get_token_audience(here)}"'}
+        challenge = {"WWW-Authenticate": f'Basic realm="{clients.get_token_audience(gw)}"'}
         return _no(why, "invalid_client", challenge)
     except NotAllowed as why:
         return _no(why, "invalid_scope", status=400)

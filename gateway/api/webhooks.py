@@ -28,12 +28,12 @@ def make(call: Call) -> ApiResponse:
         return told[-1]
 
     flow.add_webhook(
-        call.here,
+        call.gw,
         call.client.id,
         call.by,
         url,
         events,
-        also=lambda tx, hook, secret: idempotency.keep_answer(tx, call.here, call.tried, answer(hook, secret)),
+        also=lambda tx, hook, secret: idempotency.keep_answer(tx, call.gw, call.tried, answer(hook, secret)),
     )
     return answered(told[-1])
 
@@ -49,7 +49,7 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
 
 def listed(call: Call) -> ApiResponse:
     """Those of this client; no secret is shown again."""
-    found = call.here.store.look(lambda tx: webhooks.list_client_webhooks(tx, call.client.id))
+    found = call.gw.store.look(lambda tx: webhooks.list_client_webhooks(tx, call.client.id))
     return given(Hooks(tuple(map(_shown, found))))
 
 
@@ -59,7 +59,7 @@ def _shown(hook: Webhook) -> Hook:
 
 def remove(call: Call) -> ApiResponse:
     """Nothing is told there any more."""
-    flow.delete_webhook(call.here, call.client.id, call.by, call.parts["webhook"])
+    flow.delete_webhook(call.gw, call.client.id, call.by, call.parts["webhook"])
     return ApiResponse(204, b"")
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from gateway.auditing import hold_against_store
 from gateway.auditing.hold_against_store import GivenCheckpoints
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import merkle
 from gateway.core.merkle import Frontier, hash_leaf
 from gateway.errors import Unusable
@@ -72,24 +72,24 @@ class LogVerdict:
     faults: tuple[str, ...]
 
 
-async def sign_checkpoint(here: Authority, *entries: AuditEntry) -> str | None:
+async def sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> str | None:
     """Sign how our log stands, with these entries added, if it has grown since; return the newest checkpoint."""
 
     def append_and_sign(tx: Connection) -> str | None:
-        audit_log.append_entries(tx, here.now(), entries)
-        return sign_log_head(tx, here)
+        audit_log.append_entries(tx, gw.now(), entries)
+        return sign_log_head(tx, gw)
 
-    here.checkpoint = await here.store.write(append_and_sign)
-    return here.checkpoint
+    gw.checkpoint = await gw.store.write(append_and_sign)
+    return gw.checkpoint
 
 
-def sign_log_head(tx: Connection, here: Authority) -> str | None:
+def sign_log_head(tx: Connection, gw: Gateway) -> str | None:
     """Sign how our log stands, in the caller's transaction."""
     tree, newest = audit_log.get_tree_head(tx), audit_log.find_newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
         return newest
-    signed = note.sign_checkpoint(origin=note.origin_of(here.code), size=tree.size, root=tree.root(), ring=here.ring)
-    audit_log.add_checkpoint(tx, here.now(), tree.size, signed)
+    signed = note.sign_checkpoint(origin=note.origin_of(gw.code), size=tree.size, root=tree.root(), ring=gw.ring)
+    audit_log.add_checkpoint(tx, gw.now(), tree.size, signed)
     return signed
 
 
@@ -296,11 +296,11 @@ def _entry_number(text: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
-async def export_log(here: Authority, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
+async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
     if (folder / ENTRIES).exists():
         raise Unusable("audit.export-exists", folder=folder)
-    await sign_checkpoint(here, AuditEntry("audit.exported", by))
+    await sign_checkpoint(gw, AuditEntry("audit.exported", by))
 
     def write_export(tx: Connection) -> None:
         try:
@@ -313,11 +313,11 @@ async def export_log(here: Authority, folder: Path, by: str, *, watch: Watch = _
         except OSError as why:
             raise Unusable("audit.not-written", "folder", folder=folder, why=why.strerror) from None
 
-    await here.store.read(write_export)
-    return verify_export(folder, Trust({here.code: here.own_card}), here.code)
+    await gw.store.read(write_export)
+    return verify_export(folder, Trust({gw.code: gw.own_card}), gw.code)
 
 
-def export_zip(here: Authority, file: IO[bytes]) -> None:
+def export_zip(gw: Gateway, file: IO[bytes]) -> None:
     """Write the same two files, our card and how to check them, as one archive. `sign_checkpoint` came before."""
 
     def write_archive(tx: Connection) -> None:
@@ -326,10 +326,10 @@ def export_zip(here: Authority, file: IO[bytes]) -> None:
                 for kept in audit_log.list_entries(tx):
                     entries.write(kept.entry.encode() + b"\n")
             archive.writestr(CHECKPOINTS, PARTING.join(audit_log.list_checkpoints(tx)))
-            archive.writestr(CARD, (here.config.home / CARD).read_bytes())
+            archive.writestr(CARD, (gw.config.home / CARD).read_bytes())
             archive.writestr("README.txt", HOW_TO_CHECK)
 
     try:
-        here.store.look(write_archive)
+        gw.store.look(write_archive)
     except OSError as why:
         raise Unusable("audit.not-written", why=why.strerror) from None

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import audit_sentences, merkle
 from gateway.core.labels import name_kind
 from gateway.errors import Ambiguous, NotAllowed, NotFound
@@ -70,14 +70,14 @@ class AuditPage:
     case: str | None
 
 
-def list_audit_page(here: Authority, asked: AuditQuestion, before: int | None, by: str) -> AuditPage:
+def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: str) -> AuditPage:
     """List the newest entries that are asked for. Raises NotFound where nothing has this person's name or reference."""
 
     def read_and_log(tx: Connection) -> AuditPage:
         sought, case = _build_query(tx, asked)
         logged_entries = audit_search.search_entries(tx, sought, before, PAGE + 1)
         below = {"below": before} if before is not None else {}
-        audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail=asked.detail() | below)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail=asked.detail() | below)])
         called = _list_called(tx)
         return AuditPage(
             [_explain_entry(logged, called) for logged in logged_entries[:PAGE]],
@@ -85,12 +85,12 @@ def list_audit_page(here: Authority, asked: AuditQuestion, before: int | None, b
             case,
         )
 
-    return here.store.run(read_and_log)
+    return gw.store.run(read_and_log)
 
 
-def check_question(here: Authority, asked: AuditQuestion) -> None:
+def check_question(gw: Gateway, asked: AuditQuestion) -> None:
     """Check that this name has an account or did anything, and something has this reference; or raise NotFound."""
-    here.store.look(lambda tx: _build_query(tx, asked))
+    gw.store.look(lambda tx: _build_query(tx, asked))
 
 
 def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, str | None]:
@@ -172,16 +172,16 @@ class PlacedEntry:
     signed_over: int | None
 
 
-def read_entry(here: Authority, number: int, by: str) -> PlacedEntry:
+def read_entry(gw: Gateway, number: int, by: str) -> PlacedEntry:
     """Read one entry. That it was looked at is an entry too. Raises NotFound."""
 
     def read_and_log(tx: Connection) -> PlacedEntry:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
         whole = merkle.hash_leaf(logged.entry.encode()) == logged.leaf
         return PlacedEntry(_explain_entry(logged, _list_called(tx)), logged.leaf, whole, over[0] if over else None)
 
-    return here.store.run(read_and_log)
+    return gw.store.run(read_and_log)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,18 +196,16 @@ class EntryProof:
     holds: bool
 
 
-def prove_entry(here: Authority, number: int) -> EntryProof:
+def prove_entry(gw: Gateway, number: int) -> EntryProof:
     """Make the proof, and check it (RFC 9162, 2.1.3). It reads the whole log. Raises NotFound, NotAllowed, or a Refusal."""
 
     def build_proof(tx: Connection) -> EntryProof:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         if over is None:
             raise NotAllowed("audit.not-signed-yet")
-        stamped = note.verify_checkpoint_with_trust(
-            over[1], authority=here.code, trust=Trust({here.code: here.own_card})
-        )
+        stamped = note.verify_checkpoint_with_trust(over[1], authority=gw.code, trust=Trust({gw.code: gw.own_card}))
         path, leaf = audit_log.prove_inclusion(tx, number, stamped.size), merkle.hash_leaf(logged.entry.encode())
         holds = merkle.verify_inclusion(leaf, number, stamped.size, path, stamped.root)
         return EntryProof(number, leaf, path, stamped, over[1], holds)
 
-    return here.store.look(build_proof)
+    return gw.store.look(build_proof)

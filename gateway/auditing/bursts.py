@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from gateway.background import run_every
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.bursts import BurstCount
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
@@ -30,7 +30,7 @@ class _BurstKind:
 
 
 def count_entry(
-    here: Authority, entry: AuditEntry, address: str = "", *, singly: int = 1, about: str | None = None
+    gw: Gateway, entry: AuditEntry, address: str = "", *, singly: int = 1, about: str | None = None
 ) -> list[AuditEntry]:
     """Return what is to be written now of this entry: itself, it and those before it as one, or nothing.
 
@@ -38,21 +38,21 @@ def count_entry(
     """
     [(word, code)] = entry.detail.items()
     kind = _BurstKind(entry.act, entry.actor, entry.partner, about, word)
-    noted = here.bursts.add(kind, str(code), address, here.now(), singly=singly)
+    noted = gw.bursts.add(kind, str(code), address, gw.now(), singly=singly)
     if noted is None:
         return []
     return [entry if noted.count == 1 else _join_counted(kind, noted)]
 
 
-def write_burst_in(tx: Connection, here: Authority, entry: AuditEntry, address: str = "") -> None:
+def write_burst_in(tx: Connection, gw: Gateway, entry: AuditEntry, address: str = "") -> None:
     """Write what is to be written of this entry now, in the caller's transaction."""
-    audit_log.append_entries(tx, here.now(), count_entry(here, entry, address))
+    audit_log.append_entries(tx, gw.now(), count_entry(gw, entry, address))
 
 
-async def write_burst(here: Authority, entry: AuditEntry, address: str = "") -> None:
+async def write_burst(gw: Gateway, entry: AuditEntry, address: str = "") -> None:
     """Write what is to be written of this entry, in a transaction of its own, or in none. Raises StoreUnavailable."""
-    if entries := count_entry(here, entry, address):
-        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), entries))
+    if entries := count_entry(gw, entry, address):
+        await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), entries))
 
 
 def _join_counted(kind: _BurstKind, noted: BurstCount) -> AuditEntry:
@@ -62,18 +62,18 @@ def _join_counted(kind: _BurstKind, noted: BurstCount) -> AuditEntry:
     return AuditEntry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
 
 
-def write_counted(tx: Connection, here: Authority, *, everything: bool = False) -> None:
+def write_counted(tx: Connection, gw: Gateway, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
-    due = here.bursts.due(here.now(), everything=everything)
+    due = gw.bursts.due(gw.now(), everything=everything)
     audit_log.append_entries(
-        tx, here.now(), [_join_counted(kind, noted) for kind, noted in due if isinstance(kind, _BurstKind)]
+        tx, gw.now(), [_join_counted(kind, noted) for kind, noted in due if isinstance(kind, _BurstKind)]
     )
 
 
-async def write_bursts_forever(here: Authority, stop: asyncio.Event) -> None:
+async def write_bursts_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Write what was counted, until told to stop. Once no port is open any more, `app` writes the rest."""
 
     async def write_due_bursts() -> None:
-        await here.store.write(partial(write_counted, here=here))
+        await gw.store.write(partial(write_counted, gw=gw))
 
-    await run_every(here, stop, "counting refusals", write_due_bursts, seconds=LOOK_EVERY, waits_first=True)
+    await run_every(gw, stop, "counting refusals", write_due_bursts, seconds=LOOK_EVERY, waits_first=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from adapters.route import NotReached
 from gateway.auditing.witness import find_way_to_ask
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
@@ -43,11 +43,11 @@ def _list_note_texts(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield from (row[name] for name in ("note", "against") if isinstance(row.get(name), str))
 
 
-async def ask_seen_by_partners(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
+async def ask_seen_by_partners(gw: Gateway) -> tuple[dict[str, str], dict[str, str]]:
     """Ask each partner for the newest checkpoint of ours that it holds; return also who did not answer, and why."""
-    partners = here.trust.authorities()
+    partners = gw.trust.authorities()
     answers = await asyncio.gather(
-        *(_ask_partner(here, partner_code) for partner_code in partners), return_exceptions=True
+        *(_ask_partner(gw, partner_code) for partner_code in partners), return_exceptions=True
     )
     notes: dict[str, str] = {}
     silent: dict[str, str] = {}
@@ -61,8 +61,8 @@ async def ask_seen_by_partners(here: Authority) -> tuple[dict[str, str], dict[st
     return notes, silent
 
 
-async def _ask_partner(here: Authority, partner: str) -> str | None:
-    asker, address = find_way_to_ask(here, partner)
+async def _ask_partner(gw: Gateway, partner: str) -> str | None:
+    asker, address = find_way_to_ask(gw, partner)
     answer = await asker.ask(address, QUESTION, MAX_ANSWER_BYTES)
     if answer.status != 200:
         raise NotReached(f"the partner's gateway answered {answer.status}")

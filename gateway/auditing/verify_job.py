@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.auditing import audit
 from gateway.auditing.audit import LogVerdict
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import NotAllowed
 from gateway.logs import log_failure
 from gateway.store import audit_log
@@ -44,28 +44,26 @@ class VerifyRuns:
     last: VerifyRun | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, here: Authority, by: str) -> None:
+    def begin(self, gw: Gateway, by: str) -> None:
         """Take the turn. Raises NotAllowed where a check runs."""
         if not self._turn.acquire(blocking=False):
             raise NotAllowed("audit.checking")
-        self.last = VerifyRun(by, here.now())
+        self.last = VerifyRun(by, gw.now())
 
-    def run(self, here: Authority) -> None:
+    def run(self, gw: Gateway) -> None:
         """Check all of it, in the caller's thread; `begin` came before."""
         assert self.last is not None  # noqa: S101 - see `begin`
         try:
-            trust = Trust({here.code: here.own_card})
-            verdict = here.store.look(
-                lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, watch=self._watch)
-            )
+            trust = Trust({gw.code: gw.own_card})
+            verdict = gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring, watch=self._watch))
             detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
             entry = AuditEntry("audit.verified", self.last.by, detail=detail)
-            here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+            gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
             self.last = replace(self.last, verdict=verdict)
         except Exception as why:  # noqa: BLE001 - nobody waits for this thread; the page says that there is no verdict
             log_failure("checking the audit log", why)
         finally:
-            self.last = replace(self.last, ended_at=here.now())
+            self.last = replace(self.last, ended_at=gw.now())
             self._turn.release()
 
     def _watch(self, entries: Iterable[LoggedEntry], total: int) -> Iterator[LoggedEntry]:

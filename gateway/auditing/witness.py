@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from adapters.route import Asker, NotReached, RouteAddress
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.checkpoint_rules import BroughtCheckpoint, LogContradiction, SeenCheckpoint, find_contradiction
 from gateway.core.merkle import HASH_BYTES, verify_consistency
@@ -40,7 +40,7 @@ MAX_PROOF_BYTES = 16_384  # a proof has some fifty hashes at most
 NO_SUCH_SIZE = "log.no-such-size"
 
 
-def witness_checkpoints(tx: Connection, here: Authority, partner: str, brought: Iterable[BroughtCheckpoint]) -> None:
+def witness_checkpoints(tx: Connection, gw: Gateway, partner: str, brought: Iterable[BroughtCheckpoint]) -> None:
     """See the checkpoints that a partner's receipts brought; the receipts themselves have been verified."""
     made_at_of = {
         checkpoint.note: checkpoint.made_at for checkpoint in brought
@@ -50,14 +50,14 @@ def witness_checkpoints(tx: Connection, here: Authority, partner: str, brought: 
         if known is not None and text == known.note:
             continue
         try:
-            stamped = note.verify_checkpoint_with_trust(text, authority=partner, trust=here.trust)
+            stamped = note.verify_checkpoint_with_trust(text, authority=partner, trust=gw.trust)
         except Refusal as why:  # it proves nothing, for or against them
             log_failure(f"reading a checkpoint of {partner}", why)
         else:
-            _see_checkpoint(tx, here, partner, SeenCheckpoint(stamped.size, stamped.root, text, made_at))
+            _see_checkpoint(tx, gw, partner, SeenCheckpoint(stamped.size, stamped.root, text, made_at))
 
 
-def _see_checkpoint(tx: Connection, here: Authority, partner: str, seen: SeenCheckpoint) -> None:
+def _see_checkpoint(tx: Connection, gw: Gateway, partner: str, seen: SeenCheckpoint) -> None:
     anew = partner_checkpoints.find_restart_accepted(tx, partner)
     if partner_checkpoints.find_alarm(tx, partner) or (anew and seen.made_at <= anew):
         return
@@ -69,52 +69,50 @@ def _see_checkpoint(tx: Connection, here: Authority, partner: str, seen: SeenChe
     if alarm:
         against = same_size if alarm is LogContradiction.FORK else largest
         assert against is not None  # noqa: S101 - that is what it contradicts
-        partner_checkpoints.add_partner_checkpoint(tx, here.now(), partner, seen, alarm=alarm, against=against.note)
-        _raise_alarm(tx, here, partner, seen, against, alarm)
+        partner_checkpoints.add_partner_checkpoint(tx, gw.now(), partner, seen, alarm=alarm, against=against.note)
+        _raise_alarm(tx, gw, partner, seen, against, alarm)
     elif largest is None or seen.size > largest.size:
-        partner_checkpoints.add_partner_checkpoint(tx, here.now(), partner, seen, checked=largest is None)
+        partner_checkpoints.add_partner_checkpoint(tx, gw.now(), partner, seen, checked=largest is None)
 
 
 def _raise_alarm(
     tx: Connection,
-    here: Authority,
+    gw: Gateway,
     partner: str,
     seen: SeenCheckpoint,
     against: SeenCheckpoint,
     alarm: LogContradiction,
 ) -> None:
     detail = {"alarm": alarm.value, "seen": seen.size, "before": against.size}
-    audit_log.append_entries(tx, here.now(), [AuditEntry("witness.alarm", SYSTEM, None, partner, detail=detail)])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("witness.alarm", SYSTEM, None, partner, detail=detail)])
     log_alarm(partner, alarm.value)
 
 
-async def check_partner_log(here: Authority, partner: str) -> None:
+async def check_partner_log(gw: Gateway, partner: str) -> None:
     """Have a partner prove that its log only grew, step by step as we saw it. Raises NotReached, StoreUnavailable."""
-    if await here.store.read(lambda tx: partner_checkpoints.find_alarm(tx, partner)):
+    if await gw.store.read(lambda tx: partner_checkpoints.find_alarm(tx, partner)):
         return
-    steps = await here.store.read(lambda tx: partner_checkpoints.list_unchecked(tx, partner, STEPS))
+    steps = await gw.store.read(lambda tx: partner_checkpoints.list_unchecked(tx, partner, STEPS))
     for old, new in pairwise(steps):
-        proof = await _fetch_proof(here, partner, old.size, new.size)
+        proof = await _fetch_proof(gw, partner, old.size, new.size)
         if proof is not None and verify_consistency(old.size, old.root, new.size, new.root, proof):
-            await here.store.write(
-                partial(partner_checkpoints.set_checked, now=here.now(), authority=partner, seen=new)
-            )
+            await gw.store.write(partial(partner_checkpoints.set_checked, now=gw.now(), authority=partner, seen=new))
         else:
-            await here.store.write(partial(_note_contradicted, here=here, partner=partner, seen=new, against=old))
+            await gw.store.write(partial(_note_contradicted, gw=gw, partner=partner, seen=new, against=old))
             return
 
 
 def _note_contradicted(
-    tx: Connection, here: Authority, partner: str, seen: SeenCheckpoint, against: SeenCheckpoint
+    tx: Connection, gw: Gateway, partner: str, seen: SeenCheckpoint, against: SeenCheckpoint
 ) -> None:
     if partner_checkpoints.find_alarm(tx, partner) is None:
         partner_checkpoints.set_contradicted(tx, partner, seen, against, LogContradiction.NO_PROOF)
-        _raise_alarm(tx, here, partner, seen, against, LogContradiction.NO_PROOF)
+        _raise_alarm(tx, gw, partner, seen, against, LogContradiction.NO_PROOF)
 
 
-async def _fetch_proof(here: Authority, partner: str, old: int, new: int) -> tuple[bytes, ...] | None:
+async def _fetch_proof(gw: Gateway, partner: str, old: int, new: int) -> tuple[bytes, ...] | None:
     """Fetch the proof that the partner gives, whatever it is worth; None where it gives none that can be read."""
-    asker, address = find_way_to_ask(here, partner)
+    asker, address = find_way_to_ask(gw, partner)
     answer = await asker.ask(address, f"/log/consistency?from={old}&to={new}", MAX_PROOF_BYTES)
     if answer.status == 404 and NO_SUCH_SIZE.encode() in answer.body:
         return None
@@ -127,54 +125,54 @@ async def _fetch_proof(here: Authority, partner: str, old: int, new: int) -> tup
     return hashes if all(len(text) == HASH_BYTES for text in hashes) else None
 
 
-def find_way_to_ask(here: Authority, partner: str) -> tuple[Asker, RouteAddress]:
+def find_way_to_ask(gw: Gateway, partner: str) -> tuple[Asker, RouteAddress]:
     """Return the route by which a partner's gateway answers questions. Raises NotReached where its card lists none."""
     with suppress(Refusal):
-        for route in here.trust.current_card(partner, here.now()).routes:
-            carrier = here.carriers.get(route.kind)
+        for route in gw.trust.current_card(partner, gw.now()).routes:
+            carrier = gw.carriers.get(route.kind)
             if isinstance(carrier, Asker):
-                return carrier, here.address(partner, route)
+                return carrier, gw.address(partner, route)
     raise NotReached("the partner's card lists no route by which its gateway could be asked")
 
 
-async def watch_logs_forever(here: Authority, stop: asyncio.Event) -> None:
+async def watch_logs_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Check every partner each hour until told to stop. One that is away holds up no other."""
 
     async def check_partner_logs() -> None:
-        await asyncio.gather(*(_check_partner(here, partner) for partner in here.trust.authorities()))
+        await asyncio.gather(*(_check_partner(gw, partner) for partner in gw.trust.authorities()))
 
-    await run_every(here, stop, "checking audit logs", check_partner_logs, seconds=CHECK_EVERY)
+    await run_every(gw, stop, "checking audit logs", check_partner_logs, seconds=CHECK_EVERY)
 
 
-async def _check_partner(here: Authority, partner: str) -> None:
+async def _check_partner(gw: Gateway, partner: str) -> None:
     try:
-        await check_partner_log(here, partner)
+        await check_partner_log(gw, partner)
     except NotReached:
         return  # the next hour will do; `audit witness` says how far it is checked
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         log_failure(f"checking the audit log of {partner}", why)
 
 
-def list_witnessed(here: Authority) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
+def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
     """Return how far each partner's log is known, and every alarm that stands."""
 
     def read_witnessed(tx: Connection) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
         summaries = [
             summary
-            for code in here.trust.authorities()
+            for code in gw.trust.authorities()
             if (summary := partner_checkpoints.summarise_checkpoints(tx, code))
         ]
         return summaries, partner_checkpoints.list_alarms(tx)
 
-    return here.store.look(read_witnessed)
+    return gw.store.look(read_witnessed)
 
 
-def accept_new_log(here: Authority, partner: str, *, by: str) -> None:
+def accept_new_log(gw: Gateway, partner: str, *, by: str) -> None:
     """Accept that a partner's log began anew, as a person who rang it says. Raises NotFound where no alarm stands."""
 
     def end_and_log(tx: Connection) -> None:
-        if not partner_checkpoints.end_partner_checkpoints(tx, here.now(), partner):
+        if not partner_checkpoints.end_partner_checkpoints(tx, gw.now(), partner):
             raise NotFound("witness.no-alarm", partner=labels.name_authority_in_full(partner))
-        audit_log.append_entries(tx, here.now(), [AuditEntry("witness.accepted", by, None, partner)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("witness.accepted", by, None, partner)])
 
-    here.store.run(end_and_log)
+    gw.store.run(end_and_log)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
@@ -31,7 +31,7 @@ class EnteredCorrespondent:
 
 
 def enter_correspondent(
-    here: Authority,
+    gw: Gateway,
     authority: str,
     address: str,
     how: Protection,
@@ -44,46 +44,46 @@ def enter_correspondent(
 
     `certificate`: the file that the authority sent, in any form. Of it, the one certificate is kept that is used.
     """
-    _check_correspondent(here, authority, address, how, telephone)
-    picked = _pick_certificate(here, address, certificate or b"") if how == "person-smime" else None
+    _check_correspondent(gw, authority, address, how, telephone)
+    picked = _pick_certificate(gw, address, certificate or b"") if how == "person-smime" else None
     pem = picked.certificate_pem if picked else None
-    kept = Correspondent(authority, address, how, pem, telephone, here.now(), by)
+    kept = Correspondent(authority, address, how, pem, telephone, gw.now(), by)
     exposed = bool(picked and picked.private_key_was_in_file)
     detail = {"protection": how} | ({"private_key": "refused"} if exposed else {})
 
     def write(tx: Connection) -> None:
         correspondents.replace_correspondent(tx, kept)
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("correspondent.entered", by, authority, authority, detail=detail)]
+            tx, gw.now(), [AuditEntry("correspondent.entered", by, authority, authority, detail=detail)]
         )
 
-    here.store.run(write)
-    here.refresh_trust()
+    gw.store.run(write)
+    gw.refresh_trust()
     return EnteredCorrespondent(kept, exposed)
 
 
-def _pick_certificate(here: Authority, address: str, certificate: bytes | str) -> smime.Recipient:
-    letters.get_signer(here)
+def _pick_certificate(gw: Gateway, address: str, certificate: bytes | str) -> smime.Recipient:
+    letters.get_signer(gw)
     file = certificate.encode() if isinstance(certificate, str) else certificate
-    return smime.pick_recipient(file, address=address, now=here.now())
+    return smime.pick_recipient(file, address=address, now=gw.now())
 
 
-def delete_correspondent(here: Authority, authority: str, by: str) -> None:
+def delete_correspondent(gw: Gateway, authority: str, by: str) -> None:
     """Delete a correspondent: write there no more; what waits for it is given up. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         if not correspondents.delete_correspondent(tx, authority):
             raise NotFound("correspondent.not-found", authority=labels.name_authority_in_full(authority))
-        audit_log.append_entries(tx, here.now(), [AuditEntry("correspondent.removed", by, authority, authority)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("correspondent.removed", by, authority, authority)])
 
-    here.store.run(write)
-    here.refresh_trust()
+    gw.store.run(write)
+    gw.refresh_trust()
 
 
-def _check_correspondent(here: Authority, authority: str, address: str, how: Protection, telephone: str) -> None:
-    if authority == here.code or codes.authority_name(authority) is None:
+def _check_correspondent(gw: Gateway, authority: str, address: str, how: Protection, telephone: str) -> None:
+    if authority == gw.code or codes.authority_name(authority) is None:
         raise NotAllowed("correspondent.authority", authority=authority)
-    if here.trust.knows(authority):
+    if gw.trust.knows(authority):
         raise NotAllowed("correspondent.has-gateway", authority=labels.name_authority_in_full(authority))
     if not MAIL_ADDRESS.fullmatch(address):
         raise NotAllowed("correspondent.address")
@@ -92,7 +92,7 @@ def _check_correspondent(here: Authority, authority: str, address: str, how: Pro
         raise NotAllowed("correspondent.ended", domain=domain)
     if not TELEPHONE.fullmatch(telephone):
         raise NotAllowed("correspondent.telephone")
-    if here.mail is None:
+    if gw.mail is None:
         raise ConfigProblem("config.email")
-    if how == "person-tls" and domain not in here.mail.tls_domains:
+    if how == "person-tls" and domain not in gw.mail.tls_domains:
         raise NotAllowed("correspondent.tls", domain=domain)

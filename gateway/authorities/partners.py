@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, partners
@@ -41,17 +41,17 @@ class KnownPartner:
     about_nothing: int = 0  # its replies to what we do not know
 
 
-def list_known_partners(here: Authority) -> list[KnownPartner]:
+def list_known_partners(gw: Gateway) -> list[KnownPartner]:
     """List all partners, by authority."""
 
     def look(tx: Connection) -> list[KnownPartner]:
         last = audit_search.list_last_acts(tx, IN_TOUCH)
         return [_build_known_partner(one, last.get(one.authority)) for one in partners.list_partners(tx)]
 
-    return here.store.look(look)
+    return gw.store.look(look)
 
 
-def get_known_partner(here: Authority, authority: str) -> KnownPartner:
+def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
     """Return one partner. Raises NotFound."""
 
     def look(tx: Connection) -> KnownPartner:
@@ -60,7 +60,7 @@ def get_known_partner(here: Authority, authority: str) -> KnownPartner:
         )
         return replace(found, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
-    return here.store.look(look)
+    return gw.store.look(look)
 
 
 def _build_known_partner(confirmed: Partner, last: datetime | None) -> KnownPartner:
@@ -79,38 +79,38 @@ def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
             yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
 
 
-def check_partner_card(here: Authority, token: str) -> Card:
+def check_partner_card(gw: Gateway, token: str) -> Card:
     """Read a card that somebody sent, and refuse it where it may not take the place of the one we hold.
 
     Raises a keys.errors.Refusal, or NotAllowed for our own card.
     """
     new = card.read(token.strip())
-    if new.authority == here.code:
+    if new.authority == gw.code:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
-    _check_own_door(here, new)
+    _check_own_door(gw, new)
     try:
-        held = card.read(here.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
+        held = card.read(gw.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
-        card.check_dates(new, here.now())
+        card.check_dates(new, gw.now())
     else:
-        card.replaces(new, held, here.now())
+        card.replaces(new, held, gw.now())
     return new
 
 
-def _check_own_door(here: Authority, new: Card) -> None:
+def _check_own_door(gw: Gateway, new: Card) -> None:
     """Refuse a card that names another authority's gateway as its own: tokens for the one would be made for the other."""
     doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
-    others = [here.own_card, *(card.read(partner.card) for partner in here.store.look(partners.list_partners))]
+    others = [gw.own_card, *(card.read(partner.card) for partner in gw.store.look(partners.list_partners))]
     for other in others:
         if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
             raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 
-def list_changed_routes(here: Authority, new: Card) -> list[str]:
+def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
     """List what a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
     try:
-        held = card.read(here.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
+        held = card.read(gw.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
         return []
     before, after = ({_describe_route(route) for route in one.routes} for one in (held, new))
@@ -123,23 +123,23 @@ def _describe_route(route: Route) -> str:
     return f"{route.kind} {route.url}" + (f", which shows {shows}" if shows else "")
 
 
-def is_card_held(here: Authority, token: str) -> bool:
+def is_card_held(gw: Gateway, token: str) -> bool:
     """Tell whether we hold this very card."""
-    return any(held.card == token.strip() for held in here.store.look(partners.list_partners))
+    return any(held.card == token.strip() for held in gw.store.look(partners.list_partners))
 
 
-def is_fingerprint_known(here: Authority, new: Card) -> bool:
+def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
     """Tell whether this card's fingerprint was confirmed before, with an older card of the same authority."""
     try:
-        held = here.store.look(lambda tx: partners.get_partner(tx, new.authority))
+        held = gw.store.look(lambda tx: partners.get_partner(tx, new.authority))
     except NotFound:
         return False
     return held.fingerprint == card.fingerprint(new)
 
 
-def add_partner(here: Authority, token: str, *, by: str) -> Card:
+def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
     """Keep a card whose fingerprint `by` has confirmed."""
-    new, now = check_partner_card(here, token), here.now()
+    new, now = check_partner_card(gw, token), gw.now()
     kept = Partner(new.authority, new.serial, card.fingerprint(new), token.strip(), now, by)
 
     def write(tx: Connection) -> None:
@@ -148,6 +148,6 @@ def add_partner(here: Authority, token: str, *, by: str) -> Card:
             tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         )
 
-    here.store.run(write)
-    here.refresh_trust()
+    gw.store.run(write)
+    gw.refresh_trust()
     return new

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from gateway.authorities import postcode_archive
 from gateway.authorities.postcode_archive import Damaged, NoTable
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Unusable
 from gateway.store import audit_log, postcodes
 from gateway.store.audit_log import AuditEntry
@@ -59,38 +59,38 @@ class ImportedDirectory:
     )  # codes of England and Wales that are not known, and of how many
 
 
-def import_directory(here: Authority, stream: BinaryIO, by: str) -> ImportedDirectory:
+def import_directory(gw: Gateway, stream: BinaryIO, by: str) -> ImportedDirectory:
     """Import a directory in the place of the one before. Raises Unusable where it is none, or less than half of that."""
-    release = here.store.look(postcodes.get_newest_release) + 1
+    release = gw.store.look(postcodes.get_newest_release) + 1
     kept = elsewhere = malformed = 0
     unknown: Counter[str] = Counter()
     areas: set[str] = set()
     table = iterate_directory(stream, unknown)
     while step := list(islice(table, STEP)):
         placed = {postcode: code for postcode, code in step if postcode and code}
-        here.store.run(partial(postcodes.replace_postcodes, release=release, placed=placed))
+        gw.store.run(partial(postcodes.replace_postcodes, release=release, placed=placed))
         kept += len(placed)
         areas |= {_get_area(postcode) for postcode in placed}
         malformed += sum(not postcode for postcode, _ in step)
         elsewhere += sum(bool(postcode) and not code for postcode, code in step)
-    _check_whole(here, release, kept, areas)
+    _check_whole(gw, release, kept, areas)
     detail = {"postcodes": kept, "gone": 0, "unknown": unknown.total()}
 
     def end(tx: Connection) -> int:
         detail["gone"] = postcodes.delete_old_postcodes(tx, before=release)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("postcodes.imported", by, detail=detail)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("postcodes.imported", by, detail=detail)])
         return detail["gone"]
 
-    gone = here.store.run(end)
+    gone = gw.store.run(end)
     return ImportedDirectory(kept, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
 
 
-def _check_whole(here: Authority, release: int, kept: int, areas: set[str]) -> None:
+def _check_whole(gw: Gateway, release: int, kept: int, areas: set[str]) -> None:
     """Check that the directory is whole. Raises Unusable: what it held is known then, and nothing is taken away."""
-    before = here.store.look(lambda tx: postcodes.count_old_postcodes(tx, before=release))
+    before = gw.store.look(lambda tx: postcodes.count_old_postcodes(tx, before=release))
     if not kept or kept < LEAST * (before + kept):
         raise Unusable("postcodes.too-few", found=kept, before=before)
-    left = Counter(map(_get_area, here.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
+    left = Counter(map(_get_area, gw.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
     if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
         raise Unusable("postcodes.too-few", "areas", areas=", ".join(lacking))
 
@@ -100,17 +100,17 @@ def _get_area(postcode: str) -> str:
     return match[0] if match else ""
 
 
-def find_authority_of_postcode(here: Authority, postcode: str) -> str | None:
+def find_authority_of_postcode(gw: Gateway, postcode: str) -> str | None:
     """Return the DfE code of the authority in which it lies; None where that is not known."""
-    return here.store.look(lambda tx: postcodes.find_postcode_authority(tx, normalise_postcode(postcode)))
+    return gw.store.look(lambda tx: postcodes.find_postcode_authority(tx, normalise_postcode(postcode)))
 
 
-def describe_other_authority(here: Authority, notice: Message) -> str | None:
+def describe_other_authority(gw: Gateway, notice: Message) -> str | None:
     """Return a sentence where the address to which a child moves lies in another authority than the one that is told."""
     destination = getattr(notice.body, "destination_address", None)
     if not isinstance(destination, Address) or not destination.post_code:
         return None
-    lies_in, goes_to = find_authority_of_postcode(here, destination.post_code), notice.header.recipient.authority
+    lies_in, goes_to = find_authority_of_postcode(gw, destination.post_code), notice.header.recipient.authority
     if lies_in in (None, goes_to):
         return None
     return (

@@ -11,7 +11,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, clients
@@ -36,25 +36,25 @@ def name_actor(client: ApiClient) -> str:
     return f"{ACTOR}{client.id}"
 
 
-def get_token_audience(here: Authority) -> str:
+def get_token_audience(gw: Gateway) -> str:
     """Return for whom tokens are: this API, and no other gateway's."""
-    return f"{here.config.console_url}/api/v1"
+    return f"{gw.config.console_url}/api/v1"
 
 
-def add_client(here: Authority, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
+def add_client(gw: Gateway, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
     """Add a client, and return its secret, which nobody can be shown again. Raises NotAllowed."""
     called, wanted = " ".join(called.split()), frozenset(scopes)
     _check_client(name, called)
     if not wanted:
         raise NotAllowed("client.no-scope", scopes=", ".join(Scope))
     secret = api_token.new_secret()
-    client = ApiClient(name, called, wanted, True, here.now(), by, api_token.digest(secret))
+    client = ApiClient(name, called, wanted, True, gw.now(), by, api_token.digest(secret))
 
     def write(tx: Connection) -> None:
         clients.add_client(tx, client)
-        _log_client_act(tx, here, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
+        _log_client_act(tx, gw, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
 
-    here.store.run(write)
+    gw.store.run(write)
     return secret
 
 
@@ -65,19 +65,19 @@ def _check_client(name: str, called: str) -> None:
         raise NotAllowed("client.name", most=MAX_NAME)
 
 
-def end_client(here: Authority, name: str, by: str) -> None:
+def end_client(gw: Gateway, name: str, by: str) -> None:
     """End a client: it is let in no more, and its tokens count no more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         client = clients.get_client(tx, name)
         if client.active:  # it ends once
             clients.update_client(tx, replace(client, active=False))
-            _log_client_act(tx, here, AuditEntry("client.ended", by, name))
+            _log_client_act(tx, gw, AuditEntry("client.ended", by, name))
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def renew_secret(here: Authority, name: str, by: str) -> str:
+def renew_secret(gw: Gateway, name: str, by: str) -> str:
     """Replace a secret that was lost or seen, which counts no more. Raises NotFound or NotAllowed.
 
     Tokens that were given for the old one end by themselves, within ten minutes.
@@ -89,9 +89,9 @@ def renew_secret(here: Authority, name: str, by: str) -> str:
         if not client.active:
             raise _build_ended_error()
         clients.update_client(tx, replace(client, secret=api_token.digest(secret)))
-        _log_client_act(tx, here, AuditEntry("client.new-secret", by, name))
+        _log_client_act(tx, gw, AuditEntry("client.new-secret", by, name))
 
-    here.store.run(write)
+    gw.store.run(write)
     return secret
 
 
@@ -99,14 +99,14 @@ def _build_ended_error() -> NotLetIn:
     return NotLetIn("client.ended")
 
 
-def is_client_secret(here: Authority, name: str, secret: str) -> bool:
+def is_client_secret(gw: Gateway, name: str, secret: str) -> bool:
     """Tell whether this is the secret of a client that may call. It takes as long for an id that nobody has."""
-    client = here.store.look(lambda tx: clients.find_client(tx, name))
+    client = gw.store.look(lambda tx: clients.find_client(tx, name))
     return api_token.matches(secret, client.secret if client else None) and client is not None and client.active
 
 
 def issue_client_token(
-    here: Authority, name: str, secret: str, wanted: Iterable[str], address: str = ""
+    gw: Gateway, name: str, secret: str, wanted: Iterable[str], address: str = ""
 ) -> tuple[str, tuple[Scope, ...]]:
     """Issue a token to who shows its secret; return it and the scopes granted: the wanted, or all. Raises NotAllowed.
 
@@ -119,18 +119,18 @@ def issue_client_token(
         if client is None or not (right and client.active):
             why = "unknown" if client is None else "secret" if client.active else "ended"
             entry = AuditEntry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
-            bursts.write_burst_in(tx, here, entry, address)
+            bursts.write_burst_in(tx, gw, entry, address)
             return None
-        clients.update_client(tx, replace(client, seen_at=here.now()))
+        clients.update_client(tx, replace(client, seen_at=gw.now()))
         entry = AuditEntry("client.let-in", name_actor(client), client.id, detail={"through": "secret"})
-        audit_log.append_entries(tx, here.now(), bursts.count_entry(here, entry, singly=LET_IN_SINGLY, about=client.id))
+        audit_log.append_entries(tx, gw.now(), bursts.count_entry(gw, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
-    found = here.store.run(write)
+    found = gw.store.run(write)
     if found is None:
         raise NotLetIn("client.refused")
     scopes = _grant_scopes(found, frozenset(wanted))
-    token = api_token.issue(found.id, scopes, audience=get_token_audience(here), ring=here.ring, now=here.now())
+    token = api_token.issue(found.id, scopes, audience=get_token_audience(gw), ring=gw.ring, now=gw.now())
     return token, scopes
 
 
@@ -140,17 +140,17 @@ def _grant_scopes(client: ApiClient, wanted: frozenset[str]) -> tuple[Scope, ...
     return tuple(sorted(scope for scope in client.scopes if not wanted or scope in wanted))
 
 
-def get_token_client(here: Authority, token: str) -> tuple[ApiClient, tuple[Scope, ...]]:
+def get_token_client(gw: Gateway, token: str) -> tuple[ApiClient, tuple[Scope, ...]]:
     """Return whose token this is, and what it may do now. Raises NotLetIn."""
     try:
-        granted = api_token.verify(token, audience=get_token_audience(here), ring=here.ring, now=here.now())
+        granted = api_token.verify(token, audience=get_token_audience(gw), ring=gw.ring, now=gw.now())
     except Refusal as why:
         raise NotLetIn("client.refused").with_words_of(why) from None
-    client = here.store.look(lambda tx: clients.find_client(tx, granted.client))
+    client = gw.store.look(lambda tx: clients.find_client(tx, granted.client))
     if client is None or not client.active:
         raise _build_ended_error()
     return client, tuple(scope for scope in Scope if scope in client.scopes and scope in granted.scopes)
 
 
-def _log_client_act(tx: Connection, here: Authority, entry: AuditEntry) -> None:
-    audit_log.append_entries(tx, here.now(), [entry])
+def _log_client_act(tx: Connection, gw: Gateway, entry: AuditEntry) -> None:
+    audit_log.append_entries(tx, gw.now(), [entry])

@@ -13,7 +13,7 @@ from secrets import token_hex
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import NotAllowed
 from gateway.store import idempotency
 from gateway.store.idempotency import RepeatableRequest
@@ -47,13 +47,13 @@ class RequestClaim:
     token: str
 
 
-def begin_request(here: Authority, client: str, key: str, said: tuple[bytes, ...]) -> RequestClaim | StoredAnswer:
+def begin_request(gw: Gateway, client: str, key: str, said: tuple[bytes, ...]) -> RequestClaim | StoredAnswer:
     """Begin a request, or return what was answered to it. Raises NotAllowed where it is under way, OtherRequest."""
-    digest = here.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
+    digest = gw.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
     claim = RequestClaim(client, key, token_hex(16))
 
     def write(tx: Connection) -> RepeatableRequest | None:
-        now = here.now()
+        now = gw.now()
         idempotency.delete_old_requests(tx, now - REMEMBERED)
         old = idempotency.find_request(tx, client, key)
         if old is None:
@@ -68,23 +68,23 @@ def begin_request(here: Authority, client: str, key: str, said: tuple[bytes, ...
             raise _build_under_way_error()
         return None
 
-    kept = here.store.run(write)
-    return claim if kept is None else _unlock_answer(here, kept)
+    kept = gw.store.run(write)
+    return claim if kept is None else _unlock_answer(gw, kept)
 
 
 def _build_under_way_error() -> NotAllowed:
     return NotAllowed("once.under-way")
 
 
-def keep_answer(tx: Connection, here: Authority, claim: RequestClaim, answer: StoredAnswer) -> None:
+def keep_answer(tx: Connection, gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
     """Keep the answer, in the transaction of the effect. Raises NotAllowed where another try took this one's place."""
-    locked = at_rest.lock(answer.body, about=_name_answer(claim.client, claim.key), ring=here.ring)
-    ended = RepeatableRequest(claim.client, claim.key, "", claim.token, here.now(), answer.status, answer.place)
+    locked = at_rest.lock(answer.body, about=_name_answer(claim.client, claim.key), ring=gw.ring)
+    ended = RepeatableRequest(claim.client, claim.key, "", claim.token, gw.now(), answer.status, answer.place)
     if not idempotency.set_request_answer(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
         raise _build_under_way_error()
 
 
-def settle_request(here: Authority, claim: RequestClaim, answer: StoredAnswer) -> None:
+def settle_request(gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
     """Keep afterwards what was refused too, and forget what failed on our side."""
 
     def write(tx: Connection) -> None:
@@ -94,24 +94,22 @@ def settle_request(here: Authority, claim: RequestClaim, answer: StoredAnswer) -
         if answer.status >= 500:
             idempotency.delete_claim(tx, claim.client, claim.key, claim.token)
         else:
-            keep_answer(tx, here, claim, answer)
+            keep_answer(tx, gw, claim, answer)
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
 def build_answer_writer(
-    here: Authority, claim: RequestClaim, build_answer: Callable[[str], StoredAnswer]
+    gw: Gateway, claim: RequestClaim, build_answer: Callable[[str], StoredAnswer]
 ) -> Callable[[Connection, str], None]:
     """Build what a flow writes in its own transaction: the answer that tells of the message that it made."""
-    return lambda tx, made: keep_answer(tx, here, claim, build_answer(made))
+    return lambda tx, made: keep_answer(tx, gw, claim, build_answer(made))
 
 
-def _unlock_answer(here: Authority, kept: RepeatableRequest) -> StoredAnswer:
+def _unlock_answer(gw: Gateway, kept: RepeatableRequest) -> StoredAnswer:
     assert kept.content is not None  # noqa: S101 - it has its answer
     assert kept.status is not None  # noqa: S101
-    body = at_rest.unlock(
-        Locked(kept.data_key, kept.content), about=_name_answer(kept.client, kept.key), ring=here.ring
-    )
+    body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_name_answer(kept.client, kept.key), ring=gw.ring)
     return StoredAnswer(kept.status, body, kept.place)
 
 

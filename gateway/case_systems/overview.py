@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.case_systems import webhooks as flow
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import audit_log, clients, webhooks
 from gateway.store.clients import ApiClient
 from gateway.store.webhooks import Webhook
@@ -30,25 +30,25 @@ class CaseSystem:
     told: tuple[WebhookProgress, ...]
 
 
-def list_case_systems(here: Authority) -> list[tuple[ApiClient, list[Webhook]]]:
+def list_case_systems(gw: Gateway) -> list[tuple[ApiClient, list[Webhook]]]:
     """List all, those that may call first; each with its webhooks."""
 
     def read(tx: Connection) -> tuple[list[ApiClient], list[Webhook]]:
         return clients.list_clients(tx), webhooks.list_webhooks(tx)
 
-    found, hooks = here.store.look(read)
+    found, hooks = gw.store.look(read)
     by_use = sorted(found, key=lambda one: (not one.active, one.id))
     return [(one, [hook for hook in hooks if hook.client == one.id]) for one in by_use]
 
 
-def get_case_system(here: Authority, name: str) -> CaseSystem:
+def get_case_system(gw: Gateway, name: str) -> CaseSystem:
     """Return one of them. Raises NotFound."""
 
     def read(tx: Connection) -> CaseSystem:
         client = clients.get_client(tx, name)
         return CaseSystem(client, tuple(_read_progress(tx, hook) for hook in webhooks.list_client_webhooks(tx, name)))
 
-    return here.store.look(read)
+    return gw.store.look(read)
 
 
 def _read_progress(tx: Connection, hook: Webhook) -> WebhookProgress:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from adapters import webhook as carrier
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import webhook_events
 from gateway.core.delivery import get_next_attempt
 from gateway.core.permissions import Scope
@@ -43,12 +43,12 @@ ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
 
 
 def add_webhook(
-    here: Authority, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also
+    gw: Gateway, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also
 ) -> Webhook:
     """Add a webhook, told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
-    _check_webhook(here, url, events)
-    name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), here.now()
-    locked = at_rest.lock(secret, about=_name_secret(name), ring=here.ring)
+    _check_webhook(gw, url, events)
+    name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), gw.now()
+    locked = at_rest.lock(secret, about=_name_secret(name), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     wanted = tuple(one for one in WebhookEvent if one in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
@@ -65,11 +65,11 @@ def add_webhook(
         also(tx, begins, webhook.shown(secret))
         return begins
 
-    return here.store.run(write)
+    return gw.store.run(write)
 
 
-def _check_webhook(here: Authority, url: str, events: Collection[WebhookEvent]) -> None:
-    if not carrier.allowed(url, _list_hosts(here)):
+def _check_webhook(gw: Gateway, url: str, events: Collection[WebhookEvent]) -> None:
+    if not carrier.allowed(url, _list_hosts(gw)):
         raise NotAllowed("webhook.host")
     if not events:
         raise NotAllowed("webhook.no-event", events=", ".join(WebhookEvent))
@@ -80,46 +80,46 @@ def _check_scope(client: ApiClient) -> None:
         raise NotAllowed("webhook.no-scope", scope=Scope.WEBHOOKS)
 
 
-def delete_webhook(here: Authority, client: str, by: str, name: str) -> None:
+def delete_webhook(gw: Gateway, client: str, by: str, name: str) -> None:
     """Delete a webhook: nothing is told there any more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
         webhooks.delete_webhook(tx, client, name)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("webhook.removed", by, name)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("webhook.removed", by, name)])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def resume_webhook(here: Authority, name: str, by: str) -> None:
+def resume_webhook(gw: Gateway, name: str, by: str) -> None:
     """Resume one that was given up, where it stood. Raises NotFound."""
 
     def write(tx: Connection) -> None:
-        webhooks.resume_webhook(tx, name, here.now())
-        audit_log.append_entries(tx, here.now(), [AuditEntry("webhook.resumed", by, name)])
+        webhooks.resume_webhook(tx, name, gw.now())
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("webhook.resumed", by, name)])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-async def send_events_forever(here: Authority, stop: asyncio.Event) -> None:
+async def send_events_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Send what events there are, until told to stop."""
-    if here.config.api.webhook_hosts:
-        await run_every(here, stop, "webhooks", partial(send_events_due, here), seconds=LOOK_SECONDS)
+    if gw.config.api.webhook_hosts:
+        await run_every(gw, stop, "webhooks", partial(send_events_due, gw), seconds=LOOK_SECONDS)
 
 
-async def send_events_due(here: Authority) -> None:
+async def send_events_due(gw: Gateway) -> None:
     """Send every webhook that is due what it was not told yet; one that is slow holds up no other."""
-    found = await here.store.read(lambda tx: webhooks.list_webhooks_due(tx, here.now()))
-    for ended in await asyncio.gather(*(_send_events(here, hook) for hook in found), return_exceptions=True):
+    found = await gw.store.read(lambda tx: webhooks.list_webhooks_due(tx, gw.now()))
+    for ended in await asyncio.gather(*(_send_events(gw, hook) for hook in found), return_exceptions=True):
         if isinstance(ended, Exception):  # of one, which must not keep the others from being told
             log_failure("webhook", ended)
 
 
-async def _send_events(here: Authority, hook: Webhook) -> None:
-    entries = await here.store.read(lambda tx: list_events_ahead(tx, hook))
+async def _send_events(gw: Gateway, hook: Webhook) -> None:
+    entries = await gw.store.read(lambda tx: list_events_ahead(tx, hook))
     if not entries:
         return
-    now = here.now()
-    if not await here.store.write(lambda tx: webhooks.claim_webhook(tx, hook, now, now + CLAIM)):
+    now = gw.now()
+    if not await gw.store.write(lambda tx: webhooks.claim_webhook(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
         event_id = entry.leaf.hex()[
@@ -131,20 +131,16 @@ async def _send_events(here: Authority, hook: Webhook) -> None:
             if event_told.event in hook.events
         ]
         for name, event_told in wanted:
-            if why := await _post_event(here, hook, name, entry.at, event_told):
-                await here.store.write(partial(_note_not_taken, here=here, hook=hook, why=why))
+            if why := await _post_event(gw, hook, name, entry.at, event_told):
+                await gw.store.write(partial(_note_not_taken, gw=gw, hook=hook, why=why))
                 return
         if wanted:
-            hook = await here.store.write(
-                partial(_move_webhook_on, here=here, hook=hook, to=entry.number + 1, wait=CLAIM)
-            )
-    await here.store.write(
-        partial(_move_webhook_on, here=here, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0))
-    )
+            hook = await gw.store.write(partial(_move_webhook_on, gw=gw, hook=hook, to=entry.number + 1, wait=CLAIM))
+    await gw.store.write(partial(_move_webhook_on, gw=gw, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0)))
 
 
-def _move_webhook_on(tx: Connection, here: Authority, hook: Webhook, to: int, wait: timedelta) -> Webhook:
-    return webhooks.set_webhook_told(tx, hook, to, here.now() + wait)
+def _move_webhook_on(tx: Connection, gw: Gateway, hook: Webhook, to: int, wait: timedelta) -> Webhook:
+    return webhooks.set_webhook_told(tx, hook, to, gw.now() + wait)
 
 
 def list_events_ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
@@ -167,27 +163,27 @@ def _list_entry_happenings(tx: Connection, entry: LoggedEntry) -> list[Happening
         return []
 
 
-async def _post_event(here: Authority, hook: Webhook, name: str, at: datetime, happening: Happening) -> str | None:
+async def _post_event(gw: Gateway, hook: Webhook, name: str, at: datetime, happening: Happening) -> str | None:
     """Post an event; return None, or why it was not taken. At each try its id is the same, so that repeats are known."""
-    seconds = int(here.now().timestamp())
+    seconds = int(gw.now().timestamp())
     content = {
         "type": happening.event,
         "timestamp": TO_TEXT[datetime](at),
-        "data": {"id": happening.message_id, "sender": happening.sender or here.code},
+        "data": {"id": happening.message_id, "sender": happening.sender or gw.code},
     }
     body = json.dumps(content).encode()
-    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_name_secret(hook.id), ring=here.ring)
+    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_name_secret(hook.id), ring=gw.ring)
     headers = {
         "Content-Type": "application/json",
         "webhook-id": name,
         "webhook-timestamp": str(seconds),
         "webhook-signature": webhook.sign(secret, name, seconds, body),
     }
-    return await carrier.post(hook.url, body, headers, hosts=_list_hosts(here), ca=here.config.webhook_ca())
+    return await carrier.post(hook.url, body, headers, hosts=_list_hosts(gw), ca=gw.config.webhook_ca())
 
 
-def _note_not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) -> None:
-    now = here.now()
+def _note_not_taken(tx: Connection, gw: Gateway, hook: Webhook, why: str) -> None:
+    now = gw.now()
     since = hook.failing_since or now
     again = get_next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing
     if now - since >= DEAD_AFTER:
@@ -196,8 +192,8 @@ def _note_not_taken(tx: Connection, here: Authority, hook: Webhook, why: str) ->
     webhooks.set_webhook_failed(tx, hook, now, again, why)
 
 
-def _list_hosts(here: Authority) -> frozenset[str]:
-    return frozenset(here.config.api.webhook_hosts.split())
+def _list_hosts(gw: Gateway) -> frozenset[str]:
+    return frozenset(gw.config.api.webhook_hosts.split())
 
 
 def _name_secret(name: str) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
 from gateway.core.delivery import DeliveryState
@@ -38,55 +38,55 @@ class PhoneCall:
     note: str | None = None
 
 
-def record_handover(here: Authority, message_id: str, call: PhoneCall, by: str) -> None:
+def record_handover(gw: Gateway, message_id: str, call: PhoneCall, by: str) -> None:
     """Record that the notice was handed over by telephone: that closes the gap which an acknowledgement would close.
 
     The sealed notice still goes there. Raises NotFound, or NotAllowed where it is no transfer notice, or is at its end.
     """
-    sent = _get_live_notice(here, message_id, ("TransferNotice",))
-    _check_call(here, sent, call)
-    stored_call = _lock_call(here, message_id, call, None, by)
+    sent = _get_live_notice(gw, message_id, ("TransferNotice",))
+    _check_call(gw, sent, call)
+    stored_call = _lock_call(gw, message_id, call, None, by)
 
     def write_handover(tx: Connection) -> None:
         calls.add_call(tx, stored_call)
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("notice.handed-over", by, message_id, sent.recipient, sent.digest)]
+            tx, gw.now(), [AuditEntry("notice.handed-over", by, message_id, sent.recipient, sent.digest)]
         )
 
-    here.store.run(write_handover)
+    gw.store.run(write_handover)
 
 
-def record_outcome(here: Authority, message_id: str, result: str, call: PhoneCall, by: str) -> None:
+def record_outcome(gw: Gateway, message_id: str, result: str, call: PhoneCall, by: str) -> None:
     """Record what became of the child, or whether they know it, as they told us by telephone: that ends the notice.
 
     Raises NotFound, or NotAllowed where it is no notice that is answered, is at its end, or has no such result.
     """
-    sent = _get_live_notice(here, message_id, tuple(TOLD))
-    _check_call(here, sent, call)
+    sent = _get_live_notice(gw, message_id, tuple(TOLD))
+    _check_call(gw, sent, call)
     known = codes.labels(TOLD[sent.kind])
     if result not in known:
         raise NotAllowed("call.other-result", result=result, known=", ".join(known))
-    stored_call = _lock_call(here, message_id, call, result, by)
+    stored_call = _lock_call(gw, message_id, call, result, by)
 
     def write_outcome(tx: Connection) -> None:
         reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
+            tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         calls.add_call(tx, stored_call)
         entry = AuditEntry("notice.outcome-told", by, message_id, sent.recipient, sent.digest, {"result": result})
-        audit_log.append_entries(tx, here.now(), [entry])
+        audit_log.append_entries(tx, gw.now(), [entry])
 
-    here.store.run(write_outcome)
+    gw.store.run(write_outcome)
 
 
-def close_notice(here: Authority, message_id: str, by: str) -> None:
+def close_notice(gw: Gateway, message_id: str, by: str) -> None:
     """Close a transfer notice without waiting for the outcome: an officer there accepted it, or a call is recorded.
 
     Raises NotFound, or NotAllowed where neither is so, or it is at its end.
     """
-    sent = _get_live_notice(here, message_id, ("TransferNotice",))
+    sent = _get_live_notice(gw, message_id, ("TransferNotice",))
     accepted = sent.state is DeliveryState.ACKNOWLEDGED and sent.protection == "sealed"
     if not (accepted or sent.handed_over_at):
         raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
@@ -95,35 +95,35 @@ def close_notice(here: Authority, message_id: str, by: str) -> None:
     def write_closing(tx: Connection) -> None:
         reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
+            tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         entry = AuditEntry("case.closed", by, message_id, sent.recipient, sent.digest, {"ground": ground})
-        audit_log.append_entries(tx, here.now(), [entry])
+        audit_log.append_entries(tx, gw.now(), [entry])
 
-    here.store.run(write_closing)
+    gw.store.run(write_closing)
 
 
-def list_recorded_calls(here: Authority, message_id: str) -> list[tuple[StoredCall, PhoneCall | None]]:
+def list_recorded_calls(gw: Gateway, message_id: str) -> list[tuple[StoredCall, PhoneCall | None]]:
     """List the calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
     return [
-        (stored_call, open_call(here, stored_call))
-        for stored_call in here.store.look(lambda tx: calls.list_calls(tx, message_id))
+        (stored_call, open_call(gw, stored_call))
+        for stored_call in gw.store.look(lambda tx: calls.list_calls(tx, message_id))
     ]
 
 
-def _lock_call(here: Authority, message_id: str, call: PhoneCall, result: str | None, by: str) -> StoredCall:
+def _lock_call(gw: Gateway, message_id: str, call: PhoneCall, result: str | None, by: str) -> StoredCall:
     words = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
-    locked = at_rest.lock(words, about=_call_context(message_id), ring=here.ring)
-    return StoredCall(message_id, call.at, result, here.now(), by, locked.data_key, locked.content)
+    locked = at_rest.lock(words, about=_call_context(message_id), ring=gw.ring)
+    return StoredCall(message_id, call.at, result, gw.now(), by, locked.data_key, locked.content)
 
 
-def open_call(here: Authority, stored_call: StoredCall) -> PhoneCall | None:
+def open_call(gw: Gateway, stored_call: StoredCall) -> PhoneCall | None:
     """Open one of them; None where its key was destroyed."""
     if stored_call.data_key is None:
         return None
     locked = Locked(stored_call.data_key, stored_call.content)
-    words = json.loads(at_rest.unlock(locked, about=_call_context(stored_call.message_id), ring=here.ring))
+    words = json.loads(at_rest.unlock(locked, about=_call_context(stored_call.message_id), ring=gw.ring))
     return PhoneCall(words["spoken_to"], stored_call.at, words["note"])
 
 
@@ -131,8 +131,8 @@ def _call_context(message_id: str) -> str:
     return f"call/{message_id}"
 
 
-def _get_live_notice(here: Authority, message_id: str, kinds: tuple[str, ...]) -> Delivery:
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+def _get_live_notice(gw: Gateway, message_id: str, kinds: tuple[str, ...]) -> Delivery:
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in kinds:
         raise NotAllowed("call.other-kind")
     if sent.state in ENDED:
@@ -140,8 +140,8 @@ def _get_live_notice(here: Authority, message_id: str, kinds: tuple[str, ...]) -
     return sent
 
 
-def _check_call(here: Authority, sent: Delivery, call: PhoneCall) -> None:
-    if not sent.queued_at - CLOCK_SKEW <= call.at <= here.now() + CLOCK_SKEW:
+def _check_call(gw: Gateway, sent: Delivery, call: PhoneCall) -> None:
+    if not sent.queued_at - CLOCK_SKEW <= call.at <= gw.now() + CLOCK_SKEW:
         raise NotAllowed("call.other-time")
     if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):
         raise NotAllowed("text.hidden-sign", sign=sign)

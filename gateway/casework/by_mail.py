@@ -10,7 +10,7 @@ from typing import assert_never
 from sqlalchemy import Connection
 
 from adapters.route import MailText
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.causes import EMAIL
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, MailReplyKind, MailReplyStage
@@ -35,28 +35,26 @@ BY_MAIL = (
 # from which a mail may move a letter: nobody signed anything about it, and it is not at its end
 
 
-def read_mail_reply(here: Authority, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
+def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
     """Open a reply for a person, with the notice that it is about; no text where its key was destroyed."""
 
     def get_and_log(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
         reply = mail_replies.get_mail_reply(tx, number)
         sent = outbox.get_delivery(tx, reply.message_id)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("reply.read", by, sent.message_id, sent.recipient)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("reply.read", by, sent.message_id, sent.recipient)])
         return reply, sent, Locked(*mail_replies.get_locked_mail_reply(tx, number))
 
-    reply, sent, copy = here.store.run(get_and_log)
+    reply, sent, copy = gw.store.run(get_and_log)
     try:
         text = hear_mail.read_mail_text(
-            at_rest.unlock(copy, about=hear_mail.mail_context(reply.message_id), ring=here.ring)
+            at_rest.unlock(copy, about=hear_mail.mail_context(reply.message_id), ring=gw.ring)
         )
     except Destroyed:
         text = None
     return reply, sent, text
 
 
-def judge_mail_reply(
-    here: Authority, number: int, judgement: Judgement, by: str, also: Also | None = None
-) -> MailReply:
+def judge_mail_reply(gw: Gateway, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:
     """Write down what an officer read in a reply; the notice moves, where nobody has said anything better of it since.
 
     What was judged may be judged otherwise. Raises NotFound, or NotAllowed where it is a report, or is judged so already.
@@ -71,18 +69,18 @@ def judge_mail_reply(
         ]
         _check_judgement(reply, others, judgement)
         sent = outbox.get_delivery(tx, reply.message_id)
-        if not mail_replies.set_judgement(tx, here.now(), reply, judgement, by):
+        if not mail_replies.set_judgement(tx, gw.now(), reply, judgement, by):
             raise _already_judged()
         to = _choose_state(sent, reply, others, judgement)
         if to is not None:
             reason, cause = _judgement_reason(reply, judgement), EMAIL if to is DeliveryState.REJECTED else None
-            outbox.advance_delivery(tx, here.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
-        audit_log.append_entries(tx, here.now(), _judgement_entries(sent, reply, judgement, by, to))
+            outbox.advance_delivery(tx, gw.now(), sent.message_id, sent.recipient, to, reason=reason, cause=cause)
+        audit_log.append_entries(tx, gw.now(), _judgement_entries(sent, reply, judgement, by, to))
         if also:
             also(tx, sent.message_id)
         return mail_replies.get_mail_reply(tx, number)
 
-    return here.store.run(write_judgement)
+    return gw.store.run(write_judgement)
 
 
 def _judgement_entries(

@@ -16,7 +16,7 @@ from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
 from gateway.casework.message_summary import MessageSummary, summarise_message
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy, Machine
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
@@ -171,39 +171,39 @@ class _CaseRecords:
     mails: Sequence[MailReply]
 
 
-def open_case(here: Authority, case: str, by: str) -> Case:
+def open_case(gw: Gateway, case: str, by: str) -> Case:
     """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
-    terms = deadlines.read_terms(here.config)
-    records = here.store.run(lambda tx: _read_case(tx, here, case, terms, by))
+    terms = deadlines.read_terms(gw.config)
+    records = gw.store.run(lambda tx: _read_case(tx, gw, case, terms, by))
     notices = [
         _build_case_notice(
-            message, _open_held_copy(here, copy), records.duties.get(_message_key(message)), here.now().date()
+            message, _open_held_copy(gw, copy), records.duties.get(_message_key(message)), gw.now().date()
         )
         for message, copy in records.shown
     ]
-    done = [*records.done, *(_build_call_step(here, stored_call, records.called) for stored_call in records.calls)]
+    done = [*records.done, *(_build_call_step(gw, stored_call, records.called) for stored_call in records.calls)]
     return Case(
         case,
         sorted(notices, key=lambda message: (message.at, message.message_id), reverse=True),
         list(_join_repeated(_sort_newest_first(done))),
         list(_join_repeated(_sort_newest_first(records.readings))),
         records.assigned,
-        search.open_search(here, case, by) if records.wide else None,
+        search.open_search(gw, case, by) if records.wide else None,
         records.opener,
         records.mails,
     )
 
 
-def _read_case(tx: Connection, here: Authority, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
+def _read_case(tx: Connection, gw: Gateway, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
-    sent, came = _list_case_messages(tx, here, case)
-    duties = {_message_key(message): message for message in reconcile.list_owed_on(here, terms, sent, came)}
+    sent, came = _list_case_messages(tx, gw, case)
+    duties = {_message_key(message): message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[Delivery | InboxItem] = [*shown_sent, *shown_came]
     views = [
         AuditEntry("notice.read", by, message.message_id, summarise_message(message).partner) for message in in_full
     ]
-    taken = copies.take_copies(tx, here, [_message_key(message) for message in in_full], views)
+    taken = copies.take_copies(tx, gw, [_message_key(message) for message in in_full], views)
     called = {message.name: message.called for message in people.list_people(tx)}
     done, readings = _list_steps(tx, case, sent, called)
     stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
@@ -263,21 +263,21 @@ def _join_repeated(steps: Iterable[CaseEvent]) -> Iterator[CaseEvent]:
             yield same[1]
 
 
-def list_child_names(here: Authority, listed: Sequence[Delivery | InboxItem | Owed], by: str) -> list[str]:
+def list_child_names(gw: Gateway, listed: Sequence[Delivery | InboxItem | Owed], by: str) -> list[str]:
     """List how the children are called whom these are about; empty where no name may be said, or it is no notice.
 
     It is one entry of the log, which mentions each notice.
     """
     some = [message if message.kind in OPENS_A_CASE else None for message in listed]
     keys = [_message_key(message) for message in some if message]
-    taken = here.store.look(lambda tx: copies.take_copies(tx, here, keys, Machine.LIST))
+    taken = gw.store.look(lambda tx: copies.take_copies(tx, gw, keys, Machine.LIST))
     child_names = [
-        _format_child_name(_open_held_copy(here, taken[_message_key(message)])) if message else "" for message in some
+        _format_child_name(_open_held_copy(gw, taken[_message_key(message)])) if message else "" for message in some
     ]
     shown = [message.message_id for message, name in zip(listed, child_names, strict=True) if name]
     if shown:
         entry = AuditEntry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
-        here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+        gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     return child_names
 
 
@@ -287,8 +287,8 @@ def _message_key(message: Delivery | InboxItem | Owed) -> tuple[str, str]:
     return (message.sender if isinstance(message, InboxItem) else ""), message.message_id
 
 
-def _open_held_copy(here: Authority, copy: Copy) -> Message | None:
-    return copies.open_copy(here, copy) if copy.is_held else None
+def _open_held_copy(gw: Gateway, copy: Copy) -> Message | None:
+    return copies.open_copy(gw, copy) if copy.is_held else None
 
 
 def _format_child_name(message: Message | None) -> str:
@@ -298,35 +298,35 @@ def _format_child_name(message: Message | None) -> str:
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
-def _list_case_messages(tx: Connection, here: Authority, case: str) -> tuple[list[Delivery], list[InboxItem]]:
+def _list_case_messages(tx: Connection, gw: Gateway, case: str) -> tuple[list[Delivery], list[InboxItem]]:
     sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
-    came = inbox.search_inbox(tx, here.now(), conversation_id=case, limit=None)
+    came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
     if not (sent or came):
         raise NotFound("case.not-found")
     return sent, came
 
 
-def read_case_subject(here: Authority, case: str, by: str, name: str | None = None) -> CaseSubject:
+def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) -> CaseSubject:
     """Read whom this notice of the case is about, or its newest notice. That is logged. Raises NotFound, Ambiguous."""
 
     def get_and_log(tx: Connection) -> tuple[str, Copy | None]:
-        opening = _find_opening(tx, here, case, name)
+        opening = _find_opening(tx, gw, case, name)
         if opening is None:
             return case, None
         view = AuditEntry("notice.read", by, opening.message_id, summarise_message(opening).partner)
-        return opening.message_id, copies.take_copies(tx, here, [_message_key(opening)], [view])[_message_key(opening)]
+        return opening.message_id, copies.take_copies(tx, gw, [_message_key(opening)], [view])[_message_key(opening)]
 
-    message_id, copy = here.store.run(get_and_log)
-    message = _open_held_copy(here, copy) if copy else None
+    message_id, copy = gw.store.run(get_and_log)
+    message = _open_held_copy(gw, copy) if copy else None
     return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _find_opening(tx: Connection, here: Authority, case: str, name: str | None) -> Delivery | InboxItem | None:
+def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> Delivery | InboxItem | None:
     """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
-    meant = _find_case_message(tx, here, case, name) if name else None
+    meant = _find_case_message(tx, gw, case, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
         return meant
-    sent, came = _list_case_messages(tx, here, case)
+    sent, came = _list_case_messages(tx, gw, case)
     every: list[Delivery | InboxItem] = [*sent, *came]
     return max(
         (message for message in every if message.kind in OPENS_A_CASE),
@@ -335,20 +335,20 @@ def _find_opening(tx: Connection, here: Authority, case: str, name: str | None) 
     )
 
 
-def is_in_case(here: Authority, case: str, name: str) -> bool:
+def is_in_case(gw: Gateway, case: str, name: str) -> bool:
     """Tell whether this message belongs to this case. Raises Ambiguous where an id is given that two messages have."""
-    return here.store.look(lambda tx: _find_case_message(tx, here, case, name)) is not None
+    return gw.store.look(lambda tx: _find_case_message(tx, gw, case, name)) is not None
 
 
-def get_case_notice(here: Authority, case: str, name: str) -> CaseNotice:
+def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
     """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
-    message = here.store.look(lambda tx: _find_case_message(tx, here, case, name))
+    message = gw.store.look(lambda tx: _find_case_message(tx, gw, case, name))
     if message is None:
         raise NotFound("case.other-notice")
     return _build_case_notice(message, None, None)
 
 
-def _find_case_message(tx: Connection, here: Authority, case: str, name: str) -> Delivery | InboxItem | None:
+def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> Delivery | InboxItem | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split_name(name)
     ours = [
@@ -359,9 +359,7 @@ def _find_case_message(tx: Connection, here: Authority, case: str, name: str) ->
     if ours:
         return ours[0]
     came = [
-        message
-        for message in inbox.list_messages_by_id(tx, here.now(), [message_id])
-        if message.conversation_id == case
+        message for message in inbox.list_messages_by_id(tx, gw.now(), [message_id]) if message.conversation_id == case
     ]
     came = [message for message in came if sender in (None, message.sender)]
     if len(came) > 1:
@@ -428,8 +426,8 @@ def _list_failed_tries(tx: Connection, delivery: Delivery) -> Iterator[CaseEvent
             yield CaseEvent(at, what, labels.name_actor("cme-gateway"), str(tried["reason"] or ""))
 
 
-def _build_call_step(here: Authority, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:
-    call = by_hand.open_call(here, stored_call)
+def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:
+    call = by_hand.open_call(gw, stored_call)
     whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
     what = labels.describe_call(stored_call.result)
     return CaseEvent(stored_call.at, what, _who(stored_call.recorded_by, called), whom.strip())

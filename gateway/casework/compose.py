@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.authorities import postcodes
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import composition, safeguards
 from gateway.core.composition import Said
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
@@ -83,24 +83,24 @@ class CheckedComposition:
         return [finding for finding in self.findings if finding.level == "warning"]
 
 
-def begin_composition(here: Authority, kind: str, by: str) -> str:
+def begin_composition(gw: Gateway, kind: str, by: str) -> str:
     """Begin to write a notice of this kind; return its id."""
-    body: Said = {"ring": composition.to_text_fields(here.officer(by))}
-    return _add_composition(here, kind, {}, body, by)
+    body: Said = {"ring": composition.to_text_fields(gw.officer(by))}
+    return _add_composition(gw, kind, {}, body, by)
 
 
-def begin_from_draft(here: Authority, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
+def begin_from_draft(gw: Gateway, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
     """Write on what a row of an extract says. How far the data may be shared is open where the row leaves it open.
 
     `correcting`: in the place of the notice that was sent about this child before, which says of which kind it is.
 
     Raises NotFound.
     """
-    draft, row = drafts.read(here, draft_id, by)
-    who = drafts.leaver(row, here.officer(by))
+    draft, row = drafts.read(gw, draft_id, by)
+    who = drafts.leaver(row, gw.officer(by))
     corrects = draft.corrects if correcting else None
     if corrects:
-        sent = here.store.look(lambda tx: outbox.get_delivery(tx, corrects))
+        sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
     notice = leaver_rules.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
     body = composition.to_text_fields(notice)
@@ -109,15 +109,15 @@ def begin_from_draft(here: Authority, draft_id: str, kind: str, by: str, *, corr
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
     if corrects:
         to = {"to": sent.recipient}
-    return _add_composition(here, kind, to, body, by, draft_id=draft_id, corrects=corrects)
+    return _add_composition(gw, kind, to, body, by, draft_id=draft_id, corrects=corrects)
 
 
-def begin_correction(here: Authority, message_id: str, by: str) -> str:
+def begin_correction(gw: Gateway, message_id: str, by: str) -> str:
     """Begin a notice in the place of one that was sent, as that one was. Raises NotFound, or keys.errors.Destroyed."""
-    message = respond.read_outgoing(here, message_id, by)
+    message = respond.read_outgoing(gw, message_id, by)
     party = message.header.recipient
     return _add_composition(
-        here,
+        gw,
         message.kind,
         {"to": party.authority, "role": party.role},
         composition.to_text_fields(message.body),
@@ -127,7 +127,7 @@ def begin_correction(here: Authority, message_id: str, by: str) -> str:
 
 
 def _add_composition(
-    here: Authority,
+    gw: Gateway,
     kind: str,
     to: Said,
     body: Said,
@@ -136,104 +136,104 @@ def _add_composition(
     draft_id: str | None = None,
     corrects: str | None = None,
 ) -> str:
-    now = here.now()
+    now = gw.now()
     name = uuid7(now, token_bytes(10))
     composed = Composition(name, kind, by, draft_id, corrects, CompositionState.WRITING, 0, now, None)
-    data_key, content = _lock_content(here, name, to, body)
+    data_key, content = _lock_content(gw, name, to, body)
 
     def write_composition(tx: Connection) -> None:
         compositions.add_composition(tx, composed, data_key, content)
         audit_log.append_entries(tx, now, [AuditEntry("composition.begun", by, name, detail={"kind": kind})])
 
-    here.store.run(write_composition)
+    gw.store.run(write_composition)
     return name
 
 
-def _lock_content(here: Authority, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
+def _lock_content(gw: Gateway, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
     text = json.dumps({"to": to, "body": body}).encode()
     if len(text) > MAX_BYTES:
         raise NotAllowed("composition.too-long")
-    locked = at_rest.lock(text, about=name, ring=here.ring)
+    locked = at_rest.lock(text, about=name, ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return locked.data_key, locked.content
 
 
-def open_composition(here: Authority, name: str, by: str) -> OpenComposition:
+def open_composition(gw: Gateway, name: str, by: str) -> OpenComposition:
     """Open what was written so far for a person; this is logged. Raises NotFound, or NotAllowed where it has ended."""
 
     def get_and_log(tx: Connection) -> tuple[Composition, Locked]:
         record, data_key, content = compositions.get_locked_composition(tx, name)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.read", by, name)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.read", by, name)])
         return record, Locked(data_key, content)
 
-    record, locked = here.store.run(get_and_log)
+    record, locked = gw.store.run(get_and_log)
     if record.state is not CompositionState.WRITING:
         raise _ended_error()
-    content = json.loads(at_rest.unlock(locked, about=name, ring=here.ring))
+    content = json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))
     return OpenComposition(record, content["to"], content["body"])
 
 
-def find_sent_result(here: Authority, name: str) -> SentResult | None:
+def find_sent_result(gw: Gateway, name: str) -> SentResult | None:
     """Return what became of it; None where it was not sent. Raises NotFound."""
-    record = here.store.look(lambda tx: compositions.get_composition(tx, name))
+    record = gw.store.look(lambda tx: compositions.get_composition(tx, name))
     return SentResult(**json.loads(record.told)) if record.told else None
 
 
-def save_composition(here: Authority, now: OpenComposition, by: str) -> None:
+def save_composition(gw: Gateway, now: OpenComposition, by: str) -> None:
     """Keep what was written. Raises NotAllowed where it was changed since it was opened."""
     name = now.kept.composition_id
-    data_key, content = _lock_content(here, name, now.to, now.body)
+    data_key, content = _lock_content(gw, name, now.to, now.body)
 
     def write_changes(tx: Connection) -> None:
-        compositions.update_composition(tx, here.now(), name, now.kept.changes, data_key, content)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.changed", by, name)])
+        compositions.update_composition(tx, gw.now(), name, now.kept.changes, data_key, content)
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.changed", by, name)])
 
-    here.store.run(write_changes)
+    gw.store.run(write_changes)
 
 
-def give_up_composition(here: Authority, name: str, by: str) -> None:
+def give_up_composition(gw: Gateway, name: str, by: str) -> None:
     """Give it up: nothing of it is sent, and nobody can read it any more. Raises NotFound."""
 
     def write_given_up(tx: Connection) -> None:
         compositions.get_composition(tx, name)
-        if compositions.end_composition(tx, here.now(), name, CompositionState.GIVEN_UP):
-            audit_log.append_entries(tx, here.now(), [AuditEntry("composition.given-up", by, name)])
+        if compositions.end_composition(tx, gw.now(), name, CompositionState.GIVEN_UP):
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.given-up", by, name)])
 
-    here.store.run(write_given_up)
+    gw.store.run(write_given_up)
 
 
-def suggest_authority(here: Authority, now: OpenComposition) -> str | None:
+def suggest_authority(gw: Gateway, now: OpenComposition) -> str | None:
     """Return the authority in which the new postcode lies; None where there is none, or it is not known."""
     postcode = (now.body.get("destination_address") or {}).get("post_code")
-    return postcodes.find_authority_of_postcode(here, postcode) if postcode else None
+    return postcodes.find_authority_of_postcode(gw, postcode) if postcode else None
 
 
-def check_composition(here: Authority, now: OpenComposition) -> CheckedComposition:
+def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
     """Check what is lacking, and what the rules say of the notice as far as it is written."""
     typed: dict[str, Any] = dict(now.body)
     if now.kept.kind == WhereaboutsEnquiry.__name__:
         typed["circulation"] = "named"  # how widely it goes is known when it goes
     body, lacking = composition.build_body(now.kept.kind, typed)
-    message = Message(_build_header(here, now), body)
+    message = Message(_build_header(gw, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
-    today = here.now().date()
-    slips = safeguards.find_slips(message, today=today, known=_look_up_known(here, now, message))
+    today = gw.now().date()
+    slips = safeguards.find_slips(message, today=today, known=_look_up_known(gw, now, message))
     findings = [*rules.check(message, today=today), *slips]
-    if not now.is_search and now.to.get("to") and (astray := postcodes.describe_other_authority(here, message)):
+    if not now.is_search and now.to.get("to") and (astray := postcodes.describe_other_authority(gw, message)):
         element = f"Message/{message.kind}/DestinationAddress/PostCode"
         findings.append(Finding("address.astray", "warning", element, astray))
     return CheckedComposition(message, lacking, findings)
 
 
-def _look_up_known(here: Authority, now: OpenComposition, message: Message) -> KnownFacts:
+def _look_up_known(gw: Gateway, now: OpenComposition, message: Message) -> KnownFacts:
     """Look up what is known beside it: what may not be said, what it corrects, what its draft's row says by now."""
     withheld = {*composition.list_withheld_texts(now.body)}
     if now.kept.corrects:
-        withheld |= amend.read_withheld_places(here, now.kept.corrects)
+        withheld |= amend.read_withheld_places(gw, now.kept.corrects)
     name = message.header.message_id
-    known = look_up_known_children(here, [message], {name: withheld}).get(name, NOTHING_KNOWN)
-    if now.kept.draft_id and drafts.is_restricted(here, now.kept.draft_id):
+    known = look_up_known_children(gw, [message], {name: withheld}).get(name, NOTHING_KNOWN)
+    if now.kept.draft_id and drafts.is_restricted(gw, now.kept.draft_id):
         known = replace(known, is_restricted=True)
     return known
 
@@ -242,19 +242,17 @@ def _is_addressed(now: OpenComposition) -> bool:
     return any(now.to.get(name) for name in ("to", "region", "everyone"))
 
 
-def _build_header(here: Authority, now: OpenComposition) -> Header:
+def _build_header(gw: Gateway, now: OpenComposition) -> Header:
     to = now.to.get("to")
-    somebody = SOMEBODY if here.code != SOMEBODY else "330"
+    somebody = SOMEBODY if gw.code != SOMEBODY else "330"
     corrects = now.kept.corrects
-    case = (
-        here.store.look(lambda tx: outbox.get_delivery(tx, corrects)).conversation_id if corrects else new_case_id(here)
-    )
-    head = build_first_header(here, case, to if isinstance(to, str) and to else somebody)
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)).conversation_id if corrects else new_case_id(gw)
+    head = build_first_header(gw, case, to if isinstance(to, str) and to else somebody)
     return replace(head, recipient=Party(authority=head.recipient.authority, role=now.to.get("role") or "cme_officer"))
 
 
 def send_composition(
-    here: Authority, name: str, weighed: Collection[str], by: str, *, was: int | None = None
+    gw: Gateway, name: str, weighed: Collection[str], by: str, *, was: int | None = None
 ) -> SentResult:
     """Send it, once; a second time return what became of it. `weighed`: the codes of warnings that were looked at.
 
@@ -263,22 +261,22 @@ def send_composition(
     Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, a warning was not weighed, or it is not
     what was looked at.
     """
-    if done := find_sent_result(here, name):
+    if done := find_sent_result(gw, name):
         return done
     try:
-        now = open_composition(here, name, by)
+        now = open_composition(gw, name, by)
         if was not in (None, now.kept.changes):
             raise _changed_error()
-        return _send_message(here, now, _get_sendable_message(here, now, weighed), weighed, by)
+        return _send_message(gw, now, _get_sendable_message(gw, now, weighed), weighed, by)
     except NotAllowed:
-        if done := find_sent_result(here, name):  # somebody was faster by a moment
+        if done := find_sent_result(gw, name):  # somebody was faster by a moment
             return done
         raise
 
 
-def _get_sendable_message(here: Authority, now: OpenComposition, weighed: Collection[str]) -> Message:
+def _get_sendable_message(gw: Gateway, now: OpenComposition, weighed: Collection[str]) -> Message:
     """Return the message, where nothing stands in its way."""
-    checked = check_composition(here, now)
+    checked = check_composition(gw, now)
     if checked.lacking:
         raise NotAllowed("composition.lacking")
     if errors := rules.errors(checked.findings):
@@ -289,99 +287,99 @@ def _get_sendable_message(here: Authority, now: OpenComposition, weighed: Collec
 
 
 def _send_message(
-    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+    gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
     if now.kept.corrects:
-        done = _send_correction(here, now, message, now.kept.corrects, confirmed, by)
+        done = _send_correction(gw, now, message, now.kept.corrects, confirmed, by)
     elif now.is_search:
-        done = _send_search(here, now, message, confirmed, by)
+        done = _send_search(gw, now, message, confirmed, by)
     else:
-        done = _send_notice(here, now, message, confirmed, by)
-    here.due.set()
+        done = _send_notice(gw, now, message, confirmed, by)
+    gw.due.set()
     return done
 
 
 def _send_notice(
-    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+    gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
-    [ready] = prepare_messages(here, [message], by, confirmed=confirmed)
+    [ready] = prepare_messages(gw, [message], by, confirmed=confirmed)
     done = SentResult(ready.conversation_id, 1, {})
-    end = _build_ending(here, now, done, ready.recipient, by)
+    end = _build_ending(gw, now, done, ready.recipient, by)
 
     def write_notice(tx: Connection) -> None:
         end(tx, ready.message_id)
-        queue_messages(tx, here, [ready])
+        queue_messages(tx, gw, [ready])
 
-    here.store.run(write_notice)
+    gw.store.run(write_notice)
     return done
 
 
 def _send_search(
-    here: Authority, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
+    gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
     meant, not_asked = enquire.resolve_recipients(
-        here, now.to.get("to") or (), now.to.get("region") or (), everyone=bool(now.to.get("everyone"))
+        gw, now.to.get("to") or (), now.to.get("region") or (), everyone=bool(now.to.get("everyone"))
     )
-    ready = enquire.prepare_search(here, message, meant, not_asked, by, confirmed=confirmed)
-    return _queue_search(here, now, ready, by)
+    ready = enquire.prepare_search(gw, message, meant, not_asked, by, confirmed=confirmed)
+    return _queue_search(gw, now, ready, by)
 
 
-def _queue_search(here: Authority, now: OpenComposition, ready: enquire.PreparedSearch, by: str) -> SentResult:
+def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSearch, by: str) -> SentResult:
     done = SentResult(ready.enquired.case, len(ready.notices), ready.enquired.not_asked)
-    end = _build_ending(here, now, done, "enquiry", by)
+    end = _build_ending(gw, now, done, "enquiry", by)
 
     def write_queued_search(tx: Connection) -> None:
         end(tx, ready.notices[0].message_id)
-        enquire.write_search(tx, here, ready)
+        enquire.write_search(tx, gw, ready)
 
-    here.store.run(write_queued_search)
+    gw.store.run(write_queued_search)
     return done
 
 
 def _send_correction(
-    here: Authority, now: OpenComposition, message: Message, corrects: str, confirmed: Collection[str], by: str
+    gw: Gateway, now: OpenComposition, message: Message, corrects: str, confirmed: Collection[str], by: str
 ) -> SentResult:
     """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
-    old = here.store.look(lambda tx: outbox.get_delivery(tx, corrects))
-    sent = here.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=old.conversation_id, limit=None))
+    old = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
+    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=old.conversation_id, limit=None))
     asked = sorted({delivery.recipient for delivery in sent if delivery.kind in SEARCHES})
     if len(asked) > 1:
         search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)
-        meant, ended = enquire.resolve_recipients(here, asked)
-        ready = enquire.prepare_search(here, search, meant, ended, by, again=meant, confirmed=confirmed)
-        return _queue_search(here, now, ready, by)
+        meant, ended = enquire.resolve_recipients(gw, asked)
+        ready = enquire.prepare_search(gw, search, meant, ended, by, again=meant, confirmed=confirmed)
+        return _queue_search(gw, now, ready, by)
     done = SentResult(old.conversation_id, 1, {})
-    end = _build_ending(here, now, done, old.recipient, by)
+    end = _build_ending(gw, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
-    amend.correct_notice(here, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
+    amend.correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
     return done
 
 
 def _build_ending(
-    here: Authority, now: OpenComposition, done: SentResult, what: str, by: str
+    gw: Gateway, now: OpenComposition, done: SentResult, what: str, by: str
 ) -> Callable[[Connection, str], None]:
     """Build what ends the composition, and the draft of which it was made, in the transaction that queues."""
     name, draft_id = now.kept.composition_id, now.kept.draft_id
-    who = _read_leaver(here, draft_id, by) if draft_id else None
+    who = _read_leaver(gw, draft_id, by) if draft_id else None
     result = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
     def end_records(tx: Connection, message_id: str) -> None:
-        if not compositions.end_composition(tx, here.now(), name, CompositionState.SENT, result, was=now.kept.changes):
+        if not compositions.end_composition(tx, gw.now(), name, CompositionState.SENT, result, was=now.kept.changes):
             raise (
                 _ended_error()
                 if compositions.get_composition(tx, name).state is not CompositionState.WRITING
                 else _changed_error()
             )
-        audit_log.append_entries(tx, here.now(), [AuditEntry("composition.sent", by, name, detail={"case": done.case})])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.sent", by, name, detail={"case": done.case})])
         if draft_id and who:
-            drafts.end_as_sent(tx, here, draft_id, drafts.build_sent_row(here, who, what, message_id), by)
+            drafts.end_as_sent(tx, gw, draft_id, drafts.build_sent_row(gw, who, what, message_id), by)
 
     return end_records
 
 
-def _read_leaver(here: Authority, draft_id: str, by: str) -> LeaverRow:
-    _, row = drafts.read(here, draft_id, by)
-    return drafts.leaver(row, here.officer(by))
+def _read_leaver(gw: Gateway, draft_id: str, by: str) -> LeaverRow:
+    _, row = drafts.read(gw, draft_id, by)
+    return drafts.leaver(row, gw.officer(by))
 
 
 def _changed_error() -> NotAllowed:

@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core.calendar import LONDON
 from gateway.store import audit_log, compositions
 from gateway.store.audit_log import AuditEntry
@@ -26,11 +26,11 @@ def get_expiry_day(changed_at: datetime) -> date:
     return (changed_at + UNTOUCHED).astimezone(LONDON).date()
 
 
-def expire_untouched(here: Authority) -> int:
+def expire_untouched(gw: Gateway) -> int:
     """End some of those that nobody has touched for so long; return how many."""
 
     def write_expired(tx: Connection) -> int:
-        now = here.now()
+        now = gw.now()
         ended = compositions.expire_compositions(tx, now, now - UNTOUCHED, TOGETHER)
         audit_log.append_entries(
             tx,
@@ -42,14 +42,14 @@ def expire_untouched(here: Authority) -> int:
         )
         return len(ended)
 
-    return here.store.run(write_expired)
+    return gw.store.run(write_expired)
 
 
-async def expire_forever(here: Authority, stop: asyncio.Event) -> None:
+async def expire_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Expire untouched compositions every hour, until told to stop."""
-    await run_every(here, stop, "half-written notices", partial(_expire_all, here), seconds=LOOK_EVERY)
+    await run_every(gw, stop, "half-written notices", partial(_expire_all, gw), seconds=LOOK_EVERY)
 
 
-async def _expire_all(here: Authority) -> None:
-    while await asyncio.to_thread(expire_untouched, here) == TOGETHER:
+async def _expire_all(gw: Gateway) -> None:
+    while await asyncio.to_thread(expire_untouched, gw) == TOGETHER:
         pass

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.background import is_stopped_within
 from gateway.casework.message_summary import MessageSummary, summarise_message
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy, Key, Machine
 from gateway.core.search_terms import NoticeQuery, list_terms, parse_query
 from gateway.errors import GatewayError
@@ -42,29 +42,25 @@ class FoundNotices:
 
 
 def find_notices(
-    here: Authority, typed: str, by: str, *, alike: bool = False, limit: int = 50, before: int | None = None
+    gw: Gateway, typed: str, by: str, *, alike: bool = False, limit: int = 50, before: int | None = None
 ) -> FoundNotices:
     """Find the newest messages of which all that was typed holds. Raises Unusable where that is not understood."""
     sought = parse_query(typed, alike=alike)
-    wanted = [blind.marks(part, here.ring) for part in sought.parts]
+    wanted = [blind.marks(part, gw.ring) for part in sought.parts]
 
     def search_index(tx: Connection) -> FoundNotices:
         lying = blind_index.find_marked(tx, wanted, limit=limit + 1, before=before)
         more = lying[limit - 1].number if len(lying) > limit else None
-        return FoundNotices(
-            _read_summaries(tx, here, sought, lying[:limit]), more, not blind_index.list_unindexed(tx, 1)
-        )
+        return FoundNotices(_read_summaries(tx, gw, sought, lying[:limit]), more, not blind_index.list_unindexed(tx, 1))
 
-    results = here.store.look(search_index)
+    results = gw.store.look(search_index)
     detail: dict[str, str | int] = {"by": " ".join(sought.kinds), "found": len(results.hits)}
-    here.store.run(
-        lambda tx: audit_log.append_entries(tx, here.now(), [AuditEntry("notice.searched", by, detail=detail)])
-    )
+    gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [AuditEntry("notice.searched", by, detail=detail)]))
     return results
 
 
 def _read_summaries(
-    tx: Connection, here: Authority, sought: NoticeQuery, lying: Sequence[IndexHit]
+    tx: Connection, gw: Gateway, sought: NoticeQuery, lying: Sequence[IndexHit]
 ) -> tuple[MessageSummary, ...]:
     """Return how these stand, without those that may not be shown yet, and those of which only the id's end agrees."""
     ids: dict[Lies, list[str]] = {
@@ -76,18 +72,18 @@ def _read_summaries(
     }
     known |= {
         ("came", message.sender, message.message_id): summarise_message(message)
-        for message in inbox.list_messages_by_id(tx, here.now(), ids["came"])
+        for message in inbox.list_messages_by_id(tx, gw.now(), ids["came"])
     }
     hits = [known.get((message.lies, message.partner, message.message_id)) for message in lying]
     return tuple(hit for hit in hits if hit and sought.ids <= {hit.message_id, hit.case})
 
 
-async def index_forever(here: Authority, stop: asyncio.Event) -> None:
+async def index_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Make the messages of before the index findable, until all are, or until told to stop."""
     while not stop.is_set():
         pause = REST
         try:
-            if not await index_old_batch(here):
+            if not await index_old_batch(gw):
                 return
         except GatewayError as why:  # the database stands in the way
             log_failure("making old notices findable", why)
@@ -95,13 +91,13 @@ async def index_forever(here: Authority, stop: asyncio.Event) -> None:
         await is_stopped_within(stop, pause)
 
 
-async def index_old_batch(here: Authority) -> int:
+async def index_old_batch(gw: Gateway) -> int:
     """Make the next TOGETHER messages of before findable; return how many. It may be broken off, and done by many."""
-    some = await here.store.read(
-        lambda tx: [(hit, _get_copy(tx, here, hit)) for hit in blind_index.list_unindexed(tx, TOGETHER)]
+    some = await gw.store.read(
+        lambda tx: [(hit, _get_copy(tx, gw, hit)) for hit in blind_index.list_unindexed(tx, TOGETHER)]
     )
-    marked = await asyncio.to_thread(_compute_marks, here, some)
-    await here.store.write(lambda tx: _write_old_marks(tx, [hit for hit, _ in some], marked))
+    marked = await asyncio.to_thread(_compute_marks, gw, some)
+    await gw.store.write(lambda tx: _write_old_marks(tx, [hit for hit, _ in some], marked))
     return len(some)
 
 
@@ -115,20 +111,20 @@ def _write_old_marks(
     blind_index.delete_unindexed(tx, [hit.number for hit in some])
 
 
-def _get_copy(tx: Connection, here: Authority, hit: IndexHit) -> Copy:
-    return copies.take_copy(tx, here, _hit_key(hit), Machine.INDEX)
+def _get_copy(tx: Connection, gw: Gateway, hit: IndexHit) -> Copy:
+    return copies.take_copy(tx, gw, _hit_key(hit), Machine.INDEX)
 
 
 def _hit_key(hit: IndexHit) -> Key:
     return ("" if hit.lies == "sent" else hit.partner), hit.message_id
 
 
-def _compute_marks(here: Authority, some: Sequence[tuple[IndexHit, Copy]]) -> list[tuple[IndexHit, tuple[int, ...]]]:
+def _compute_marks(gw: Gateway, some: Sequence[tuple[IndexHit, Copy]]) -> list[tuple[IndexHit, tuple[int, ...]]]:
     """Return the marks of those that can be opened; one that cannot be is passed by, so that it holds up no other."""
     marked = []
     for hit, copy in some:
         try:
-            marked.append((hit, blind.marks(list_terms(copies.open_copy(here, copy)), here.ring)))
+            marked.append((hit, blind.marks(list_terms(copies.open_copy(gw, copy)), gw.ring)))
         except Destroyed:
             continue
         except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent

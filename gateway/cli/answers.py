@@ -97,11 +97,11 @@ def _acknowledge(
     by: str,
     as_json: bool,
 ) -> None:
-    with opened(home) as here:
+    with opened(home) as gw:
         body = Acknowledgement(
-            decision=decision, reason=reason, passed_to=passed_to, officer=here.officer(by), note=note_text(note_file)
+            decision=decision, reason=reason, passed_to=passed_to, officer=gw.officer(by), note=note_text(note_file)
         )
-        reply = respond.acknowledge_notice(here, message_id, body, by)
+        reply = respond.acknowledge_notice(gw, message_id, body, by)
     done = {
         "accepted": "Notice accepted. The gateway is telling the sender.",
         "rejected": "Notice rejected. The gateway is telling the sender why.",
@@ -129,11 +129,9 @@ def answer_enquiry(
     as_json: AsJson = False,
 ) -> None:
     """Answer a whereabouts enquiry."""
-    with opened(home) as here:
-        body = WhereaboutsResponse(
-            result=result, answered_by="officer", ring=here.officer(by), note=note_text(note_file)
-        )
-        reply = respond.answer_search(here, message_id, body, by, confirmed=confirmed or ())
+    with opened(home) as gw:
+        body = WhereaboutsResponse(result=result, answered_by="officer", ring=gw.officer(by), note=note_text(note_file))
+        reply = respond.answer_search(gw, message_id, body, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": reply, "result": result},
@@ -144,8 +142,8 @@ def answer_enquiry(
 @commands.command("put-aside")
 def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Clear a reply that does not fit, once you have looked at it."""
-    with opened(home) as here:
-        respond.put_reply_aside(here, message_id, by)
+    with opened(home) as gw:
+        respond.put_reply_aside(gw, message_id, by)
     answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
 
 
@@ -164,15 +162,15 @@ def send_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Send the outcome of a notice. This closes the case."""
-    with opened(home) as here:
+    with opened(home) as gw:
         body = Outcome(
             result=result,
-            confirmed_on=on_day(here, on),
+            confirmed_on=on_day(gw, on),
             moved_to=moved_to,
-            officer=here.officer(by),
+            officer=gw.officer(by),
             note=note_text(note_file),
         )
-        reply = respond.send_outcome(here, message_id, body, by)
+        reply = respond.send_outcome(gw, message_id, body, by)
     answer(
         as_json,
         {"message_id": reply, "result": result},

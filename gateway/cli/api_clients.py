@@ -20,8 +20,8 @@ commands = typer.Typer(no_args_is_help=True, help="Connected systems that can us
 @commands.command("list")
 def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List connected systems and their permissions."""
-    with opened(home) as here:
-        found = here.store.look(kept.list_clients)
+    with opened(home) as gw:
+        found = gw.store.look(kept.list_clients)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
     rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
     answer(
@@ -43,9 +43,9 @@ def api_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a connected system and show its secret once."""
-    with opened(home) as here:
-        secret = clients.add_client(here, name, called, scope, by)
-        address = clients.get_token_audience(here)
+    with opened(home) as gw:
+        secret = clients.add_client(gw, name, called, scope, by)
+        address = clients.get_token_audience(gw)
     said = (
         f"System added. Token address: {escape(address)}/token\n"
         f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
@@ -57,8 +57,8 @@ def api_add(
 @commands.command("new-secret")
 def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Replace a system's secret and show it once."""
-    with opened(home) as here:
-        secret = clients.renew_secret(here, name, by)
+    with opened(home) as gw:
+        secret = clients.renew_secret(gw, name, by)
     said = (
         f"Secret replaced. client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
         "The old secret no longer works. The new one is not shown again."
@@ -70,16 +70,16 @@ def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_jso
 @commands.command("end", hidden=True)
 def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Remove a connected system. It loses access immediately."""
-    with opened(home) as here:
-        clients.end_client(here, name, by)
+    with opened(home) as gw:
+        clients.end_client(gw, name, by)
     answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} removed. It has lost access.")
 
 
 @commands.command("webhooks")
 def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List notification addresses and any problems."""
-    with opened(home) as here:
-        found = here.store.look(kept_webhooks.list_webhooks)
+    with opened(home) as gw:
+        found = gw.store.look(kept_webhooks.list_webhooks)
     value = [
         {
             "id": h.id,
@@ -118,6 +118,6 @@ def api_resume(
     as_json: AsJson = False,
 ) -> None:
     """Restart stopped notifications. Nothing is skipped."""
-    with opened(home) as here:
-        webhooks.resume_webhook(here, name, by)
+    with opened(home) as gw:
+        webhooks.resume_webhook(gw, name, by)
     answer(as_json, {"webhook": name, "active": True}, lambda: f"Notifications to {escape(name)} restarted.")

@@ -14,7 +14,7 @@ from rich.progress import track
 
 from gateway.auditing import audit, partners_view, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, Unusable
 from gateway.store import audit_log
@@ -70,31 +70,31 @@ def audit_verify(
         saw = partners_view.read_seen_file(seen_file, whose.authority) if seen_file else {}
         verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
     else:
-        with opened(home) as here:
-            verdict = _verified(here, seen_file, ask)
+        with opened(home) as gw:
+            verdict = _verified(gw, seen_file, ask)
     value = asdict(verdict) | {"root": verdict.root.hex()}
     answer(as_json, value, lambda: said(verdict))
     if verdict.faults:
         raise typer.Exit(1)
 
 
-def _verified(here: Authority, seen_file: Path | None, ask: bool) -> audit.LogVerdict:
-    saw = partners_view.read_seen_file(seen_file, here.code) if seen_file else {}
+def _verified(gw: Gateway, seen_file: Path | None, ask: bool) -> audit.LogVerdict:
+    saw = partners_view.read_seen_file(seen_file, gw.code) if seen_file else {}
     if ask:
-        found, silent = asyncio.run(_asked(here))
+        found, silent = asyncio.run(_asked(gw))
         saw |= found
         for partner, why in silent.items():
             err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
-    trust = Trust({here.code: here.own_card})
+    trust = Trust({gw.code: gw.own_card})
     watch = _watched("Checking")
-    return here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, seen=saw, watch=watch))
+    return gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring, seen=saw, watch=watch))
 
 
-async def _asked(here: Authority) -> tuple[dict[str, str], dict[str, str]]:
+async def _asked(gw: Gateway) -> tuple[dict[str, str], dict[str, str]]:
     try:
-        return await partners_view.ask_seen_by_partners(here)
+        return await partners_view.ask_seen_by_partners(gw)
     finally:
-        for carrier in here.carriers.values():
+        for carrier in gw.carriers.values():
             await carrier.close()
 
 
@@ -102,8 +102,8 @@ def _whose(card_file: Path | None, home: Path) -> Card:
     if card_file:
         return card.read(read_bytes(card_file).decode("ascii", "replace").strip())
     try:
-        with opened(home) as here:
-            return here.own_card
+        with opened(home) as gw:
+            return gw.own_card
     except ConfigProblem as why:
         if why.code != "config.missing":
             raise
@@ -131,8 +131,8 @@ def said(verdict: audit.LogVerdict) -> str:
 @commands.command("export")
 def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Export the audit log to a folder."""
-    with opened(home) as here:
-        verdict = asyncio.run(audit.export_log(here, folder, by, watch=_watched("Writing")))
+    with opened(home) as gw:
+        verdict = asyncio.run(audit.export_log(gw, folder, by, watch=_watched("Writing")))
     answer(
         as_json,
         {"folder": str(folder), "entries": verdict.size},
@@ -153,8 +153,8 @@ def audit_search(
     as_json: AsJson = False,
 ) -> None:
     """Search the audit log."""
-    with opened(home) as here:
-        found = here.store.look(
+    with opened(home) as gw:
+        found = gw.store.look(
             lambda tx: audit_log.list_newest_entries(
                 tx, about=about, act=act, actor=actor, partner=partner, limit=limit
             )
@@ -172,8 +172,8 @@ def audit_search(
 @commands.command("witness", hidden=True)
 def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show checks of partners' audit logs, and any warnings."""
-    with opened(home) as here:
-        found, alarms = witness.list_witnessed(here)
+    with opened(home) as gw:
+        found, alarms = witness.list_witnessed(gw)
     rows = [
         (
             labels.name_authority_in_full(o.authority),
@@ -204,8 +204,8 @@ def audit_accept(
     as_json: AsJson = False,
 ) -> None:
     """Clear a warning after you have called the partner and know the cause."""
-    with opened(home) as here:
-        witness.accept_new_log(here, authority, by=by)
+    with opened(home) as gw:
+        witness.accept_new_log(gw, authority, by=by)
     said = (
         f"Warning about {escape(labels.name_authority_in_full(authority))} cleared. "
         "Earlier copies of its log are kept. Checks start again from its next checkpoint."

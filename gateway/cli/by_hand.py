@@ -8,7 +8,7 @@ import typer
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
@@ -24,8 +24,8 @@ At = Annotated[
 commands = typer.Typer()
 
 
-def _call(here: Authority, spoken_to: str, at: datetime | None, note: str | None) -> PhoneCall:
-    return PhoneCall(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else here.now(), note)
+def _call(gw: Gateway, spoken_to: str, at: datetime | None, note: str | None) -> PhoneCall:
+    return PhoneCall(spoken_to.strip(), at.replace(tzinfo=LONDON).astimezone(UTC) if at else gw.now(), note)
 
 
 @commands.command("record-handover")
@@ -40,9 +40,9 @@ def record_handover(
     as_json: AsJson = False,
 ) -> None:
     """Record that you handed over a transfer notice by phone."""
-    with opened(home) as here:
-        call = _call(here, spoken_to, at, note_text(note_file))
-        by_hand.record_handover(here, message_id, call, by)
+    with opened(home) as gw:
+        call = _call(gw, spoken_to, at, note_text(note_file))
+        by_hand.record_handover(gw, message_id, call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
     answer(
         as_json,
@@ -66,8 +66,8 @@ def record_outcome(
     as_json: AsJson = False,
 ) -> None:
     """Record a result that another authority gave by phone or letter. This closes the case."""
-    with opened(home) as here:
-        by_hand.record_outcome(here, message_id, result, _call(here, spoken_to, at, note_text(note_file)), by)
+    with opened(home) as gw:
+        by_hand.record_outcome(gw, message_id, result, _call(gw, spoken_to, at, note_text(note_file)), by)
     answer(
         as_json,
         {"message_id": message_id, "result": result},
@@ -79,8 +79,8 @@ def record_outcome(
 @commands.command("close", hidden=True)
 def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
-    with opened(home) as here:
-        by_hand.close_notice(here, message_id, by)
+    with opened(home) as gw:
+        by_hand.close_notice(gw, message_id, by)
     answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
@@ -95,8 +95,8 @@ def redirect_notice(
     as_json: AsJson = False,
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
-    with opened(home) as here:
-        new = amend.send_notice_on(here, message_id, to, by, confirmed=confirmed or ())
+    with opened(home) as gw:
+        new = amend.send_notice_on(gw, message_id, to, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},
@@ -107,9 +107,9 @@ def redirect_notice(
 @commands.command("remind")
 def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Send a reminder about a notice."""
-    with opened(home) as here:
-        reminder = send_reminders.remind_partner(here, message_id, by)
-        to = here.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
+    with opened(home) as gw:
+        reminder = send_reminders.remind_partner(gw, message_id, by)
+        to = gw.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
     answer(
         as_json,
         {"message_id": reminder, "about": message_id},

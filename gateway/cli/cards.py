@@ -36,20 +36,20 @@ def partner_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
-    with opened(home) as here:
+    with opened(home) as gw:
         token = "".join(decode_text(read_bytes(card_file)).split())  # mail breaks lines, and editors write marks
         new = card.read(token)
         shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
-        if partners.is_card_held(here, token):
+        if partners.is_card_held(gw, token):
             done = f"You already have this card of {whose}."
         else:
-            partners.check_partner_card(here, token)
-            changed = partners.list_changed_routes(here, new)
+            partners.check_partner_card(gw, token)
+            changed = partners.list_changed_routes(gw, new)
             if changed:
                 err.print(escape("Its routes change:\n  " + "\n  ".join(changed)))
-            _confirm(partners.is_fingerprint_known(here, new), whose, shown, fingerprint)
-            partners.add_partner(here, token, by=by)
+            _confirm(partners.is_fingerprint_known(gw, new), whose, shown, fingerprint)
+            partners.add_partner(gw, token, by=by)
     answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 
@@ -87,10 +87,10 @@ def partner_email(
         raise typer.BadParameter(
             "is needed with person-smime, and with no other protection", param_hint="--certificate"
         )
-    with opened(home) as here:
+    with opened(home) as gw:
         file = read_bytes(certificate) if certificate else None
         entered = correspondents.enter_correspondent(
-            here, authority, address, how, telephone=telephone, certificate=file, by=by
+            gw, authority, address, how, telephone=telephone, certificate=file, by=by
         )
     value = {"authority": authority, "address": address, "protection": how, "telephone": telephone}
     done = f"[green]Notices to {labels.name_authority_in_full(authority)} now go to {escape(address)}.[/green]\n{labels.name_protection(how)}."
@@ -103,8 +103,8 @@ def partner_email(
 @partner_commands.command("remove-email")
 def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Remove an authority's email address."""
-    with opened(home) as here:
-        correspondents.delete_correspondent(here, authority, by)
+    with opened(home) as gw:
+        correspondents.delete_correspondent(gw, authority, by)
     answer(
         as_json,
         {"removed": authority},
@@ -115,9 +115,9 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
 @partner_commands.command("list")
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List partner authorities."""
-    with opened(home) as here:
-        found = [(p, card.read(p.card)) for p in here.store.look(kept_partners.list_partners)]
-        written_to = list(here.correspondents.values())
+    with opened(home) as gw:
+        found = [(p, card.read(p.card)) for p in gw.store.look(kept_partners.list_partners)]
+        written_to = list(gw.correspondents.values())
     rows = [
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
         for p, c in found
@@ -144,8 +144,8 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @partner_commands.command("show")
 def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show one partner's card."""
-    with opened(home) as here:
-        kept = here.store.look(lambda tx: kept_partners.get_partner(tx, authority))
+    with opened(home) as gw:
+        kept = gw.store.look(lambda tx: kept_partners.get_partner(tx, authority))
     theirs = card.read(kept.card)
     value = asdict(theirs) | {
         "identity": theirs.identity.hex(),
@@ -170,9 +170,9 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
 @partner_commands.command("export", hidden=True)
 def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Export this authority's card to send to a partner."""
-    with opened(home) as here:
-        text = (here.config.home / home_folder.CARD_FILE).read_text("ascii")
-        err.print(f"Fingerprint: {card.fingerprint(here.own_card)}")
+    with opened(home) as gw:
+        text = (gw.config.home / home_folder.CARD_FILE).read_text("ascii")
+        err.print(f"Fingerprint: {card.fingerprint(gw.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
 
 

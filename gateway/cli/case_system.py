@@ -28,9 +28,9 @@ def one_imports(
     as_json: AsJson = False,
 ) -> None:
     """List notices written for import into ONE, and the results."""
-    with opened(home) as here:
-        found = here.store.look(
-            lambda tx: transfer_files.list_transfer_files(tx, other_than=here.code, states=state or (), limit=limit)
+    with opened(home) as gw:
+        found = gw.store.look(
+            lambda tx: transfer_files.list_transfer_files(tx, other_than=gw.code, states=state or (), limit=limit)
         )
     rows = [(one.message_id, day(one.state_at), _stands(one)) for one in found]
     answer(
@@ -57,8 +57,8 @@ def one_s2s(
     as_json: AsJson = False,
 ) -> None:
     """Create a School to School file for a missing child. Your view is logged."""
-    with opened(home) as here:
-        file, made = school2school.write_lost_pupil_file(here, message_id, folder, by)
+    with opened(home) as gw:
+        file, made = school2school.write_lost_pupil_file(gw, message_id, folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
     shortened = f"\nShortened in the file: {', '.join(made.shortened)}" if made.shortened else ""
     answer(
@@ -84,10 +84,10 @@ def one_children(
     as_json: AsJson = False,
 ) -> None:
     """Replace the pupil index with a new extract."""
-    with opened(home) as here:
+    with opened(home) as gw:
         try:
             with file.open("rb") as stream:
-                done = children_index.load_extract(here, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
+                done = children_index.load_extract(gw, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
         except OSError as why:
             raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]
@@ -106,8 +106,8 @@ def one_children(
 @commands.command("waiting")
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List files from ONE to check before they count, oldest first."""
-    with opened(home) as here:
-        found = held_files.find_all(here.config.home)
+    with opened(home) as gw:
+        found = held_files.find_all(gw.config.home)
     rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
     answer(
         as_json,
@@ -123,14 +123,14 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @commands.command("accept")
 def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Accept a file as it is. Its headings are known from then on."""
-    with opened(home) as here:
-        one = held_files.accept(here, file_id, by)
+    with opened(home) as gw:
+        one = held_files.accept(gw, file_id, by)
     answer(as_json, {"accepted": one.file_id}, lambda: "File accepted. The gateway reads it now, if it is running.")
 
 
 @commands.command("put-aside")
 def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Put a file aside. Nothing in it is used."""
-    with opened(home) as here:
-        one = held_files.put_aside(here, file_id, by)
+    with opened(home) as gw:
+        one = held_files.put_aside(gw, file_id, by)
     answer(as_json, {"put_aside": one.file_id}, lambda: "File put aside. Nothing in it is used.")

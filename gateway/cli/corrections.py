@@ -51,8 +51,8 @@ def correct(
     as_json: AsJson = False,
 ) -> None:
     """Replace a notice you sent with a corrected one."""
-    with opened(home) as here:
-        new = amend.correct_notice(here, message_id, message_in(file), by, confirmed=confirmed or ())
+    with opened(home) as gw:
+        new = amend.correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
@@ -69,8 +69,8 @@ def withdraw(
     as_json: AsJson = False,
 ) -> None:
     """Withdraw a notice you sent."""
-    with opened(home) as here:
-        told = amend.withdraw_notice(here, message_id, Withdrawal(reason=reason, officer=here.officer(by)), by)
+    with opened(home) as gw:
+        told = amend.withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -93,12 +93,12 @@ def end_search(
     as_json: AsJson = False,
 ) -> None:
     """End a search and tell everyone you asked. Give the reason."""
-    with opened(home) as here:
+    with opened(home) as gw:
         if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
-            body = LocatedNotice(located_on=on_day(here, on), way=reason, ring=here.officer(by))
-            told = amend.stand_down_search(here, case, body, by, decided_by=decided_by)
+            body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.officer(by))
+            told = amend.stand_down_search(gw, case, body, by, decided_by=decided_by)
         else:
-            told = review.end_review(here, case, reason, by, decided_by=decided_by)
+            told = review.end_review(gw, case, reason, by, decided_by=decided_by)
     answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},
@@ -116,9 +116,9 @@ def end_search_as_found(
     as_json: AsJson = False,
 ) -> None:
     """End a search because the child is found."""
-    with opened(home) as here:
-        body = LocatedNotice(located_on=on_day(here, on), way=way, ring=here.officer(by))
-        told = amend.stand_down_search(here, case, body, by)
+    with opened(home) as gw:
+        body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.officer(by))
+        told = amend.stand_down_search(gw, case, body, by)
     answer(
         as_json,
         {"located": case, "message_ids": told},
@@ -141,21 +141,21 @@ def retry(
     """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
         raise typer.BadParameter("give a message, --to or --list: only one of them")
-    with opened(home) as here:
+    with opened(home) as gw:
         if given_up:
-            _dead_letters(here.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
+            _dead_letters(gw.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
             return
         if message_id:
-            amend.release_notice(here, message_id, by)
+            amend.release_notice(gw, message_id, by)
             answer(
                 as_json,
                 {"released": 1},
                 lambda: "Message queued for another try. The gateway tries it now, if it is running.",
             )
             return
-        if to is not None and here.letters_go_to(to) is None:
-            here.store.look(lambda tx: partners.get_partner(tx, to))
-        count = amend.release_all(here, to, by)
+        if to is not None and gw.letters_go_to(to) is None:
+            gw.store.look(lambda tx: partners.get_partner(tx, to))
+        count = amend.release_all(gw, to, by)
     answer(
         as_json,
         {"released": count},

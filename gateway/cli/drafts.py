@@ -8,7 +8,7 @@ import typer
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
 from gateway.cli.page import draft_page
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.one import drafts
 from gateway.store import audit_log
@@ -42,8 +42,8 @@ def drafts_list(
     as_json: AsJson = False,
 ) -> None:
     """List leavers to check, oldest first."""
-    with opened(home) as here:
-        found = here.store.look(lambda tx: kept_drafts.list_drafts(tx, state, limit))
+    with opened(home) as gw:
+        found = gw.store.look(lambda tx: kept_drafts.list_drafts(tx, state, limit))
     rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
     columns = ("Reference", "Date", "File, row", "Problem")
     answer(
@@ -77,10 +77,10 @@ def _value(draft: Draft) -> dict[str, object]:
 @commands.command("show")
 def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show one leaver in full. Your view is logged."""
-    with opened(home) as here:
-        kept, row = drafts.read(here, draft_id, by)
-        notice = drafts.leaver(row, here.officer(by)).notice
-        history = here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
+    with opened(home) as gw:
+        kept, row = drafts.read(gw, draft_id, by)
+        notice = drafts.leaver(row, gw.officer(by)).notice
+        history = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
     said = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [
         ("Status", kept.state.capitalize()),
@@ -110,9 +110,9 @@ def drafts_send(
     as_json: AsJson = False,
 ) -> None:
     """Send a leaver as a transfer notice."""
-    with opened(home) as here:
-        level = _restriction(here, restriction, reason, review_on, by)
-        sent = drafts.send(here, draft_id, to, level, by, confirmed=confirmed or ())
+    with opened(home) as gw:
+        level = _restriction(gw, restriction, reason, review_on, by)
+        sent = drafts.send(gw, draft_id, to, level, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
@@ -121,7 +121,7 @@ def drafts_send(
 
 
 def _restriction(
-    here: Authority, level: str | None, reason: str | None, review_on: datetime | None, by: str
+    gw: Gateway, level: str | None, reason: str | None, review_on: datetime | None, by: str
 ) -> Restriction | None:
     until = review_on.date() if review_on else None
     if level is None:
@@ -132,7 +132,7 @@ def _restriction(
         return Restriction(level="none", reason=reason, review_on=until)
     # `coded` lets no other text pass.
     chosen = next(one for one in RESTRICTIONS if one == level)
-    return Restriction(level=chosen, reason=reason, decided_by=by, decided_on=here.now().date(), review_on=until)
+    return Restriction(level=chosen, reason=reason, decided_by=by, decided_on=gw.now().date(), review_on=until)
 
 
 @commands.command("correct")
@@ -147,9 +147,9 @@ def drafts_correct(
     as_json: AsJson = False,
 ) -> None:
     """Send a leaver in place of the notice that was sent before about this child."""
-    with opened(home) as here:
-        level = _restriction(here, restriction, reason, review_on, by)
-        sent = drafts.correct(here, draft_id, level, by, confirmed=confirmed or ())
+    with opened(home) as gw:
+        level = _restriction(gw, restriction, reason, review_on, by)
+        sent = drafts.correct(gw, draft_id, level, by, confirmed=confirmed or ())
     answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Correction queued: [bold]{sent}[/bold]")
 
 
@@ -162,6 +162,6 @@ def drafts_discard(
     as_json: AsJson = False,
 ) -> None:
     """Discard a leaver record. You can still send it later."""
-    with opened(home) as here:
-        drafts.discard(here, draft_id, reason, by)
+    with opened(home) as gw:
+        drafts.discard(gw, draft_id, reason, by)
     answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Leaver record discarded.")

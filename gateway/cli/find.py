@@ -40,8 +40,8 @@ def find_command(
 ) -> None:
     """Find notices by name, date of birth, UPN, ULN or reference. Your search is logged."""
     asked = _asked() if typed is None else typed
-    with opened(home) as here:
-        found = find.find_notices(here, asked, by, alike=alike, limit=limit, before=before)
+    with opened(home) as gw:
+        found = find.find_notices(gw, asked, by, alike=alike, limit=limit, before=before)
     answer(as_json, {"found": [asdict(hit) for hit in found.hits]} | _rest(found), lambda: _shown(found.hits))
     if found.more is not None:
         err.print(f"There are older ones. To show them: --before={found.more}")

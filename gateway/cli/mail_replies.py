@@ -29,8 +29,8 @@ def replies_list(
     as_json: AsJson = False,
 ) -> None:
     """List email replies to read, oldest first."""
-    with opened(home) as here:
-        found = here.store.look(
+    with opened(home) as gw:
+        found = gw.store.look(
             lambda tx: (
                 mail_replies.list_mail_replies(tx, limit)
                 if everything
@@ -38,7 +38,7 @@ def replies_list(
             )
         )
         ids = [one.message_id for one in found]
-        sent = {one.message_id: one for one in here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))}
+        sent = {one.message_id: one for one in gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))}
     rows = [
         (
             str(one.number),
@@ -74,8 +74,8 @@ def _value(one: MailReply) -> dict[str, object]:
 @commands.command("show")
 def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show one email reply in full. Your view is logged."""
-    with opened(home) as here:
-        reply, sent, text = by_mail.read_mail_reply(here, number, by)
+    with opened(home) as gw:
+        reply, sent, text = by_mail.read_mail_reply(gw, number, by)
     value = {"reply": _value(reply), "text": asdict(text) if text else None}
     answer(as_json, value, lambda: _page(reply, sent, text))
 
@@ -111,9 +111,9 @@ def replies_judge(
     as_json: AsJson = False,
 ) -> None:
     """Record what an email reply says. An acceptance by email never closes a case."""
-    with opened(home) as here:
-        reply = by_mail.judge_mail_reply(here, number, judgement, by)
-        sent = here.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id))
+    with opened(home) as gw:
+        reply = by_mail.judge_mail_reply(gw, number, judgement, by)
+        sent = gw.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id))
     answer(
         as_json,
         {"reply": _value(reply), "state": sent.state.value},

@@ -26,13 +26,11 @@ def matches_list(
     as_json: AsJson = False,
 ) -> None:
     """List notices with possible matches in your records."""
-    with opened(home) as here:
-        found = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
-        strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, found))
-        counts = here.store.look(
-            lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState}
-        )
-        index = here.store.look(children.find_current_load)
+    with opened(home) as gw:
+        found = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
+        strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, found))
+        counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
+        index = gw.store.look(children.find_current_load)
     value = {
         "matches": [asdict(one) | {"name": str(one.name), "possible": strengths[one.name]} for one in found],
         "counts": counts,
@@ -81,8 +79,8 @@ def _say_the_rest(counts: dict[str, int], index: bool) -> None:
 @commands.command("show")
 def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Compare a notice with possible matches. Your view is logged."""
-    with opened(home) as here:
-        item, message, search, found = match_incoming.read_matches(here, message_id, by)
+    with opened(home) as gw:
+        item, message, search, found = match_incoming.read_matches(gw, message_id, by)
     value = {
         "search": {
             "message_id": item.message_id,
@@ -102,8 +100,8 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
 @commands.command("none", hidden=True)
 def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Answer "no trace" to enquiries, and acknowledge notices, with no possible match."""
-    with opened(home) as here:
-        done = match_incoming.answer_unmatched(here, by)
+    with opened(home) as gw:
+        done = match_incoming.answer_unmatched(gw, by)
     count = sum(done.values())
     answer(
         as_json,

@@ -33,7 +33,7 @@ from gateway.cli.output import (
     who,
 )
 from gateway.cli.page import page
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
@@ -83,15 +83,15 @@ def send(
     """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
-    with opened(home) as here:
+    with opened(home) as gw:
         ready: list[QueuedNotice] = []
         doubts: dict[str, str | None] = {}
-        messages = [_anew(here, message) if new_id else message for message in map(message_in, files)]
-        known = look_up_known_children(here, messages)
+        messages = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
+        known = look_up_known_children(gw, messages)
         for message in track(messages, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
-            ready += prepare_notices(here, [message], by, confirmed=confirmed or (), known=known)
-            doubts[ready[-1].message_id] = postcodes.describe_other_authority(here, message)
-        here.store.run(lambda tx: queue_notices(tx, here, ready))
+            ready += prepare_notices(gw, [message], by, confirmed=confirmed or (), known=known)
+            doubts[ready[-1].message_id] = postcodes.describe_other_authority(gw, message)
+        gw.store.run(lambda tx: queue_notices(tx, gw, ready))
     value = [
         {
             "message_id": one.message_id,
@@ -115,9 +115,9 @@ def send(
     )
 
 
-def _anew(here: Authority, message: Message) -> Message:
+def _anew(gw: Gateway, message: Message) -> Message:
     """As a case of its own."""
-    now = here.now()
+    now = gw.now()
     fresh = uuid7(now, token_bytes(10))
     head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
     return replace(message, header=head)
@@ -136,8 +136,8 @@ def outbox_command(
     as_json: AsJson = False,
 ) -> None:
     """List sent messages and their status."""
-    with opened(home) as here:
-        found = here.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
+    with opened(home) as gw:
+        found = gw.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
     rows = [
         (
             lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
@@ -166,15 +166,15 @@ def inbox_command(
 ) -> None:
     """List received messages and their status."""
     states = TASKS if waiting else state or ()
-    with opened(home) as here:
-        found = here.store.look(
+    with opened(home) as gw:
+        found = gw.store.look(
             lambda tx: inbox.search_inbox(
-                tx, here.now(), states=states, sender=sender, unmatched=not waiting, limit=limit
+                tx, gw.now(), states=states, sender=sender, unmatched=not waiting, limit=limit
             )
         )
-        unmatched = len(here.store.look(inbox.list_unmatched_searches)) if waiting else 0
-        by_mail = here.store.look(mail_replies.count_waiting_replies)[0] if waiting else 0
-        early = here.store.look(lambda tx: {item.name for item in found if inbox.is_predecessor_missing(tx, item)})
+        unmatched = len(gw.store.look(inbox.list_unmatched_searches)) if waiting else 0
+        by_mail = gw.store.look(mail_replies.count_waiting_replies)[0] if waiting else 0
+        early = gw.store.look(lambda tx: {item.name for item in found if inbox.is_predecessor_missing(tx, item)})
     rows = [
         (
             lines(
@@ -226,17 +226,17 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show one message in full with its history. Your view is logged."""
-    with opened(home) as here:
-        sender, own_id = here.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
+    with opened(home) as gw:
+        sender, own_id = gw.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
         calls: list[tuple[StoredCall, PhoneCall | None]] = []
         must_be_checked = False
         mails: list[MailReply] = []
         standing: Delivery | InboxItem
         if not sender:
-            message = respond.read_outgoing(here, own_id, by)
-            standing = here.store.look(lambda tx: outbox.get_delivery(tx, own_id))
-            calls = by_hand.list_recorded_calls(here, own_id)
-            mails = here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [own_id]))
+            message = respond.read_outgoing(gw, own_id, by)
+            standing = gw.store.look(lambda tx: outbox.get_delivery(tx, own_id))
+            calls = by_hand.list_recorded_calls(gw, own_id)
+            mails = gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [own_id]))
             shown = [
                 ("Status", _describe_status(standing)),
                 ("Protection", labels.name_protection(standing.protection)),
@@ -247,17 +247,17 @@ def show(
             ]
         else:
             named = MessageName(sender, own_id)
-            standing, message = respond.read_incoming(here, named, by, in_full=in_full)
+            standing, message = respond.read_incoming(gw, named, by, in_full=in_full)
             shown = [("Status", _describe_status(standing)), ("Received", when(standing.received_at))]
-            must_be_checked = respond.needs_restriction_check(here, named)
+            must_be_checked = respond.needs_restriction_check(gw, named)
             if must_be_checked:
                 shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
             if standing.misfit:
                 shown.append(("No effect", f"{labels.explain_misfit(standing.misfit)} Call them."))
-        tries = here.store.look(lambda tx: [] if sender else outbox.list_tries(tx, own_id))
-        issuer, digest = (here.code, standing.digest) if isinstance(standing, InboxItem) else (standing.recipient, None)
-        signed = here.store.look(lambda tx: inbox.list_receipts(tx, own_id, issuer=issuer, digest=digest))
-        history = here.store.look(lambda tx: audit.list_case_acts(tx, standing.conversation_id))
+        tries = gw.store.look(lambda tx: [] if sender else outbox.list_tries(tx, own_id))
+        issuer, digest = (gw.code, standing.digest) if isinstance(standing, InboxItem) else (standing.recipient, None)
+        signed = gw.store.look(lambda tx: inbox.list_receipts(tx, own_id, issuer=issuer, digest=digest))
+        history = gw.store.look(lambda tx: audit.list_case_acts(tx, standing.conversation_id))
     value = {
         "standing": asdict(standing),
         "tries": tries,

@@ -27,7 +27,7 @@ from schemas.hidden_signs import find_hidden, is_line
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from gateway.context import Authority
+    from gateway.context import Gateway
 
 # What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move what follows.
 MOVES = re.compile("[\t\r]")
@@ -119,17 +119,17 @@ def who() -> str:
 
 
 @contextmanager
-def opened(home: Path) -> "Iterator[Authority]":
+def opened(home: Path) -> "Iterator[Gateway]":
     """Yield the gateway in this folder, for as long as a command takes."""
     # Only here, so that help, and what needs no gateway, comes at once.
     from gateway import home_folder, logs
 
     logs.configure_logging()
-    here = home_folder.open_gateway(home)
+    gw = home_folder.open_gateway(home)
     try:
-        yield here
+        yield gw
     finally:
-        here.store.close()
+        gw.store.close()
 
 
 def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
@@ -176,9 +176,9 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], 
     return made
 
 
-def on_day(here: "Authority", on: datetime | None) -> date:
+def on_day(gw: "Gateway", on: datetime | None) -> date:
     """Return the day that was named, or today."""
-    return on.date() if on else here.now().date()
+    return on.date() if on else gw.now().date()
 
 
 def lines(*said: str | None) -> str:

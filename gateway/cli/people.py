@@ -20,8 +20,8 @@ commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the consol
 @commands.command("list")
 def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List users."""
-    with opened(home) as here:
-        found = here.store.look(kept.list_people)
+    with opened(home) as gw:
+        found = gw.store.look(kept.list_people)
     value = [
         {"name": p.name, "called": p.called, "roles": sorted(p.roles), "active": p.active, "through": p.through}
         for p in found
@@ -54,18 +54,18 @@ def people_add(
     as_json: AsJson = False,
 ) -> None:
     """Add a user and show a one-time password, valid for 3 days."""
-    with opened(home) as here:
-        password = people.add_account(here, name, called, role, by)
-        address = here.config.console_url
+    with opened(home) as gw:
+        password = people.add_account(gw, name, called, role, by)
+        address = gw.config.console_url
     _shown(as_json, name, password, address)
 
 
 @commands.command("reset")
 def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Give a user a one-time password. Removes their authenticator app."""
-    with opened(home) as here:
-        password = people.reset_password(here, name, by)
-        address = here.config.console_url
+    with opened(home) as gw:
+        password = people.reset_password(gw, name, by)
+        address = gw.config.console_url
     _shown(as_json, name, password, address)
 
 
@@ -80,8 +80,8 @@ def _shown(as_json: bool, name: str, password: str, address: str) -> None:
 @commands.command("roles")
 def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Change a user's roles. They must sign in again."""
-    with opened(home) as here:
-        people.set_roles(here, name, role, by)
+    with opened(home) as gw:
+        people.set_roles(gw, name, role, by)
     answer(
         as_json,
         {"name": name, "roles": sorted(role)},
@@ -93,8 +93,8 @@ def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = wh
 @commands.command("end", hidden=True)
 def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Deactivate a user and sign them out."""
-    with opened(home) as here:
-        people.set_active(here, name, False, by)
+    with opened(home) as gw:
+        people.set_active(gw, name, False, by)
     answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} deactivated and signed out.")
 
 
@@ -102,6 +102,6 @@ def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: A
 @commands.command("back", hidden=True)
 def people_back(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Reactivate a user."""
-    with opened(home) as here:
-        people.set_active(here, name, True, by)
+    with opened(home) as gw:
+        people.set_active(gw, name, True, by)
     answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} reactivated.")

@@ -23,11 +23,11 @@ def postcodes_import(
 ) -> None:
     """Import the ONS Postcode Directory. This takes some minutes."""
     with (
-        opened(home) as here,
+        opened(home) as gw,
         postcodes.open_directory(file) as (stream, size),
         wrap_file(stream, size, description="Reading", console=err, disable=not err.is_terminal) as watched,
     ):
-        done = postcodes.import_directory(here, watched, by)
+        done = postcodes.import_directory(gw, watched, by)
     value = {
         "postcodes": done.postcodes,
         "elsewhere": done.elsewhere,
@@ -53,8 +53,8 @@ def postcodes_import(
 @commands.command("find")
 def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show which authority a postcode is in."""
-    with opened(home) as here:
-        found = postcodes.find_authority_of_postcode(here, postcode)
+    with opened(home) as gw:
+        found = postcodes.find_authority_of_postcode(gw, postcode)
     if found is None:
         raise NotFound("postcodes.not-found")
     name = codes.authority_name(found)

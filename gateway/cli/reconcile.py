@@ -34,13 +34,13 @@ def reconcile_command(
 ) -> None:
     """List outstanding replies and decisions. Exit code 3 if any is overdue."""
     wanted = WantedFile(csv, html, pdf, ageing, as_json=as_json)
-    with opened(home) as here:
-        duties = reconcile.list_owed(here)
-        found = here.store.look(lambda tx: reconcile.list_pursued(tx, duties))
-        unmatched = reconcile.find_unmatched_duty(here)
+    with opened(home) as gw:
+        duties = reconcile.list_owed(gw)
+        found = gw.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+        unmatched = reconcile.find_unmatched_duty(gw)
         written = wanted.write(
-            owed.build_owed_page(here, found),
-            owed.build_owed_listing(here, found),
+            owed.build_owed_page(gw, found),
+            owed.build_owed_listing(gw, found),
             picture=owed.build_ageing_table(found).picture,
         )
     late = sum(one.step is not DutyStep.WAIT for one in found)

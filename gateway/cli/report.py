@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
 from gateway.cli.paper import Csv, Html, Pdf, WantedFile
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_month, get_month_before
 from gateway.errors import NotAllowed
@@ -46,8 +46,8 @@ def report_statistics(
 ) -> None:
     """Count notices by type, authority, reason, outcome and more."""
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with opened(home) as here:
-        page = statistics.make_statistics(here, _days(here, first, last, in_month), by, whole=for_the_team)
+    with opened(home) as gw:
+        page = statistics.make_statistics(gw, _days(gw, first, last, in_month), by, whole=for_the_team)
     _give(page, wanted)
 
 
@@ -65,9 +65,9 @@ def report_timeliness(
 ) -> None:
     """Show how quickly notices were delivered, acknowledged and resolved."""
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with opened(home) as here:
-        days = _days(here, first, last, in_month)
-        page = timeliness.make_timeliness(here, days, whole=for_the_team)
+    with opened(home) as gw:
+        days = _days(gw, first, last, in_month)
+        page = timeliness.make_timeliness(gw, days, whole=for_the_team)
     _give(page, wanted)
 
 
@@ -93,8 +93,8 @@ def report_inspection(
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")
-    with opened(home) as here:
-        page = inspection.make_inspection_list(here, _days(here, first, last, in_month), by)
+    with opened(home) as gw:
+        page = inspection.make_inspection_list(gw, _days(gw, first, last, in_month), by)
     if to_terminal:
         return _give(page, wanted)
     written = wanted.write(page)
@@ -102,8 +102,8 @@ def report_inspection(
     return None
 
 
-def _days(here: Authority, first: datetime | None, last: datetime | None, in_month: datetime | None) -> Span:
-    today = here.now().astimezone(LONDON).date()
+def _days(gw: Gateway, first: datetime | None, last: datetime | None, in_month: datetime | None) -> Span:
+    today = gw.now().astimezone(LONDON).date()
     if in_month:
         if first or last:
             raise typer.BadParameter("give either a month, or the first and the last day", param_hint="--month")

@@ -35,8 +35,8 @@ def review_list(
     as_json: AsJson = False,
 ) -> None:
     """List open searches and when each review is due."""
-    with opened(home) as here:
-        found = [one for one in review.list_reviews(here) if one.due or not due]
+    with opened(home) as gw:
+        found = [one for one in review.list_reviews(gw) if one.due or not due]
     rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
     count = sum(one.due for one in found)
     title = f"Reviews of open searches: {count} due, {sum(one.overdue for one in found)} overdue"
@@ -107,9 +107,9 @@ def review_done(
         raise typer.BadParameter(
             "give one --result for each --checked, in the same order", param_hint="--checked, --result"
         )
-    with opened(home) as here:
+    with opened(home) as gw:
         pairs = list(zip(checked, result, strict=True))
-        done = review.do_review(here, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
+        done = review.do_review(gw, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: _done(done))
 
 
@@ -142,8 +142,8 @@ def review_end(
     as_json: AsJson = False,
 ) -> None:
     """End a search though the child is not found, and tell everyone you asked."""
-    with opened(home) as here:
-        told = review.end_review(here, case, reason, by, decided_by=decided_by)
+    with opened(home) as gw:
+        told = review.end_review(gw, case, reason, by, decided_by=decided_by)
     answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},

@@ -50,12 +50,12 @@ def enquire_command(
     """Ask several authorities about one child."""
     if (file is None) == (case is None):
         raise typer.BadParameter("give a file, or the case in which to ask more authorities", param_hint="FILE, --case")
-    with opened(home) as here:
-        meant, not_asked = enquire.resolve_recipients(here, to or (), region or (), everyone=everyone)
+    with opened(home) as gw:
+        meant, not_asked = enquire.resolve_recipients(gw, to or (), region or (), everyone=everyone)
         if file is not None:
-            done = enquire.ask_authorities(here, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
+            done = enquire.ask_authorities(gw, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
         else:
-            done = enquire.ask_more_authorities(here, case or "", meant, not_asked, by, confirmed=confirmed or ())
+            done = enquire.ask_more_authorities(gw, case or "", meant, not_asked, by, confirmed=confirmed or ())
     answer(as_json, asdict(done), lambda: asked(done))
 
 
@@ -78,8 +78,8 @@ def asked(done: EnquiryResult) -> str:
 @commands.command("search", hidden=True)
 def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show a search: who was asked, who answered, who to call. Your view is logged."""
-    with opened(home) as here:
-        found = search.open_search(here, case, by)
+    with opened(home) as gw:
+        found = search.open_search(gw, case, by)
     counts = {one.value: len(found.those(one)) for one in AnswerState if found.those(one)}
     answer(as_json, asdict(found) | {"counts": counts, "next": found.next_step}, lambda: _shown(found, counts))
 

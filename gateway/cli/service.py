@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from gateway import app, home_folder
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, opened, who
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
@@ -154,15 +154,15 @@ def serve(
     with_parent: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
 ) -> None:
     """Run the gateway."""
-    with opened(home) as here:
-        asyncio.run(_serve(here, with_parent))
+    with opened(home) as gw:
+        asyncio.run(_serve(gw, with_parent))
 
 
-async def _serve(here: Authority, with_parent: bool) -> None:
+async def _serve(gw: Gateway, with_parent: bool) -> None:
     stop = asyncio.Event()
     if with_parent:
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
-    await app.serve_until_stopped(here, until=stop)
+    await app.serve_until_stopped(gw, until=stop)
 
 
 @commands.command()
@@ -193,8 +193,8 @@ def demo(
 @commands.command("doctor")
 def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Check that the gateway is set up and working."""
-    with opened(home) as here:
-        checks = doctor.examine(here)
+    with opened(home) as gw:
+        checks = doctor.examine(gw)
     answer(
         as_json,
         {"checks": [{"check": one.name, "result": one.result, "detail": one.detail} for one in checks]},

@@ -8,7 +8,7 @@ import typer
 
 from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.statement_diff import DifferenceKind
 from gateway.errors import Unusable
@@ -41,11 +41,11 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare records with a partner and resend what is missing."""
-    with opened(home) as here:
-        here.trust.card(authority)
-        from_day = since.replace(tzinfo=UTC) if since else here.now() - statements.DAYS
+    with opened(home) as gw:
+        gw.trust.card(authority)
+        from_day = since.replace(tzinfo=UTC) if since else gw.now() - statements.DAYS
         try:
-            told = asyncio.run(_compared(here, authority, from_day))
+            told = asyncio.run(_compared(gw, authority, from_day))
         except NotReached as why:
             raise Unusable(
                 "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
@@ -67,17 +67,16 @@ def compare(
         raise typer.Exit(1)
 
 
-async def _compared(here: Authority, authority: str, since: datetime) -> list[HealedDifference]:
+async def _compared(gw: Gateway, authority: str, since: datetime) -> list[HealedDifference]:
     try:
-        return await statements.compare_with(here, authority, since)
+        return await statements.compare_with(gw, authority, since)
     finally:
-        for carrier in here.carriers.values():
+        for carrier in gw.carriers.values():
             await carrier.close()
 
 
 def _states(one: HealedDifference) -> tuple[str | None, str | None]:
-    here, there = one.difference.here, one.difference.there
-    return _say_state(here), _say_state(there)
+    return _say_state(one.difference.ours), _say_state(one.difference.theirs)
 
 
 def _say_state(row: StatementRow | None) -> str | None:
@@ -85,13 +84,14 @@ def _say_state(row: StatementRow | None) -> str | None:
 
 
 def _plain(one: HealedDifference) -> dict[str, object]:
-    here, there, known = one.difference.here, one.difference.there, one.difference.here or one.difference.there
+    ours, theirs = one.difference.ours, one.difference.theirs
+    known = ours or theirs
     return {
         "difference": one.difference.differs,
         "done": one.done,
         "message_id": one.difference.message_id,
         "kind": known.kind if known else None,
         "case": known.case if known else None,
-        "here": {"state": here.state, "sha256": here.sha256, "at": here.at} if here else None,
-        "there": {"state": there.state, "sha256": there.sha256, "at": there.at} if there else None,
+        "here": {"state": ours.state, "sha256": ours.sha256, "at": ours.at} if ours else None,
+        "there": {"state": theirs.state, "sha256": theirs.sha256, "at": theirs.at} if theirs else None,
     }

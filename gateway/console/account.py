@@ -20,7 +20,7 @@ from keys import one_time_code
 
 async def show_account(visit: Visit) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
-    sessions = await visit.here.store.read(lambda tx: people.list_sessions(tx, visit.by))
+    sessions = await visit.gw.store.read(lambda tx: people.list_sessions(tx, visit.by))
     return visit.page("account.html", sessions=sessions, done=visit.request.query.get("done", ""))
 
 
@@ -35,7 +35,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again")
-        work = partial(sign_in.change_password, visit.here, get_session(visit), old, new)
+        work = partial(sign_in.change_password, visit.gw, get_session(visit), old, new)
         await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return visit.page("account-password.html", status=422, wrong=why)
@@ -56,14 +56,14 @@ async def set_code(visit: Visit) -> web.StreamResponse:
     if len(secret) != one_time_code.SECRET_BYTES:
         return redirect_to("/account/code")
     try:
-        await asyncio.to_thread(sign_in.set_code, visit.here, get_session(visit), secret, visit.typed("code"))
+        await asyncio.to_thread(sign_in.set_code, visit.gw, get_session(visit), secret, visit.typed("code"))
     except NotAllowed as why:
         return _code_page(visit, secret, why)
     return redirect_to("/account?done=code")
 
 
 def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Response:
-    issuer = f"cme-gateway {visit.here.config.authority.name}"
+    issuer = f"cme-gateway {visit.gw.config.authority.name}"
     picture = segno.make(one_time_code.uri(secret, name=visit.by, issuer=issuer), error="m")
     return visit.page(
         "account-code.html",
@@ -77,7 +77,7 @@ def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Res
 
 async def sign_out_everywhere(visit: Visit) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
-    await asyncio.to_thread(lambda: sessions.sign_out(visit.here, get_session(visit), everywhere=True))
+    await asyncio.to_thread(lambda: sessions.sign_out(visit.gw, get_session(visit), everywhere=True))
     answer = redirect_to(SIGN_IN)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer

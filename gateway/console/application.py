@@ -32,12 +32,12 @@ from gateway.console import (
     worklist,
 )
 from gateway.console.audit_proofs import CHECKS
-from gateway.console.console_request import HERE
+from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import add_doors
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
 from gateway.console.throttle import TRIES
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
 from gateway.partner_api.throttle import WrongTries
 from keys.errors import Refusal
@@ -83,11 +83,11 @@ STRICT_TRANSPORT = "max-age=31536000"
 STATIC = "/static/"
 
 
-def build_application(here: Authority) -> web.Application:
+def build_application(gw: Gateway) -> web.Application:
     """Build the console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain_errors], client_max_size=MAX_FORM_BYTES)
-    app[HERE], app[PAGES], app[CHECKS] = here, Pages(), VerifyRuns()
-    app[CHECKING], app[TRIES] = SlowChecks(here), WrongTries()
+    app[GATEWAY], app[PAGES], app[CHECKS] = gw, Pages(), VerifyRuns()
+    app[CHECKING], app[TRIES] = SlowChecks(gw), WrongTries()
     app.on_cleanup.append(_end_checks)
     for doors in ROOMS:
         add_doors(app, doors)
@@ -102,7 +102,7 @@ async def _end_checks(app: web.Application) -> None:
 @web.middleware
 async def _guard_answers(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer our own hosts only; every answer with its headers; no answer but an asset is kept by anybody."""
-    config = request.app[HERE].config
+    config = request.app[GATEWAY].config
     if request.host not in _list_hosts(config.console_url, config.console.host, config.console.port):
         answer: web.StreamResponse = web.Response(status=421, text="This is not the host that you asked for.\n")
     else:

@@ -37,7 +37,7 @@ def _list_kinds() -> Sequence[tuple[str, str]]:
 
 
 def _list_questions(visit: Visit) -> Sequence[Question]:
-    known = {*visit.here.trust.authorities(), *visit.here.correspondents, visit.request.query.get("partner", "")}
+    known = {*visit.gw.trust.authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
         Question("kind", "Activity", "select", options=_list_kinds, optional=True),
@@ -58,7 +58,7 @@ async def show_audit_log(visit: Visit) -> web.StreamResponse:
     if not answers.wrong:
         try:
             search = _build_search(answers)
-            entries = await asyncio.to_thread(browse.list_audit_page, visit.here, search, number, visit.by)
+            entries = await asyncio.to_thread(browse.list_audit_page, visit.gw, search, number, visit.by)
             return await _render_audit_log(visit, answers, typed, found=entries, asked=search, number=number)
         except NotFound as why:
             answers = _add_not_found(answers, why)
@@ -71,7 +71,7 @@ async def search_audit_log(visit: Visit) -> web.StreamResponse:
     answers = _read_answers(visit, typed)
     if not answers.wrong:
         try:
-            await asyncio.to_thread(browse.check_question, visit.here, _build_search(answers))
+            await asyncio.to_thread(browse.check_question, visit.gw, _build_search(answers))
             return redirect_to(_build_address(answers))
         except NotFound as why:
             answers = _add_not_found(answers, why)
@@ -88,7 +88,7 @@ def _read_address(query: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_answers(visit: Visit, typed: Mapping[str, str]) -> Answers:
-    answers = forms.read_answers(_list_questions(visit), typed, visit.here.now().astimezone(LONDON).date())
+    answers = forms.read_answers(_list_questions(visit), typed, visit.gw.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
         wrong["reference"] = "Enter a full reference or its last 12 characters, for example 4c1f09a2b3d4"
@@ -126,7 +126,7 @@ async def _render_audit_log(
     asked: AuditQuestion | None = None,
     number: int | None = None,
 ) -> web.Response:
-    staff = await visit.here.store.read(people.list_people)
+    staff = await visit.gw.store.read(people.list_people)
     older = _build_address(answers, before=found.below) if found and found.below is not None else ""
     return visit.page(
         "audit.html",
@@ -164,13 +164,13 @@ async def _describe_search(visit: Visit, answers: Answers) -> Sequence[tuple[str
 
 async def show_entry(visit: Visit) -> web.StreamResponse:
     """Show one entry as it stands in the log."""
-    placed = await asyncio.to_thread(browse.read_entry, visit.here, int(visit.part("number")), visit.by)
+    placed = await asyncio.to_thread(browse.read_entry, visit.gw, int(visit.part("number")), visit.by)
     return visit.page("audit-entry.html", placed=placed)
 
 
 async def show_proof(visit: Visit) -> web.StreamResponse:
     """Show its place in the signed log."""
-    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.here, int(visit.part("number")))
+    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.gw, int(visit.part("number")))
     return visit.page("audit-proof.html", proof=entry_proof)
 
 

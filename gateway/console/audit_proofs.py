@@ -28,10 +28,10 @@ async def begin_check(visit: Visit) -> web.StreamResponse:
     """Check the log, in a thread; who waits for it looks at the page again. Where a check runs, there is no second."""
     checks = visit.request.app[CHECKS]
     try:
-        checks.begin(visit.here, visit.by)
+        checks.begin(visit.gw, visit.by)
     except NotAllowed:
         return redirect_to("/audit/check")
-    asyncio.get_running_loop().run_in_executor(None, checks.run, visit.here)
+    asyncio.get_running_loop().run_in_executor(None, checks.run, visit.gw)
     return redirect_to("/audit/check")
 
 
@@ -42,19 +42,19 @@ async def ask_export(visit: Visit) -> web.StreamResponse:
 
 async def export_log(visit: Visit) -> web.StreamResponse:
     """Send the archive. It is written beside first, so a long log takes no memory, and then sent piece by piece."""
-    await audit.sign_checkpoint(visit.here, AuditEntry("audit.exported", visit.by))
+    await audit.sign_checkpoint(visit.gw, AuditEntry("audit.exported", visit.by))
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
-    await asyncio.to_thread(audit.export_zip, visit.here, file)
+    await asyncio.to_thread(audit.export_zip, visit.gw, file)
     file.seek(0)
-    name = f"audit-log-{visit.here.code}-{visit.here.now():%Y-%m-%d}.zip"
+    name = f"audit-log-{visit.gw.code}-{visit.gw.now():%Y-%m-%d}.zip"
     return web.Response(body=file, headers=files.build_file_headers(name, "application/zip"))
 
 
 async def show_partner_logs(visit: Visit) -> web.StreamResponse:
     """Show how far partners' logs are known, what alarms stand, and where their statements differ from our account."""
-    partner_logs, alarms = await asyncio.to_thread(witness.list_witnessed, visit.here)
+    partner_logs, alarms = await asyncio.to_thread(witness.list_witnessed, visit.gw)
     differ = await asyncio.to_thread(
-        browse.list_audit_page, visit.here, AuditQuestion(kind="statement.difference"), None, visit.by
+        browse.list_audit_page, visit.gw, AuditQuestion(kind="statement.difference"), None, visit.by
     )
     return visit.page("audit-partners.html", found=partner_logs, alarms=alarms, differ=differ)
 

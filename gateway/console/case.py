@@ -23,8 +23,8 @@ DONE = {
 
 async def show_case(visit: Visit) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
-    others = await visit.here.store.read(kept.list_people) if visit.may(Permission.ASSIGN) else []
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, visit.part("case"), visit.by)
+    others = await visit.gw.store.read(kept.list_people) if visit.may(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
     return visit.page(
@@ -50,13 +50,13 @@ async def change_assignment(visit: Visit) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
     name, whole = visit.part("case"), visit.typed("person")
     act = people.unassign_case if visit.typed("away") else people.assign_case
-    await asyncio.to_thread(act, visit.here, name, whole, visit.by)
+    await asyncio.to_thread(act, visit.gw, name, whole, visit.by)
     return redirect_to(f"/cases/{name}")
 
 
 async def ask_in_full(visit: Visit) -> web.StreamResponse:
     """Ask whether the restriction was checked with the sender."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.here, visit.part("case"), visit.by)
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, visit.part("case"), visit.by)
     notice = next(
         (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.part("notice")), None
     )
@@ -70,10 +70,10 @@ async def ask_in_full(visit: Visit) -> web.StreamResponse:
 async def show_in_full(visit: Visit) -> web.StreamResponse:
     """Show all that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
     name = visit.part("notice")
-    if not await asyncio.to_thread(respond.needs_restriction_check, visit.here, name):
+    if not await asyncio.to_thread(respond.needs_restriction_check, visit.gw, name):
         return redirect_to(f"/cases/{visit.part('case')}")
     whom = await read_subject(visit, name)
-    _, message = await asyncio.to_thread(respond.read_incoming, visit.here, name, visit.by, in_full=True)
+    _, message = await asyncio.to_thread(respond.read_incoming, visit.gw, name, visit.by, in_full=True)
     return visit.page("in-full.html", about=whom, body=message.body)
 
 

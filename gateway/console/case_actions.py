@@ -160,18 +160,18 @@ def _acknowledge_notice(decision: str, visit: Visit, notice: CaseNotice, answers
         decision=decision,
         reason=answers.line("reason"),
         passed_to=answers.line("passed_to"),
-        officer=visit.here.officer(visit.by),
+        officer=visit.gw.officer(visit.by),
         note=answers.line("note"),
     )
-    respond.acknowledge_notice(visit.here, notice.name, body, visit.by, was=notice.state)
+    respond.acknowledge_notice(visit.gw, notice.name, body, visit.by, was=notice.state)
 
 
 def _answer_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    ring = visit.here.officer(visit.by)
+    ring = visit.gw.officer(visit.by)
     body = WhereaboutsResponse(
         result=answers.text("result"), answered_by="officer", ring=ring, note=answers.line("note")
     )
-    respond.answer_search(visit.here, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
+    respond.answer_search(visit.gw, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
 
 
 def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
@@ -179,40 +179,40 @@ def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
         result=answers.text("result"),
         confirmed_on=answers.day("on"),
         moved_to=answers.line("moved_to"),
-        officer=visit.here.officer(visit.by),
+        officer=visit.gw.officer(visit.by),
         note=answers.line("note"),
     )
-    respond.send_outcome(visit.here, notice.name, body, visit.by, was=notice.state)
+    respond.send_outcome(visit.gw, notice.name, body, visit.by, was=notice.state)
 
 
 def _record_handover(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    by_hand.record_handover(visit.here, notice.message_id, _read_call(visit, answers), visit.by)
+    by_hand.record_handover(visit.gw, notice.message_id, _read_call(visit, answers), visit.by)
 
 
 def _record_phone_result(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    by_hand.record_outcome(visit.here, notice.message_id, answers.text("result"), _read_call(visit, answers), visit.by)
+    by_hand.record_outcome(visit.gw, notice.message_id, answers.text("result"), _read_call(visit, answers), visit.by)
 
 
 def _withdraw_notice(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    body = Withdrawal(reason=answers.text("reason"), officer=visit.here.officer(visit.by))
-    amend.withdraw_notice(visit.here, notice.message_id, body, visit.by)
+    body = Withdrawal(reason=answers.text("reason"), officer=visit.gw.officer(visit.by))
+    amend.withdraw_notice(visit.gw, notice.message_id, body, visit.by)
 
 
 def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
-    return f"/compositions/{compose.begin_correction(visit.here, notice.message_id, visit.by)}"
+    return f"/compositions/{compose.begin_correction(visit.gw, notice.message_id, visit.by)}"
 
 
 def _end_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.here.officer(visit.by))
-    amend.stand_down_search(visit.here, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
+    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
+    amend.stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
 
 
 def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
-    send_reminders.remind_partner(visit.here, notice.message_id, visit.by)
+    send_reminders.remind_partner(visit.gw, notice.message_id, visit.by)
 
 
 def _send_notice_on(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    amend.send_notice_on(visit.here, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
+    amend.send_notice_on(visit.gw, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
 
 
 def _list_answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
@@ -377,7 +377,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
         "Case closed without an outcome.",
         _ask_nothing,
-        lambda visit, notice, _: by_hand.close_notice(visit.here, notice.message_id, visit.by),
+        lambda visit, notice, _: by_hand.close_notice(visit.gw, notice.message_id, visit.by),
         weighty=True,
     ),
     CaseAction.REMIND: Form(
@@ -432,7 +432,7 @@ FORMS: Mapping[CaseAction, Form] = {
         "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
         "Reply marked as checked. It has no effect on the case.",
         _ask_nothing,
-        lambda visit, notice, _: respond.put_reply_aside(visit.here, notice.name, visit.by, was=notice.state),
+        lambda visit, notice, _: respond.put_reply_aside(visit.gw, notice.name, visit.by, was=notice.state),
     ),
     CaseAction.WITHDRAW: Form(
         Permission.SEND,
@@ -457,7 +457,7 @@ FORMS: Mapping[CaseAction, Form] = {
 
 async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Show the form."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices:
         return await _render_overtaken(visit, choice, notice)
     return await _render_form(visit, choice, notice, Answers({}, {}))
@@ -465,12 +465,12 @@ async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
 
 async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Do what the form says."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
         return await _render_overtaken(visit, choice, notice)
     form = FORMS[choice]
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = forms.read_answers(_list_questions(visit, choice, notice), typed, visit.here.now().date())
+    answers = forms.read_answers(_list_questions(visit, choice, notice), typed, visit.gw.now().date())
     if answers.wrong:
         return await _render_form(visit, choice, notice, answers)
     try:
@@ -479,10 +479,10 @@ async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
         return await _render_form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
-            now = await asyncio.to_thread(case.get_case_notice, visit.here, visit.part("case"), str(notice.name))
+            now = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), str(notice.name))
             return await _render_overtaken(visit, choice, now)
         return await _render_form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
-    visit.here.due.set()
+    visit.gw.due.set()
     return redirect_to(then or f"/cases/{visit.part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}")
 
 
@@ -505,7 +505,7 @@ async def _render_form(
 
 async def read_subject(visit: Visit, name: str | None = None) -> case.CaseSubject:
     """Return whom the page is about on which one acts."""
-    return await asyncio.to_thread(case.read_case_subject, visit.here, visit.part("case"), visit.by, name)
+    return await asyncio.to_thread(case.read_case_subject, visit.gw, visit.part("case"), visit.by, name)
 
 
 async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
@@ -532,7 +532,7 @@ def list_confirmed(visit: Visit) -> Sequence[str]:
 
 def _list_questions(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
     """List the questions; where one asks who should have it, without us, and without who has it already."""
-    without = {visit.here.code, notice.partner} if choice in OTHERS else {visit.here.code}
+    without = {visit.gw.code, notice.partner} if choice in OTHERS else {visit.gw.code}
     return [
         replace(question, options=_leave_out_authorities(without))
         if question.options is _list_authorities

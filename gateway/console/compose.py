@@ -51,7 +51,7 @@ async def show_compositions(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
-    unfinished = await visit.here.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
+    unfinished = await visit.gw.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
     return visit.page("compositions.html", status=status, found=unfinished, wrong=wrong, ends_on=ends_on)
 
@@ -61,7 +61,7 @@ async def begin_composition(visit: Visit) -> web.StreamResponse:
     if visit.typed("kind") not in OPENS_A_CASE:
         return await _render_compositions(visit, "Select the type of notice")
     return redirect_to(
-        f"/compositions/{await asyncio.to_thread(compose.begin_composition, visit.here, visit.typed('kind'), visit.by)}"
+        f"/compositions/{await asyncio.to_thread(compose.begin_composition, visit.gw, visit.typed('kind'), visit.by)}"
     )
 
 
@@ -69,7 +69,7 @@ async def begin_from_draft(visit: Visit) -> web.StreamResponse:
     """Begin a notice from what a row of an extract says."""
     kind = visit.typed("kind") if visit.typed("kind") in OPENS_A_CASE else "TransferNotice"
     draft, correcting = visit.part("draft"), visit.typed("correcting") == "yes"
-    work = partial(compose.begin_from_draft, visit.here, draft, kind, visit.by, correcting=correcting)
+    work = partial(compose.begin_from_draft, visit.gw, draft, kind, visit.by, correcting=correcting)
     name = await asyncio.to_thread(work)
     return redirect_to(f"/compositions/{name}")
 
@@ -80,7 +80,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
         now = await read_composition(visit)
     except NotAllowed:
         return redirect_to(f"/compositions/{visit.part('composition')}/sent")
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     ready = not checked.lacking and not any(finding.level == "error" for finding in checked.findings)
     level = composition.find_level(now.body)
     undecided = level not in ("", "none") and any(
@@ -108,7 +108,7 @@ async def show_answers(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_answers(visit: Visit, now: OpenComposition, wrong: Sequence[tuple[str, str]]) -> web.Response:
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     if checked.lacking:
         return redirect_to(build_address(now))
     kind = now.kept.kind
@@ -144,7 +144,7 @@ async def send_composition(visit: Visit) -> web.StreamResponse:
     weighed = visit.typed("codes").split() if visit.typed("weighed") else []
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
     try:
-        await asyncio.to_thread(compose.send_composition, visit.here, name, weighed, visit.by, was=was)
+        await asyncio.to_thread(compose.send_composition, visit.gw, name, weighed, visit.by, was=was)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotFound) or why.code == "composition.ended":
             raise
@@ -155,7 +155,7 @@ async def send_composition(visit: Visit) -> web.StreamResponse:
 
 async def show_sent_result(visit: Visit) -> web.StreamResponse:
     """Show what became of it."""
-    result = await asyncio.to_thread(compose.find_sent_result, visit.here, visit.part("composition"))
+    result = await asyncio.to_thread(compose.find_sent_result, visit.gw, visit.part("composition"))
     return visit.page("compose-sent.html", told=result, patience=PATIENCE)
 
 
@@ -169,7 +169,7 @@ async def ask_give_up(visit: Visit) -> web.StreamResponse:
 
 async def give_up(visit: Visit) -> web.StreamResponse:
     """Delete what was written: nothing is sent."""
-    await asyncio.to_thread(compose.give_up_composition, visit.here, visit.part("composition"), visit.by)
+    await asyncio.to_thread(compose.give_up_composition, visit.gw, visit.part("composition"), visit.by)
     return redirect_to("/compositions")
 
 

@@ -27,7 +27,7 @@ NOBODY_ASKED = (
 
 async def read_composition(visit: Visit) -> OpenComposition:
     """Return what was written so far."""
-    return await asyncio.to_thread(compose.open_composition, visit.here, visit.part("composition"), visit.by)
+    return await asyncio.to_thread(compose.open_composition, visit.gw, visit.part("composition"), visit.by)
 
 
 async def save_typed(visit: Visit, new: OpenComposition) -> dict[str, str]:
@@ -35,7 +35,7 @@ async def save_typed(visit: Visit, new: OpenComposition) -> dict[str, str]:
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
     try:
         await asyncio.to_thread(
-            compose.save_composition, visit.here, replace(new, kept=replace(new.kept, changes=was)), visit.by
+            compose.save_composition, visit.gw, replace(new, kept=replace(new.kept, changes=was)), visit.by
         )
     except NotAllowed as why:
         return {"": f"{why.sentence} {why.next_on_page}"}
@@ -70,7 +70,7 @@ async def _render_section(
     wrong: dict[str, str],
     at: str = "",
 ) -> web.Response:
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     weigh = [finding for finding in checked.warnings if find_place(now, finding)[0] == section.name] if not at else []
     return visit.page(
         "compose-section.html",
@@ -118,9 +118,7 @@ async def _keep_stricter(
 
 async def _render_stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     """Show what was typed once more, to be copied: the notice has ended, or asks this no more."""
-    composition_row = await visit.here.store.read(
-        lambda tx: compositions.get_composition(tx, visit.part("composition"))
-    )
+    composition_row = await visit.gw.store.read(lambda tx: compositions.get_composition(tx, visit.part("composition")))
     section = notice_questions.find_section(composition_row.kind, visit.part("section"))
     written = list_typed_text(visit, notice_questions.list_questions(composition_row.kind, section)) if section else []
     return visit.page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)
@@ -147,7 +145,7 @@ async def _list_refusals(visit: Visit, new: OpenComposition, section: NoticeSect
     """Return what the rules say against this page, by field."""
     if section.name == "restriction" and new.is_search and new.body["restriction"].get("level") == "phone-only":
         return {"level": NOBODY_ASKED}
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, new)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, new)
     refusals: dict[str, str] = {}
     for finding in checked.findings:
         name, field = find_place(new, finding)
@@ -168,9 +166,9 @@ def _not_answered(new: OpenComposition, section: NoticeSection, sentence: str) -
 
 async def _find_next_page(visit: Visit, now: OpenComposition, section: NoticeSection) -> str:
     """Return the address of a warning not yet seen; else the next page of the group, if it is empty; else the list."""
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
-    here = {one.code for one in checked.warnings if find_place(now, one)[0] == section.name}
-    if here - set(visit.typed("weighed").split()):
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
+    gw = {one.code for one in checked.warnings if find_place(now, one)[0] == section.name}
+    if gw - set(visit.typed("weighed").split()):
         return f"{build_address(now)}/{section.name}"
     rest = [one for one in list_asked(now) if one.group == section.group]
     names = [one.name for one in rest]
@@ -190,7 +188,7 @@ async def show_item(visit: Visit) -> web.StreamResponse:
 
 
 def _build_new_item(visit: Visit, section: NoticeSection) -> Said:
-    return {"made_by": visit.here.called(visit.by)} if section.name == "enquiries" else {}
+    return {"made_by": visit.gw.called(visit.by)} if section.name == "enquiries" else {}
 
 
 async def _get_item(visit: Visit) -> tuple[OpenComposition, NoticeSection, list[Said], int]:

@@ -26,15 +26,15 @@ async def ask_whom(visit: Visit) -> web.StreamResponse:
 async def _render_whom(
     visit: Visit, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None
 ) -> web.Response:
-    suggested = await asyncio.to_thread(compose.suggest_authority, visit.here, now)
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, now)
+    suggested = await asyncio.to_thread(compose.suggest_authority, visit.gw, now)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     return visit.page(
         "compose-whom.html",
         status=422 if wrong else 200,
         now=now,
         suggested=suggested,
-        choice=list_regions(visit.here.code),
-        authorities=[one for one in notice_questions.list_authorities() if one[0] != visit.here.code],
+        choice=list_regions(visit.gw.code),
+        authorities=[one for one in notice_questions.list_authorities() if one[0] != visit.gw.code],
         roles=codes.labels("roles").items(),
         answers=Answers({}, wrong),
         weigh=[one for one in checked.warnings if find_place(now, one)[0] == WHOM],
@@ -62,7 +62,7 @@ async def save_whom(visit: Visit) -> web.StreamResponse:
         fits = all(one in known for one in to["to"]) and all(one in codes.regions() for one in to["region"])
     else:
         to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
-        fits = to["to"] in known and to["to"] != visit.here.code and to["role"] in codes.labels("roles")
+        fits = to["to"] in known and to["to"] != visit.gw.code and to["role"] in codes.labels("roles")
     if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
         return await _render_whom(
             visit,
@@ -73,7 +73,7 @@ async def save_whom(visit: Visit) -> web.StreamResponse:
     new = replace(now, to=to)
     if wrong := await save_typed(visit, new):
         return await _render_whom(visit, now, wrong, to)
-    checked = await asyncio.to_thread(compose.check_composition, visit.here, new)
+    checked = await asyncio.to_thread(compose.check_composition, visit.gw, new)
     unseen = {one.code for one in checked.warnings if find_place(new, one)[0] == WHOM} - set(
         visit.typed("weighed").split()
     )

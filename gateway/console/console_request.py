@@ -10,11 +10,11 @@ from multidict import MultiDict, MultiDictProxy
 from gateway.access.sessions import Session
 from gateway.console import navigation
 from gateway.console.pages import PAGES, Pages
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Permission, Reach, get_reach
 
 SESSION_COOKIE = "__Host-session"
-HERE = web.AppKey("here", Authority)
+GATEWAY = web.AppKey("gateway", Gateway)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Visit:
     """Who asks, how far the act of this door is open to them, and what they typed."""
 
     request: web.Request = field(repr=False)
-    here: Authority
+    gw: Gateway
     session: Session | None
     secret: str = field(repr=False)
     reach: Reach
@@ -51,7 +51,7 @@ class Visit:
         """Render a page of the console."""
         context: Mapping[str, Any] = {
             "visit": self,
-            "here": self.here,
+            "gw": self.gw,
             "session": self.session,
             "head": navigation.build_head(self.may, self.request.path, self.counts),
             **values,

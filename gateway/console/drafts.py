@@ -34,16 +34,16 @@ REASON = Question(
 async def show_drafts(visit: Visit) -> web.StreamResponse:
     """Show the drafts that wait, the oldest first. No child is described."""
     state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
-    listed_drafts = await visit.here.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
-    files = await asyncio.to_thread(held_files.find_all, visit.here.config.home)
+    listed_drafts = await visit.gw.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
+    files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
     more, open_ones = len(listed_drafts) > SHOWN, state is DraftState.OPEN
     return visit.page("drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files))
 
 
 async def show_draft(visit: Visit) -> web.StreamResponse:
     """Show one draft in full. That it was read is an entry of the audit log."""
-    draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
-    notice = drafts.leaver(row, visit.here.officer(visit.by)).notice
+    draft, row = await asyncio.to_thread(drafts.read, visit.gw, visit.part("draft"), visit.by)
+    notice = drafts.leaver(row, visit.gw.officer(visit.by)).notice
     kind = type(notice).__name__
     pages = [section for section in notice_questions.list_sections(kind) if section.name not in NOT_IN_A_ROW]
     described = describe_answers(kind, composition.to_text_fields(notice), pages)
@@ -58,8 +58,8 @@ async def ask_discard(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
-    draft, row = await asyncio.to_thread(drafts.read, visit.here, visit.part("draft"), visit.by)
-    about = CaseSubject(draft.draft_id[-TAIL:], drafts.leaver(row, visit.here.officer(visit.by)).notice.child)
+    draft, row = await asyncio.to_thread(drafts.read, visit.gw, visit.part("draft"), visit.by)
+    about = CaseSubject(draft.draft_id[-TAIL:], drafts.leaver(row, visit.gw.officer(visit.by)).notice.child)
     status = 422 if answers.wrong else 200
     return visit.page(
         "draft-discard.html", status=status, about=about, was=draft.said, asked=(REASON,), answers=answers
@@ -68,12 +68,12 @@ async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
 
 async def discard_draft(visit: Visit) -> web.StreamResponse:
     """Discard the draft: nothing is to be sent."""
-    answers = forms.read_answers((REASON,), {"reason": visit.typed("reason")}, visit.here.now().date())
+    answers = forms.read_answers((REASON,), {"reason": visit.typed("reason")}, visit.gw.now().date())
     if answers.wrong:
         return await _render_discard(visit, answers)
     try:
         end = partial(drafts.discard, was=visit.typed("was"))
-        await asyncio.to_thread(end, visit.here, visit.part("draft"), answers.text("reason"), visit.by)
+        await asyncio.to_thread(end, visit.gw, visit.part("draft"), answers.text("reason"), visit.by)
     except NotAllowed as why:
         if why.code == "draft.stale":
             return await _render_discard(visit, Answers(answers.values, {"": why.sentence}))

@@ -17,7 +17,7 @@ from gateway.access import sessions
 from gateway.access.sessions import Session, SignInStage
 from gateway.casework import case
 from gateway.console import navigation, return_to
-from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form, redirect_to
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, build_empty_form, redirect_to
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
@@ -54,18 +54,18 @@ def guard_door(door: Door) -> Callable[[web.Request], Awaitable[web.StreamRespon
     """Return the room, for those who may come in."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        here, secret = request.app[HERE], request.cookies.get(SESSION_COOKIE, "")
-        session = await asyncio.to_thread(sessions.use_session, here, secret) if secret else None
+        gw, secret = request.app[GATEWAY], request.cookies.get(SESSION_COOKIE, "")
+        session = await asyncio.to_thread(sessions.use_session, gw, secret) if secret else None
         if door.act is not None and (session is None or session.stage is not SignInStage.IN):
             return _redirect_to_sign_in(request)
         how_far = Reach.ALL if door.act is None else get_reach(session.roles if session else (), door.act)
-        visit = Visit(request, here, session, secret, how_far, await _read_form(request))
+        visit = Visit(request, gw, session, secret, how_far, await _read_form(request))
         _check_act(door, how_far)
         await asyncio.to_thread(_check_case, door, visit)
         if request.method == "POST":
             _check_form(visit)
         if how_far is Reach.ALL and door.path in _WITH_COUNTS:
-            visit = replace(visit, counts=await asyncio.to_thread(navigation.count_waiting, here))
+            visit = replace(visit, counts=await asyncio.to_thread(navigation.count_waiting, gw))
         return await door.answer(visit)
 
     answer.door = door  # type: ignore[attr-defined]  # for the test that walks through all
@@ -104,11 +104,11 @@ def _check_case(door: Door, visit: Visit) -> None:
     if "{case" not in door.path:
         return
     name = visit.part("case")
-    if visit.reach is Reach.ASSIGNED and not visit.here.store.look(
+    if visit.reach is Reach.ASSIGNED and not visit.gw.store.look(
         lambda tx: assignments.is_assigned(tx, name, visit.by)
     ):
         raise NotAllowed("permission.assigned", "this-case")
-    if NOTICE in door.path and not case.is_in_case(visit.here, name, visit.part("notice")):
+    if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.part("notice")):
         raise NotFound("case.other-notice")
 
 
@@ -127,11 +127,11 @@ def _check_form(visit: Visit) -> None:
 
 def own_origin(request: web.Request) -> str:
     """Return our origin, as browsers write it. `application` answers to no other host."""
-    return request.app[HERE].config.console_url if _is_public(request) else f"{request.scheme}://{request.host}"
+    return request.app[GATEWAY].config.console_url if _is_public(request) else f"{request.scheme}://{request.host}"
 
 
 def _is_public(request: web.Request) -> bool:
-    return request.app[HERE].config.console_url.split("://")[1] == request.host
+    return request.app[GATEWAY].config.console_url.split("://")[1] == request.host
 
 
 def _build_foreign_form_error() -> NotAllowed:

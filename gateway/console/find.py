@@ -24,7 +24,7 @@ async def show_found_notices(visit: Visit) -> web.StreamResponse:
     """Show what was found; that it was looked for is an entry of the audit log."""
     typed, alike, before = visit.typed("typed"), bool(visit.typed("alike")), visit.typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
-    search = partial(find.find_notices, visit.here, typed, visit.by, alike=alike, limit=SHOWN, before=older)
+    search = partial(find.find_notices, visit.gw, typed, visit.by, alike=alike, limit=SHOWN, before=older)
     try:
         notices = await asyncio.to_thread(search)
     except Unusable as why:

@@ -22,8 +22,8 @@ LEVELS = {  # in words and colours
 
 async def show_health(visit: Visit) -> web.StreamResponse:
     """Show all of it, what is wrong first."""
-    report = await asyncio.to_thread(health.look, visit.here)
-    stuck = await visit.here.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
+    report = await asyncio.to_thread(health.look, visit.gw)
+    stuck = await visit.gw.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
     wrong = sorted(
         (finding for finding in report.findings if finding.level is not FindingLevel.OK),
         key=lambda finding: list(LEVELS).index(finding.level),
@@ -34,8 +34,8 @@ async def show_health(visit: Visit) -> web.StreamResponse:
 
 async def retry_delivery(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(amend.release_notice, visit.here, visit.part("notice"), visit.by)
-    visit.here.due.set()
+    await asyncio.to_thread(amend.release_notice, visit.gw, visit.part("notice"), visit.by)
+    visit.gw.due.set()
     return redirect_to("/health")
 
 

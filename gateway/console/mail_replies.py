@@ -35,7 +35,7 @@ async def show_mail_reply(visit: Visit) -> web.StreamResponse:
 
 def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
     _get_case_reply(visit)
-    reply, sent, text = by_mail.read_mail_reply(visit.here, _parse_number(visit), visit.by)
+    reply, sent, text = by_mail.read_mail_reply(visit.gw, _parse_number(visit), visit.by)
     child = _find_child(visit, sent.message_id)
     return visit.page(
         "mail-reply.html",
@@ -55,7 +55,7 @@ def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
 def _find_child(visit: Visit, message_id: str) -> Child | None:
     """Return whom the notice is about, so that nobody judges a reply about another child; None if it names nobody."""
     try:
-        message = respond.read_outgoing(visit.here, message_id, visit.by)
+        message = respond.read_outgoing(visit.gw, message_id, visit.by)
     except Destroyed:
         return None
     child: Child | None = getattr(message.body, "child", None)
@@ -69,12 +69,12 @@ async def judge_mail_reply(visit: Visit) -> web.StreamResponse:
 
 def _check_judgement(visit: Visit) -> web.Response:
     reply = _get_case_reply(visit)
-    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.here.now().date())
+    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.gw.now().date())
     if visit.typed("was") != _format_state(reply):
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:
         try:
-            by_mail.judge_mail_reply(visit.here, reply.number, Judgement(answers.text("judgement")), visit.by)
+            by_mail.judge_mail_reply(visit.gw, reply.number, Judgement(answers.text("judgement")), visit.by)
         except NotAllowed as why:
             answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
     return (
@@ -84,10 +84,8 @@ def _check_judgement(visit: Visit) -> web.Response:
 
 def _get_case_reply(visit: Visit) -> MailReply:
     """Return the reply, if it is one of this case. Raises NotFound."""
-    reply = visit.here.store.look(lambda tx: mail_replies.get_mail_reply(tx, _parse_number(visit)))
-    if visit.here.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id)).conversation_id != visit.part(
-        "case"
-    ):
+    reply = visit.gw.store.look(lambda tx: mail_replies.get_mail_reply(tx, _parse_number(visit)))
+    if visit.gw.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id)).conversation_id != visit.part("case"):
         raise NotFound("case.other-notice")
     return reply
 

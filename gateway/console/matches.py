@@ -8,7 +8,7 @@ from aiohttp import web
 from gateway.casework import case
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, InboxState
 from gateway.core.matching import REASONS
@@ -46,11 +46,11 @@ def describe_strength(in_hundred: int) -> str:
 
 async def show_matches(visit: Visit) -> web.StreamResponse:
     """Show the searches at which an officer must look, who has waited longest first. No child is described."""
-    here = visit.here
-    waiting = here.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
-    strengths = here.store.look(lambda tx: searches.list_match_strengths(tx, waiting))
-    items = here.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name) for search in waiting})
-    counts = here.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
+    gw = visit.gw
+    waiting = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
+    strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, waiting))
+    items = gw.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name) for search in waiting})
+    counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
     return visit.page(
         "matches.html",
         found=waiting[:SHOWN],
@@ -59,8 +59,8 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
         strengths=strengths,
         strength=describe_strength,
         counts=counts,
-        near_nobody=len(here.store.look(inbox.list_unmatched_searches)),
-        indexed=here.store.look(children.find_current_load) is not None,
+        near_nobody=len(gw.store.look(inbox.list_unmatched_searches)),
+        indexed=gw.store.look(children.find_current_load) is not None,
         banner=_describe_replies_sent(visit),
     )
 
@@ -73,7 +73,7 @@ def _describe_replies_sent(visit: Visit) -> str:
     if not name:
         return ""
     try:
-        item = visit.here.store.look(lambda tx: inbox.get_message(tx, name))
+        item = visit.gw.store.look(lambda tx: inbox.get_message(tx, name))
     except GatewayError:
         return ""
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
@@ -83,7 +83,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
     """Show one search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
     item, message, search, candidates = await asyncio.to_thread(
-        match_incoming.read_matches, visit.here, visit.part("notice"), visit.by
+        match_incoming.read_matches, visit.gw, visit.part("notice"), visit.by
     )
     return visit.page(
         "match.html",
@@ -101,7 +101,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.get_case_notice(visit.here, visit.part("case"), visit.part("notice"))
+    notice = case.get_case_notice(visit.gw, visit.part("case"), visit.part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
@@ -110,7 +110,7 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
     """Answer the search "no trace": none of them is the child."""
     _check_search(visit)
     try:
-        await asyncio.to_thread(_answer_no_trace, visit.here, visit.part("notice"), visit.by, visit.typed("was"))
+        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.part("notice"), visit.by, visit.typed("was"))
     except NotAllowed as why:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
@@ -118,21 +118,21 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/matches?{urlencode({'done': visit.part('notice')})}")
 
 
-def _answer_no_trace(here: Authority, message_id: str, by: str, was: str) -> None:
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=here.officer(by))
-    respond.answer_search(here, message_id, no_trace, by, was=was)
+def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.officer(by))
+    respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
-    return visit.page("matches-none.html", searches=len(visit.here.store.look(inbox.list_unmatched_searches)))
+    return visit.page("matches-none.html", searches=len(visit.gw.store.look(inbox.list_unmatched_searches)))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.typed("was") != str(len(visit.here.store.look(inbox.list_unmatched_searches))):
+    if visit.typed("was") != str(len(visit.gw.store.look(inbox.list_unmatched_searches))):
         return await ask_all(visit)
-    answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.here, visit.by)
+    answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.gw, visit.by)
     return redirect_to(f"/matches?answered={sum(answered.values())}")
 
 

@@ -7,7 +7,7 @@ has its rooms in the head.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Permission
 from gateway.store import drafts, inbox, mail_replies, searches
 from gateway.store.searches import MatchState
@@ -101,12 +101,12 @@ def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str
     mine = [section for section in mine if section.rooms]
     if len(mine) == 1:
         return Head(_list_room_entries(mine[0], path, counts), "", ())
-    here = next((section for section in mine if section.holds(path)), None)
-    among = here is not None and len(here.rooms) > 1 and path in [room.address for room in here.rooms]
+    gw = next((section for section in mine if section.holds(path)), None)
+    among = gw is not None and len(gw.rooms) > 1 and path in [room.address for room in gw.rooms]
     return Head(
         [_build_entry(section, path) for section in mine],
-        here.text if here else "",
-        _list_room_entries(here, path, counts) if here and among else (),
+        gw.text if gw else "",
+        _list_room_entries(gw, path, counts) if gw and among else (),
     )
 
 
@@ -134,10 +134,10 @@ def _format_count(number: int) -> str:
     return f" ({number})" if number <= MOST_COUNTED else f" ({MOST_COUNTED}+)"
 
 
-def count_waiting(here: Authority) -> dict[str, int]:
+def count_waiting(gw: Gateway) -> dict[str, int]:
     """Count how much waits in the rooms of work, for who sees all of it."""
-    most, now = MOST_COUNTED + 1, here.now()
-    return here.store.look(
+    most, now = MOST_COUNTED + 1, gw.now()
+    return gw.store.look(
         lambda tx: {
             "/inbox": inbox.count_tasks(tx, now, most) + mail_replies.count_waiting_replies(tx)[0],
             "/matches": searches.count_searches(tx, MatchState.MATCHED)[0],

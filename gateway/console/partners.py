@@ -27,20 +27,20 @@ COLOURS = {
 
 async def show_partners(visit: Visit) -> web.StreamResponse:
     """Show all of them, with what ends first."""
-    known_partners = await asyncio.to_thread(partners.list_known_partners, visit.here)
-    letters = sorted(visit.here.correspondents.values(), key=lambda one: one.authority)
+    known_partners = await asyncio.to_thread(partners.list_known_partners, visit.gw)
+    letters = sorted(visit.gw.correspondents.values(), key=lambda one: one.authority)
     return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
 
 
 async def show_partner(visit: Visit) -> web.StreamResponse:
     """Show one partner."""
-    partner = await asyncio.to_thread(partners.get_known_partner, visit.here, visit.part("authority"))
+    partner = await asyncio.to_thread(partners.get_known_partner, visit.gw, visit.part("authority"))
     return _render_endings(visit, "partner.html", partner=partner)
 
 
 def _render_endings(visit: Visit, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
-    now = visit.here.now()
+    now = visit.gw.now()
     how = {"ending": expiry, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
     return visit.page(template, status=200, **how, **values)
 

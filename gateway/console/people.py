@@ -30,8 +30,8 @@ ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 
 async def show_people(visit: Visit) -> web.StreamResponse:
     """Show everybody."""
-    everybody = await visit.here.store.read(kept.list_people)
-    return visit.page("people.html", people=everybody, roles=ROLES, now=visit.here.now())
+    everybody = await visit.gw.store.read(kept.list_people)
+    return visit.page("people.html", people=everybody, roles=ROLES, now=visit.gw.now())
 
 
 async def ask_new_person(visit: Visit) -> web.StreamResponse:
@@ -43,7 +43,7 @@ async def add_person(visit: Visit) -> web.StreamResponse:
     """Add somebody new, and show the password, this once."""
     name, called, roles = visit.typed("name"), visit.typed("called"), _read_roles(visit)
     try:
-        work = partial(people.add_account, visit.here, name, called, roles, visit.by)
+        work = partial(people.add_account, visit.gw, name, called, roles, visit.by)
         password = await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return _render_new_person(visit, name, called, roles, why)
@@ -59,8 +59,8 @@ def _render_new_person(
 
 async def show_person(visit: Visit) -> web.StreamResponse:
     """Show one person, and what may be changed."""
-    person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
-    return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.here.now())
+    person = await visit.gw.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
+    return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.gw.now())
 
 
 async def set_roles(visit: Visit) -> web.StreamResponse:
@@ -70,7 +70,7 @@ async def set_roles(visit: Visit) -> web.StreamResponse:
 
 async def ask_end(visit: Visit) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
-    person = await visit.here.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
+    person = await visit.gw.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
     return visit.page("person-end.html", person=person)
 
 
@@ -87,17 +87,17 @@ async def reactivate_person(visit: Visit) -> web.StreamResponse:
 async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse:
     name = visit.part("name")
     try:
-        await asyncio.to_thread(partial(act, visit.here, name, by=visit.by))
+        await asyncio.to_thread(partial(act, visit.gw, name, by=visit.by))
     except NotAllowed as why:
-        person = await visit.here.store.read(lambda tx: kept.get_person(tx, name))
-        return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.here.now())
+        person = await visit.gw.store.read(lambda tx: kept.get_person(tx, name))
+        return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.gw.now())
     return redirect_to("/people")
 
 
 async def reset_password(visit: Visit) -> web.StreamResponse:
     """Make a new one-time password."""
     name = visit.part("name")
-    work = partial(people.reset_password, visit.here, name, visit.by)
+    work = partial(people.reset_password, visit.gw, name, visit.by)
     password = await visit.request.app[CHECKING].run(work, visit.by)
     return visit.page("people-password.html", name=name, password=password)
 

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from gateway.access import sessions
 from gateway.access.sessions import Session, SignInStage
-from gateway.console.console_request import HERE, SESSION_COOKIE, Visit, build_empty_form
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, build_empty_form
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
 from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
@@ -139,7 +139,7 @@ async def render_problem(
 ) -> web.Response:
     """Render the page of a problem. `written`: what somebody typed, to be copied."""
     session = await asyncio.to_thread(_find_session, request)
-    visit = Visit(request, request.app[HERE], session, "", Reach.NONE, build_empty_form())
+    visit = Visit(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
     return visit.page("problem.html", status=problem.status, problem=problem, written=written)
 
 
@@ -147,7 +147,7 @@ def _find_session(request: web.Request) -> Session | None:
     """Return who is signed in, where it can be known."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     try:
-        session = sessions.peek_session(request.app[HERE], secret) if secret else None
+        session = sessions.peek_session(request.app[GATEWAY], secret) if secret else None
     except Exception:  # noqa: BLE001 - a page about a problem must not fail of the same problem
         return None
     return session if session and session.stage is SignInStage.IN else None

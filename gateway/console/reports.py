@@ -12,7 +12,7 @@ from gateway.console import files, forms
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_month_before, list_half_terms
 from gateway.core.permissions import Permission
@@ -35,7 +35,7 @@ OTHER = "other"
 
 async def choose_report(visit: Visit) -> web.StreamResponse:
     """Ask which report, and of which days."""
-    newest = await asyncio.to_thread(_list_periods, visit.here)
+    newest = await asyncio.to_thread(_list_periods, visit.gw)
     return await asyncio.to_thread(
         _render_choice, visit, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]}
     )
@@ -50,7 +50,7 @@ def _list_questions(visit: Visit) -> Sequence[Question]:
     open_to_them = [
         (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Permission.INSPECT)
     ]
-    periods = _list_periods(visit.here)
+    periods = _list_periods(visit.gw)
     return (
         Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
         Question("period", "Period", "select", options=lambda: periods, missing="Select a period"),
@@ -59,14 +59,14 @@ def _list_questions(visit: Visit) -> Sequence[Question]:
     )
 
 
-def _list_periods(here: Authority) -> Sequence[tuple[str, str]]:
+def _list_periods(gw: Gateway) -> Sequence[tuple[str, str]]:
     """List the months that have ended, the half-terms that have begun, and whatever else."""
-    today = here.now().astimezone(LONDON).date()
+    today = gw.now().astimezone(LONDON).date()
     months = [get_month_before(today)]
     while len(months) < MONTHS:
         months.append(get_month_before(months[-1].first))
     halves = [
-        span for span in list_half_terms(deadlines.read_terms(here.config).calendar(here.code)) if span.first <= today
+        span for span in list_half_terms(deadlines.read_terms(gw.config).calendar(gw.code)) if span.first <= today
     ]
     periods = [(_format_code(span), f"{span.first:%B %Y}") for span in months]
     periods += [(_format_code(span), f"Half-term, {wording.format_period(span)}") for span in reversed(halves)]
@@ -84,7 +84,7 @@ async def submit_choice(visit: Visit) -> web.StreamResponse:
 
 def _check_choice(visit: Visit) -> web.Response:
     typed = {name: str(value) for name, value in visit.form.items()}
-    today = visit.here.now().astimezone(LONDON).date()
+    today = visit.gw.now().astimezone(LONDON).date()
     answers = forms.read_answers(_list_questions(visit), typed, today)
     days, wrong = _read_days(answers)
     if answers.wrong or days is None:
@@ -138,8 +138,8 @@ async def show_report(visit: Visit) -> web.StreamResponse:
 
 def _make_report(visit: Visit, name: str, days: Span, team: bool) -> ReportPage:
     if name == STATISTICS:
-        return statistics.make_statistics(visit.here, days, visit.by, whole=team)
-    return timeliness.make_timeliness(visit.here, days, whole=team)
+        return statistics.make_statistics(visit.gw, days, visit.by, whole=team)
+    return timeliness.make_timeliness(visit.gw, days, whole=team)
 
 
 def _build_file(page: ReportPage, form: str, name: str) -> web.Response:
@@ -165,7 +165,7 @@ async def download_inspection(visit: Visit) -> web.StreamResponse:
     days, form = _parse_span(visit.typed("from"), visit.typed("to")), visit.typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
         return redirect_to("/reports")
-    page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.here, days, visit.by))
+    page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.gw, days, visit.by))
     return await asyncio.to_thread(_build_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
 
 

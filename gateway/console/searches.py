@@ -39,7 +39,7 @@ ASKED_AGAIN = (("other-authority", "awaiting-reply"),)  # what is checked by ask
 
 async def show_search(visit: Visit) -> web.StreamResponse:
     """Show one search as a whole. That its answers were read is an entry of the audit log."""
-    opened_search = await asyncio.to_thread(search.open_search, visit.here, visit.part("case"), visit.by)
+    opened_search = await asyncio.to_thread(search.open_search, visit.gw, visit.part("case"), visit.by)
     plain = frozenset(codes.labels("whereabouts_results").values())
     return visit.page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
 
@@ -59,7 +59,7 @@ async def ask_whom_else(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_whom_else(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    status, some = 422 if wrong else 200, list_regions(visit.here.code)
+    status, some = 422 if wrong else 200, list_regions(visit.gw.code)
     return visit.page(
         "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(visit), doubts=doubts
     )
@@ -71,8 +71,8 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
     if not (to or regions or visit.typed("everyone")):
         return await _render_whom_else(visit, "Select who to ask")
     try:
-        meant, not_asked = enquire.resolve_recipients(visit.here, to, regions, everyone=bool(visit.typed("everyone")))
-        ask_them = partial(enquire.ask_more_authorities, visit.here, visit.part("case"), meant, not_asked, visit.by)
+        meant, not_asked = enquire.resolve_recipients(visit.gw, to, regions, everyone=bool(visit.typed("everyone")))
+        ask_them = partial(enquire.ask_more_authorities, visit.gw, visit.part("case"), meant, not_asked, visit.by)
         result = await asyncio.to_thread(partial(ask_them, confirmed=list_confirmed(visit)))
     except (GatewayError, Refusal) as why:
         return await _render_whom_else(visit, why.sentence, _list_doubts(why))
@@ -81,7 +81,7 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
 
 async def show_reviews(visit: Visit) -> web.StreamResponse:
     """Show every child for whom we search: those whose review is due first."""
-    open_reviews = await asyncio.to_thread(review.list_reviews, visit.here)
+    open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
     due = sum(open_review.due for open_review in open_reviews)
     return visit.page(
         "reviews.html",
@@ -120,7 +120,7 @@ async def ask_review(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    open_reviews = await asyncio.to_thread(review.list_reviews, visit.here)
+    open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
     current_review = next((open_review for open_review in open_reviews if open_review.case == visit.part("case")), None)
     if current_review is None:
         raise NotFound("review.not-open")
@@ -162,7 +162,7 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
 
 async def _record_review(visit: Visit, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
     was = int(visit.typed("was")) if visit.typed("was").isdecimal() else -1
-    write_down = partial(review.do_review, visit.here, visit.part("case"), checks, visit.by, ask_again=again, was=was)
+    write_down = partial(review.do_review, visit.gw, visit.part("case"), checks, visit.by, ask_again=again, was=was)
     await asyncio.to_thread(partial(write_down, confirmed=list_confirmed(visit)))
 
 
@@ -179,7 +179,7 @@ async def _render_stand_down(visit: Visit, answers: Answers) -> web.Response:
 async def stand_down(visit: Visit) -> web.StreamResponse:
     """End the search; everybody who was asked is told."""
     typed = {name: str(value) for name, value in visit.form.items()}
-    answers = forms.read_answers(LOCATED, typed, visit.here.now().date())
+    answers = forms.read_answers(LOCATED, typed, visit.gw.now().date())
     if answers.wrong:
         return await _render_stand_down(visit, answers)
     try:
@@ -191,8 +191,8 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
 
 
 def _stand_search_down(visit: Visit, answers: Answers) -> None:
-    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.here.officer(visit.by))
-    amend.stand_down_search(visit.here, visit.part("case"), body, visit.by, decided_by=answers.line("decided_by"))
+    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
+    amend.stand_down_search(visit.gw, visit.part("case"), body, visit.by, decided_by=answers.line("decided_by"))
 
 
 DOORS = (

@@ -40,12 +40,12 @@ async def show_sign_in(visit: Visit) -> web.StreamResponse:
 async def submit_password(visit: Visit) -> web.StreamResponse:
     """Check the name and the password."""
     name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _read_device(visit)
-    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.here.config.console)
+    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.gw.config.console)
     wait = tries.wait(address, time.monotonic())
-    if wait and not await asyncio.to_thread(devices.is_device_known, visit.here, device, name):
+    if wait and not await asyncio.to_thread(devices.is_device_known, visit.gw, device, name):
         return await _tell_to_wait(visit, wait)
     try:
-        work = partial(sign_in.begin, visit.here, name, password, device, address)
+        work = partial(sign_in.begin, visit.gw, name, password, device, address)
         secret = await visit.request.app[CHECKING].run(work, address)
     except NotAllowed as why:
         tries.wrong(address, time.monotonic())
@@ -71,33 +71,33 @@ def _read_device(visit: Visit) -> str:
 
 async def go_to_directory(visit: Visit) -> web.StreamResponse:
     """Go to the council's directory. A link, not a form: browsers hold a form to this console (CSP form-action)."""
-    pending, address = await single_sign_on.begin_directory_sign_in(visit.here, _answer_address(visit))
+    pending, address = await single_sign_on.begin_directory_sign_in(visit.gw, _answer_address(visit))
     answer = redirect_to(address)
-    set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, visit.here, pending))
+    set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, visit.gw, pending))
     return answer
 
 
 async def return_from_directory(visit: Visit) -> web.StreamResponse:
     """Take the answer of the directory, which stands in the address."""
     try:
-        pending = await asyncio.to_thread(sign_in.take_pending, visit.here, visit.secret)
+        pending = await asyncio.to_thread(sign_in.take_pending, visit.gw, visit.secret)
     except NotAllowed as why:  # nothing was begun: whoever sends a link here changes nothing
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
         identity = await single_sign_on.finish_directory_sign_in(
-            visit.here, pending, visit.request.query, _answer_address(visit)
+            visit.gw, pending, visit.request.query, _answer_address(visit)
         )
-        secret = await asyncio.to_thread(sign_in.from_directory, visit.here, identity)
+        secret = await asyncio.to_thread(sign_in.from_directory, visit.gw, identity)
     except (GatewayError, Refusal) as why:
         await asyncio.to_thread(
-            sign_in.note_refused, visit.here, why.code, address_of(visit.request, visit.here.config.console)
+            sign_in.note_refused, visit.gw, why.code, address_of(visit.request, visit.gw.config.console)
         )
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     return await _go_on(visit, secret)
 
 
 def _answer_address(visit: Visit) -> str:
-    return f"{visit.here.config.console_url}{SIGN_IN}/answer"
+    return f"{visit.gw.config.console_url}{SIGN_IN}/answer"
 
 
 async def ask_code(visit: Visit) -> web.StreamResponse:
@@ -111,7 +111,7 @@ async def give_code(visit: Visit) -> web.StreamResponse:
     """Check the second factor."""
     try:
         secret = await asyncio.to_thread(
-            sign_in.give_code, visit.here, visit.secret, visit.typed("code"), _read_device(visit)
+            sign_in.give_code, visit.gw, visit.secret, visit.typed("code"), _read_device(visit)
         )
     except NotAllowed as why:
         return (
@@ -135,7 +135,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     try:
         if new != again:
             raise NotAllowed("password.again")
-        work = partial(sign_in.give_new_password, visit.here, visit.secret, new)
+        work = partial(sign_in.give_new_password, visit.gw, visit.secret, new)
         secret = await visit.request.app[CHECKING].run(work, visit.secret)
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
@@ -146,13 +146,13 @@ async def give_password(visit: Visit) -> web.StreamResponse:
 
 async def _go_on(visit: Visit, secret: str) -> web.Response:
     """Go to the next step, with the secret of the new session."""
-    session = await asyncio.to_thread(sessions.use_session, visit.here, secret)
+    session = await asyncio.to_thread(sessions.use_session, visit.gw, secret)
     answer = redirect_to(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
     if session and session.stage is SignInStage.IN:
         answer.headers["Location"] = return_to.take_page(visit.request, answer)
     set_session_cookie(answer, secret)
     if session and session.stage is SignInStage.IN and session.person.through == LOCAL:
-        device = await asyncio.to_thread(devices.remember_device, visit.here, _read_device(visit), session.person.name)
+        device = await asyncio.to_thread(devices.remember_device, visit.gw, _read_device(visit), session.person.name)
         life = int(devices.LIFE.total_seconds())
         answer.set_cookie(DEVICE_COOKIE, device, path="/", max_age=life, secure=True, httponly=True, samesite="Strict")
     return answer
@@ -165,7 +165,7 @@ def set_session_cookie(answer: web.Response, secret: str) -> None:
 
 async def sign_out_here(visit: Visit) -> web.StreamResponse:
     """Sign out."""
-    await asyncio.to_thread(sessions.sign_out, visit.here, get_session(visit))
+    await asyncio.to_thread(sessions.sign_out, visit.gw, get_session(visit))
     answer = visit.page("signed-out.html", session=None)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer

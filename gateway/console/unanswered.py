@@ -60,15 +60,15 @@ def _read_narrowed(visit: Visit) -> Narrowed:
 
 def _list_owed(visit: Visit) -> list[Owed]:
     """List what this person may see of what is owed."""
-    duties = reconcile.list_owed(visit.here)
+    duties = reconcile.list_owed(visit.gw)
     if visit.reach is Reach.ALL:
         return duties
-    mine = visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
+    mine = visit.gw.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
     return [duty for duty in duties if duty.case in mine]
 
 
 def _list_pursued(visit: Visit, duties: Sequence[Owed]) -> list[Owed]:
-    return visit.here.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+    return visit.gw.store.look(lambda tx: reconcile.list_pursued(tx, duties))
 
 
 async def show_unanswered(visit: Visit) -> web.StreamResponse:
@@ -85,14 +85,14 @@ def _render_unanswered(visit: Visit) -> web.Response:
         page=page,
         links=page.links(narrowed.page),
         rows=reconcile.group_by_case(_list_pursued(visit, [duty for group in page.rows for duty in group])),
-        names=case.list_child_names(visit.here, [group[0] for group in page.rows], visit.by),
+        names=case.list_child_names(visit.gw, [group[0] for group in page.rows], visit.by),
         count=len(duties),
         late=_count_late(duties),
         ageing=owed.build_ageing_table(duties),
         narrowed=narrowed,
         sides=SIDES,
         partners=sorted({duty.partner for duty in every}),
-        unmatched=reconcile.find_unmatched_duty(visit.here) if visit.reach is Reach.ALL else None,
+        unmatched=reconcile.find_unmatched_duty(visit.gw) if visit.reach is Reach.ALL else None,
     )
 
 
@@ -108,7 +108,7 @@ async def download_unanswered(visit: Visit) -> web.StreamResponse:
 def _build_spreadsheet(visit: Visit) -> web.Response:
     narrowed = _read_narrowed(visit)
     duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has(duty)])
-    return build_csv_file(as_csv.write(owed.build_owed_listing(visit.here, duties)), "unanswered")
+    return build_csv_file(as_csv.write(owed.build_owed_listing(visit.gw, duties)), "unanswered")
 
 
 DOORS = (

@@ -38,36 +38,34 @@ async def show_inbox(visit: Visit) -> web.StreamResponse:
 
 
 def _render_inbox(visit: Visit, whole: bool) -> web.Response:
-    here, mine = visit.here, _list_assigned(visit)
+    gw, mine = visit.gw, _list_assigned(visit)
     last = (
-        here.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"]))
-        if _is_later_page(visit)
-        else None
+        gw.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"])) if _is_later_page(visit) else None
     )
     beyond = (last.received_at, last.message_id) if last else None
     search = partial(
-        inbox.search_inbox, now=here.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
+        inbox.search_inbox, now=gw.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
     )
     if mine is None:
-        messages = here.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
+        messages = gw.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
     else:
-        messages = [one for name in mine for one in here.store.look(partial(search, conversation_id=name))]
+        messages = [one for name in mine for one in gw.store.look(partial(search, conversation_id=name))]
         messages.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
     items, more = messages[:SHOWN] if mine is None else messages, mine is None and len(messages) > SHOWN
-    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(here, items)}
-    names = case.list_child_names(here, items, visit.by)
+    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(gw, items)}
+    names = case.list_child_names(gw, items, visit.by)
     mails = () if whole or _is_later_page(visit) else _list_mail_replies(visit, mine)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
 def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
     """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
-    here = visit.here
-    waiting = here.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
-    about = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
+    gw = visit.gw
+    waiting = gw.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
+    about = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
     notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
     pairs = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
-    names = case.list_child_names(visit.here, [sent for _, sent in pairs], visit.by)
+    names = case.list_child_names(visit.gw, [sent for _, sent in pairs], visit.by)
     return [(one, sent, name) for (one, sent), name in zip(pairs, names, strict=True)]
 
 
@@ -77,29 +75,27 @@ async def show_sent(visit: Visit) -> web.StreamResponse:
 
 
 def _render_sent(visit: Visit, whole: bool) -> web.Response:
-    here, mine = visit.here, _list_assigned(visit)
+    gw, mine = visit.gw, _list_assigned(visit)
     last = (
-        here.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"]))
+        gw.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"]))
         if _is_later_page(visit)
         else None
     )
     kinds = () if whole else OPENS_A_CASE
     if mine is None:
         before = (last.queued_at, last.message_id) if last else None
-        deliveries = here.store.look(
+        deliveries = gw.store.look(
             lambda tx: outbox.list_delivery_page(tx, kinds=kinds, before=before, limit=SHOWN + 1)
         )
     else:
         deliveries = [
-            delivery
-            for name in mine
-            for delivery in here.store.look(partial(outbox.search_outbox, conversation_id=name))
+            delivery for name in mine for delivery in gw.store.look(partial(outbox.search_outbox, conversation_id=name))
         ]
         deliveries = [delivery for delivery in deliveries if whole or delivery.kind in kinds]
         deliveries.sort(key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
     items, more = deliveries[:SHOWN] if mine is None else deliveries, mine is None and len(deliveries) > SHOWN
     return visit.page(
-        "sent.html", items=items, names=case.list_child_names(here, items, visit.by), whole=whole, more=more
+        "sent.html", items=items, names=case.list_child_names(gw, items, visit.by), whole=whole, more=more
     )
 
 
@@ -112,7 +108,7 @@ def _list_assigned(visit: Visit) -> frozenset[str] | None:
     if visit.reach is Reach.ALL:
         return None
     name = get_session(visit).person.name
-    return visit.here.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
+    return visit.gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
 
 
 DOORS = (

@@ -42,7 +42,7 @@ WITHHELD = ("destination_address", "previous_address", "destination_school", "sc
 READ_AS: RestrictionLevel = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
 ABUSE = "domestic-abuse"
 NEW_IDENTITY = ("witness-protection", "adoption")  # whose former names lead to who they were
-HERE = frozenset(
+GATEWAY = frozenset(
     (
         "uk",
         "u k",
@@ -345,7 +345,7 @@ def _moves_abroad(message: Message, today: date, known: KnownFacts) -> Iterator[
 
 
 def _is_united_kingdom(country: str) -> bool:
-    return country in HERE or country.startswith("united kingdom of ")
+    return country in GATEWAY or country.startswith("united kingdom of ")
 
 
 @_safeguard_rule("name.figure", "warning", "A name includes a digit. Check that it is correct.")

@@ -53,8 +53,8 @@ class StatementDifference:
 
     differs: DifferenceKind
     message_id: str
-    here: StatementRow | None
-    there: StatementRow | None
+    ours: StatementRow | None
+    theirs: StatementRow | None
 
 
 def compare_accounts(
@@ -93,16 +93,16 @@ def _is_overdue(sent: StatementRow, now: datetime) -> bool:
 
 
 def _compare_rows(
-    here: StatementRow, there: StatementRow, sent: StatementRow, received: StatementRow, now: datetime
+    ours: StatementRow, theirs: StatementRow, sent: StatementRow, received: StatementRow, now: datetime
 ) -> DifferenceKind | None:
-    if here.sha256 != there.sha256:
+    if ours.sha256 != theirs.sha256:
         return DifferenceKind.DIGEST
     if sent.state == DeliveryState.FAILED or _is_overdue(sent, now):
         return DifferenceKind.RECEIPT_LOST
     stands = STANDS.get(sent.state)
     known = stands is not None and received.state in STANDS.values()
-    return DifferenceKind.STATE if known and _is_settled(here, there, now) and stands != received.state else None
+    return DifferenceKind.STATE if known and _is_settled(ours, theirs, now) and stands != received.state else None
 
 
-def _is_settled(here: StatementRow, there: StatementRow, now: datetime) -> bool:
-    return now - max(here.at, there.at) >= RECEIPT_WAIT
+def _is_settled(ours: StatementRow, theirs: StatementRow, now: datetime) -> bool:
+    return now - max(ours.at, theirs.at) >= RECEIPT_WAIT

@@ -19,9 +19,9 @@ KEYS = ("host_key", "login_key")
 class Wire:
     """A wire between two ports of this machine."""
 
-    def __init__(self, here: int, there: int) -> None:
+    def __init__(self, gw: int, there: int) -> None:
         """Nothing passes before it is mended."""
-        self._here, self._there = here, there
+        self._here, self._there = gw, there
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.StreamWriter] = set()
 

@@ -20,7 +20,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 
 from gateway import home_folder
 from gateway.authorities import partners
-from gateway.context import Authority, wall_clock
+from gateway.context import Gateway, wall_clock
 from gateway.demo import mail, routes
 from gateway.demo.routes import Wire
 from gateway.errors import NotAllowed, Unusable
@@ -117,9 +117,9 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
     if wire := ports.get(f"{code} wire"):
         text = text.replace(f":{ports[code]}/exchange", f":{wire}/exchange")
     if code == "885":
-        here, host = home_folder.open_gateway(home), home.with_name("330")
-        partners.add_partner(here, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
-        here.store.close()
+        gw, host = home_folder.open_gateway(home), home.with_name("330")
+        partners.add_partner(gw, (host / home_folder.CARD_FILE).read_text("ascii"), by="demo")
+        gw.store.close()
         text += '\n[mailbox]\nhost = "330"\n'
     (home / FILE).write_text(text + (more if code != "330" else '\n[hosting]\nowners = "885"\n'))
     home_folder.renew_card(home, by="demo")
@@ -146,11 +146,11 @@ async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
                 await wire.cut()
 
 
-def exchange_cards(one: Authority, other: Authority) -> None:
+def exchange_cards(one: Gateway, other: Gateway) -> None:
     """Each confirms the other's card, unless it has it."""
-    for here, there in ((one, other), (other, one)):
+    for gw, there in ((one, other), (other, one)):
         with suppress(NotAllowed, CardOlder):  # it has the card already
-            partners.add_partner(here, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
+            partners.add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
 
 
 @asynccontextmanager
@@ -174,14 +174,14 @@ async def _start(home: Path) -> asyncio.subprocess.Process:
         )  # fmt: skip
 
 
-async def ready(here: Authority, process: asyncio.subprocess.Process) -> None:
+async def ready(gw: Gateway, process: asyncio.subprocess.Process) -> None:
     """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
-    trusted = ssl.create_default_context(cafile=str(here.config.home / home_folder.TLS_CERTIFICATE))
-    url = f"https://127.0.0.1:{here.config.listen.port}/readyz"
-    async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{here.own_card.name}'s gateway"):
+    trusted = ssl.create_default_context(cafile=str(gw.config.home / home_folder.TLS_CERTIFICATE))
+    url = f"https://127.0.0.1:{gw.config.listen.port}/readyz"
+    async with ClientSession(timeout=ClientTimeout(total=2)) as session, _patience(f"{gw.own_card.name}'s gateway"):
         while True:
             if process.returncode is not None:
-                raise Unusable("demo.ended", name=here.own_card.name, log=here.config.home / "serve.log")
+                raise Unusable("demo.ended", name=gw.own_card.name, log=gw.config.home / "serve.log")
             with suppress(ClientError, TimeoutError):
                 async with session.get(url, ssl=trusted) as answer:
                     if answer.status == 200:

@@ -27,7 +27,7 @@ from gateway import home_folder
 from gateway.access import people
 from gateway.auditing import audit
 from gateway.casework.message_summary import summarise_message
-from gateway.context import Authority, wall_clock
+from gateway.context import Gateway, wall_clock
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
@@ -107,16 +107,16 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
         _introduce(*both, out)
-        for here in both:
-            exchange_cards(birmingham, here)
+        for gw in both:
+            exchange_cards(birmingham, gw)
         if plan.mail is not None:
             mail.stop(plan.mail)
         await until(
             lambda: all(port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
         )
-        async with wired(folder, plan) as wires, serving([here.config.home for here in everybody]) as processes:
-            for here, process in zip(everybody, processes, strict=True):
-                await ready(here, process)
+        async with wired(folder, plan) as wires, serving([gw.config.home for gw in everybody]) as processes:
+            for gw, process in zip(everybody, processes, strict=True):
+                await ready(gw, process)
             refused = await _tell(both, plan.ids, out)
             by_route = await _cut(both, wires, out)
             if plan.mail is None:
@@ -129,23 +129,23 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
                     await asyncio.Event().wait()
         verdicts = _verify(both, out)
     finally:
-        for here in everybody:
-            here.store.close()
+        for gw in everybody:
+            gw.store.close()
     _what_next(folder, out)
     notices = len(WHAT) + len(by_route)
     return {"folder": str(folder), "notices": notices, "refused": refused, "routes": by_route, "audit": verdicts}
 
 
-def _open_consoles(both: tuple[Authority, Authority], out: Console) -> None:
+def _open_consoles(both: tuple[Gateway, Gateway], out: Console) -> None:
     """Add a user with every role on either side, or reset the password of the one from an earlier demo."""
     out.print("\n[bold]The consoles[/bold]: sign in with the one-time password and choose your own\n")
-    for here in both:
-        name = f"olive@{here.own_card.name.lower()}.example"
-        if here.store.look(lambda tx, name=name: kept.find_person(tx, name)):  # type: ignore[misc]
-            password = people.reset_password(here, name, "demo")
+    for gw in both:
+        name = f"olive@{gw.own_card.name.lower()}.example"
+        if gw.store.look(lambda tx, name=name: kept.find_person(tx, name)):  # type: ignore[misc]
+            password = people.reset_password(gw, name, "demo")
         else:
-            password = people.add_account(here, name, "Olive Invented", Role, "demo")
-        out.print(f"  {here.config.console_url}  {name}  [green]{password}[/green]", soft_wrap=True)
+            password = people.add_account(gw, name, "Olive Invented", Role, "demo")
+        out.print(f"  {gw.config.console_url}  {name}  [green]{password}[/green]", soft_wrap=True)
 
 
 def _what_next(folder: Path, out: Console) -> None:
@@ -160,27 +160,27 @@ def _what_next(folder: Path, out: Console) -> None:
         out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
 
-def _introduce(one: Authority, other: Authority, out: Console) -> None:
+def _introduce(one: Gateway, other: Gateway, out: Console) -> None:
     exchange_cards(one, other)
-    for here, there in ((one, other), (other, one)):
-        out.print(f"  {here.own_card.name} confirmed the card of {there.own_card.name}. Its fingerprint:")
+    for gw, there in ((one, other), (other, one)):
+        out.print(f"  {gw.own_card.name} confirmed the card of {there.own_card.name}. Its fingerprint:")
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
 
 
-async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Console) -> dict[str, str]:
-    by_code = {here.code: here for here in both}
+async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, str], out: Console) -> dict[str, str]:
+    by_code = {gw.code: gw for gw in both}
     out.print("\n[bold]1. Notices are sent[/bold], signed and encrypted: only the other authority can open them")
     for name, sender, says in STEPS:
-        here = by_code[sender]
-        if not _queued(here, ids[name]):
-            await send_notices(here, [_message(name, ids[name], here.code, _other(sender), here)], by="olive (demo)")
+        gw = by_code[sender]
+        if not _queued(gw, ids[name]):
+            await send_notices(gw, [_message(name, ids[name], gw.code, _other(sender), gw)], by="olive (demo)")
         out.print(f"  {labels.name_authority(sender)} to {labels.name_authority(_other(sender))}: {says}")
     ids = ids | {"leaver": await _leaver(both[0], "leavers")}
     out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE. Nobody had to type it again")
     out.print("\n[bold]2. Each is delivered and accepted, and the outcome is sent[/bold]. The enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
-        here, there = by_code[sender], by_code[_other(sender)]
-        await until(_reached(here, ids[name], AFTER_RECEIPT), "a receipt")
+        gw, there = by_code[sender], by_code[_other(sender)]
+        await until(_reached(gw, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
         with suppress(NotAllowed):  # it was done before the demo was killed
             respond.acknowledge_notice(
@@ -191,11 +191,11 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
             with suppress(NotAllowed):
                 respond.send_outcome(there, ids[name], outcome, by="otto (demo)")
         wanted = DeliveryState.ACKNOWLEDGED if name == ENQUIRY else DeliveryState.CONCLUDED
-        await until(_reached(here, ids[name], {wanted}), f"{wanted}")
-    for here in both:
-        out.print(_view(here, {ids[name]: what for name, what in WHAT.items()}), "")
-    for here in both:
-        out.print(f"  Import results of ONE at {here.own_card.name}: {await _import(here)}")
+        await until(_reached(gw, ids[name], {wanted}), f"{wanted}")
+    for gw in both:
+        out.print(_view(gw, {ids[name]: what for name, what in WHAT.items()}), "")
+    for gw in both:
+        out.print(f"  Import results of ONE at {gw.own_card.name}: {await _import(gw)}")
     out.print()
     out.print("[bold]3. Attacks are refused[/bold], with the code of each signed refusal")
     refused = await _attack(both[0])
@@ -206,7 +206,7 @@ async def _tell(both: tuple[Authority, Authority], ids: dict[str, str], out: Con
     return refused
 
 
-async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out: Console) -> dict[str, str]:
+async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Console) -> dict[str, str]:
     """Send a leaver's notice by each route, the ones before it cut: by which each went."""
     sandwell, worcestershire = both
     went = {}
@@ -229,16 +229,16 @@ async def _cut(both: tuple[Authority, Authority], wires: Mapping[str, Wire], out
     return went
 
 
-def _route_of(here: Authority, message_id: str) -> str:
-    return str(here.store.look(lambda tx: outbox.list_tries(tx, message_id))[-1]["route"])
+def _route_of(gw: Gateway, message_id: str) -> str:
+    return str(gw.store.look(lambda tx: outbox.list_tries(tx, message_id))[-1]["route"])
 
 
-def _times_here(here: Authority, message_id: str) -> int:
-    came = here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
+def _times_here(gw: Gateway, message_id: str) -> int:
+    came = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))
     return sum(one.message_id == message_id for one in came)
 
 
-async def _leaver(sandwell: Authority, extract: str) -> str:
+async def _leaver(sandwell: Gateway, extract: str) -> str:
     """Put an extract into the folder that Sandwell's gateway watches, as ONE would: the notice that it made of it."""
     folder = sandwell.config.home / sandwell.config.one.folder
 
@@ -256,24 +256,24 @@ async def _leaver(sandwell: Authority, extract: str) -> str:
     return reports()[0]["MessageId"]
 
 
-async def _import(here: Authority) -> str:
+async def _import(gw: Gateway) -> str:
     """Be this authority's ONE, until it has answered every file that its gateway writes: what it said."""
-    settings, home = here.config.one, here.config.home
-    today = imports.on_the_wall(here.now()).date()
+    settings, home = gw.config.one, gw.config.home
+    today = imports.on_the_wall(gw.now()).date()
 
     def files(*states: TransferStage) -> list[transfer_files.TransferFile]:
-        return here.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than=here.code, states=states))
+        return gw.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than=gw.code, states=states))
 
     def answered() -> bool:
         one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
         return not files(TransferStage.WAITING, TransferStage.WRITTEN)
 
     await until(answered, "what ONE made of the files")
-    counts = Counter(getattr(here.config.one_answers, file.state.value) for file in files())
+    counts = Counter(getattr(gw.config.one_answers, file.state.value) for file in files())
     return ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
 
 
-def _message(name: str, message_id: str, sender: str, recipient: str, here: Authority) -> Message:
+def _message(name: str, message_id: str, sender: str, recipient: str, gw: Gateway) -> Message:
     found = xml.read((files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes())
     head = replace(
         found.header,
@@ -281,7 +281,7 @@ def _message(name: str, message_id: str, sender: str, recipient: str, here: Auth
         conversation_id=message_id,
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
-        created_at=here.now().replace(microsecond=0),
+        created_at=gw.now().replace(microsecond=0),
     )
     return Message(head, found.body)
 
@@ -290,23 +290,21 @@ def _other(code: str) -> str:
     return "885" if code == "333" else "333"
 
 
-def _reached(here: Authority, message_id: str, states: Container[DeliveryState]) -> Callable[[], bool]:
-    return lambda: here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state in states
+def _reached(gw: Gateway, message_id: str, states: Container[DeliveryState]) -> Callable[[], bool]:
+    return lambda: gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state in states
 
 
-def _queued(here: Authority, message_id: str) -> bool:
-    return here.store.look(lambda tx: outbox.is_queued(tx, message_id))
+def _queued(gw: Gateway, message_id: str) -> bool:
+    return gw.store.look(lambda tx: outbox.is_queued(tx, message_id))
 
 
-def _verdict(here: Authority) -> audit.LogVerdict:
-    return here.store.look(
-        lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code, ring=here.ring)
-    )
+def _verdict(gw: Gateway) -> audit.LogVerdict:
+    return gw.store.look(lambda tx: audit.verify_log(tx, Trust({gw.code: gw.own_card}), gw.code, ring=gw.ring))
 
 
-def _view(here: Authority, what: Mapping[str, str]) -> Table:
+def _view(gw: Gateway, what: Mapping[str, str]) -> Table:
     table = Table(
-        title=f"Notices at {here.own_card.name}",
+        title=f"Notices at {gw.own_card.name}",
         title_justify="left",
         title_style="bold",
         box=None,
@@ -315,7 +313,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
     )
     for column in ("", "To or from", "Notice", "Status", "Restricted"):
         table.add_column(column)
-    for sent in reversed(here.store.look(outbox.search_outbox)):
+    for sent in reversed(gw.store.look(outbox.search_outbox)):
         if sent.in_reply_to is None:
             table.add_row(
                 "sent",
@@ -324,7 +322,7 @@ def _view(here: Authority, what: Mapping[str, str]) -> Table:
                 f"[green]{summarise_message(sent).status.tag}[/green]",
                 _mark(sent.restriction),
             )
-    for came in reversed(here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))):
+    for came in reversed(gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))):
         if came.in_reply_to is None:
             table.add_row(
                 "received",
@@ -340,7 +338,7 @@ def _mark(restriction: RestrictionLevel) -> str:
     return "" if restriction == "none" else f"[red]{labels.name_restriction(restriction)}[/red]"
 
 
-async def _attack(sandwell: Authority) -> dict[str, str]:
+async def _attack(sandwell: Gateway) -> dict[str, str]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
     fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
     sealed = prepare_messages(sandwell, [fresh], "demo")[0].sealed
@@ -379,7 +377,7 @@ async def _attack(sandwell: Authority) -> dict[str, str]:
     return dict(zip(names, answers, strict=True))
 
 
-async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
+async def _post(carrier: Https, sandwell: Gateway, sealed: bytes) -> str:
     route = sandwell.trust.card("885").routes[0]
     [answer] = await carrier.deliver(sandwell.address("885", route), [Parcel("", sealed)])
     if not isinstance(answer, Receipted):
@@ -395,15 +393,15 @@ async def _post(carrier: Https, sandwell: Authority, sealed: bytes) -> str:
     return ", ".join(found.codes) or REFUSALS[-1]
 
 
-def _verify(both: tuple[Authority, Authority], out: Console) -> dict[str, int]:
+def _verify(both: tuple[Gateway, Gateway], out: Console) -> dict[str, int]:
     entries = {}
     out.print("\n[bold]5. Both audit logs are checked[/bold], entry by entry, against signed checkpoints")
-    for here in both:
-        verdict = _verdict(here)
+    for gw in both:
+        verdict = _verdict(gw)
         if verdict.faults:
             raise Unusable("demo.audit", faults=" ".join(verdict.faults))
         out.print(
-            f"  {here.own_card.name:15} [green]no problems found[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
+            f"  {gw.own_card.name:15} [green]no problems found[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
         )
-        entries[here.code] = verdict.size
+        entries[gw.code] = verdict.size
     return entries

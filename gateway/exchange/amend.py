@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import causes, labels, safeguards
 from gateway.core.causes import REDIRECTED, build_cause
@@ -35,32 +35,30 @@ ENDED = {  # how a search ends, as it stands beside each of its notices
 }
 
 
-def withdraw_notice(
-    here: Authority, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None
-) -> str | None:
+def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
     """Take a notice back; return the withdrawal's id, or None where the notice had not left us and nobody need be told.
 
     Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the notice.
     """
-    sent = _get_amendable(here, message_id)
-    head = build_next_header(here, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
-    [ready] = prepare_messages(here, [Message(head, body)], by)
+    sent = _get_amendable(gw, message_id)
+    head = build_next_header(gw, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
+    [ready] = prepare_messages(gw, [Message(head, body)], by)
 
     def write_withdrawal(tx: Connection) -> bool:
-        _withdraw_delivery(tx, here, sent, by, "withdrawn")
+        _withdraw_delivery(tx, gw, sent, by, "withdrawn")
         if sent.kind in SEARCHES and not _is_search_open(tx, sent.conversation_id):
-            end_case_review(tx, here, sent.conversation_id, "withdrawn", by)
+            end_case_review(tx, gw, sent.conversation_id, "withdrawn", by)
         is_told = (
             outbox.get_delivery(tx, message_id).attempts > 0
         )  # read after the change, so that no claim is in between
         if is_told:
-            queue_messages(tx, here, [ready])
+            queue_messages(tx, gw, [ready])
         if also:
             also(tx, ready.message_id if is_told else message_id)
         return is_told
 
-    is_told = here.store.run(write_withdrawal)
-    here.due.set()
+    is_told = gw.store.run(write_withdrawal)
+    gw.due.set()
     return ready.message_id if is_told else None
 
 
@@ -70,7 +68,7 @@ def _is_search_open(tx: Connection, conversation_id: str) -> bool:
 
 
 def correct_notice(
-    here: Authority,
+    gw: Gateway,
     message_id: str,
     notice: Message,
     by: str,
@@ -85,73 +83,73 @@ def correct_notice(
 
     Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
     """
-    sent = _get_amendable(here, message_id)
+    sent = _get_amendable(gw, message_id)
     if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
         raise NotAllowed("correction.other-notice")
-    head = build_next_header(here, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
+    head = build_next_header(gw, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
     theirs = notice.header
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
     new = Message(head, notice.body)
-    known = look_up_known_children(here, [new], {head.message_id: read_withheld_places(here, message_id)})
-    [ready] = prepare_messages(here, [new], by, confirmed=confirmed, known=known)
+    known = look_up_known_children(gw, [new], {head.message_id: read_withheld_places(gw, message_id)})
+    [ready] = prepare_messages(gw, [new], by, confirmed=confirmed, known=known)
 
     def write_correction(tx: Connection) -> None:
         if also:
             also(tx)
-        _withdraw_delivery(tx, here, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
-        queue_messages(tx, here, [ready])
+        _withdraw_delivery(tx, gw, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
+        queue_messages(tx, gw, [ready])
 
-    here.store.run(write_correction)
-    here.due.set()
+    gw.store.run(write_correction)
+    gw.due.set()
     return head.message_id
 
 
-def read_withheld_places(here: Authority, message_id: str) -> frozenset[str]:
+def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
     """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
     try:
-        return safeguards.list_withheld_places(_open_copy(here, message_id))
+        return safeguards.list_withheld_places(_open_copy(gw, message_id))
     except Destroyed:
         return frozenset()
 
 
-def _open_copy(here: Authority, message_id: str) -> Message:
-    copy = here.store.look(lambda tx: copies.take_sent(tx, here, message_id, Machine.WRITE_ON))
-    return copies.open_copy(here, copy)
+def _open_copy(gw: Gateway, message_id: str) -> Message:
+    copy = gw.store.look(lambda tx: copies.take_sent(tx, gw, message_id, Machine.WRITE_ON))
+    return copies.open_copy(gw, copy)
 
 
-def send_notice_on(here: Authority, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
+def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
     """Send a transfer notice that is stuck, or was passed on, to another authority in the same case; return the new id.
 
     Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
     """
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
         raise NotAllowed("send-on.not-now")
-    notice = _open_copy(here, message_id)
-    head = build_next_header(here, sent.conversation_id, to, test=sent.test)
+    notice = _open_copy(gw, message_id)
+    head = build_next_header(gw, sent.conversation_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
-    [ready] = prepare_messages(here, [Message(head, notice.body)], by, confirmed=confirmed)
+    [ready] = prepare_messages(gw, [Message(head, notice.body)], by, confirmed=confirmed)
 
     def write_sent_on(tx: Connection) -> None:
         reason = f"sent on to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(
-            tx, here.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
+            tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):
             raise too_late(_name_status(outbox.get_delivery(tx, message_id)))
         detail = {"to": to, "as": head.message_id}
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)]
+            tx, gw.now(), [AuditEntry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)]
         )
-        queue_messages(tx, here, [ready])
+        queue_messages(tx, gw, [ready])
 
-    here.store.run(write_sent_on)
-    here.due.set()
+    gw.store.run(write_sent_on)
+    gw.due.set()
     return head.message_id
 
 
 def stand_down_search(
-    here: Authority, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None
+    gw: Gateway, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None
 ) -> list[str]:
     """End the search in a case: tell everybody to whom one of its notices went. Return the ids of what tells them.
 
@@ -161,17 +159,17 @@ def stand_down_search(
     """
     if body.way == "manager-decision" and not decided_by:
         raise NotAllowed("review.decided-by")
-    case = here.store.look(lambda tx: outbox.list_case_deliveries(tx, name))
+    case = gw.store.look(lambda tx: outbox.list_case_deliveries(tx, name))
     searches = [delivery.message_id for delivery in case if delivery.kind in SEARCHES]
     if not searches:
         raise NotAllowed("amend.not-a-search")
     open_ones, conversation = _list_untold(case), case[0].conversation_id
-    if not open_ones and find_review(here.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
+    if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
         raise NotAllowed("amend.told-already")
-    ready = prepare_messages(here, _build_stand_downs(here, case, open_ones, body), by)
+    ready = prepare_messages(gw, _build_stand_downs(gw, case, open_ones, body), by)
 
     def write_stand_down(tx: Connection) -> list[str]:
-        now = here.now()
+        now = gw.now()
         if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
             notice.message_id for notice in case
         }:
@@ -182,13 +180,13 @@ def stand_down_search(
         audit_log.append_entries(
             tx, now, [AuditEntry("case.stood-down", by, searches[0], detail=detail | _decided_by_detail(decided_by))]
         )
-        end_case_review(tx, here, conversation, body.way, by, decided_by)
+        end_case_review(tx, gw, conversation, body.way, by, decided_by)
         if known:
-            queue_messages(tx, here, known)
+            queue_messages(tx, gw, known)
         return [notice.message_id for notice in known]
 
-    ids = here.store.run(write_stand_down)
-    here.due.set()
+    ids = gw.store.run(write_stand_down)
+    gw.due.set()
     return ids
 
 
@@ -233,7 +231,7 @@ def _list_untold(case: Sequence[Delivery]) -> list[Delivery]:
 
 
 def _build_stand_downs(
-    here: Authority, case: Sequence[Delivery], open_ones: Sequence[Delivery], body: LocatedNotice
+    gw: Gateway, case: Sequence[Delivery], open_ones: Sequence[Delivery], body: LocatedNotice
 ) -> list[Message]:
     sequence = {
         delivery.recipient: delivery.sequence for delivery in sorted(case, key=lambda delivery: delivery.sequence)
@@ -241,7 +239,7 @@ def _build_stand_downs(
     return [
         Message(
             replace(
-                build_first_header(here, delivery.conversation_id, delivery.recipient),
+                build_first_header(gw, delivery.conversation_id, delivery.recipient),
                 sequence=sequence[delivery.recipient] + 1,
                 in_reply_to=delivery.message_id,
                 test=delivery.test,
@@ -258,60 +256,60 @@ def _first_for_each(notices: Sequence[QueuedNotice]) -> list[QueuedNotice]:
 
 
 def end_case_review(
-    tx: Connection, here: Authority, conversation_id: str, reason: str, by: str, decided_by: str | None = None
+    tx: Connection, gw: Gateway, conversation_id: str, reason: str, by: str, decided_by: str | None = None
 ) -> None:
     """End the review of this case, if it is under one."""
     if find_review(reviews.list_review_acts(tx, conversation_id)):
         reviews.add_review_act(
-            tx, ReviewAct(conversation_id, here.now(), ReviewActKind.ENDED, by, reason=reason, decided_by=decided_by)
+            tx, ReviewAct(conversation_id, gw.now(), ReviewActKind.ENDED, by, reason=reason, decided_by=decided_by)
         )
 
 
-def release_all(here: Authority, recipient: str | None, by: str) -> int:
+def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
     """Try now what waits, and what was given up; return how many."""
 
     def write_release(tx: Connection) -> int:
-        count = outbox.release_deliveries(tx, here.now(), recipient)
+        count = outbox.release_deliveries(tx, gw.now(), recipient)
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("notice.released", by, partner=recipient, detail={"count": count})]
+            tx, gw.now(), [AuditEntry("notice.released", by, partner=recipient, detail={"count": count})]
         )
         return count
 
-    count = here.store.run(write_release)
-    here.due.set()
+    count = gw.store.run(write_release)
+    gw.due.set()
     return count
 
 
-def release_notice(here: Authority, message_id: str, by: str) -> None:
+def release_notice(gw: Gateway, message_id: str, by: str) -> None:
     """Try one message now, though it was given up. Raises NotFound, or NotAllowed where it neither waits nor was given up."""
 
     def write_retry(tx: Connection) -> None:
         sent = outbox.get_delivery(tx, message_id)
-        if not outbox.release_delivery(tx, here.now(), message_id):
+        if not outbox.release_delivery(tx, gw.now(), message_id):
             raise NotAllowed("retry.not-now", state=_name_status(sent))
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("notice.retried", by, message_id, sent.recipient, sent.digest)]
+            tx, gw.now(), [AuditEntry("notice.retried", by, message_id, sent.recipient, sent.digest)]
         )
 
-    here.store.run(write_retry)
-    here.due.set()
+    gw.store.run(write_retry)
+    gw.due.set()
 
 
-def _get_amendable(here: Authority, message_id: str) -> Delivery:
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+def _get_amendable(gw: Gateway, message_id: str) -> Delivery:
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in OPENS_A_CASE:
         raise NotAllowed("amend.not-a-notice")
     return sent
 
 
 def _withdraw_delivery(
-    tx: Connection, here: Authority, sent: Delivery, by: str, reason: str, cause: str | None = None
+    tx: Connection, gw: Gateway, sent: Delivery, by: str, reason: str, cause: str | None = None
 ) -> None:
-    now, about, whom = here.now(), sent.message_id, sent.recipient
+    now, about, whom = gw.now(), sent.message_id, sent.recipient
     if not outbox.advance_delivery(tx, now, about, whom, DeliveryState.WITHDRAWN, reason=reason, cause=cause):
         raise too_late(_name_status(outbox.get_delivery(tx, sent.message_id)))
     entry = AuditEntry("notice.withdrawn", by, sent.message_id, sent.recipient, sent.digest, {"reason": reason})
-    audit_log.append_entries(tx, here.now(), [entry])
+    audit_log.append_entries(tx, gw.now(), [entry])
 
 
 def _name_status(sent: Delivery) -> str:

@@ -25,7 +25,7 @@ from adapters.route import (
     Strange,
 )
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.errors import StoreUnavailable
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
@@ -45,37 +45,37 @@ UNFORESEEN = "things over which the gateway stumbles: please report it, with the
 MOST_LINES = 1000  # of one bundle; ours hold a hundred
 
 
-async def collect_forever(here: Authority, stop: asyncio.Event) -> None:
+async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Fetch until told to stop. A server that is away is looked for again; it holds up no other."""
     under_way: dict[tuple[str, str], asyncio.Task[None]] = {}
     away: set[str] = set()
 
     async def visit_places() -> None:
-        await _queue_overdue(here)
-        places = await here.store.read(lambda tx: list(_list_places(here, outbox.list_partners_awaited(tx))))
-        await _forget_left(here, {(kind, address.authority) for kind, address in places})
+        await _queue_overdue(gw)
+        places = await gw.store.read(lambda tx: list(_list_places(gw, outbox.list_partners_awaited(tx))))
+        await _forget_left(gw, {(kind, address.authority) for kind, address in places})
         for kind, address in places:
             where = address.authority, address.url
             if where not in under_way or under_way[where].done():
-                under_way[where] = asyncio.create_task(_visit_address(here, kind, address, away))
+                under_way[where] = asyncio.create_task(_visit_address(gw, kind, address, away))
 
-    await run_every(here, stop, "collecting", visit_places, seconds=LOOK_EVERY)
+    await run_every(gw, stop, "collecting", visit_places, seconds=LOOK_EVERY)
     for task in under_way.values():
         task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
     await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
-async def _forget_left(here: Authority, visited: set[tuple[str, str]]) -> None:
+async def _forget_left(gw: Gateway, visited: set[tuple[str, str]]) -> None:
     """Forget what was left where nobody looks any more; a process before this one may have noted some."""
-    if here.left_at != visited:
-        await here.store.write(lambda tx: left_behind.delete_left_elsewhere(tx, visited))
-        here.left = {where: counts for where, counts in here.left.items() if where in visited}
-        here.left_at = visited
+    if gw.left_at != visited:
+        await gw.store.write(lambda tx: left_behind.delete_left_elsewhere(tx, visited))
+        gw.left = {where: counts for where, counts in gw.left.items() if where in visited}
+        gw.left_at = visited
 
 
-async def collect_from(here: Authority, kind: str, address: RouteAddress) -> int:
+async def collect_from(gw: Gateway, kind: str, address: RouteAddress) -> int:
     """Fetch what lies at one address now; return how many things of ours. Raises NotReached, StoreUnavailable."""
-    carrier = here.carriers[kind]
+    carrier = gw.carriers[kind]
     assert isinstance(carrier, Collector)  # noqa: S101 - `_places` gives no other
     things = await carrier.collect(address)
     left = Counter({collected.why: collected.count for collected in things if isinstance(collected, Left)})
@@ -85,7 +85,7 @@ async def collect_from(here: Authority, kind: str, address: RouteAddress) -> int
         if isinstance(collected, Strange | Left):
             continue
         try:
-            await _handle_collected(here, kind, address, carrier, collected)
+            await _handle_collected(gw, kind, address, carrier, collected)
             handled += 1
         except NotDone as why:
             left[f"{STANDING}: {why}"] += 1
@@ -95,66 +95,64 @@ async def collect_from(here: Authority, kind: str, address: RouteAddress) -> int
             log_failure(f"collecting by {kind}", why)
             await carrier.put_off(address, collected, UNFORESEEN)
             left[UNFORESEEN] += 1
-    await _log_strange_things(here, kind, address, strange)
-    await _note_left_behind(here, kind, address, left + Counter({STRANGE: strange}))
+    await _log_strange_things(gw, kind, address, strange)
+    await _note_left_behind(gw, kind, address, left + Counter({STRANGE: strange}))
     return handled
 
 
 async def _handle_collected(
-    here: Authority, kind: str, address: RouteAddress, carrier: Collector, collected: Bundle | EmailReply | Returned
+    gw: Gateway, kind: str, address: RouteAddress, carrier: Collector, collected: Bundle | EmailReply | Returned
 ) -> None:
     match collected:
-        case Bundle(
-            sender=here.code
-        ):  # our own came back, and no server said why: its receipt is asked for in any case
+        case Bundle(sender=gw.code):  # our own came back, and no server said why: its receipt is asked for in any case
             await carrier.finish(address, collected)
         case Bundle(holds="messages"):
-            receipts = await receive_parcels(here, collected.lines[:MOST_LINES], collected.sender)
-            await carrier.finish(address, collected, receipts, _find_return_address(here, kind, collected.sender))
+            receipts = await receive_parcels(gw, collected.lines[:MOST_LINES], collected.sender)
+            await carrier.finish(address, collected, receipts, _find_return_address(gw, kind, collected.sender))
         case Bundle():
-            await _settle_by_receipts(here, kind, collected)
+            await _settle_by_receipts(gw, kind, collected)
             await carrier.finish(address, collected)
         case EmailReply() | Returned():
-            await here.store.write(partial(receive_mail, here=here, kind=kind, mail=collected))
+            await gw.store.write(partial(receive_mail, gw=gw, kind=kind, mail=collected))
             await carrier.finish(address, collected)
 
 
-async def _note_left_behind(here: Authority, kind: str, address: RouteAddress, left: Counter[str]) -> None:
+async def _note_left_behind(gw: Gateway, kind: str, address: RouteAddress, left: Counter[str]) -> None:
     """Keep how many things lie there that are not handled, by reason, for Health; written where it changed."""
     where = kind, address.authority
     counts = {why: count for why, count in left.items() if count > 0}
-    if here.left.get(where) != counts:
-        await here.store.write(
+    if gw.left.get(where) != counts:
+        await gw.store.write(
             lambda tx: left_behind.replace_left_behind(
-                tx, here.now(), route=kind, authority=address.authority, counts=counts
+                tx, gw.now(), route=kind, authority=address.authority, counts=counts
             )
         )
-        here.left[where] = counts
+        gw.left[where] = counts
 
 
-def _find_return_address(here: Authority, kind: str, sender: str) -> RouteAddress | None:
+def _find_return_address(gw: Gateway, kind: str, sender: str) -> RouteAddress | None:
     with suppress(Refusal):
-        for route in here.trust.card(sender).routes:
+        for route in gw.trust.card(sender).routes:
             if route.kind == kind:
-                return here.address(sender, route)
+                return gw.address(sender, route)
     return None
 
 
-async def _log_strange_things(here: Authority, kind: str, address: RouteAddress, count: int) -> None:
+async def _log_strange_things(gw: Gateway, kind: str, address: RouteAddress, count: int) -> None:
     """Log once that something there is nothing of ours; again when the number changes, each minute at most."""
     where = kind, address.authority
-    if here.strange.get(where, 0) != count and here.bursts.add(("strange", *where), kind, "", here.now()):
+    if gw.strange.get(where, 0) != count and gw.bursts.add(("strange", *where), kind, "", gw.now()):
         log_strange_things(kind, count)
         entry = AuditEntry("route.strange", SYSTEM, None, address.authority, detail={"route": kind, "count": count})
-        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
-        here.strange[where] = count
+        await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+        gw.strange[where] = count
 
 
-async def _visit_address(here: Authority, kind: str, address: RouteAddress, away: set[str]) -> None:
+async def _visit_address(gw: Gateway, kind: str, address: RouteAddress, away: set[str]) -> None:
     """Fetch until nothing lies there. A server that is away is said once, when it went; of our own route Health tells it."""
     trouble = None
     try:
-        while await collect_from(here, kind, address):
+        while await collect_from(gw, kind, address):
             continue
     except Exception as why:  # noqa: BLE001 - it lies there still, and is fetched at the next visit
         if not isinstance(why, NotReached) or address.url not in away:
@@ -164,34 +162,34 @@ async def _visit_address(here: Authority, kind: str, address: RouteAddress, away
             trouble = str(why)
     else:
         away.discard(address.url)
-    if address.authority == here.code and here.own_routes.get(kind, "") != trouble:
+    if address.authority == gw.code and gw.own_routes.get(kind, "") != trouble:
         with suppress(StoreUnavailable):  # at the next visit, then
-            await here.store.write(partial(_note_own_route, here=here, kind=kind, trouble=trouble))
-            here.own_routes[kind] = trouble
+            await gw.store.write(partial(_note_own_route, gw=gw, kind=kind, trouble=trouble))
+            gw.own_routes[kind] = trouble
 
 
-def _note_own_route(tx: Connection, here: Authority, kind: str, trouble: str | None) -> None:
+def _note_own_route(tx: Connection, gw: Gateway, kind: str, trouble: str | None) -> None:
     if trouble is None:
-        partner_health.note_route_success(tx, here.now(), here.code, kind)
+        partner_health.note_route_success(tx, gw.now(), gw.code, kind)
     else:
-        partner_health.note_route_failure(tx, here.now(), here.code, kind, trouble)
+        partner_health.note_route_failure(tx, gw.now(), gw.code, kind, trouble)
 
 
-def _list_places(here: Authority, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
+def _list_places(gw: Gateway, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
     """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
-    for route in _list_collected_routes(here, here.own_card.routes):
-        yield route.kind, here.address(here.code, route)
+    for route in _list_collected_routes(gw, gw.own_card.routes):
+        yield route.kind, gw.address(gw.code, route)
     for partner in sent_to:
         with suppress(Refusal):
-            for route in _list_collected_routes(here, here.trust.card(partner).routes):
-                yield route.kind, here.address(partner, route)
+            for route in _list_collected_routes(gw, gw.trust.card(partner).routes):
+                yield route.kind, gw.address(partner, route)
 
 
-def _list_collected_routes(here: Authority, routes: tuple[Route, ...]) -> list[Route]:
-    return [route for route in routes if isinstance(here.carriers.get(route.kind), Collector)]
+def _list_collected_routes(gw: Gateway, routes: tuple[Route, ...]) -> list[Route]:
+    return [route for route in routes if isinstance(gw.carriers.get(route.kind), Collector)]
 
 
-async def _settle_by_receipts(here: Authority, kind: str, bundle: Bundle) -> None:
+async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
     """Settle what we sent by the receipts that a partner left; one that is for nothing of ours changes nothing."""
     partner = bundle.sender
     tokens: dict[str, str] = {}
@@ -199,17 +197,17 @@ async def _settle_by_receipts(here: Authority, kind: str, bundle: Bundle) -> Non
         with suppress(Refusal):
             token = line.decode("ascii", "replace")
             tokens[receipt.claimed_digest(token)] = token
-    awaited = await here.store.read(lambda tx: outbox.list_awaiting_receipt(tx, partner, list(tokens)))
+    awaited = await gw.store.read(lambda tx: outbox.list_awaiting_receipt(tx, partner, list(tokens)))
     endings = [
-        settle_try(here, claimed, Receipted(tokens[claimed.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
+        settle_try(gw, claimed, Receipted(tokens[claimed.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
         for claimed in awaited
     ]
     if endings:
-        await here.store.write(lambda tx: write_endings(tx, here, partner, endings))
+        await gw.store.write(lambda tx: write_endings(tx, gw, partner, endings))
 
 
-async def _queue_overdue(here: Authority) -> None:
+async def _queue_overdue(gw: Gateway) -> None:
     """Deliver again what was handed over an hour ago, and for which no receipt came."""
-    if await here.store.read(lambda tx: outbox.has_overdue(tx, here.now())):
-        await here.store.write(lambda tx: outbox.queue_overdue(tx, here.now()))
-        here.due.set()
+    if await gw.store.read(lambda tx: outbox.has_overdue(tx, gw.now())):
+        await gw.store.write(lambda tx: outbox.queue_overdue(tx, gw.now()))
+        gw.due.set()

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness_checkpoints
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
 from gateway.exchange.delivery_result import TryEnding, settle_try
@@ -37,63 +37,61 @@ RENEW_EVERY = CLAIM.total_seconds() / 4  # so that three renewals may fail befor
 Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
 
 
-async def deliver_forever(here: Authority, stop: asyncio.Event) -> None:
+async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
     lanes: dict[str, set[asyncio.Task[None]]] = {}
     held: set[str] = set()
-    renewing = asyncio.create_task(_renew_claims(here, held))
+    renewing = asyncio.create_task(_renew_claims(gw, held))
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
     started = False
     while not stop.is_set():
-        here.looks("delivering", LATE)
-        here.due.clear()
+        gw.looks("delivering", LATE)
+        gw.due.clear()
         try:
             if loop.time() >= refresh_at:  # other processes add partners; not with every batch
-                await loop.run_in_executor(None, here.refresh_trust)
+                await loop.run_in_executor(None, gw.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             if not started:
-                await here.store.write(lambda tx: outbox.make_retries_due(tx, here.now()))
+                await gw.store.write(lambda tx: outbox.make_retries_due(tx, gw.now()))
                 started = True
-            for partner in await _list_partners_due(here):
-                _add_lane(here, partner, lanes.setdefault(partner, set()), held, stop)
+            for partner in await _list_partners_due(gw):
+                _add_lane(gw, partner, lanes.setdefault(partner, set()), held, stop)
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
             log_failure("delivery", why)
-        await _wait_for_first(here.due, stop, LOOK_EVERY)
+        await _wait_for_first(gw.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
     renewing.cancel()
 
 
-async def _renew_claims(here: Authority, held: set[str]) -> None:
+async def _renew_claims(gw: Gateway, held: set[str]) -> None:
     """Keep what is under way from other processes, however long a slow partner takes; a process that dies lets go soon."""
     while True:
         await asyncio.sleep(RENEW_EVERY)
         if held:
             try:
-                await here.store.write(lambda tx: outbox.renew_claims(tx, here.now(), set(held)))
+                await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.now(), set(held)))
             except Exception as why:  # noqa: BLE001 - it is tried again before the claims have run out
                 log_failure("renewing claims", why)
 
 
-async def _list_partners_due(here: Authority) -> list[str]:
+async def _list_partners_due(gw: Gateway) -> list[str]:
     """List for whom something is due; what a clock that ran fast had put off is."""
-    if await here.store.read(lambda tx: outbox.has_misplaced(tx, here.now())):
-        await here.store.write(lambda tx: outbox.correct_misplaced(tx, here.now()))
-    return await here.store.read(lambda tx: outbox.list_partners_due(tx, here.now()))
+    if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.now())):
+        await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.now()))
+    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now()))
 
 
-def _add_lane(
-    here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
-) -> None:
+def _add_lane(gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event) -> None:
     """Add a lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
 
     def end_lane(lane: asyncio.Task[None]) -> None:
         if len(lanes) == IN_FLIGHT:
-            here.due.set()  # something may have come due that found no place
+            gw.due.set()  # something may have come due that found no place
         lanes.discard(lane)
 
     if len(lanes) < IN_FLIGHT:
-        lane = asyncio.create_task(_deliver_batches(here, partner, lanes, held, stop))
+        lane = asyncio.create_task(_deliver_batches(gw, partner, lanes, held, stop))
         lanes.add(lane)
         lane.add_done_callback(end_lane)
 
@@ -108,58 +106,56 @@ async def _wait_for_first(event_due: asyncio.Event, other: asyncio.Event, second
 
 
 async def _deliver_batches(
-    here: Authority, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
+    gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
 ) -> None:
     """Deliver batch after batch for one partner, until nothing is due. An ending is written with the next claim."""
     endings: list[TryEnding] = []
     mine: set[str] = set()
     try:
-        while claimed := await here.store.write(partial(_settle_and_claim, here, partner, endings, stop)):
+        while claimed := await gw.store.write(partial(_settle_and_claim, gw, partner, endings, stop)):
             held -= mine
             held |= (mine := {delivery.message_id for delivery in claimed})
             if len(claimed) == BATCH:  # there is more
-                _add_lane(here, partner, lanes, held, stop)
-            claimed = await reseal.reseal_in_true_time(here, claimed)
-            endings = await _settle_tries(here, claimed, await _carry_claimed(here, partner, claimed))
+                _add_lane(gw, partner, lanes, held, stop)
+            claimed = await reseal.reseal_in_true_time(gw, claimed)
+            endings = await _settle_tries(gw, claimed, await _carry_claimed(gw, partner, claimed))
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         log_failure(f"delivery to {partner}", why)
     finally:
         held -= mine
 
 
-async def _settle_tries(
-    here: Authority, claimed: Sequence[ClaimedDelivery], carried: Sequence[Carried]
-) -> list[TryEnding]:
+async def _settle_tries(gw: Gateway, claimed: Sequence[ClaimedDelivery], carried: Sequence[Carried]) -> list[TryEnding]:
     endings = []
     for number, (delivery, (route, attempt)) in enumerate(zip(claimed, carried, strict=True), 1):
         jitter = random.random()  # noqa: S311 - spreads load only
         try:
-            ending = settle_try(here, delivery, attempt, route=route, jitter=jitter)
+            ending = settle_try(gw, delivery, attempt, route=route, jitter=jitter)
         except Exception as why:  # noqa: BLE001 - or what was claimed with it would never be settled
             log_failure(f"settling with {delivery.recipient}", why)
-            ending = settle_try(here, delivery, TryLater(UNFORESEEN), route=route, jitter=jitter)
+            ending = settle_try(gw, delivery, TryLater(UNFORESEEN), route=route, jitter=jitter)
         endings.append(ending)
         if number % YIELD_EVERY == 0:
             await asyncio.sleep(0)
     return endings
 
 
-async def _carry_claimed(here: Authority, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
+async def _carry_claimed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
     """Carry what is sealed by the routes of their card; the rest as letters to people."""
     parcels = [delivery for delivery in claimed if delivery.protection == "sealed"]
     ends = dict(
-        zip((delivery.message_id for delivery in parcels), await _carry_sealed(here, partner, parcels), strict=True)
+        zip((delivery.message_id for delivery in parcels), await _carry_sealed(gw, partner, parcels), strict=True)
     )
     for delivery in claimed:
         if delivery.protection != "sealed":
-            ends[delivery.message_id] = LETTERS, await _post_letter(here, delivery)
+            ends[delivery.message_id] = LETTERS, await _post_letter(gw, delivery)
     return [ends[delivery.message_id] for delivery in claimed]
 
 
-async def _post_letter(here: Authority, letter: ClaimedDelivery) -> Attempt:
+async def _post_letter(gw: Gateway, letter: ClaimedDelivery) -> Attempt:
     """Post one letter; one on which our own code fails is tried later, and keeps no other from being settled."""
     try:
-        return await letters.post_letter(here, letter)
+        return await letters.post_letter(gw, letter)
     except StoreUnavailable:
         raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
@@ -167,12 +163,12 @@ async def _post_letter(here: Authority, letter: ClaimedDelivery) -> Attempt:
         return TryLater(UNFORESEEN)
 
 
-async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
+async def _carry_sealed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDelivery]) -> list[Carried]:
     """Carry by the first route of their card that takes it; what one does not take, the next of the same class may."""
     if not claimed:
         return []
     try:
-        routes = list_sealed_routes(here, partner)
+        routes = list_sealed_routes(gw, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
     ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
@@ -181,29 +177,29 @@ async def _carry_sealed(here: Authority, partner: str, claimed: Sequence[Claimed
         if not left:
             break
         parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
-        attempts = await here.carriers[route.kind].deliver(here.address(partner, route), parcels)
-        _note_partner_clock(here, partner, attempts)
+        attempts = await gw.carriers[route.kind].deliver(gw.address(partner, route), parcels)
+        _note_partner_clock(gw, partner, attempts)
         for at, attempt in zip(left, attempts, strict=True):
             ends[at] = route.kind, _join_attempts(ends[at], (route.kind, attempt))
         if route is not routes[-1]:  # the last one's endings are written with the deliveries
-            await _note_failed_route(here, partner, route, attempts)
+            await _note_failed_route(gw, partner, route, attempts)
     return ends
 
 
-def _note_partner_clock(here: Authority, partner: str, attempts: Sequence[Attempt]) -> None:
+def _note_partner_clock(gw: Gateway, partner: str, attempts: Sequence[Attempt]) -> None:
     """Note by how much their clock is before ours; measured as they answer, so by some milliseconds too little."""
     for attempt in attempts[:1]:
         if not isinstance(attempt, HandedOver) and attempt.answered_at is not None:
-            here.clocks[partner] = attempt.answered_at - here.now()
+            gw.clocks[partner] = attempt.answered_at - gw.now()
 
 
-async def _note_failed_route(here: Authority, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
+async def _note_failed_route(gw: Gateway, partner: str, route: Route, attempts: Sequence[Attempt]) -> None:
     """Note a route that fails, though the next one takes what it did not."""
     why = [(attempt.reason, attempt.code) for attempt in attempts if isinstance(attempt, TryLater | Refused)]
     if len(why) == len(attempts):
         [(reason, code), *_] = why
-        await here.store.write(
-            lambda tx: partner_health.note_route_failure(tx, here.now(), partner, route.kind, reason, code=code)
+        await gw.store.write(
+            lambda tx: partner_health.note_route_failure(tx, gw.now(), partner, route.kind, reason, code=code)
         )
 
 
@@ -224,31 +220,31 @@ def _join_attempts(before: Carried, after: Carried) -> Attempt:
     return TryLater(reason, next((attempt.after for attempt in waits if attempt.after), None), code=code)
 
 
-def list_sealed_routes(here: Authority, partner: str) -> list[Route]:
+def list_sealed_routes(gw: Gateway, partner: str) -> list[Route]:
     """List the routes of their card that we serve and that keep a message sealed. Weaker ones are never a fallback."""
-    card = here.trust.current_card(partner, here.now())
-    return [r for r in card.routes if r.kind in here.carriers and r.protection == "sealed"]
+    card = gw.trust.current_card(partner, gw.now())
+    return [r for r in card.routes if r.kind in gw.carriers and r.protection == "sealed"]
 
 
 def _settle_and_claim(
-    here: Authority, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Connection
+    gw: Gateway, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Connection
 ) -> list[ClaimedDelivery]:
-    now = here.now()
+    now = gw.now()
     if endings:
-        write_endings(tx, here, partner, endings)
+        write_endings(tx, gw, partner, endings)
     return [] if stop.is_set() else outbox.claim_deliveries(tx, now, partner, BATCH)
 
 
-def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequence[TryEnding]) -> None:
+def write_endings(tx: Connection, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:
     """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the caller's transaction."""
-    now = here.now()
+    now = gw.now()
     outbox.settle_deliveries(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:
         outbox.postpone_deliveries(tx, partner, min(waits))
     inbox.add_receipts(tx, now, [ending.receipt for ending in endings if ending.receipt])
     audit_log.append_entries(tx, now, [ending.entry for ending in endings if ending.entry])
-    witness_checkpoints(tx, here, partner, [ending.brought for ending in endings if ending.brought])
+    witness_checkpoints(tx, gw, partner, [ending.brought for ending in endings if ending.brought])
     tried = [
         (
             tried_ending.settled.route,
@@ -258,10 +254,10 @@ def write_endings(tx: Connection, here: Authority, partner: str, endings: Sequen
         )
         for tried_ending in endings
     ]
-    partner_health.note_route_endings(tx, now, partner, tried, here.clocks.get(partner))
+    partner_health.note_route_endings(tx, now, partner, tried, gw.clocks.get(partner))
 
 
-async def deliver_now(here: Authority) -> None:
+async def deliver_now(gw: Gateway) -> None:
     """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
-    for partner in await _list_partners_due(here):
-        await _deliver_batches(here, partner, set(), set(), asyncio.Event())
+    for partner in await _list_partners_due(gw):
+        await _deliver_batches(gw, partner, set(), set(), asyncio.Event())

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import assert_never
 
 from adapters.route import Attempt, HandedOver, Receipted, Refused, TryLater
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import delivery
 from gateway.core.checkpoint_rules import BroughtCheckpoint
 from gateway.core.delivery import DeliveryState
@@ -29,12 +29,12 @@ class TryEnding:
     brought: BroughtCheckpoint | None = None  # the checkpoint in the receipt
 
 
-def settle_try(here: Authority, claimed: ClaimedDelivery, attempt: Attempt, *, route: str, jitter: float) -> TryEnding:
+def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route: str, jitter: float) -> TryEnding:
     """Decide what a try makes of a delivery."""
-    now = here.now()
+    now = gw.now()
     match attempt:
         case Receipted(token):
-            return _settle_with_receipt(here, claimed, token, route, jitter, now)
+            return _settle_with_receipt(gw, claimed, token, route, jitter, now)
         case HandedOver(where, ticket):
             if claimed.protection != "sealed":  # a person answers, or a server says that it came back
                 return _build_ending(
@@ -63,11 +63,11 @@ def settle_try(here: Authority, claimed: ClaimedDelivery, attempt: Attempt, *, r
 
 
 def _settle_with_receipt(
-    here: Authority, claimed: ClaimedDelivery, token: str, route: str, jitter: float, now: datetime
+    gw: Gateway, claimed: ClaimedDelivery, token: str, route: str, jitter: float, now: datetime
 ) -> TryEnding:
     try:
         theirs = receipt.verify(
-            token, issuer=claimed.recipient, audience=here.code, sha256=claimed.digest, trust=here.trust, now=now
+            token, issuer=claimed.recipient, audience=gw.code, sha256=claimed.digest, trust=gw.trust, now=now
         )
     except Refusal as why:
         wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)

@@ -12,7 +12,7 @@ from secrets import token_bytes
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import search_status
 from gateway.core.causes import REPLACED
@@ -52,7 +52,7 @@ class PreparedSearch:
 
 
 def resolve_recipients(
-    here: Authority, to: Iterable[str] = (), regions: Iterable[str] = (), *, everyone: bool = False
+    gw: Gateway, to: Iterable[str] = (), regions: Iterable[str] = (), *, everyone: bool = False
 ) -> tuple[list[str], dict[str, str]]:
     """Return the authorities that are meant, and those of `to` that cannot be asked, with the reason.
 
@@ -62,11 +62,11 @@ def resolve_recipients(
     meant = set(codes.labels("authorities_live")) if everyone else set()
     for name in regions:
         meant |= _get_region(name)
-    meant.discard(here.code)
+    meant.discard(gw.code)
     for code in to:
         if codes.authority_name(code) is None:
             raise NotAllowed("enquire.no-such-authority", code=code)
-        if code == here.code:
+        if code == gw.code:
             not_asked[code] = "that is ourselves"
         elif not codes.is_live(code):
             not_asked[code] = "it has ended; ask its successor"
@@ -85,7 +85,7 @@ def _get_region(name: str) -> frozenset[str]:
 
 
 def ask_authorities(
-    here: Authority,
+    gw: Gateway,
     search: Message,
     meant: Sequence[str],
     not_asked: Mapping[str, str],
@@ -99,13 +99,13 @@ def ask_authorities(
     Raises NotAllowed, Unfit, Unconfirmed, or a keys.errors.Refusal; then nobody was asked.
     """
     case = search.header.conversation_id
-    if any(delivery.kind in SEARCHES for delivery in _list_case(here, case)):
+    if any(delivery.kind in SEARCHES for delivery in _list_case(gw, case)):
         raise NotAllowed("enquire.case-used", case=case)
-    return queue_search(here, prepare_search(here, search, meant, not_asked, by, confirmed=confirmed))
+    return queue_search(gw, prepare_search(gw, search, meant, not_asked, by, confirmed=confirmed))
 
 
 def ask_more_authorities(
-    here: Authority,
+    gw: Gateway,
     name: str,
     meant: Sequence[str],
     not_asked: Mapping[str, str],
@@ -117,29 +117,29 @@ def ask_more_authorities(
 
     Raises NotFound, and as `ask`.
     """
-    search = get_newest_search(here, name)
-    return queue_search(here, prepare_search(here, search, meant, not_asked, by, confirmed=confirmed))
+    search = get_newest_search(gw, name)
+    return queue_search(gw, prepare_search(gw, search, meant, not_asked, by, confirmed=confirmed))
 
 
-def get_newest_search(here: Authority, name: str) -> Message:
+def get_newest_search(gw: Gateway, name: str) -> Message:
     """Return what we asked last in a case, by its id or that of one of its notices, without a day that is past.
 
     Raises NotFound, or NotAllowed where nobody was asked in it.
     """
-    sent = here.store.look(lambda tx: outbox.list_case_deliveries(tx, name))
+    sent = gw.store.look(lambda tx: outbox.list_case_deliveries(tx, name))
     newest = next((delivery for delivery in sent if delivery.kind in SEARCHES), None)
     if newest is None:
         raise NotAllowed("enquire.not-a-search")
-    copy = here.store.look(lambda tx: copies.take_sent(tx, here, newest.message_id, Machine.WRITE_ON))
-    search = copies.open_copy(here, copy)
+    copy = gw.store.look(lambda tx: copies.take_sent(tx, gw, newest.message_id, Machine.WRITE_ON))
+    search = copies.open_copy(gw, copy)
     body = search.body
-    if isinstance(body, WhereaboutsEnquiry) and body.reply_by and body.reply_by < here.now().date():
+    if isinstance(body, WhereaboutsEnquiry) and body.reply_by and body.reply_by < gw.now().date():
         search = replace(search, body=replace(body, reply_by=None))
     return search
 
 
 def prepare_search(
-    here: Authority,
+    gw: Gateway,
     search: Message,
     meant: Sequence[str],
     not_asked: Mapping[str, str],
@@ -152,17 +152,17 @@ def prepare_search(
 
     Who was asked before is left out, unless named in `again`.
     """
-    sent = _list_case(here, search.header.conversation_id)
+    sent = _list_case(gw, search.header.conversation_id)
     before = {message.recipient: message for message in reversed(sent) if message.kind in SEARCHES}
     chosen = [code for code in meant if code not in before or code in again]
-    _check_askable(here, search, {*before, *chosen}, began=bool(before))
-    why = {code: reason for code in chosen if (reason := _explain_out_of_reach(here, code))}
+    _check_askable(gw, search, {*before, *chosen}, began=bool(before))
+    why = {code: reason for code in chosen if (reason := _explain_out_of_reach(gw, code))}
     asking = [code for code in chosen if code not in why]
     if not asking:
         reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**not_asked, **why}.items()))
         raise NotAllowed("enquire.nobody", reasons=reasons)
-    circulation = search_status.find_circulation({*before, *asking}, here.code)
-    notices = [_build_search_notice(here, search, sent, code, circulation, before.get(code)) for code in asking]
+    circulation = search_status.find_circulation({*before, *asking}, gw.code)
+    notices = [_build_search_notice(gw, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = EnquiryResult(
         case=search.header.conversation_id,
         circulation=circulation,
@@ -173,45 +173,45 @@ def prepare_search(
     replaced = {
         message.header.message_id: before[code] for code, message in zip(asking, notices, strict=True) if code in before
     }
-    known = look_up_known_children(here, notices[:1])  # all of them are about one child
+    known = look_up_known_children(gw, notices[:1])  # all of them are about one child
     about_all = {message.header.message_id: what for message in notices for what in known.values()}
-    sealed = prepare_messages(here, notices, by, confirmed=confirmed, known=about_all)
+    sealed = prepare_messages(gw, notices, by, confirmed=confirmed, known=about_all)
     return PreparedSearch(enquired, sealed, replaced, frozenset(message.message_id for message in sent))
 
 
-def _check_askable(here: Authority, search: Message, asked: Collection[str], *, began: bool) -> None:
+def _check_askable(gw: Gateway, search: Message, asked: Collection[str], *, began: bool) -> None:
     if search.kind not in SEARCHES:
         raise NotAllowed("enquire.not-a-search", "other-kind")
     if search.restriction == "phone-only":
         raise NotAllowed("enquire.restricted")
     if search.restriction != "none" and len(asked) > 1:
         raise NotAllowed("enquire.restricted", "one-only")
-    if began and not search.header.test and _has_search_ended(here, search.header.conversation_id):
+    if began and not search.header.test and _has_search_ended(gw, search.header.conversation_id):
         raise NotAllowed("enquire.ended")
 
 
-def _has_search_ended(here: Authority, case: str) -> bool:
-    return find_review(here.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
+def _has_search_ended(gw: Gateway, case: str) -> bool:
+    return find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
 
 
-def _explain_out_of_reach(here: Authority, code: str) -> str | None:
+def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
     """Return why nothing that we send now would get there; None where it may."""
-    if here.letters_go_to(code):
-        return None if here.mail else "letters go there, and this gateway has no mail account"
-    if not here.trust.knows(code):
+    if gw.letters_go_to(code):
+        return None if gw.mail else "letters go there, and this gateway has no mail account"
+    if not gw.trust.knows(code):
         return "neither a partner nor entered for letters"
     try:
-        here.trust.sealing_key(code, here.now())
-        return None if list_sealed_routes(here, code) else "their card lists no route that this gateway serves"
+        gw.trust.sealing_key(code, gw.now())
+        return None if list_sealed_routes(gw, code) else "their card lists no route that this gateway serves"
     except Refusal as why:
         return f"their card cannot be used: {why.sentence}"
 
 
 def _build_search_notice(
-    here: Authority, search: Message, sent: Sequence[Delivery], code: str, circulation: str, before: Delivery | None
+    gw: Gateway, search: Message, sent: Sequence[Delivery], code: str, circulation: str, before: Delivery | None
 ) -> Message:
     """Build the search as this one authority gets it, at the role to which it was addressed."""
-    now = here.now()
+    now = gw.now()
     head = replace(
         search.header,
         message_id=uuid7(now, token_bytes(10)),
@@ -227,14 +227,14 @@ def _build_search_notice(
     return Message(head, body)
 
 
-def queue_search(here: Authority, ready: PreparedSearch) -> EnquiryResult:
+def queue_search(gw: Gateway, ready: PreparedSearch) -> EnquiryResult:
     """Queue what is sealed, in a transaction of its own."""
-    here.store.run(lambda tx: write_search(tx, here, ready))
-    here.due.set()
+    gw.store.run(lambda tx: write_search(tx, gw, ready))
+    gw.due.set()
     return ready.enquired
 
 
-def write_search(tx: Connection, here: Authority, ready: PreparedSearch) -> None:
+def write_search(tx: Connection, gw: Gateway, ready: PreparedSearch) -> None:
     """Queue what is sealed, in the caller's transaction. Raises NotAllowed where the case moved on meanwhile."""
     case = ready.enquired.case
     if (
@@ -242,18 +242,16 @@ def write_search(tx: Connection, here: Authority, ready: PreparedSearch) -> None
         != ready.seen
     ):
         raise NotAllowed("enquire.overtaken", case=case)
-    queue_messages(tx, here, ready.notices)
+    queue_messages(tx, gw, ready.notices)
     for new, old in ready.replaced.items():
         if may_move(old.state, DeliveryState.WITHDRAWN):  # what they answered stays answered
             reason = f"asked again by {new}"
             outbox.advance_delivery(
-                tx, here.now(), old.message_id, old.recipient, DeliveryState.WITHDRAWN, reason=reason, cause=REPLACED
+                tx, gw.now(), old.message_id, old.recipient, DeliveryState.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
-    audit_log.append_entries(
-        tx, here.now(), [AuditEntry("search.sent", ready.notices[0].queued_by, case, detail=detail)]
-    )
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
 
 
-def _list_case(here: Authority, case: str) -> list[Delivery]:
-    return here.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=case, limit=None))
+def _list_case(gw: Gateway, case: str) -> list[Delivery]:
+    return gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=case, limit=None))

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from adapters.route import EmailReply, MailText, Returned
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import MailReplyKind, MailReplyStage
 from gateway.store import audit_log, mail_replies, outbox, partner_health
@@ -25,52 +25,50 @@ from keys import at_rest, blind, smime
 MOST_KEPT = 50  # mails about one notice: what is more comes from a machine that has lost its way, and is counted only
 
 
-def receive_mail(tx: Connection, here: Authority, kind: str, mail: EmailReply | Returned) -> None:
+def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Returned) -> None:
     """Keep a mail with what it is about, in the caller's transaction; note one that is about nothing of ours."""
     deliveries = outbox.list_handed_over(tx, mail.ticket)
     if isinstance(mail, Returned):
-        _handle_returned(tx, here, kind, deliveries, mail)
+        _handle_returned(tx, gw, kind, deliveries, mail)
     letters = [delivery for delivery in deliveries if delivery.protection != "sealed"]
     some = letters or (
         deliveries[:1] if isinstance(mail, EmailReply) else []
     )  # of a bundle, one shows what somebody wrote
-    kept = [_store_mail(tx, here, delivery, mail) for delivery in some]
+    kept = [_store_mail(tx, gw, delivery, mail) for delivery in some]
     if not deliveries or (kept and not any(kept)):
-        bursts.write_burst_in(tx, here, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
+        bursts.write_burst_in(tx, gw, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
 def _handle_returned(
-    tx: Connection, here: Authority, kind: str, deliveries: Sequence[Delivery], returned_mail: Returned
+    tx: Connection, gw: Gateway, kind: str, deliveries: Sequence[Delivery], returned_mail: Returned
 ) -> None:
     why = f"returned: {returned_mail.reason}"
     for delivery in deliveries:
         if (
             delivery.protection == "sealed"
         ):  # only a receipt ends a delivery: it goes there again, and Health says what came back
-            outbox.add_tries(tx, here.now(), [SettledTry(delivery.message_id, delivery.state, kind, "returned", why)])
-            partner_health.note_route_failure(tx, here.now(), delivery.recipient, kind, why)
+            outbox.add_tries(tx, gw.now(), [SettledTry(delivery.message_id, delivery.state, kind, "returned", why)])
+            partner_health.note_route_failure(tx, gw.now(), delivery.recipient, kind, why)
         elif delivery.state in TRIED and may_move(delivery.state, DeliveryState.FAILED):
             outbox.settle_deliveries(
-                tx, here.now(), [SettledTry(delivery.message_id, DeliveryState.FAILED, kind, "returned", why)]
+                tx, gw.now(), [SettledTry(delivery.message_id, DeliveryState.FAILED, kind, "returned", why)]
             )
-            _log_notice(tx, here, "notice.failed", delivery, {"reason": why})
+            _log_notice(tx, gw, "notice.failed", delivery, {"reason": why})
         elif delivery.state is DeliveryState.ACCEPTED_BY_MAIL:
-            _undo_acceptance(tx, here, delivery, why)
+            _undo_acceptance(tx, gw, delivery, why)
 
 
-def _undo_acceptance(tx: Connection, here: Authority, delivery: Delivery, why: str) -> None:
+def _undo_acceptance(tx: Connection, gw: Gateway, delivery: Delivery, why: str) -> None:
     """Undo an acceptance by mail that nobody signed: an automatic answer may come before the server gives up."""
     accepted = mail_replies.list_accepting_replies(tx, delivery.message_id)
     if any(each.signed for each in accepted):
         return
-    if outbox.advance_delivery(
-        tx, here.now(), delivery.message_id, delivery.recipient, DeliveryState.FAILED, reason=why
-    ):
+    if outbox.advance_delivery(tx, gw.now(), delivery.message_id, delivery.recipient, DeliveryState.FAILED, reason=why):
         mail_replies.undo_judgements(tx, [each.number for each in accepted])
-        _log_notice(tx, here, "notice.came-back", delivery, {"reason": why})
+        _log_notice(tx, gw, "notice.came-back", delivery, {"reason": why})
 
 
-def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: EmailReply | Returned) -> bool:
+def _store_mail(tx: Connection, gw: Gateway, letter: Delivery, mail: EmailReply | Returned) -> bool:
     """Keep it, locked, with the notice that it is about; return False where there are too many already."""
     notice = _find_notice(tx, letter)
     what = _classify_mail(mail)
@@ -78,13 +76,13 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: EmailRe
     if mail_replies.count_mail_replies(tx, notice.message_id) >= MOST_KEPT:
         return False
     text = json.dumps(asdict(mail.text)).encode()
-    copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=here.ring)
-    [mark] = blind.marks([("mail", text.decode())], here.ring)
-    to = here.correspondents.get(letter.recipient)
+    copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=gw.ring)
+    [mark] = blind.marks([("mail", text.decode())], gw.ring)
+    to = gw.correspondents.get(letter.recipient)
     domain = mail.domain if isinstance(mail, EmailReply) else ""
     came = NewMailReply(
         message_id=notice.message_id,
-        came_at=here.now(),
+        came_at=gw.now(),
         what=what,
         domain=domain,
         from_there=to is not None and domain == to.domain,
@@ -96,7 +94,7 @@ def _store_mail(tx: Connection, here: Authority, letter: Delivery, mail: EmailRe
         content=copy.content,
     )
     if mail_replies.add_mail_reply(tx, came) is not None:
-        _log_notice(tx, here, "notice.mail-came", notice, {"what": what.value})
+        _log_notice(tx, gw, "notice.mail-came", notice, {"what": what.value})
     return True
 
 
@@ -131,7 +129,7 @@ def read_mail_text(content: bytes) -> MailText:
     return MailText(**{**members, "attached": tuple(members["attached"])})
 
 
-def _log_notice(tx: Connection, here: Authority, act: str, delivery: Delivery, detail: dict[str, str | int]) -> None:
+def _log_notice(tx: Connection, gw: Gateway, act: str, delivery: Delivery, detail: dict[str, str | int]) -> None:
     audit_log.append_entries(
-        tx, here.now(), [AuditEntry(act, SYSTEM, delivery.message_id, delivery.recipient, delivery.digest, detail)]
+        tx, gw.now(), [AuditEntry(act, SYSTEM, delivery.message_id, delivery.recipient, delivery.digest, detail)]
     )

@@ -4,18 +4,18 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import transfer_files
 from gateway.store.inbox import ArrivedMessage, InboxItem
 
 
-def queue_for_import(tx: Connection, here: Authority, came: Iterable[ArrivedMessage | InboxItem]) -> None:
+def queue_for_import(tx: Connection, gw: Gateway, came: Iterable[ArrivedMessage | InboxItem]) -> None:
     """Note, in the caller's transaction, those of these notices that are to be written."""
-    if not here.config.one.import_folder:
+    if not gw.config.one.import_folder:
         return
     wanted = [(message.sender, message.message_id) for message in came if _is_for_import(message)]
     if wanted:
-        transfer_files.add_files_due(tx, here.now(), wanted)
+        transfer_files.add_files_due(tx, gw.now(), wanted)
 
 
 def _is_for_import(came: ArrivedMessage | InboxItem) -> bool:

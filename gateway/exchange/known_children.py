@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import blocking
 from gateway.core.matching import ComparedChild
@@ -41,7 +41,7 @@ class _OwnChild:
 
 def look_up_known(
     tx: Connection,
-    here: Authority,
+    gw: Gateway,
     notices: Iterable[Message],
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
@@ -57,8 +57,8 @@ def look_up_known(
     children_of = {name: child for name, notice in about.items() if (child := _find_child(notice))}
     siblings_of = {name: _list_siblings(about[name]) for name in children_of}
     everybody = children_of | {key: notice for name, some in siblings_of.items() for key, notice in some.items()}
-    before, beside = _find_notices_before(tx, here, everybody), _notices_beside(about, children_of)
-    rows = _find_own_children(tx, here, everybody)
+    before, beside = _find_notices_before(tx, gw, everybody), _notices_beside(about, children_of)
+    rows = _find_own_children(tx, gw, everybody)
     known = {name: KnownFacts(frozenset(values.get(name, ()))) for name in about}
     for name, child in children_of.items():
         known[name] = replace(
@@ -121,7 +121,7 @@ def _is_same_case(notice: Message, other: Message) -> bool:
     return notice.header.conversation_id == other.header.conversation_id
 
 
-def _find_notices_before(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+def _find_notices_before(tx: Connection, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
     """Find of each the newest notice about the same UPN, and the same name and birthday: the newer first."""
     asked = [
         (name, terms)
@@ -130,9 +130,9 @@ def _find_notices_before(tx: Connection, here: Authority, children_of: Mapping[s
         if terms
     ]
     lying = blind_index.find_newest_marked(
-        tx, [[blind.marks([term], here.ring)[0] for term in terms] for _, terms in asked]
+        tx, [[blind.marks([term], gw.ring)[0] for term in terms] for _, terms in asked]
     )
-    opened = {hit.number: _open_hit(tx, here, hit) for hit in lying if hit}
+    opened = {hit.number: _open_hit(tx, gw, hit) for hit in lying if hit}
     numbers: dict[str, set[int]] = {name: set() for name in children_of}
     for (name, _), hit in zip(asked, lying, strict=True):
         if hit:
@@ -165,13 +165,13 @@ def _whole_name_terms(child: Child) -> list[Term]:
     return [Term("dob", child.dob.isoformat()), *(term for term in together if len(term.value) > 1)]
 
 
-def _open_hit(tx: Connection, here: Authority, hit: IndexHit) -> Message | None:
+def _open_hit(tx: Connection, gw: Gateway, hit: IndexHit) -> Message | None:
     """Open a notice; None where its key was destroyed, or it is no notice about a child."""
     sent = hit.lies == "sent"
-    copy = copies.take_copy(tx, here, ("" if sent else hit.partner, hit.message_id), Machine.COMPARE)
+    copy = copies.take_copy(tx, gw, ("" if sent else hit.partner, hit.message_id), Machine.COMPARE)
     if not copy.is_held:
         return None
-    message = copies.open_copy(here, copy)
+    message = copies.open_copy(gw, copy)
     return message if message.kind in OPENS_A_CASE and not message.header.test else None
 
 
@@ -200,13 +200,13 @@ def _is_child_called(child: Child, surname: str, forename: str) -> bool:
     )
 
 
-def _find_own_children(tx: Connection, here: Authority, children_of: Mapping[str, Child]) -> dict[str, list[_OwnChild]]:
+def _find_own_children(tx: Connection, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[_OwnChild]]:
     """Find of each our own children who have its UPN, or its birthday and a name that sounds alike."""
     current = children.find_current_load(tx)
     if current is None or not children_of:
         return {}
     load = current.load
-    keys = {name: _child_keys(here, load, child) for name, child in children_of.items()}
+    keys = {name: _child_keys(gw, load, child) for name, child in children_of.items()}
     lying = children.find_children_by_key(tx, load, {key for some in keys.values() for key in some if key is not None})
     numbers_of: dict[str, dict[int, tuple[bool, bool]]] = {}
     for name, (upn, born, called) in keys.items():
@@ -216,7 +216,7 @@ def _find_own_children(tx: Connection, here: Authority, children_of: Mapping[str
         numbers_of[name] = {number: (number in bear, number in on_day) for number in both}
     wanted = {number for some in numbers_of.values() for number in some}
     values = (
-        {row.number: _open_child_row(here, load, row) for row in children.list_locked_children(tx, load, wanted)}
+        {row.number: _open_child_row(gw, load, row) for row in children.list_locked_children(tx, load, wanted)}
         if wanted
         else {}
     )
@@ -226,18 +226,18 @@ def _find_own_children(tx: Connection, here: Authority, children_of: Mapping[str
     }
 
 
-def _child_keys(here: Authority, load: int, child: Child) -> tuple[int | None, int, int]:
+def _child_keys(gw: Gateway, load: int, child: Child) -> tuple[int | None, int, int]:
     """Return under which keys of `core.blocking` the child would lie: its UPN, its birthday, how its names sound."""
     surname, forename = normalise_name(child.surname), normalise_name(child.forename or "")
     described = ComparedChild(surname, forename, (), (), (), child.dob, child.dob_estimated, child.sex, (), "")
-    upn = next(iter(digest_keys(here, load, [f"u|{child.upn}"]))) if child.upn else None
-    [born], [called] = (digest_keys(here, load, [key]) for key in (f"d|{child.dob}", blocking.namesake_key(described)))
+    upn = next(iter(digest_keys(gw, load, [f"u|{child.upn}"]))) if child.upn else None
+    [born], [called] = (digest_keys(gw, load, [key]) for key in (f"d|{child.dob}", blocking.namesake_key(described)))
     return upn, born, called
 
 
-def digest_keys(here: Authority, load: int, keys: Iterable[str]) -> set[int]:
+def digest_keys(gw: Gateway, load: int, keys: Iterable[str]) -> set[int]:
     """Return these keys as the index of this load has them: digests under our own key, for a child could be guessed."""
-    return here.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
+    return gw.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
 
 
 def child_context(load: int, number: int) -> str:
@@ -245,11 +245,11 @@ def child_context(load: int, number: int) -> str:
     return f"child {load} {number}"
 
 
-def _open_child_row(here: Authority, load: int, locked_child: LockedChild) -> Mapping[str, str]:
+def _open_child_row(gw: Gateway, load: int, locked_child: LockedChild) -> Mapping[str, str]:
     text = at_rest.unlock(
         Locked(locked_child.data_key, locked_child.content),
         about=child_context(load, locked_child.number),
-        ring=here.ring,
+        ring=gw.ring,
     )
     row: Mapping[str, str] = json.loads(text)
     return row

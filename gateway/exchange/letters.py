@@ -15,7 +15,7 @@ from textwrap import fill
 from adapters import mail
 from adapters.route import Attempt, Letter, Post, Refused, TryLater
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import labels
 from gateway.errors import ConfigProblem
@@ -118,51 +118,49 @@ def _format_rows(message: Message) -> Iterator[str]:
         yield f"{label:{LABEL}} {row.value}" if row.value is not None else label
 
 
-async def post_letter(here: Authority, claimed: ClaimedDelivery) -> Attempt:
+async def post_letter(gw: Gateway, claimed: ClaimedDelivery) -> Attempt:
     """Write the letter for a message that is due, and hand it to our mail server."""
-    to, carrier = here.correspondents.get(claimed.recipient), here.carriers.get("email")
+    to, carrier = gw.correspondents.get(claimed.recipient), gw.carriers.get("email")
     if to is None:
         return Refused("letter.nobody", "no email address is recorded for them any more")
     if not isinstance(carrier, Post):
         return TryLater("this gateway sends no mail")
-    copy = await here.store.read(lambda tx: copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER))
+    copy = await gw.store.read(lambda tx: copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER))
     try:
-        message = copies.open_copy(here, copy)
-        letter = _build_letter(here, to, claimed, message)
+        message = copies.open_copy(gw, copy)
+        letter = _build_letter(gw, to, claimed, message)
     except (Refusal, ConfigProblem) as why:
         return TryLater(f"{why.sentence} [{why.code}]")
-    return await carrier.post(here.address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter)
+    return await carrier.post(gw.address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter)
 
 
-def _build_letter(here: Authority, to: Correspondent, claimed: ClaimedDelivery, message: Message) -> Letter:
-    ours, called = here.config.authority, build_reference(claimed.message_id, here.ring)
+def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, message: Message) -> Letter:
+    ours, called = gw.config.authority, build_reference(claimed.message_id, gw.ring)
     before = message.header.in_reply_to or message.header.supersedes
     words = compose_letter(
         message,
         claimed.protection,
-        us=here.code,
+        us=gw.code,
         name=ours.name,
         called=called,
-        belongs_to=build_reference(before, here.ring) if before else None,
-        ring=getattr(message.body, "ring", None)
-        or getattr(message.body, "officer", None)
-        or here.officer(ours.officer),
+        belongs_to=build_reference(before, gw.ring) if before else None,
+        ring=getattr(message.body, "ring", None) or getattr(message.body, "officer", None) or gw.officer(ours.officer),
     )
     entity = mail.entity(words.text, words.attached)
     if claimed.protection == "person-smime":
         entity = smime.seal(
             entity,
-            ours=get_signer(here),
+            ours=get_signer(gw),
             certificate_pem=(to.certificate or "").encode(),
             address=to.address,
-            now=here.now(),
+            now=gw.now(),
         )
     return Letter(called, words.subject, entity, demand_tls=claimed.protection == "person-tls")
 
 
-def get_signer(here: Authority) -> smime.Signer:
+def get_signer(gw: Gateway) -> smime.Signer:
     """Return with what our letters are signed. Raises ConfigProblem, or SmimeRefused where it does not serve."""
-    files = here.config.smime_files()
+    files = gw.config.smime_files()
     if files is None:
         raise ConfigProblem("config.smime")
-    return smime.signer(*files, passphrase=here.config.passphrase(), address=here.config.email.address, now=here.now())
+    return smime.signer(*files, passphrase=gw.config.passphrase(), address=gw.config.email.address, now=gw.now())

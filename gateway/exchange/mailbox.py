@@ -11,7 +11,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.store import audit_log, mailboxes
 from gateway.store.audit_log import AuditEntry
@@ -33,9 +33,9 @@ FULL = "mailbox.full"
 SEALED = re.compile(rb"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")  # the alphabet of what is sealed: in JSON no byte of it grows
 
 
-def is_hosted(here: Authority, owner: str) -> bool:
+def is_hosted(gw: Gateway, owner: str) -> bool:
     """Tell whether we hold a mailbox for this authority."""
-    return owner in here.config.hosting.owners.split()
+    return owner in gw.config.hosting.owners.split()
 
 
 def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
@@ -68,17 +68,17 @@ def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
             raise Unusable("mailbox.not-theirs", "receipt")
 
 
-def take_in_bundle(tx: Connection, here: Authority, owner: str, sender: str, content: bytes) -> None:
+def take_in_bundle(tx: Connection, gw: Gateway, owner: str, sender: str, content: bytes) -> None:
     """Keep a bundle for its owner, once. Raises NotAllowed where the mailbox, or the sender's share, is full."""
-    room = here.config.hosting.megabytes * 1_000_000
+    room = gw.config.hosting.megabytes * 1_000_000
     if mailboxes.sum_mailbox_bytes(tx, owner) + len(content) > room:
         raise NotAllowed(FULL)
     if mailboxes.sum_mailbox_bytes(tx, owner, sender) + len(content) > max(room // SHARES, LARGEST_BUNDLE):
         raise NotAllowed(FULL, "share")
     digest = sha256(content).hexdigest()
-    if mailboxes.add_bundle(tx, MailboxBundle(owner, "messages", f"{sender}-{digest}", sender, content, here.now())):
+    if mailboxes.add_bundle(tx, MailboxBundle(owner, "messages", f"{sender}-{digest}", sender, content, gw.now())):
         entry = AuditEntry("mailbox.kept", SYSTEM, None, sender, digest, {"owner": owner})
-        audit_log.append_entries(tx, here.now(), bursts.count_entry(here, entry, singly=KEPT_SINGLY))
+        audit_log.append_entries(tx, gw.now(), bursts.count_entry(gw, entry, singly=KEPT_SINGLY))
 
 
 def list_messages_to_fetch(tx: Connection, owner: str, resting: Collection[str] = ()) -> list[MailboxBundle]:
@@ -86,15 +86,15 @@ def list_messages_to_fetch(tx: Connection, owner: str, resting: Collection[str] 
     return _list_fitting_bundles(tx, owner, "messages", resting)
 
 
-def finish_messages(tx: Connection, here: Authority, owner: str, name: str, receipts: bytes) -> None:
+def finish_messages(tx: Connection, gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
     """Forget a bundle that the owner has, and keep the receipts for its sender. Raises NotFound where it is gone."""
     held = mailboxes.find_bundle(tx, owner, "messages", name)
     if held is None:
         raise NotFound("mailbox.gone")
     mailboxes.delete_bundle(tx, owner, "messages", name)
-    mailboxes.add_bundle(tx, MailboxBundle(owner, "receipts", name, held.sender, receipts, here.now()))
+    mailboxes.add_bundle(tx, MailboxBundle(owner, "receipts", name, held.sender, receipts, gw.now()))
     entry = AuditEntry("mailbox.fetched", SYSTEM, None, held.sender, name.partition("-")[2], {"owner": owner})
-    audit_log.append_entries(tx, here.now(), [entry])
+    audit_log.append_entries(tx, gw.now(), [entry])
 
 
 def list_receipts_to_fetch(
@@ -129,12 +129,12 @@ def finish_receipts(tx: Connection, owner: str, sender: str, name: str) -> None:
     mailboxes.delete_bundle(tx, owner, "receipts", name)
 
 
-def expire_bundles(tx: Connection, here: Authority) -> Sequence[AuditEntry]:
+def expire_bundles(tx: Connection, gw: Gateway) -> Sequence[AuditEntry]:
     """Forget what nobody has fetched for a month, and note it."""
-    return _note_expired(tx, here, mailboxes.delete_expired_bundles(tx, here.now() - KEPT_FOR))
+    return _note_expired(tx, gw, mailboxes.delete_expired_bundles(tx, gw.now() - KEPT_FOR))
 
 
-def forget_unreadable(tx: Connection, here: Authority, owner: str) -> Sequence[AuditEntry]:
+def forget_unreadable(tx: Connection, gw: Gateway, owner: str) -> Sequence[AuditEntry]:
     """Forget what lies there from before it was checked on the way in, and that nobody could read; and note it."""
     gone = []
     for kind, is_good in READABLE:
@@ -143,12 +143,12 @@ def forget_unreadable(tx: Connection, here: Authority, owner: str) -> Sequence[A
             if held and not all(is_good(line) for line in held.content.split(b"\n")):
                 mailboxes.delete_bundle(tx, owner, kind, name)
                 gone.append((owner, held.sender))
-    return _note_expired(tx, here, gone)
+    return _note_expired(tx, gw, gone)
 
 
-def _note_expired(tx: Connection, here: Authority, gone: Sequence[tuple[str, str]]) -> Sequence[AuditEntry]:
+def _note_expired(tx: Connection, gw: Gateway, gone: Sequence[tuple[str, str]]) -> Sequence[AuditEntry]:
     entries = [AuditEntry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner}) for owner, sender in gone]
-    audit_log.append_entries(tx, here.now(), entries)
+    audit_log.append_entries(tx, gw.now(), entries)
     return entries
 
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import replies, safeguards
 from gateway.core.inbox_state import InboxState
 from gateway.core.replies import Misfit
@@ -67,81 +67,81 @@ class RefusedParcel:
     codes: tuple[str, ...]
 
 
-async def receive_parcels(here: Authority, parcels: Sequence[bytes], caller: str) -> list[str]:
+async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) -> list[str]:
     """Take parcels from an authority that has proved who it is; return one signed receipt for each, in order.
 
     Raises StoreUnavailable where nothing can be kept now; then none of it has happened, and the caller tries later.
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
-    standing = await here.store.read(lambda tx: inbox.find_own_receipts(tx, here.code, digests))
+    standing = await gw.store.read(lambda tx: inbox.find_own_receipts(tx, gw.code, digests))
     fresh = {digest: sealed for digest, sealed in zip(digests, parcels, strict=True) if digest not in standing}
     new = list(fresh.items())
     judged: list[AcceptedParcel | RefusedParcel] = []
     for at in range(0, len(new), TOGETHER):
-        judged += _judge_parcels(here, new[at : at + TOGETHER], caller)
+        judged += _judge_parcels(gw, new[at : at + TOGETHER], caller)
         await asyncio.sleep(0)
 
     fit = [parcel for parcel in judged if isinstance(parcel, AcceptedParcel)]
     refused = [parcel for parcel in judged if isinstance(parcel, RefusedParcel)]
     if fit:
-        kept_digests, unlike = await here.store.write(lambda tx: _store_accepted(tx, here, fit))
+        kept_digests, unlike = await gw.store.write(lambda tx: _store_accepted(tx, gw, fit))
         refused += [RefusedParcel(parcel.digest, parcel.arrived.message_id, (replies.REFUSED,)) for parcel in unlike]
         raced = [parcel for parcel in fit if parcel.digest not in kept_digests and parcel not in unlike]
         standing |= {parcel.digest: parcel.receipt for parcel in fit if parcel.digest in kept_digests}
         if raced:  # another copy was quicker, or the id is taken by other bytes
-            standing |= await here.store.read(
-                lambda tx: inbox.find_own_receipts(tx, here.code, [parcel.digest for parcel in raced])
+            standing |= await gw.store.read(
+                lambda tx: inbox.find_own_receipts(tx, gw.code, [parcel.digest for parcel in raced])
             )
             refused += [
                 RefusedParcel(o.digest, o.arrived.message_id, (ID_REUSED,)) for o in raced if o.digest not in standing
             ]
     if refused:
         rejections = {
-            parcel.digest: _issue_receipt(here, parcel.digest, parcel.message_id, caller, parcel.codes)
+            parcel.digest: _issue_receipt(gw, parcel.digest, parcel.message_id, caller, parcel.codes)
             for parcel in refused
         }
-        await here.store.write(lambda tx: _note_refusals(tx, here, refused, rejections, caller))
+        await gw.store.write(lambda tx: _note_refusals(tx, gw, refused, rejections, caller))
         standing |= rejections
     return [standing[digest] for digest in digests]
 
 
 def _judge_parcels(
-    here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str
+    gw: Gateway, parcels: Sequence[tuple[str, bytes]], caller: str
 ) -> list[AcceptedParcel | RefusedParcel]:
     """Judge whether they may be kept. One on which our own code fails is refused alone, so its sender learns of it."""
     try:
-        return _judge_step_by_step(here, parcels, caller)
+        return _judge_step_by_step(gw, parcels, caller)
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         if len(parcels) > 1:
-            return [verdict for parcel in parcels for verdict in _judge_parcels(here, [parcel], caller)]
+            return [verdict for parcel in parcels for verdict in _judge_parcels(gw, [parcel], caller)]
         log_failure("judging a message", why)
         return [RefusedParcel(parcels[0][0], None, (UNFORESEEN,))]
 
 
 def _judge_step_by_step(
-    here: Authority, parcels: Sequence[tuple[str, bytes]], caller: str
+    gw: Gateway, parcels: Sequence[tuple[str, bytes]], caller: str
 ) -> list[AcceptedParcel | RefusedParcel]:
     """Judge by steps, numbered as the order of refusal; the first nine are `envelope.unseal`'s.
 
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
-    opened = [_unseal_parcel(here, digest, sealed, caller) for digest, sealed in parcels]  # (1) to (10)
+    opened = [_unseal_parcel(gw, digest, sealed, caller) for digest, sealed in parcels]  # (1) to (10)
     messages = [
         step_result if isinstance(step_result, RefusedParcel) else _read_payload(*step_result) for step_result in opened
     ]  # (11), (12)
     checked = [
-        step_result if isinstance(step_result, RefusedParcel) else _check_rules(here, step_result)
+        step_result if isinstance(step_result, RefusedParcel) else _check_rules(gw, step_result)
         for step_result in messages
     ]  # (13)
     return [
-        step_result if isinstance(step_result, RefusedParcel) else _accept_message(here, step_result, caller)
+        step_result if isinstance(step_result, RefusedParcel) else _accept_message(gw, step_result, caller)
         for step_result in checked
     ]
 
 
-def _unseal_parcel(here: Authority, digest: str, sealed: bytes, caller: str) -> tuple[str, Opened] | RefusedParcel:
+def _unseal_parcel(gw: Gateway, digest: str, sealed: bytes, caller: str) -> tuple[str, Opened] | RefusedParcel:
     try:
-        opened = envelope.unseal(sealed, ring=here.ring, trust=here.trust, now=here.now())  # (1) to (9)
+        opened = envelope.unseal(sealed, ring=gw.ring, trust=gw.trust, now=gw.now())  # (1) to (9)
     except Refusal as refusal:
         return RefusedParcel(digest, None, (refusal.code,))
     if opened.names.sender != caller:  # (10)
@@ -160,8 +160,8 @@ def _read_payload(digest: str, opened: Opened) -> SignedMessage | RefusedParcel:
     return SignedMessage(digest, opened.payload, message)
 
 
-def _check_rules(here: Authority, signed: SignedMessage) -> SignedMessage | RefusedParcel:
-    today = (here.now() + CLOCK_SKEW).date()  # at midnight it may be tomorrow there
+def _check_rules(gw: Gateway, signed: SignedMessage) -> SignedMessage | RefusedParcel:
+    today = (gw.now() + CLOCK_SKEW).date()  # at midnight it may be tomorrow there
     if refusals := rules.errors(rules.check(signed.message, today=today)):  # (13)
         return RefusedParcel(
             signed.digest, signed.message.header.message_id, tuple(finding.code for finding in refusals)
@@ -169,20 +169,20 @@ def _check_rules(here: Authority, signed: SignedMessage) -> SignedMessage | Refu
     return signed
 
 
-def _accept_message(here: Authority, signed: SignedMessage, caller: str) -> AcceptedParcel:
-    receipt = _issue_receipt(here, signed.digest, signed.message.header.message_id, caller, ())
+def _accept_message(gw: Gateway, signed: SignedMessage, caller: str) -> AcceptedParcel:
+    receipt = _issue_receipt(gw, signed.digest, signed.message.header.message_id, caller, ())
     return AcceptedParcel(
         signed.digest,
         signed.message,
-        _build_arrived(here, signed),
+        _build_arrived(gw, signed),
         receipt,
-        blind.marks(list_terms(signed.message), here.ring),
+        blind.marks(list_terms(signed.message), gw.ring),
     )
 
 
-def _build_arrived(here: Authority, signed: SignedMessage) -> ArrivedMessage:
+def _build_arrived(gw: Gateway, signed: SignedMessage) -> ArrivedMessage:
     message, head = signed.message, signed.message.header
-    copy = at_rest.lock(signed.payload, about=head.message_id, ring=here.ring)
+    copy = at_rest.lock(signed.payload, about=head.message_id, ring=gw.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     return ArrivedMessage(
         sender=head.sender.authority,
@@ -192,38 +192,36 @@ def _build_arrived(here: Authority, signed: SignedMessage) -> ArrivedMessage:
         supersedes=head.supersedes,
         sequence=head.sequence,
         kind=message.kind,
-        restriction=safeguards.level_as_read(message, here.now().date()),  # nothing is refused for it
+        restriction=safeguards.level_as_read(message, gw.now().date()),  # nothing is refused for it
         test=head.test,
         digest=signed.digest,
         data_key=copy.data_key,
         content=copy.content,
-        created_at=min(
-            head.created_at, here.now()
-        ),  # of a clock that ran fast, or the word after it would be the older
+        created_at=min(head.created_at, gw.now()),  # of a clock that ran fast, or the word after it would be the older
         state=InboxState.NEW if message.kind in OPENS_A_CASE else InboxState.FILED,
     )
 
 
-def _issue_receipt(here: Authority, digest: str, message_id: str | None, to: str, codes: Sequence[str]) -> str:
+def _issue_receipt(gw: Gateway, digest: str, message_id: str | None, to: str, codes: Sequence[str]) -> str:
     return receipt.issue(
         audience=to,
         message_id=message_id,
         sha256=digest,
         codes=codes,
-        checkpoint=here.checkpoint,
-        ring=here.ring,
-        now=here.now(),
+        checkpoint=gw.checkpoint,
+        ring=gw.ring,
+        now=gw.now(),
     )
 
 
 def _store_accepted(
-    tx: Connection, here: Authority, fit: Sequence[AcceptedParcel]
+    tx: Connection, gw: Gateway, fit: Sequence[AcceptedParcel]
 ) -> tuple[set[str], list[AcceptedParcel]]:
     """Store what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
 
     The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it names.
     """
-    now = here.now()
+    now = gw.now()
     known = naming.read_named_messages(tx, [(parcel.arrived, parcel.message) for parcel in fit])
     placed = [(parcel, naming.place_message(known, parcel.arrived, parcel.message)) for parcel in fit]
     unlike = [parcel for parcel, arrived in placed if arrived is None]
@@ -231,7 +229,7 @@ def _store_accepted(
     kept_digests = inbox.add_messages(tx, now, [parcel.arrived for parcel in fit]) if fit else set()
     new = [parcel for parcel in fit if parcel.digest in kept_digests]
     inbox.add_receipts(
-        tx, now, [inbox.StoredReceipt(here.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
+        tx, now, [inbox.StoredReceipt(gw.code, o.digest, o.arrived.message_id, "accepted", o.receipt) for o in new]
     )
     blind_index.index_messages(
         tx, [IndexedMessage("came", o.arrived.sender, o.arrived.message_id, o.marks) for o in new]
@@ -242,8 +240,8 @@ def _store_accepted(
     misfits = [(parcel.arrived, naming.apply_effect(tx, now, known, parcel.arrived, parcel.message)) for parcel in new]
     if new:
         naming.apply_earlier_words(tx, now, known, [parcel.arrived for parcel in new])
-    if here.config.one.import_when == "arrived":
-        import_queue.queue_for_import(tx, here, [parcel.arrived for parcel in new])
+    if gw.config.one.import_when == "arrived":
+        import_queue.queue_for_import(tx, gw, [parcel.arrived for parcel in new])
     without = [_no_effect_entry(arrived, why) for arrived, why in misfits if why]
     audit_log.append_entries(tx, now, [*(_kept_entry(parcel) for parcel in new), *without])
     return kept_digests, unlike
@@ -270,20 +268,20 @@ def _no_effect_entry(arrived: ArrivedMessage, why: Misfit) -> AuditEntry:
 
 
 def _note_refusals(
-    tx: Connection, here: Authority, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
+    tx: Connection, gw: Gateway, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
 ) -> None:
     """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
-    now, entries = here.now(), list[AuditEntry]()
+    now, entries = gw.now(), list[AuditEntry]()
     for parcel in refused:
         token = rejections[parcel.digest]
         entry = AuditEntry(
             "message.refused", SYSTEM, parcel.message_id, caller, parcel.digest, {"codes": " ".join(parcel.codes)}
         )
-        for written in bursts.count_entry(here, entry, singly=REFUSED_SINGLY):
+        for written in bursts.count_entry(gw, entry, singly=REFUSED_SINGLY):
             if written is not entry:
                 entries.append(written)
                 continue
             entries.append(replace(entry, detail={**entry.detail, "receipt": audit_log.digest_text(token)}))
-            stored = inbox.StoredReceipt(here.code, parcel.digest, parcel.message_id, "rejected", token)
+            stored = inbox.StoredReceipt(gw.code, parcel.digest, parcel.message_id, "rejected", token)
             inbox.add_receipts(tx, now, [stored])
     audit_log.append_entries(tx, now, entries)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.logs import log_failure
 from gateway.store import audit_log, outbox
@@ -22,30 +22,30 @@ from keys.jose import CLOCK_SKEW
 from schemas import xml
 
 
-async def reseal_in_true_time(here: Authority, claimed: Sequence[ClaimedDelivery]) -> list[ClaimedDelivery]:
+async def reseal_in_true_time(gw: Gateway, claimed: Sequence[ClaimedDelivery]) -> list[ClaimedDelivery]:
     """Return the same, each of which bears a time that has come. Letters, and what has no key any more, stay."""
-    if all(delivery.queued_at <= here.now() + CLOCK_SKEW for delivery in claimed):
+    if all(delivery.queued_at <= gw.now() + CLOCK_SKEW for delivery in claimed):
         return list(claimed)
-    return await here.store.write(lambda tx: [_reseal_claimed(tx, here, delivery) for delivery in claimed])
+    return await gw.store.write(lambda tx: [_reseal_claimed(tx, gw, delivery) for delivery in claimed])
 
 
-def _reseal_claimed(tx: Connection, here: Authority, claimed: ClaimedDelivery) -> ClaimedDelivery:
-    held = copies.take_sent(tx, here, claimed.message_id, Machine.DELIVER)
+def _reseal_claimed(tx: Connection, gw: Gateway, claimed: ClaimedDelivery) -> ClaimedDelivery:
+    held = copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER)
     if claimed.answered:  # they have these very bytes, and give the receipt of no others
         return claimed
-    if claimed.queued_at <= here.now() + CLOCK_SKEW or claimed.protection != "sealed" or not held.is_held:
+    if claimed.queued_at <= gw.now() + CLOCK_SKEW or claimed.protection != "sealed" or not held.is_held:
         return claimed
-    now = here.now()
+    now = gw.now()
     try:
-        message = copies.open_copy(here, held)
+        message = copies.open_copy(gw, held)
         head = replace(message.header, created_at=now.replace(microsecond=now.microsecond // 1000 * 1000))
         text = xml.write(replace(message, header=head))
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
-        sealed = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=now)
+        sealed = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=now)
     except (Refusal, xml.Unreadable) as why:  # as of a card that has ended: it is tried as it is, and holds up no other
         log_failure("sealing a message anew", why)
         return claimed
-    copy = at_rest.lock(text, about=claimed.message_id, ring=here.ring)
+    copy = at_rest.lock(text, about=claimed.message_id, ring=gw.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     digest = sha256(sealed).hexdigest()
     outbox.replace_sealed(tx, now, claimed.message_id, digest=digest, copy=(sealed, copy.data_key, copy.content))

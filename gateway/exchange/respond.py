@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy, Machine
 from gateway.core import labels, replies, safeguards
 from gateway.core.causes import find_cause
@@ -32,7 +32,7 @@ from schemas.message import (
 Name = str | MessageName
 
 
-def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False) -> tuple[InboxItem, Message]:
+def read_incoming(gw: Gateway, name: Name, by: str, *, in_full: bool = False) -> tuple[InboxItem, Message]:
     """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous.
 
     Where it contradicts itself about its restriction, it is read strictly: without address and note. `in_full`: the officer has
@@ -43,35 +43,35 @@ def read_incoming(here: Authority, name: Name, by: str, *, in_full: bool = False
         item = inbox.get_message(tx, name)
         usual = AuditEntry("notice.read", by, item.message_id, item.sender)
         whole = AuditEntry("notice.read-in-full", by, item.message_id, item.sender)
-        return item, copies.take_received(tx, here, item.sender, item.message_id, [whole if in_full else usual])
+        return item, copies.take_received(tx, gw, item.sender, item.message_id, [whole if in_full else usual])
 
-    item, copy = here.store.run(get_and_log)
-    message = copies.open_copy(here, copy)
-    return item, message if in_full else safeguards.read_strictly(message, here.now().date())
+    item, copy = gw.store.run(get_and_log)
+    message = copies.open_copy(gw, copy)
+    return item, message if in_full else safeguards.read_strictly(message, gw.now().date())
 
 
-def needs_restriction_check(here: Authority, name: Name) -> bool:
+def needs_restriction_check(gw: Gateway, name: Name) -> bool:
     """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
 
     def get_copy(tx: Connection) -> Copy:
         item = inbox.get_message(tx, name)
-        return copies.take_received(tx, here, item.sender, item.message_id, Machine.CHECK)
+        return copies.take_received(tx, gw, item.sender, item.message_id, Machine.CHECK)
 
-    return safeguards.contradicts_restriction(copies.open_copy(here, here.store.look(get_copy)), here.now().date())
+    return safeguards.contradicts_restriction(copies.open_copy(gw, gw.store.look(get_copy)), gw.now().date())
 
 
-def read_outgoing(here: Authority, message_id: str, by: str) -> Message:
+def read_outgoing(gw: Gateway, message_id: str, by: str) -> Message:
     """Open our own copy of a notice that we sent, for a person."""
 
     def get_and_log(tx: Connection) -> Copy:
         view = AuditEntry("notice.read", by, message_id, outbox.get_delivery(tx, message_id).recipient)
-        return copies.take_sent(tx, here, message_id, [view])
+        return copies.take_sent(tx, gw, message_id, [view])
 
-    return copies.open_copy(here, here.store.run(get_and_log))
+    return copies.open_copy(gw, gw.store.run(get_and_log))
 
 
 def acknowledge_notice(
-    here: Authority,
+    gw: Gateway,
     name: Name,
     body: Acknowledgement,
     by: str,
@@ -87,18 +87,18 @@ def acknowledge_notice(
     `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
     `also`: what is written with it, or not at all.
     """
-    return _send_reply(here, name, body, DECIDED[body.decision], by, was, also)
+    return _send_reply(gw, name, body, DECIDED[body.decision], by, was, also)
 
 
 def send_outcome(
-    here: Authority, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
+    gw: Gateway, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
 ) -> str:
     """Tell the sender what became of the child; return the id of the outcome."""
-    return _send_reply(here, name, body, InboxState.CONCLUDED, by, was, also)
+    return _send_reply(gw, name, body, InboxState.CONCLUDED, by, was, also)
 
 
 def answer_search(
-    here: Authority,
+    gw: Gateway,
     name: Name,
     body: WhereaboutsResponse,
     by: str,
@@ -111,11 +111,11 @@ def answer_search(
 
     `confirmed`: as `send.prepare` has it.
     """
-    return _send_reply(here, name, body, InboxState.CONCLUDED, by, was, also, confirmed)
+    return _send_reply(gw, name, body, InboxState.CONCLUDED, by, was, also, confirmed)
 
 
 def _send_reply(
-    here: Authority,
+    gw: Gateway,
     name: Name,
     body: Body,
     standing: InboxState,
@@ -124,7 +124,7 @@ def _send_reply(
     also: Also | None,
     confirmed: Collection[str] = (),
 ) -> str:
-    item = here.store.look(lambda tx: inbox.get_message(tx, name))
+    item = gw.store.look(lambda tx: inbox.get_message(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed("reply.not-answerable")
     if not replies.may_answer(item.kind, get_kind(type(body)), getattr(body, "decision", None)):
@@ -137,23 +137,23 @@ def _send_reply(
         )
     if item.restriction != "none" and _says_too_much(body, item.restriction):
         raise NotAllowed("reply.restricted")
-    head = build_next_header(here, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
-    [ready] = prepare_messages(here, [Message(head, body)], by, confirmed=confirmed)
+    head = build_next_header(gw, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
+    [ready] = prepare_messages(gw, [Message(head, body)], by, confirmed=confirmed)
     ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
     def write_reply(tx: Connection) -> None:
         if not inbox.set_state(
-            tx, here.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
+            tx, gw.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
         ):
             raise NotAllowed("reply.overtaken", name=item.name)
-        queue_messages(tx, here, [ready])
+        queue_messages(tx, gw, [ready])
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
-            import_queue.queue_for_import(tx, here, [item])
+            import_queue.queue_for_import(tx, gw, [item])
         if also:
             also(tx, ready.message_id)
 
-    here.store.run(write_reply)
-    here.due.set()
+    gw.store.run(write_reply)
+    gw.due.set()
     return ready.message_id
 
 
@@ -163,7 +163,7 @@ def _does_not_fit_error(item: InboxItem, body: Body) -> NotAllowed:
     return NotAllowed("reply.does-not-fit")
 
 
-def put_reply_aside(here: Authority, name: Name, by: str, *, was: str | None = None) -> None:
+def put_reply_aside(gw: Gateway, name: Name, by: str, *, was: str | None = None) -> None:
     """Put aside a reply that does not fit and at which an officer looked: it is no task any more.
 
     Raises NotFound, or NotAllowed where it is no such reply, or somebody was faster.
@@ -175,13 +175,13 @@ def put_reply_aside(here: Authority, name: Name, by: str, *, was: str | None = N
             raise NotAllowed("reply.overtaken", "put-aside", name=item.name)
         if item.misfit is None or item.state not in UNFIT:
             raise NotAllowed("reply.fits")
-        inbox.set_misfit(tx, here.now(), item.sender, item.message_id, InboxState.FILED, item.misfit)
+        inbox.set_misfit(tx, gw.now(), item.sender, item.message_id, InboxState.FILED, item.misfit)
         detail = {"why": item.misfit.value}
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
+            tx, gw.now(), [AuditEntry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
         )
 
-    here.store.run(write_put_aside)
+    gw.store.run(write_put_aside)
 
 
 def _says_too_much(body: Body, restriction: RestrictionLevel) -> bool:

@@ -13,7 +13,7 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import labels, safeguards
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.core.search_terms import list_terms
@@ -46,7 +46,7 @@ TOGETHER = 32  # notices that go through each step together (some 14 ms); after 
 
 
 def prepare_notices(
-    here: Authority,
+    gw: Gateway,
     notices: Sequence[Message],
     by: str,
     *,
@@ -58,11 +58,11 @@ def prepare_notices(
         instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
         if instead:
             raise NotAllowed("notice.not-alone", instead=instead)
-    return prepare_messages(here, notices, by, confirmed=confirmed, known=known)
+    return prepare_messages(gw, notices, by, confirmed=confirmed, known=known)
 
 
 def prepare_messages(
-    here: Authority,
+    gw: Gateway,
     notices: Sequence[Message],
     by: str,
     *,
@@ -77,13 +77,13 @@ def prepare_messages(
     They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
     """
     if known is None:
-        known = look_up_known_children(here, notices)
+        known = look_up_known_children(gw, notices)
     doubts = [
-        _check_notice(here, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices
+        _check_notice(gw, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices
     ]
     texts = [xml.write(notice) for notice in notices]
     _check_hidden_signs(notices, texts)
-    ready = [_seal_notice(here, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
+    ready = [_seal_notice(gw, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
     return [
         replace(queued, confirmed=" ".join(codes)) if codes else queued
         for queued, codes in zip(ready, doubts, strict=True)
@@ -91,7 +91,7 @@ def prepare_messages(
 
 
 def look_up_known_children(
-    here: Authority,
+    gw: Gateway,
     notices: Sequence[Message],
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
@@ -100,18 +100,18 @@ def look_up_known_children(
     """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about replies."""
     if not any(notice.kind in OPENS_A_CASE for notice in notices):
         return {}
-    return here.store.look(lambda tx: known_children.look_up_known(tx, here, notices, withheld, of_rows=of_rows))
+    return gw.store.look(lambda tx: known_children.look_up_known(tx, gw, notices, withheld, of_rows=of_rows))
 
 
-def _check_notice(here: Authority, notice: Message, confirmed: Collection[str], known: KnownFacts) -> list[str]:
+def _check_notice(gw: Gateway, notice: Message, confirmed: Collection[str], known: KnownFacts) -> list[str]:
     """Check a notice, and return the codes of the doubts that it has, all of which are confirmed."""
-    if notice.header.sender.authority != here.code:
+    if notice.header.sender.authority != gw.code:
         raise NotAllowed(
             "notice.not-ours",
             sender=labels.name_authority_in_full(notice.header.sender.authority),
-            ours=labels.name_authority_in_full(here.code),
+            ours=labels.name_authority_in_full(gw.code),
         )
-    today = here.now().date()
+    today = gw.now().date()
     slips = safeguards.find_slips(notice, today=today, known=known)
     if refusals := rules.errors([*rules.check(notice, today=today), *slips]):
         raise Unfit(refusals)
@@ -127,15 +127,15 @@ def _check_hidden_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> N
             raise Unfit(signs)
 
 
-def _seal_notice(here: Authority, notice: Message, text: bytes, by: str) -> QueuedNotice:
+def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNotice:
     head = notice.header
-    to = here.letters_go_to(head.recipient.authority)
+    to = gw.letters_go_to(head.recipient.authority)
     if to is None:
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
-        sealed, how = envelope.seal(text, names=names, ring=here.ring, trust=here.trust, now=here.now()), "sealed"
+        sealed, how = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now()), "sealed"
     else:  # it is written when it leaves, for nothing that can be read lies here
         sealed, how = b"", letters.choose_protection(to, notice.restriction)
-    copy = at_rest.lock(text, about=head.message_id, ring=here.ring)
+    copy = at_rest.lock(text, about=head.message_id, ring=gw.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     return QueuedNotice(
         message_id=head.message_id,
@@ -152,13 +152,13 @@ def _seal_notice(here: Authority, notice: Message, text: bytes, by: str) -> Queu
         content=copy.content,
         queued_by=by,
         protection=how,
-        marks=blind.marks(list_terms(notice), here.ring),
+        marks=blind.marks(list_terms(notice), gw.ring),
         decision=notice.body.decision if isinstance(notice.body, Acknowledgement) else None,
     )
 
 
 def build_next_header(
-    here: Authority,
+    gw: Gateway,
     conversation_id: str,
     recipient: str,
     *,
@@ -167,33 +167,33 @@ def build_next_header(
     test: bool = False,
 ) -> Header:
     """Build the header of our next message to that authority in a case."""
-    sequence = here.store.look(lambda tx: outbox.get_next_sequence(tx, conversation_id, recipient))
-    first = build_first_header(here, conversation_id, recipient)
+    sequence = gw.store.look(lambda tx: outbox.get_next_sequence(tx, conversation_id, recipient))
+    first = build_first_header(gw, conversation_id, recipient)
     return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
 
 
-def build_first_header(here: Authority, conversation_id: str, recipient: str) -> Header:
+def build_first_header(gw: Gateway, conversation_id: str, recipient: str) -> Header:
     """Build the header of our first message to that authority in a new case."""
-    now = here.now()
+    now = gw.now()
     return Header(
         message_id=uuid7(now, token_bytes(10)),
         conversation_id=conversation_id,
         sequence=1,
-        sender=Party(authority=here.code, role="cme_officer"),
+        sender=Party(authority=gw.code, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
         legal_basis="ea1996-436a",
     )
 
 
-def new_case_id(here: Authority) -> str:
+def new_case_id(gw: Gateway) -> str:
     """Return the ConversationId of a case that begins now."""
-    return uuid7(here.now(), token_bytes(10))
+    return uuid7(gw.now(), token_bytes(10))
 
 
-def queue_messages(tx: Connection, here: Authority, notices: Sequence[QueuedNotice]) -> None:
+def queue_messages(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
     """Queue sealed notices, and add them to the audit log, in the caller's transaction. A search begins a review."""
-    now = here.now()
+    now = gw.now()
     outbox.add_deliveries(tx, now, notices)
     blind_index.index_messages(
         tx, [IndexedMessage("sent", notice.recipient, notice.message_id, notice.marks) for notice in notices]
@@ -210,7 +210,7 @@ def queue_messages(tx: Connection, here: Authority, notices: Sequence[QueuedNoti
     )
 
 
-def queue_notices(tx: Connection, here: Authority, notices: Sequence[QueuedNotice]) -> None:
+def queue_notices(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
     """Queue notices that stand by themselves. Raises NotAllowed for the id of a case that another authority opened.
 
     Its recipient would keep it as a case by itself, and both would look into different ones.
@@ -221,7 +221,7 @@ def queue_notices(tx: Connection, here: Authority, notices: Sequence[QueuedNotic
         opens = message.case in cases and message.kind in OPENS_A_CASE
         if opens and (message.case not in ours or message.received_at < ours[message.case]):
             raise NotAllowed("notice.other-case", sender=labels.name_authority_in_full(message.sender))
-    queue_messages(tx, here, notices)
+    queue_messages(tx, gw, notices)
 
 
 def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
@@ -232,31 +232,31 @@ def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
 
 
 async def send_notices(
-    here: Authority, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()
+    gw: Gateway, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()
 ) -> list[str]:
     """Take these notices, all or none, and return their ids once they are durable."""
     ready: list[QueuedNotice] = []
     for at in range(0, len(notices), TOGETHER):
         some = notices[at : at + TOGETHER]
-        known = await here.store.read(partial(known_children.look_up_known, here=here, notices=some))
-        ready += prepare_notices(here, some, by, confirmed=confirmed, known=known)
+        known = await gw.store.read(partial(known_children.look_up_known, gw=gw, notices=some))
+        ready += prepare_notices(gw, some, by, confirmed=confirmed, known=known)
         await asyncio.sleep(0)
-    await here.store.write(lambda tx: queue_notices(tx, here, ready))
-    here.due.set()
+    await gw.store.write(lambda tx: queue_notices(tx, gw, ready))
+    gw.due.set()
     return [notice.message_id for notice in ready]
 
 
 def send_notice(
-    here: Authority, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
+    gw: Gateway, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
 ) -> str:
     """Send one notice as `send_notices`, in this thread. `also`: what is written with it, or not at all."""
-    [ready] = prepare_notices(here, [notice], by, confirmed=confirmed)
+    [ready] = prepare_notices(gw, [notice], by, confirmed=confirmed)
 
     def write_notice(tx: Connection) -> None:
-        queue_notices(tx, here, [ready])
+        queue_notices(tx, gw, [ready])
         if also:
             also(tx, ready.message_id)
 
-    here.store.run(write_notice)
-    here.due.set()
+    gw.store.run(write_notice)
+    gw.due.set()
     return ready.message_id

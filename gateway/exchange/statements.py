@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from adapters.route import NotReached, PartnerAnswer
 from gateway.auditing.witness import find_way_to_ask, witness_checkpoints
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core.checkpoint_rules import BroughtCheckpoint
 from gateway.core.statement_diff import DifferenceKind, ExchangeAccount, StatementDifference, compare_accounts
 from gateway.errors import StoreUnavailable
@@ -54,7 +54,7 @@ class HealedDifference:
     done: str
 
 
-def issue_statement(tx: Connection, here: Authority, partner: str, window: Window) -> str:
+def issue_statement(tx: Connection, gw: Gateway, partner: str, window: Window) -> str:
     """Issue one page of our statement for a partner."""
     sent, received = statements.list_sent_rows(tx, partner, window), statements.list_received_rows(tx, partner, window)
     return statement.issue(
@@ -63,21 +63,21 @@ def issue_statement(tx: Connection, here: Authority, partner: str, window: Windo
         following=window.page + 1 if max(len(sent), len(received)) > ROWS else None,
         sent=sent[:ROWS],
         received=received[:ROWS],
-        checkpoint=here.checkpoint or audit_log.find_newest_checkpoint(tx),
-        ring=here.ring,
-        now=here.now(),
+        checkpoint=gw.checkpoint or audit_log.find_newest_checkpoint(tx),
+        ring=gw.ring,
+        now=gw.now(),
     )
 
 
-async def compare_with(here: Authority, partner: str, since: datetime) -> list[HealedDifference]:
+async def compare_with(gw: Gateway, partner: str, since: datetime) -> list[HealedDifference]:
     """Compare with a partner what was exchanged since then, and heal what can be.
 
     Raises NotReached, StoreUnavailable, or a keys.errors.Refusal of their statement.
     """
-    now = here.now().replace(microsecond=0)
+    now = gw.now().replace(microsecond=0)
     since = min(since.replace(microsecond=0), now)
-    listed = await here.store.read(partial(_list_sent_ids, partner=partner, since=since, until=now + CLOCK_SKEW))
-    tokens, pages = await _fetch_statement(here, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
+    listed = await gw.store.read(partial(_list_sent_ids, partner=partner, since=since, until=now + CLOCK_SKEW))
+    tokens, pages = await _fetch_statement(gw, partner, since - CLOCK_SKEW, now + CLOCK_SKEW)
     theirs = ExchangeAccount(
         _rows_by_id(row for page in pages for row in page.sent), _rows_by_id(r for p in pages for r in p.received)
     )
@@ -87,13 +87,13 @@ async def compare_with(here: Authority, partner: str, since: datetime) -> list[H
         unreceipted = statements.find_unreceipted(tx, partner, list(theirs.received))
         return ExchangeAccount(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
 
-    differences = list(compare_accounts(await here.store.read(read_ours), theirs, listed=listed, now=here.now()))
-    outcomes = await here.store.write(
-        partial(_heal_differences, here=here, partner=partner, differences=differences, pages=pages, tokens=tokens)
+    differences = list(compare_accounts(await gw.store.read(read_ours), theirs, listed=listed, now=gw.now()))
+    outcomes = await gw.store.write(
+        partial(_heal_differences, gw=gw, partner=partner, differences=differences, pages=pages, tokens=tokens)
     )
-    here.due.set()
+    gw.due.set()
     if any(healed.done == ASKED_FOR for healed in outcomes):
-        await _ask_them_to_compare(here, partner, since)
+        await _ask_them_to_compare(gw, partner, since)
     return outcomes
 
 
@@ -112,20 +112,18 @@ def _list_sent_ids(tx: Connection, partner: str, since: datetime, until: datetim
 
 
 async def _fetch_statement(
-    here: Authority, partner: str, since: datetime, until: datetime
+    gw: Gateway, partner: str, since: datetime, until: datetime
 ) -> tuple[list[str], list[Statement]]:
     tokens: list[str] = []
     pages: list[Statement] = []
-    asker, address = find_way_to_ask(here, partner)
+    asker, address = find_way_to_ask(gw, partner)
     for page in range(MAX_PAGES):
         window = Window(since, until, page)
         question = f"/statements?since={int(since.timestamp())}&until={int(until.timestamp())}&page={page}"
         answer = await asker.ask(address, question, statement.MAX_STATEMENT_BYTES)
         tokens.append(_check_answer(answer).body.decode("ascii", "replace"))
         pages.append(
-            statement.verify(
-                tokens[-1], issuer=partner, audience=here.code, window=window, trust=here.trust, now=here.now()
-            )
+            statement.verify(tokens[-1], issuer=partner, audience=gw.code, window=window, trust=gw.trust, now=gw.now())
         )
         if pages[-1].following is None:
             return tokens, pages
@@ -138,20 +136,20 @@ def _check_answer(answer: PartnerAnswer) -> PartnerAnswer:
     return answer
 
 
-async def _ask_them_to_compare(here: Authority, partner: str, since: datetime) -> None:
-    asker, address = find_way_to_ask(here, partner)
+async def _ask_them_to_compare(gw: Gateway, partner: str, since: datetime) -> None:
+    asker, address = find_way_to_ask(gw, partner)
     _check_answer(await asker.ask(address, f"/statements/missing?since={int(since.timestamp())}", 0))
 
 
 def _heal_differences(
     tx: Connection,
-    here: Authority,
+    gw: Gateway,
     partner: str,
     differences: Sequence[StatementDifference],
     pages: Sequence[Statement],
     tokens: Sequence[str],
 ) -> list[HealedDifference]:
-    now = here.now()
+    now = gw.now()
     outcomes = [
         HealedDifference(difference_told, _heal_difference(tx, now, partner, difference_told))
         for difference_told in differences
@@ -166,7 +164,7 @@ def _heal_differences(
         statements.add_statements(tx, now, partner, tokens)
     audit_log.append_entries(tx, now, new)
     witness_checkpoints(
-        tx, here, partner, [BroughtCheckpoint(page.checkpoint, page.issued_at) for page in pages if page.checkpoint]
+        tx, gw, partner, [BroughtCheckpoint(page.checkpoint, page.issued_at) for page in pages if page.checkpoint]
     )
     return outcomes
 
@@ -174,7 +172,7 @@ def _heal_differences(
 def _heal_difference(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> str:
     match difference.differs:
         case DifferenceKind.MISSING_THERE | DifferenceKind.RECEIPT_LOST:
-            was = difference.here.state if difference.here else ""
+            was = difference.ours.state if difference.ours else ""
             reason = f"{difference.differs.value}, as their statement says; was {was}"
             since = now - SEALED_SINCE
             again = _request_lost_receipt(tx, now, partner, difference) or statements.queue_again(
@@ -191,17 +189,17 @@ def _request_lost_receipt(tx: Connection, now: datetime, partner: str, differenc
     """Ask for the receipt alone of what an officer moved on: how it stands, stands."""
     moved_on = (
         difference.differs is DifferenceKind.RECEIPT_LOST
-        and difference.here is not None
-        and difference.here.state not in outbox.TRIED
+        and difference.ours is not None
+        and difference.ours.state not in outbox.TRIED
     )
     return moved_on and outbox.request_receipt(tx, difference.message_id, partner, now)
 
 
 def _difference_entry(partner: str, difference: StatementDifference) -> AuditEntry:
-    known = difference.here or difference.there
+    known = difference.ours or difference.theirs
     assert known is not None  # noqa: S101 - one of them has it
     detail = {"difference": difference.differs.value, "kind": known.kind, "case": known.case}
-    for side, row in (("here", difference.here), ("there", difference.there)):
+    for side, row in (("here", difference.ours), ("there", difference.theirs)):
         if row is not None:
             detail |= {side: row.state, f"digest-{side}": row.sha256}
     return AuditEntry("statement.difference", SYSTEM, difference.message_id, partner, detail=detail)
@@ -226,7 +224,7 @@ def _is_logged_before(tx: Connection, entry: AuditEntry) -> bool:
     return any(f'"difference":"{entry.detail["difference"]}"' in logged.entry for logged in before)
 
 
-async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
+async def compare_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Compare with every partner each day, and with one that asks for it soon, until told to stop."""
     loop = asyncio.get_running_loop()
     due: dict[str, float] = {}
@@ -236,36 +234,36 @@ async def compare_forever(here: Authority, stop: asyncio.Event) -> None:
     async def compare_due_partners() -> None:
         nonlocal asked_at, due
         now = loop.time()
-        wanted = [one for one in here.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
+        wanted = [one for one in gw.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
-        days = {one: here.asked.pop(one) for one in wanted}
-        days |= {one: here.now() - DAYS for one in here.trust.authorities() if now >= due.get(one, first)}
-        done = await asyncio.gather(*(_compare_partner(here, one, since) for one, since in days.items()))
+        days = {one: gw.asked.pop(one) for one in wanted}
+        days |= {one: gw.now() - DAYS for one in gw.trust.authorities() if now >= due.get(one, first)}
+        done = await asyncio.gather(*(_compare_partner(gw, one, since) for one, since in days.items()))
         due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
 
     name = "comparing statements"
-    await run_every(here, stop, name, compare_due_partners, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
+    await run_every(gw, stop, name, compare_due_partners, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
 
 
-async def _compare_partner(here: Authority, partner: str, since: datetime) -> bool:
+async def _compare_partner(gw: Gateway, partner: str, since: datetime) -> bool:
     try:
-        await compare_with(here, partner, since)
+        await compare_with(gw, partner, since)
     except NotReached as why:
-        return await _note_comparison(here, partner, str(why))
+        return await _note_comparison(gw, partner, str(why))
     except Refusal as why:
         log_failure(f"reading the statement of {partner}", why)
-        return await _note_comparison(here, partner, why.sentence)
+        return await _note_comparison(gw, partner, why.sentence)
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         log_failure(f"comparing with {partner}", why)
         return False
-    return await _note_comparison(here, partner, "")
+    return await _note_comparison(gw, partner, "")
 
 
-async def _note_comparison(here: Authority, partner: str, trouble: str) -> bool:
+async def _note_comparison(gw: Gateway, partner: str, trouble: str) -> bool:
     """Note whether we could compare with this partner, for `health`; return whether it was well."""
     note = partial(partner_health.note_route_failure, reason=trouble) if trouble else partner_health.note_route_success
     try:
-        await here.store.write(lambda tx: note(tx, here.now(), partner, partner_health.STATEMENT))
+        await gw.store.write(lambda tx: note(tx, gw.now(), partner, partner_health.STATEMENT))
     except StoreUnavailable as why:
         log_failure(f"noting the comparison with {partner}", why)
     return not trouble

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from adapters import email
 from gateway.auditing import audit
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.check_labels import find_label
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
@@ -37,13 +37,13 @@ class Check:
         return find_label(self.name)
 
 
-def examine(here: Authority) -> list[Check]:
+def examine(gw: Gateway) -> list[Check]:
     """Return every check, in the order in which an operator would mend things. That it opened at all is the first."""
-    different = here.store.look(schema_check.list_schema_differences)
+    different = gw.store.look(schema_check.list_schema_differences)
     tables = _tables(different)
     if any(one.harm is DifferenceHarm.BREAKS for one in different):  # all else would ask for what is not there
         return [_shown(tables)]
-    return [_shown(one) for one in (tables, *health.look(here).findings, *probe(here))]
+    return [_shown(one) for one in (tables, *health.look(gw).findings, *probe(gw))]
 
 
 def _tables(different: Sequence[SchemaDifference]) -> HealthFinding:
@@ -69,21 +69,21 @@ def _shown(one: HealthFinding) -> Check:
     return Check(one.name, one.level, f"{one.sentence}{stop} {one.next_in_terminal}".strip())
 
 
-def probe(here: Authority) -> Iterator[HealthFinding]:
+def probe(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what a look does not do."""
-    yield _answers(here)
-    if here.mail is not None:
-        for server, why in email.try_servers(here.mail):  # nothing is sent
+    yield _answers(gw)
+    if gw.mail is not None:
+        for server, why in email.try_servers(gw.mail):  # nothing is sent
             check = "Check the server, and [email] in gateway.toml."
             yield (
                 fail_check(server, f"The sign-in failed: {why}.", check) if why else pass_check(server, "Sign-in works")
             )
-    yield from _owed(here)
-    yield _log(here)
+    yield from _owed(gw)
+    yield _log(gw)
 
 
-def _answers(here: Authority) -> HealthFinding:
-    listen = here.config.listen
+def _answers(gw: Gateway) -> HealthFinding:
+    listen = gw.config.listen
     try:
         with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
             return pass_check("gateway", f"Running, port {listen.port}")
@@ -92,10 +92,10 @@ def _answers(here: Authority) -> HealthFinding:
         return warn_check("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
 
 
-def _owed(here: Authority) -> Iterator[HealthFinding]:
+def _owed(gw: Gateway) -> Iterator[HealthFinding]:
     try:
-        late = [one for one in reconcile.list_owed(here) if one.step is not DutyStep.WAIT]
-        overdue = review.count_overdue_reviews(here)
+        late = [one for one in reconcile.list_owed(gw) if one.step is not DutyStep.WAIT]
+        overdue = review.count_overdue_reviews(gw)
     except ConfigProblem as why:
         yield fail_check("what is owed", why.sentence, why.next_on_page, why.next_in_terminal)
         return
@@ -107,9 +107,9 @@ def _owed(here: Authority) -> Iterator[HealthFinding]:
     yield warn_check(name, f"{overdue} overdue.", *show) if overdue else pass_check(name, "None overdue")
 
 
-def _log(here: Authority) -> HealthFinding:
-    trust = Trust({here.code: here.own_card})
-    verdict = here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring))
+def _log(gw: Gateway) -> HealthFinding:
+    trust = Trust({gw.code: gw.own_card})
+    verdict = gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring))
     if verdict.faults:
         verify = (
             'See "Check the log", and tell information security.',

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import HealthFinding
 from gateway.core.health import (
@@ -77,45 +77,45 @@ class _Stored:
     waiting: tuple[HealthFinding, ...] = ()
 
 
-def look(here: Authority) -> Health:
+def look(gw: Gateway) -> Health:
     """Everything, with what follows from it. Where the database is away, that is said, and the rest stands."""
     try:
-        stored = here.store.look(lambda tx: _stored(tx, here))
+        stored = gw.store.look(lambda tx: _stored(tx, gw))
     except StoreUnavailable as why:
         stored = _Stored(DatabaseHealth(why.sentence, 0, current=False))
     found = Health(
-        here.code,
-        here.now(),
+        gw.code,
+        gw.now(),
         stored.partners,
-        tuple(_our_expiries(here)),
-        _disk(here),
+        tuple(_our_expiries(gw)),
+        _disk(gw),
         stored.database,
-        tuple(_folders(here)),
+        tuple(_folders(gw)),
         stored.mailboxes,
         stored.index,
-        tuple(LoopHealth(one.name, one.looked_at, one.late_at) for one in here.looked.values() or stored.loops),
+        tuple(LoopHealth(one.name, one.looked_at, one.late_at) for one in gw.looked.values() or stored.loops),
         stored.log,
     )
-    return replace(found, findings=(*installed(here), *list_findings(found), *stored.waiting))
+    return replace(found, findings=(*installed(gw), *list_findings(found), *stored.waiting))
 
 
-def _stored(tx: Connection, here: Authority) -> _Stored:
-    database = DatabaseHealth("", here.store.size(tx), here.store.is_current(tx))
+def _stored(tx: Connection, gw: Gateway) -> _Stored:
+    database = DatabaseHealth("", gw.store.size(tx), gw.store.is_current(tx))
     if not database.current:
         return _Stored(database)
     index = children.find_current_load(tx)
     return _Stored(
         database,
-        tuple(_partners(tx, here)),
-        tuple(_mailboxes(tx, here)),
-        IndexHealth(index.children, index.at, here.config.search.index_days) if index else None,
+        tuple(_partners(tx, gw)),
+        tuple(_mailboxes(tx, gw)),
+        IndexHealth(index.children, index.at, gw.config.search.index_days) if index else None,
         tuple(heartbeats.list_heartbeats(tx)),
-        _log(tx, here),
-        tuple(waiting(tx, here)),
+        _log(tx, gw),
+        tuple(waiting(tx, gw)),
     )
 
 
-def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
+def _partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
     """Partners, those we write letters to, and whoever something still waits for."""
     counts: dict[str, dict[DeliveryState, int]] = {}
     oldest: dict[str, datetime] = {}
@@ -126,8 +126,8 @@ def _partners(tx: Connection, here: Authority) -> Iterator[PartnerHealth]:
     tried = partner_health.list_route_reach(tx)
     confirmed = partners.list_card_confirmations(tx)
     nothing = inbox.count_replies_about_nothing(tx)
-    for code in sorted({*here.trust.authorities(), *here.correspondents, *counts, *nothing}):
-        card = here.trust.card(code) if here.trust.knows(code) else None
+    for code in sorted({*gw.trust.authorities(), *gw.correspondents, *counts, *nothing}):
+        card = gw.trust.card(code) if gw.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
         rows = {one.route: one for one in tried.get(code, [])}
         compared = rows.pop(STATEMENT, None)
@@ -165,23 +165,23 @@ def _key_expiries(card: Card) -> Iterator[Expiry]:
             yield Expiry(card.authority, what, max(ends))
 
 
-def _our_expiries(here: Authority) -> Iterator[Expiry]:
-    yield Expiry(here.code, "card", here.own_card.expires_at)
-    yield from _key_expiries(here.own_card)
+def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
+    yield Expiry(gw.code, "card", gw.own_card.expires_at)
+    yield from _key_expiries(gw.own_card)
     with suppress(ConfigProblem):  # `installed` says that it cannot be read
-        yield Expiry(here.code, "certificate", tls.ends(home_folder.read_certificate(here.config.home)))
+        yield Expiry(gw.code, "certificate", tls.ends(home_folder.read_certificate(gw.config.home)))
 
 
-def _disk(here: Authority) -> DiskHealth:
+def _disk(gw: Gateway) -> DiskHealth:
     """Of the home folder and of the database's, the one with less room."""
-    places = [place for place in (here.config.home, here.store.folder) if place and place.is_dir()]
+    places = [place for place in (gw.config.home, gw.store.folder) if place and place.is_dir()]
     found = [shutil.disk_usage(place) for place in places]
     fullest = min(found, key=lambda one: one.free, default=None)
     return DiskHealth(fullest.total, fullest.free) if fullest else DiskHealth(0, 0)
 
 
-def _folders(here: Authority) -> Iterator[FolderHealth]:
-    ours = here.config.one
+def _folders(gw: Gateway) -> Iterator[FolderHealth]:
+    ours = gw.config.one
     for name, setting, watched in (
         ("ONE's folder", ours.folder, leavers_folder.WATCHED),
         ("ONE's import folder", ours.import_folder, None),
@@ -189,10 +189,10 @@ def _folders(here: Authority) -> Iterator[FolderHealth]:
         ("ONE's children folder", ours.children_folder, our_children.WATCHED),
     ):
         if setting:
-            yield _folder(here, name, here.config.home / setting, watched)
+            yield _folder(gw, name, gw.config.home / setting, watched)
 
 
-def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> FolderHealth:
+def _folder(gw: Gateway, name: str, path: Path, watched: Watched | None) -> FolderHealth:
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
     trouble = ""
     if not path.is_dir():
@@ -204,8 +204,8 @@ def _folder(here: Authority, name: str, path: Path, watched: Watched | None) -> 
     lie = _moments(path)
     if watched is None:
         return FolderHealth(name, str(path), "", len(lie), min(lie, default=None), None, 0)
-    home = watched_folder.place_of(here.config.home, watched)
-    left = watched_folder.find_left(here.config.home, path, watched)
+    home = watched_folder.place_of(gw.config.home, watched)
+    left = watched_folder.find_left(gw.config.home, path, watched)
     taken = [at for at in (_moment(home / "done"), _moment(home / "failed")) if at]
     failed = len(list((home / "failed").glob("*/report.csv")))
     doubted = len(list((home / "waiting").glob("*/report.csv")))
@@ -229,18 +229,18 @@ def _moment(folder: Path) -> datetime | None:
     return datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.is_dir() else None
 
 
-def _mailboxes(tx: Connection, here: Authority) -> Iterator[MailboxHealth]:
-    owners = here.config.hosting.owners.split()
+def _mailboxes(tx: Connection, gw: Gateway) -> Iterator[MailboxHealth]:
+    owners = gw.config.hosting.owners.split()
     found = mailboxes.list_mailbox_fill(tx, owners) if owners else {}
     for owner in owners:
         count, size, oldest = found.get(owner, (0, 0, None))
-        yield MailboxHealth(owner, count, size, here.config.hosting.megabytes * 2**20, oldest)
+        yield MailboxHealth(owner, count, size, gw.config.hosting.megabytes * 2**20, oldest)
 
 
-def _log(tx: Connection, here: Authority) -> LogHealth:
+def _log(tx: Connection, gw: Gateway) -> LogHealth:
     covered, at = audit_log.find_checkpoint_size(tx) or (0, None)
     alarms = (
-        LogAlarm(one.authority, one.alarm.sentence, here.whom_to_ring(one.authority) or one.authority)
+        LogAlarm(one.authority, one.alarm.sentence, gw.whom_to_ring(one.authority) or one.authority)
         for one in partner_checkpoints.list_alarms(tx)
     )
     return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms))

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.errors import ConfigProblem
@@ -28,82 +28,82 @@ from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
 
-def waiting(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def waiting(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield every check of what waits on our side."""
-    if here.config.one.import_folder:
-        yield from _imports(tx, here)
-    if here.config.one.folder:
-        yield _drafts(tx, here)
-    yield from _replies(tx, here)
-    yield from _ahead(tx, here)
-    yield from _matches(tx, here)
-    yield from _webhooks(tx, here)
-    yield from _left(tx, here)
-    yield from _own_routes(tx, here)
-    yield from _unbelieved(tx, here)
-    yield from _cards(here)
+    if gw.config.one.import_folder:
+        yield from _imports(tx, gw)
+    if gw.config.one.folder:
+        yield _drafts(tx, gw)
+    yield from _replies(tx, gw)
+    yield from _ahead(tx, gw)
+    yield from _matches(tx, gw)
+    yield from _webhooks(tx, gw)
+    yield from _left(tx, gw)
+    yield from _own_routes(tx, gw)
+    yield from _unbelieved(tx, gw)
+    yield from _cards(gw)
 
 
-def _unbelieved(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _unbelieved(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
-    for code, count, since, why in outbox.list_unbelieved_receipts(tx, here.now() - PARTNER_LATE):
+    for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
         yield warn_check(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
 
 
-def _cards(here: Authority) -> Iterator[HealthFinding]:
+def _cards(gw: Gateway) -> Iterator[HealthFinding]:
     """Cards from before their routes were checked: what such a route names is not called."""
-    for code in sorted(here.trust.authorities()):
+    for code in sorted(gw.trust.authorities()):
         try:
-            card.check_routes(here.trust.card(code))
+            card.check_routes(gw.trust.card(code))
         except CardRoute:
             says = "A route on it is not a plain address, so it is not used."
             add = ("Ask for a new card, and add it.", "Ask for a new card. Add it with `cme-gateway partner add CARD`.")
             yield warn_check(f"card of {code}", says, *add)
 
 
-def _own_routes(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _own_routes(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield a server at which partners leave things for us, and into which we cannot look."""
-    kinds = {route.kind for route in here.own_card.routes}
-    for one in partner_health.list_route_reach(tx).get(here.code, []):
-        if one.route in kinds and one.failing_since and here.now() - one.failing_since > PARTNER_LATE:
+    kinds = {route.kind for route in gw.own_card.routes}
+    for one in partner_health.list_route_reach(tx).get(gw.code, []):
+        if one.route in kinds and one.failing_since and gw.now() - one.failing_since > PARTNER_LATE:
             says = f"Nothing has been collected there since {one.failing_since:%d %b %Y %H:%M}: {one.reason}."
             yield fail_check(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
 
 
-def _left(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _left(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for one in left_behind.list_left_behind(tx):
-        place = "our" if one.authority == here.code else f"{one.authority}'s"
+        place = "our" if one.authority == gw.code else f"{one.authority}'s"
         says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
         yield warn_check(
             f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server."
         )
 
 
-def _replies(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
         says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
         show = ("Ask an officer to read them.", "Run `cme-gateway replies list`.")
-        yield _by_age(here, "replies by mail", says, oldest, show)
+        yield _by_age(gw, "replies by mail", says, oldest, show)
 
 
-def _ahead(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _ahead(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield our clock ran fast, or runs slow now."""
-    if count := outbox.count_queued_ahead(tx, here.now() + CLOCK_SKEW):
+    if count := outbox.count_queued_ahead(tx, gw.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
-def _imports(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     oldest, name = transfer_files.find_oldest_file_due(tx), "notices to be imported"
     if oldest is None:
         yield pass_check(name, "None")
     else:
         says = f"{transfer_files.count_files(tx, TransferStage.WAITING)} since {oldest:%d %b %Y %H:%M}."
-        late = here.now() - oldest > LATE
+        late = gw.now() - oldest > LATE
         yield warn_check(name, says, "Check ONE's import folder.") if late else pass_check(name, says)
     unmatched = transfer_files.count_files(tx, TransferStage.UNMATCHED)
     show = "Run `cme-gateway one imports --state unmatched`."
@@ -112,18 +112,18 @@ def _imports(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     )
 
 
-def _drafts(tx: Connection, here: Authority) -> HealthFinding:
+def _drafts(tx: Connection, gw: Gateway) -> HealthFinding:
     count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
         return pass_check("drafts", "None")
     says = f"{count} to be checked by an officer since {oldest:%d %b %Y %H:%M}."
     show = ('Ask an officer to check them in "Leavers to check".', "Run `cme-gateway leavers list`.")
-    return _by_age(here, "drafts", says, oldest, show)
+    return _by_age(gw, "drafts", says, oldest, show)
 
 
-def _matches(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _matches(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     if children.find_current_load(tx) is None:
-        if here.config.one.children_folder:
+        if gw.config.one.children_folder:
             says = "None has been loaded, so notices are not checked against pupil records."
             load = (
                 "Have ONE write an extract of all pupils.",
@@ -135,26 +135,26 @@ def _matches(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
     if count and oldest:
         says = f"{count} since {oldest:%d %b %Y %H:%M}."
         show = ('Ask an officer to check them in "Possible matches".', "Run `cme-gateway matches list`.")
-        yield _by_age(here, "possible matches", says, oldest, show)
+        yield _by_age(gw, "possible matches", says, oldest, show)
 
 
-def _by_age(here: Authority, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> HealthFinding:
+def _by_age(gw: Gateway, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> HealthFinding:
     """Warn after a working day."""
     try:
-        late = here.now() > deadlines.read_terms(here.config).calendar(here.code).add_working_days(oldest, 1)
+        late = gw.now() > deadlines.read_terms(gw.config).calendar(gw.code).add_working_days(oldest, 1)
     except ConfigProblem:
         return warn_check(name, f"{says} The calendars cannot be read, so it may be overdue.", *show)
     return warn_check(name, says, *show) if late else HealthFinding(name, FindingLevel.OK, says, *show)
 
 
-def _webhooks(tx: Connection, here: Authority) -> Iterator[HealthFinding]:
+def _webhooks(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     try:
-        here.config.webhook_ca()
+        gw.config.webhook_ca()
     except ConfigProblem as why:
         yield warn_check("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
     found = webhooks.list_webhooks(tx)
     ended = [one for one in found if not one.active]
-    late = [one for one in found if one.active and one.failing_since and here.now() - one.failing_since >= LATE]
+    late = [one for one in found if one.active and one.failing_since and gw.now() - one.failing_since >= LATE]
     for one in ended:
         says = f"Notifications to {one.client} stopped after repeated failures ({one.failed_as})."
         resume = ('Restart them in "Connected systems".', f"Run `cme-gateway api resume {one.id}`.")

@@ -11,7 +11,7 @@ from secrets import token_bytes
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.errors import NotAllowed
 from gateway.exchange import amend
@@ -38,20 +38,20 @@ from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 HALF = 32  # of the digits of a digest
 
 
-def compute_leaver_digest(here: Authority, *said: str) -> str:
+def compute_leaver_digest(gw: Gateway, *said: str) -> str:
     """Compute a digest under our own key, for a child could be guessed from another."""
-    return here.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
+    return gw.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
 
 
-def compute_leaving_digest(here: Authority, read: LeaverRow, what: str) -> str:
+def compute_leaving_digest(gw: Gateway, read: LeaverRow, what: str) -> str:
     """Compute the digest by which something done about a leaving is remembered: whom, when, and what, or where to."""
-    return compute_leaver_digest(here, *read.child, read.left_on.isoformat() if read.left_on else "", what)
+    return compute_leaver_digest(gw, *read.child, read.left_on.isoformat() if read.left_on else "", what)
 
 
-def compute_person_digest(here: Authority, child: Child) -> str:
+def compute_person_digest(gw: Gateway, child: Child) -> str:
     """Compute who a child is, whatever its UPN: a digest of the name, and one of the date of birth, a half each."""
-    name = compute_leaver_digest(here, "name", child.surname.casefold(), (child.forename or "").casefold())
-    return name[:HALF] + compute_leaver_digest(here, "born", child.dob.isoformat())[:HALF]
+    name = compute_leaver_digest(gw, "name", child.surname.casefold(), (child.forename or "").casefold())
+    return name[:HALF] + compute_leaver_digest(gw, "born", child.dob.isoformat())[:HALF]
 
 
 def may_be_same_person(first: str | None, other: str | None) -> bool:
@@ -59,22 +59,22 @@ def may_be_same_person(first: str | None, other: str | None) -> bool:
     return not first or not other or first[:HALF] == other[:HALF] or first[HALF:] == other[HALF:]
 
 
-def compute_notice_digest(here: Authority, read: LeaverRow) -> str:
+def compute_notice_digest(gw: Gateway, read: LeaverRow) -> str:
     """Compute a digest of the notice of the row, without whom to ring: it tells a corrected row from the same one."""
     fields = {name: value for name, value in composition.to_text_fields(read.notice).items() if name != "ring"}
-    return compute_leaver_digest(here, json.dumps(fields, sort_keys=True))
+    return compute_leaver_digest(gw, json.dumps(fields, sort_keys=True))
 
 
-def build_sent_row(here: Authority, read: LeaverRow, what: str, message_id: str) -> SentRow:
+def build_sent_row(gw: Gateway, read: LeaverRow, what: str, message_id: str) -> SentRow:
     """Build what is remembered of a row that became this message."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
-    person = compute_person_digest(here, read.notice.child)
+    person = compute_person_digest(gw, read.notice.child)
     return SentRow(
-        compute_leaving_digest(here, read, what),
+        compute_leaving_digest(gw, read, what),
         message_id,
-        compute_leaver_digest(here, *read.child),
+        compute_leaver_digest(gw, *read.child),
         person,
-        compute_notice_digest(here, read),
+        compute_notice_digest(gw, read),
     )
 
 
@@ -84,7 +84,7 @@ def format_row(row: Row) -> str:
 
 
 def build_draft(
-    here: Authority,
+    gw: Gateway,
     row: Row,
     read: LeaverRow,
     name: str,
@@ -95,28 +95,28 @@ def build_draft(
     corrects: str | None = None,
 ) -> NewDraft:
     """Build the draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
-    draft_id = at.draft_id if at else uuid7(here.now(), token_bytes(10))
+    draft_id = at.draft_id if at else uuid7(gw.now(), token_bytes(10))
     row_text = format_row(row)
-    locked = at_rest.lock(row_text.encode(), about=draft_id, ring=here.ring)
+    locked = at_rest.lock(row_text.encode(), about=draft_id, ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     return NewDraft(
         draft_id=draft_id,
         digest=name,
-        child=compute_leaver_digest(here, *read.child),
-        said=compute_leaver_digest(here, row_text),
+        child=compute_leaver_digest(gw, *read.child),
+        said=compute_leaver_digest(gw, row_text),
         reason=reason,
         file=file,
         row=number,
         data_key=locked.data_key,
         content=locked.content,
-        person=compute_person_digest(here, read.notice.child),
-        carried=compute_notice_digest(here, read),
+        person=compute_person_digest(gw, read.notice.child),
+        carried=compute_notice_digest(gw, read),
         corrects=corrects,
     )
 
 
-def write_drafts(tx: Connection, here: Authority, new_drafts: Sequence[NewDraft]) -> dict[str, Draft]:
+def write_drafts(tx: Connection, gw: Gateway, new_drafts: Sequence[NewDraft]) -> dict[str, Draft]:
     """Write these drafts, new or in the place of what they said; return them by digest as they stand then."""
     before = drafts.find_drafts_by_digest(tx, [draft.digest for draft in new_drafts])
     by_id = {draft.draft_id: draft for draft in drafts.list_open_drafts(tx, [draft.child for draft in new_drafts])}
@@ -126,12 +126,12 @@ def write_drafts(tx: Connection, here: Authority, new_drafts: Sequence[NewDraft]
         for draft in new_drafts
         if (old := before.get(draft.digest) or by_id.get(draft.draft_id)) and _says_otherwise(old, draft)
     ]
-    drafts.add_drafts(tx, here.now(), fresh)
+    drafts.add_drafts(tx, gw.now(), fresh)
     for draft in again:
         drafts.update_draft(tx, draft)
     entries = [AuditEntry("draft.made", SYSTEM, draft.draft_id, digest=draft.file) for draft in fresh]
     entries += [AuditEntry("draft.renewed", SYSTEM, draft.draft_id, digest=draft.file) for draft in again]
-    audit_log.append_entries(tx, here.now(), entries)
+    audit_log.append_entries(tx, gw.now(), entries)
     return drafts.find_drafts_by_digest(tx, [draft.digest for draft in new_drafts])
 
 
@@ -139,28 +139,28 @@ def _says_otherwise(old: Draft, new: NewDraft) -> bool:
     return old.state is DraftState.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
 
 
-def end_answered_drafts(tx: Connection, here: Authority, sent_rows: Sequence[SentRow]) -> None:
+def end_answered_drafts(tx: Connection, gw: Gateway, sent_rows: Sequence[SentRow]) -> None:
     """End the open drafts about these children, whose rows came again whole; not those of another child with the same UPN."""
     entries = []
     by_child = {one.child: one for one in sent_rows if one.child}
     for one in drafts.list_open_drafts(tx, list(by_child)):
         sent = by_child[one.child]
         if may_be_same_person(one.person, sent.person):
-            drafts.end_draft(tx, here.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
+            drafts.end_draft(tx, gw.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
             entries.append(AuditEntry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
-    audit_log.append_entries(tx, here.now(), entries)
+    audit_log.append_entries(tx, gw.now(), entries)
 
 
-def read(here: Authority, draft_id: str, by: str) -> tuple[Draft, Row]:
+def read(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:
     """A draft and its row, opened for a person. That it was read is an entry of the audit log. Raises NotFound."""
 
     def look(tx: Connection) -> tuple[Draft, Locked]:
         found = drafts.get_draft(tx, draft_id)
-        audit_log.append_entries(tx, here.now(), [AuditEntry("draft.read", by, draft_id)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("draft.read", by, draft_id)])
         return found, Locked(*drafts.get_locked_draft(tx, draft_id))
 
-    found, locked = here.store.run(look)
-    return found, _row(here, draft_id, locked)
+    found, locked = gw.store.run(look)
+    return found, _row(gw, draft_id, locked)
 
 
 def leaver(row: Row, ring: Officer) -> LeaverRow:
@@ -170,14 +170,14 @@ def leaver(row: Row, ring: Officer) -> LeaverRow:
     return found
 
 
-def is_restricted(here: Authority, draft_id: str) -> bool:
+def is_restricted(gw: Gateway, draft_id: str) -> bool:
     """Tell whether the row of a draft, as it stands now, says that the child's data are restricted. Raises NotFound."""
-    locked = here.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
-    return leaver(_row(here, draft_id, locked), here.officer(SYSTEM)).restricted
+    locked = gw.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
+    return leaver(_row(gw, draft_id, locked), gw.officer(SYSTEM)).restricted
 
 
 def send(
-    here: Authority,
+    gw: Gateway,
     draft_id: str,
     to: str,
     restriction: Restriction | None,
@@ -191,27 +191,25 @@ def send(
     Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
     be restricted, and how far they may be shared is not said.
     """
-    who, notice = _decided(here, draft_id, restriction, by)
-    message = Message(build_first_header(here, new_case_id(here), to), notice)
-    known = look_up_known_children(here, [message], of_rows=True)
-    [ready] = prepare_messages(here, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
-    remembered = build_sent_row(here, who, to, ready.message_id)
+    who, notice = _decided(gw, draft_id, restriction, by)
+    message = Message(build_first_header(gw, new_case_id(gw), to), notice)
+    known = look_up_known_children(gw, [message], of_rows=True)
+    [ready] = prepare_messages(gw, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
+    remembered = build_sent_row(gw, who, to, ready.message_id)
 
     def write(tx: Connection) -> None:
-        end_as_sent(tx, here, draft_id, remembered, by)
-        queue_messages(tx, here, [ready])
+        end_as_sent(tx, gw, draft_id, remembered, by)
+        queue_messages(tx, gw, [ready])
 
-    here.store.run(write)
-    here.due.set()
+    gw.store.run(write)
+    gw.due.set()
     return ready.message_id
 
 
-def _decided(
-    here: Authority, draft_id: str, restriction: Restriction | None, by: str
-) -> tuple[LeaverRow, TransferNotice]:
+def _decided(gw: Gateway, draft_id: str, restriction: Restriction | None, by: str) -> tuple[LeaverRow, TransferNotice]:
     """Who left, and the notice as an officer decides. Raises NotFound, or NotAllowed where the restriction is not decided."""
-    locked = here.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
-    who = leaver(_row(here, draft_id, locked), here.officer(by))
+    locked = gw.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
+    who = leaver(_row(gw, draft_id, locked), gw.officer(by))
     if restriction is None and (who.restricted or who.unsaid):
         raise NotAllowed("draft.restriction")
     return who, leaver_rules.restricted(who.notice, restriction or who.notice.restriction)
@@ -223,7 +221,7 @@ def _decided_too(restriction: Restriction | None, confirmed: Collection[str]) ->
 
 
 def correct(
-    here: Authority,
+    gw: Gateway,
     draft_id: str,
     restriction: Restriction | None,
     by: str,
@@ -234,37 +232,37 @@ def correct(
 
     Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended; and as `send`.
     """
-    corrects = here.store.look(lambda tx: drafts.get_draft(tx, draft_id)).corrects
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, corrects)) if corrects else None
+    corrects = gw.store.look(lambda tx: drafts.get_draft(tx, draft_id)).corrects
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)) if corrects else None
     if sent is None or sent.kind != TransferNotice.__name__:
         raise NotAllowed("draft.corrects-nothing")
-    who, notice = _decided(here, draft_id, restriction, by)
-    remembered = build_sent_row(here, who, sent.recipient, sent.message_id)
-    message = Message(build_first_header(here, new_case_id(here), sent.recipient), notice)
+    who, notice = _decided(gw, draft_id, restriction, by)
+    remembered = build_sent_row(gw, who, sent.recipient, sent.message_id)
+    message = Message(build_first_header(gw, new_case_id(gw), sent.recipient), notice)
     return amend.correct_notice(
-        here,
+        gw,
         sent.message_id,
         message,
         by,
         confirmed=_decided_too(restriction, confirmed),
-        also=lambda tx: end_as_sent(tx, here, draft_id, remembered, by),
+        also=lambda tx: end_as_sent(tx, gw, draft_id, remembered, by),
     )
 
 
-def end_as_sent(tx: Connection, here: Authority, draft_id: str, sent: SentRow, by: str) -> None:
+def end_as_sent(tx: Connection, gw: Gateway, draft_id: str, sent: SentRow, by: str) -> None:
     """It became this notice, or corrects it, and its row makes no other. Raises NotAllowed where it has ended."""
-    drafts.end_draft(tx, here.now(), draft_id, DraftState.SENT, by, message_id=sent.message_id)
+    drafts.end_draft(tx, gw.now(), draft_id, DraftState.SENT, by, message_id=sent.message_id)
     before = intake.find_sent_by_digest(tx, [sent.digest]).get(sent.digest)
     if before is None:
-        intake.add_sent_rows(tx, here.now(), [sent])
+        intake.add_sent_rows(tx, gw.now(), [sent])
     elif before.message_id == sent.message_id or may_be_same_person(before.person, sent.person):
         intake.update_sent_row(tx, sent)
     audit_log.append_entries(
-        tx, here.now(), [AuditEntry("draft.sent", by, draft_id, detail={"message": sent.message_id})]
+        tx, gw.now(), [AuditEntry("draft.sent", by, draft_id, detail={"message": sent.message_id})]
     )
 
 
-def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
+def discard(gw: Gateway, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
     """End a draft without a notice. Raises NotFound, or NotAllowed where it has ended.
 
     `was`: the digest of what its row said when the officer looked; where it says otherwise now, nothing is done.
@@ -273,14 +271,12 @@ def discard(here: Authority, draft_id: str, reason: str, by: str, *, was: str | 
     def write(tx: Connection) -> None:
         if was not in (None, drafts.get_draft(tx, draft_id).said):
             raise NotAllowed("draft.stale")
-        drafts.end_draft(tx, here.now(), draft_id, DraftState.DISCARDED, by, discarded_as=reason)
-        audit_log.append_entries(
-            tx, here.now(), [AuditEntry("draft.discarded", by, draft_id, detail={"reason": reason})]
-        )
+        drafts.end_draft(tx, gw.now(), draft_id, DraftState.DISCARDED, by, discarded_as=reason)
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("draft.discarded", by, draft_id, detail={"reason": reason})])
 
-    here.store.run(write)
+    gw.store.run(write)
 
 
-def _row(here: Authority, draft_id: str, locked: Locked) -> Row:
-    said: dict[str, str] = json.loads(at_rest.unlock(locked, about=draft_id, ring=here.ring))
+def _row(gw: Gateway, draft_id: str, locked: Locked) -> Row:
+    said: dict[str, str] = json.loads(at_rest.unlock(locked, about=draft_id, ring=gw.ring))
     return EMPTY | said

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.errors import Doubted
 from gateway.one.table import MAX_NAMED, Headings, key
 from gateway.store import audit_log
@@ -23,7 +23,7 @@ CODE = "one.headings"
 
 
 def check(
-    here: Authority,
+    gw: Gateway,
     kind: str,
     found: Headings,
     ours: Mapping[str, str],
@@ -45,12 +45,12 @@ def check(
         missing = [name for name in ours if name not in found.known]
         if not by and (accepted or (found.unknown and missing) or any(name in missing for name in must)):
             return _differing(found, ours, accepted)
-        store_headings.add_accepted_headings(tx, here.now(), kind, new, by or SYSTEM)
+        store_headings.add_accepted_headings(tx, gw.now(), kind, new, by or SYSTEM)
         detail: dict[str, str | int] = {"kind": kind, "known": len(new.known), "unknown": len(new.unknown)}
-        audit_log.append_entries(tx, here.now(), [AuditEntry("one.headings-accepted", by or SYSTEM, detail=detail)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("one.headings-accepted", by or SYSTEM, detail=detail)])
         return ""
 
-    if why := here.store.run(look):
+    if why := gw.store.run(look):
         raise Doubted("one.headings", why=why, command=command)
 
 

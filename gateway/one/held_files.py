@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import NotFound
 from gateway.one.watched_folder import ABOUT, FAILED, TAKEN_IN, WAITING, WORKING, note
 from gateway.store import audit_log
@@ -53,26 +53,26 @@ def get(home: Path, file_id: str) -> WaitingFile:
     return found
 
 
-def accept(here: Authority, file_id: str, by: str) -> WaitingFile:
+def accept(gw: Gateway, file_id: str, by: str) -> WaitingFile:
     """Let it be taken in as it is, though it is strange; which headings it has is remembered then. Raises NotFound."""
-    one = get(here.config.home, file_id)
+    one = get(gw.config.home, file_id)
     about = json.loads((one.place / ABOUT).read_text("ascii"))
     codes = sorted({*about.get("accepted", ()), one.code})
     note(one.place, accepted=codes, accepted_by=by)
-    _move(here, one, WORKING, AuditEntry("one.file-accepted", by, detail={"file": file_id, "why": one.code}))
+    _move(gw, one, WORKING, AuditEntry("one.file-accepted", by, detail={"file": file_id, "why": one.code}))
     return one
 
 
-def put_aside(here: Authority, file_id: str, by: str) -> WaitingFile:
+def put_aside(gw: Gateway, file_id: str, by: str) -> WaitingFile:
     """Let nothing come of it: it lies with those that could not be read. Raises NotFound."""
-    one = get(here.config.home, file_id)
-    _move(here, one, FAILED, AuditEntry("one.file-put-aside", by, detail={"file": file_id, "why": one.code}))
+    one = get(gw.config.home, file_id)
+    _move(gw, one, FAILED, AuditEntry("one.file-put-aside", by, detail={"file": file_id, "why": one.code}))
     return one
 
 
-def _move(here: Authority, one: WaitingFile, to: str, entry: AuditEntry) -> None:
+def _move(gw: Gateway, one: WaitingFile, to: str, entry: AuditEntry) -> None:
     try:
         one.place.rename(one.place.parents[1] / to / one.file_id)
     except FileNotFoundError:  # somebody was faster
         raise NotFound("one.not-waiting") from None
-    here.store.run(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+    gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))

@@ -15,7 +15,7 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.one import table, watched_folder
 from gateway.one.table import Cells, NotATable, Unread
 from gateway.one.watched_folder import FileOutcome, TakenFile, Watched
@@ -40,21 +40,21 @@ class ResultLine:
     reason: str = ""
 
 
-async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+async def watch_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
-    await watched_folder.watch(here, here.config.one.answers_folder, WATCHED, LOOK_EVERY, stop)
+    await watched_folder.watch(gw, gw.config.one.answers_folder, WATCHED, LOOK_EVERY, stop)
 
 
-async def take_in(here: Authority, folder: Path) -> int:
+async def take_in(gw: Gateway, folder: Path) -> int:
     """Take in every file that lies there whole: how many."""
-    return await watched_folder.take_in(here, folder, WATCHED)
+    return await watched_folder.take_in(gw, folder, WATCHED)
 
 
-async def _work(here: Authority, taken: TakenFile) -> FileOutcome:
+async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:
     try:
         # is it whole?
-        await asyncio.to_thread(lambda: deque(_read(taken.path, here.config.one_answers), maxlen=0))
-        lines = await _rows(here, _read(taken.path, here.config.one_answers))
+        await asyncio.to_thread(lambda: deque(_read(taken.path, gw.config.one_answers), maxlen=0))
+        lines = await _rows(gw, _read(taken.path, gw.config.one_answers))
     except NotATable as why:
         lines = [ResultLine(0, "refused", reason=f"The file cannot be read: {why}.")]
     rows = [dict(zip(HEADINGS, (one.row or "", one.result, one.message_id, one.reason), strict=True)) for one in lines]
@@ -67,28 +67,26 @@ def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
         yield from table.read(stream, wanted, needed=("file", "result"), section="one_answers", at_most=MAX_BYTES).rows
 
 
-async def _rows(here: Authority, rows: table.Rows) -> list[ResultLine]:
-    said = asdict(here.config.one_answers)
+async def _rows(gw: Gateway, rows: table.Rows) -> list[ResultLine]:
+    said = asdict(gw.config.one_answers)
     words = {said[answer.value].casefold(): answer for answer in ANSWERS}
     lines: list[ResultLine] = []
     while some := await asyncio.to_thread(lambda: list(islice(rows, TOGETHER))):
-        lines += await here.store.write(partial(_together, here=here, words=words, rows=some))
+        lines += await gw.store.write(partial(_together, gw=gw, words=words, rows=some))
     return lines
 
 
 def _together(
-    tx: Connection, here: Authority, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
+    tx: Connection, gw: Gateway, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
 ) -> list[ResultLine]:
-    return [_row(tx, here, words, line, row) for line, row in rows]
+    return [_row(tx, gw, words, line, row) for line, row in rows]
 
 
-def _row(
-    tx: Connection, here: Authority, words: Mapping[str, TransferStage], line: int, row: Cells | Unread
-) -> ResultLine:
+def _row(tx: Connection, gw: Gateway, words: Mapping[str, TransferStage], line: int, row: Cells | Unread) -> ResultLine:
     if isinstance(row, Unread):
         return ResultLine(line, "refused", reason=row.reason)
     written = transfer_files.find_file_by_name(tx, PureWindowsPath(row["file"]).name)
-    if written is None or written.sender == here.code:
+    if written is None or written.sender == gw.code:
         return ResultLine(line, "refused", reason="No file has this name.")
     answer = words.get(row["result"].casefold())
     if answer is None:
@@ -96,9 +94,9 @@ def _row(
         return ResultLine(line, "refused", written.message_id, reason)
     if written.state is answer:
         return ResultLine(line, "before", written.message_id)
-    transfer_files.set_file_answer(tx, here.now(), written, answer)
+    transfer_files.set_file_answer(tx, gw.now(), written, answer)
     entry = AuditEntry("one.answered", SYSTEM, written.message_id, written.sender, detail={"result": answer.value})
-    audit_log.append_entries(tx, here.now(), [entry])
+    audit_log.append_entries(tx, gw.now(), [entry])
     return ResultLine(line, "taken", written.message_id)
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.core import safeguards
 from gateway.core.inbox_state import InboxState
@@ -50,29 +50,29 @@ LET_GO = (  # by our officer: it is not for our case system; or by its sender
 WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
 
 
-async def write_forever(here: Authority, stop: asyncio.Event) -> None:
+async def write_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Write what is due, until told to stop."""
-    if here.config.one.import_folder:
-        work = partial(write_due, here)
-        await run_every(here, stop, "writing for import", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
+    if gw.config.one.import_folder:
+        work = partial(write_due, gw)
+        await run_every(gw, stop, "writing for import", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
-async def write_due(here: Authority) -> int:
+async def write_due(gw: Gateway) -> int:
     """Write every notice that is due: how many files ONE finds.
 
     Raises Unusable where the folder is away, full or not ours to write; a notice that does not open holds up no other.
     """
-    folder = here.config.home / here.config.one.import_folder
+    folder = gw.config.home / gw.config.one.import_folder
     shown = 0
     trouble: Exception | None = None
     try:
-        with alone(lock_of(here)) as ours, share.opened(folder) as held:
+        with alone(lock_of(gw)) as ours, share.opened(folder) as held:
             if not ours:
                 return 0
-            await asyncio.to_thread(_show_those_left, here, held)
-            for sender, message_id in await here.store.read(transfer_files.list_files_due):
+            await asyncio.to_thread(_show_those_left, gw, held)
+            for sender, message_id in await gw.store.read(transfer_files.list_files_due):
                 try:
-                    shown += await _write_one(here, held, sender, message_id)
+                    shown += await _write_one(gw, held, sender, message_id)
                 except (OSError, GatewayError):
                     raise  # the folder or the database stands in the way of them all
                 except Exception as why:  # noqa: BLE001 - or it would hold up every other
@@ -84,9 +84,9 @@ async def write_due(here: Authority) -> int:
     return shown
 
 
-def lock_of(here: Authority) -> Path:
+def lock_of(gw: Gateway) -> Path:
     """Say which file of ours a process holds while it writes into the folder."""
-    return here.config.home / LOCK
+    return gw.config.home / LOCK
 
 
 def unusable(folder: Path, why: OSError) -> Unusable:
@@ -94,19 +94,19 @@ def unusable(folder: Path, why: OSError) -> Unusable:
     return Unusable("one.folder", folder=folder, why=why.strerror)
 
 
-async def _write_one(here: Authority, folder: int, sender: str, message_id: str) -> bool:
-    copy = await here.store.read(lambda tx: copies.take_received(tx, here, sender, message_id, Machine.IMPORT))
+async def _write_one(gw: Gateway, folder: int, sender: str, message_id: str) -> bool:
+    copy = await gw.store.read(lambda tx: copies.take_received(tx, gw, sender, message_id, Machine.IMPORT))
     try:
-        notice = copies.open_copy(here, copy)
+        notice = copies.open_copy(gw, copy)
     except Destroyed:
-        await here.store.write(lambda tx: transfer_files.set_file_dropped(tx, here.now(), sender, message_id))
+        await gw.store.write(lambda tx: transfer_files.set_file_dropped(tx, gw.now(), sender, message_id))
         return False
-    notice = safeguards.read_strictly(notice, here.now().date())
-    made = ctf_write.write(notice, (here.code, ctf_write.AUTHORITY), on_the_wall(here.now()))
+    notice = safeguards.read_strictly(notice, gw.now().date())
+    made = ctf_write.write(notice, (gw.code, ctf_write.AUTHORITY), on_the_wall(gw.now()))
     hidden = hidden_name(sender, message_id)
     await asyncio.to_thread(put_hidden, folder, hidden, made.text)
     lying = await asyncio.to_thread(names_in, folder)
-    name = await here.store.write(lambda tx: _name(tx, here, sender, message_id, made, lying))
+    name = await gw.store.write(lambda tx: _name(tx, gw, sender, message_id, made, lying))
     await asyncio.to_thread(show, folder, hidden, name) if name else os.unlink(hidden, dir_fd=folder)
     return name is not None
 
@@ -117,20 +117,20 @@ def hidden_name(sender: str, message_id: str) -> str:
 
 
 def _name(
-    tx: Connection, here: Authority, sender: str, message_id: str, made: WrittenCtf, lying: Sequence[str]
+    tx: Connection, gw: Gateway, sender: str, message_id: str, made: WrittenCtf, lying: Sequence[str]
 ) -> str | None:
     """Return the name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.is_file_due(tx, sender, message_id):
         return None
     if inbox.get_state(tx, sender, message_id) in LET_GO:
-        transfer_files.set_file_dropped(tx, here.now(), sender, message_id)
+        transfer_files.set_file_dropped(tx, gw.now(), sender, message_id)
         return None
-    return set_written(tx, here, sender, message_id, (here.code, ctf_write.AUTHORITY), made, lying)
+    return set_written(tx, gw, sender, message_id, (gw.code, ctf_write.AUTHORITY), made, lying)
 
 
 def set_written(
     tx: Connection,
-    here: Authority,
+    gw: Gateway,
     sender: str,
     message_id: str,
     destination: tuple[str, str],
@@ -149,9 +149,9 @@ def set_written(
             break
     else:
         raise Unusable("one.folder-full")
-    transfer_files.set_file_written(tx, here.now(), sender, message_id, number, name, made.shortened)
+    transfer_files.set_file_written(tx, gw.now(), sender, message_id, number, name, made.shortened)
     detail = {"file": name} | ({"shortened": " ".join(made.shortened)} if made.shortened else {})
-    audit_log.append_entries(tx, here.now(), [AuditEntry("one.written", by, message_id, sender, detail=detail)])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("one.written", by, message_id, sender, detail=detail)])
     return name
 
 
@@ -165,7 +165,7 @@ def on_the_wall(now: datetime) -> datetime:
     return now.astimezone(WALL_CLOCK)
 
 
-def _show_those_left(here: Authority, folder: int) -> None:
+def _show_those_left(gw: Gateway, folder: int) -> None:
     """Those of a process that died: what has its name is shown under it, what has none is taken away, to be made anew."""
     for hidden in os.listdir(folder):
         if not hidden.startswith(".") or not hidden.endswith(HIDDEN):
@@ -173,7 +173,7 @@ def _show_those_left(here: Authority, folder: int) -> None:
         # a version before this one wrote no random part
         sender, _, rest = hidden.removeprefix(".").removesuffix(HIDDEN).partition("-")
         message_id = rest.partition(".")[0]
-        noted = here.store.look(partial(transfer_files.find_transfer_file, sender=sender, message_id=message_id))
+        noted = gw.store.look(partial(transfer_files.find_transfer_file, sender=sender, message_id=message_id))
         is_file = share.find_version(folder, hidden) is not None
         if noted and noted.file and noted.state is not TransferStage.WAITING and is_file:
             show(folder, hidden, noted.file)

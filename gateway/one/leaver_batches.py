@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.authorities import postcodes
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core.safeguards import KnownFacts
 from gateway.core.search_status import find_circulation
@@ -112,26 +112,26 @@ _Held = tuple[_JudgedRow, str]  # with why
 
 
 async def step(
-    here: Authority, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str
+    gw: Gateway, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str
 ) -> list[LeaverLine]:
     """Do what is to be done about a few rows of this file, and say what became of each. `seen`: in which row a child stood."""
     found, lines = _read(rows, ring)
-    judged = await here.store.read(partial(_judge, here=here, found=found, seen=seen)) if found else []
+    judged = await gw.store.read(partial(_judge, gw=gw, found=found, seen=seen)) if found else []
     fresh = [one for one in judged if one.done is None]
     lines += [one.done for one in judged if one.done]
     going: list[_Going] = []
     held: list[_Held] = []
     for at in range(0, len(fresh), TOGETHER):
         some = fresh[at : at + TOGETHER]
-        messages = [() if isinstance(one.decision, Hold) else _messages(here, one) for one in some]
+        messages = [() if isinstance(one.decision, Hold) else _messages(gw, one) for one in some]
         notices = [message for those in messages for message in those]
-        known = await here.store.read(partial(known_children.look_up_known, here=here, notices=notices, of_rows=True))
-        more, waiting = _sealed(here, list(zip(some, messages, strict=True)), known)
+        known = await gw.store.read(partial(known_children.look_up_known, gw=gw, notices=notices, of_rows=True))
+        more, waiting = _sealed(gw, list(zip(some, messages, strict=True)), known)
         going, held = going + more, held + waiting
         await asyncio.sleep(0)
     if going or held:
-        made = [_draft(here, one, reason, file) for one, reason in held]
-        before, drafted = await here.store.write(partial(_keep, here=here, going=going, made=made))
+        made = [_draft(gw, one, reason, file) for one, reason in held]
+        before, drafted = await gw.store.write(partial(_keep, gw=gw, going=going, made=made))
         lines += [_sent(one, messages, before) for one, messages in going]
         lines += [_waiting(one.found.number, drafted[one.draft], reason) for one, reason in held]
     return sorted(lines, key=lambda line: line.row)
@@ -153,19 +153,19 @@ def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[L
     return found, lines
 
 
-def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
+def _judge(tx: Connection, gw: Gateway, found: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
     """Return what is to be done about each row, and what was done about it before: few questions for all of them."""
     unplaced = {postcodes.normalise_postcode(one.read.postcode) for one in found if not one.read.destination}
     lies_in = places.find_postcode_authorities(tx, unplaced)
-    judged = [_decided(here, one, lies_in.get(postcodes.normalise_postcode(one.read.postcode)), seen) for one in found]
+    judged = [_decided(gw, one, lies_in.get(postcodes.normalise_postcode(one.read.postcode)), seen) for one in found]
     same = intake.find_sent_by_digest(tx, [one.as_sent.digest for one in judged])
     of_child = intake.find_sent_by_child(tx, {one.as_sent.child or "" for one in judged})
     judged = [
-        _compared(tx, here, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
+        _compared(tx, gw, one, same.get(one.as_sent.digest), of_child.get(one.as_sent.child or "", []))
         for one in judged
     ]
     drafted = store_drafts.find_drafts_by_digest(tx, [one.draft for one in judged])
-    again = {one.found.number: _again(here, one) for one in judged if one.draft in drafted}
+    again = {one.found.number: _again(gw, one) for one in judged if one.draft in drafted}
     drafted |= store_drafts.find_drafts_by_digest(tx, again.values()) if again else {}
     waiting = store_drafts.list_open_drafts(
         tx, {one.as_sent.child or "" for one in judged if isinstance(one.decision, Hold)}
@@ -173,15 +173,13 @@ def _judge(tx: Connection, here: Authority, found: Sequence[_Found], seen: dict[
     return [_drafted(one, again.get(one.found.number, ""), drafted, waiting) for one in judged]
 
 
-def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _JudgedRow:
+def _decided(gw: Gateway, one: _Found, lies_in: str | None, seen: dict[str, int]) -> _JudgedRow:
     """Return what is to be done about a row by itself, and beside those before it in the file."""
-    decision = leaver_rules.decide(
-        one.read, lies_in, here.code, here.config.one, here.config.one_closures, here.now().date()
-    )
-    said = drafts.compute_leaver_digest(here, drafts.format_row(one.row))
-    name, alone = drafts.compute_leaving_digest(here, one.read, "draft"), True
+    decision = leaver_rules.decide(one.read, lies_in, gw.code, gw.config.one, gw.config.one_closures, gw.now().date())
+    said = drafts.compute_leaver_digest(gw, drafts.format_row(one.row))
+    name, alone = drafts.compute_leaving_digest(gw, one.read, "draft"), True
     what = decision.to if isinstance(decision, Transfer) else "enquiry" if isinstance(decision, Enquire) else ""
-    as_sent = drafts.build_sent_row(here, one.read, what, "")
+    as_sent = drafts.build_sent_row(gw, one.read, what, "")
     child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
@@ -196,7 +194,7 @@ def _decided(here: Authority, one: _Found, lies_in: str | None, seen: dict[str, 
 
 
 def _compared(
-    tx: Connection, here: Authority, one: _JudgedRow, same: SentRow | None, of_child: Sequence[SentRow]
+    tx: Connection, gw: Gateway, one: _JudgedRow, same: SentRow | None, of_child: Sequence[SentRow]
 ) -> _JudgedRow:
     """Was the same said before, or something else of this child, or of another child with its UPN?"""
     match one.decision:
@@ -208,7 +206,7 @@ def _compared(
                 return one
             return replace(one, decision=Hold(f"{reason} {TOLD}"), corrects=told.message_id)
     if same and same.said is None:
-        same = replace(same, person=_person_sent(tx, here, same.message_id), said=one.as_sent.said)
+        same = replace(same, person=_person_sent(tx, gw, same.message_id), said=one.as_sent.said)
         if same.person in (None, one.as_sent.person):
             return replace(one, before=same)
     elif same and same.said == one.as_sent.said:
@@ -221,19 +219,19 @@ def _compared(
     return replace(one, decision=Hold(why), corrects=told.message_id)
 
 
-def _person_sent(tx: Connection, here: Authority, message_id: str) -> str | None:
+def _person_sent(tx: Connection, gw: Gateway, message_id: str) -> str | None:
     """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any more."""
-    copy = copies.take_sent(tx, here, message_id, Machine.COMPARE)
+    copy = copies.take_sent(tx, gw, message_id, Machine.COMPARE)
     if not copy.is_held:
         return None
-    body = copies.open_copy(here, copy).body
+    body = copies.open_copy(gw, copy).body
     child = body.child if isinstance(body, TransferNotice | WhereaboutsEnquiry) else None
-    return drafts.compute_person_digest(here, child) if child else None
+    return drafts.compute_person_digest(gw, child) if child else None
 
 
-def _again(here: Authority, one: _JudgedRow) -> str:
+def _again(gw: Gateway, one: _JudgedRow) -> str:
     """The name of a draft of a row that says other things than one that has ended, or of another child with its UPN."""
-    return drafts.compute_leaver_digest(here, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
+    return drafts.compute_leaver_digest(gw, one.draft, one.what, one.as_sent.person or "", one.as_sent.said or "")
 
 
 def _drafted(one: _JudgedRow, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _JudgedRow:
@@ -269,22 +267,20 @@ def _waiting(number: int, kept: Draft, reason: str) -> LeaverLine:
 
 
 def _sealed(
-    here: Authority, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[str, KnownFacts]
+    gw: Gateway, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[str, KnownFacts]
 ) -> tuple[list[_Going], list[_Held]]:
     """Return the sealed messages of each row; and those about which an officer must look, with why."""
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
     going = [(one, messages) for one, messages in fresh if not isinstance(one.decision, Hold)]
     try:
-        ready = iter(
-            prepare_messages(here, [message for _, messages in going for message in messages], BY, known=known)
-        )
+        ready = iter(prepare_messages(gw, [message for _, messages in going for message in messages], BY, known=known))
         return [(one, list(islice(ready, len(messages)))) for one, messages in going], held
     except Exception:  # noqa: BLE001 - whatever it is: it is looked for among them
-        return _sealed_alone(here, going, held, known)
+        return _sealed_alone(gw, going, held, known)
 
 
 def _sealed_alone(
-    here: Authority,
+    gw: Gateway,
     going: Sequence[tuple[_JudgedRow, Sequence[Message]]],
     held: list[_Held],
     known: Mapping[str, KnownFacts],
@@ -293,7 +289,7 @@ def _sealed_alone(
     ready: list[_Going] = []
     for one, messages in going:
         try:
-            ready.append((one, prepare_messages(here, messages, BY, known=known)))
+            ready.append((one, prepare_messages(gw, messages, BY, known=known)))
         except (Unfit, Unconfirmed) as why:
             held.append((one, " ".join(finding.sentence for finding in why.findings)))
         except xml.Unreadable as why:
@@ -316,24 +312,24 @@ def _recipients(one: _JudgedRow) -> tuple[str, ...]:
     return ()
 
 
-def _messages(here: Authority, one: _JudgedRow) -> list[Message]:
+def _messages(gw: Gateway, one: _JudgedRow) -> list[Message]:
     """Return what goes out about a leaver, in one case."""
     notice = one.found.read.notice
     body: Body = notice
     if isinstance(one.decision, Enquire):
-        body = leaver_rules.enquiry(notice, find_circulation(one.decision.of, here.code))
-    case = new_case_id(here)
-    return [Message(build_first_header(here, case, to), body) for to in _recipients(one)]
+        body = leaver_rules.enquiry(notice, find_circulation(one.decision.of, gw.code))
+    case = new_case_id(gw)
+    return [Message(build_first_header(gw, case, to), body) for to in _recipients(one)]
 
 
-def _draft(here: Authority, one: _JudgedRow, reason: str, file: str) -> NewDraft:
+def _draft(gw: Gateway, one: _JudgedRow, reason: str, file: str) -> NewDraft:
     found = one.found
     at = one.kept if one.kept and one.kept.state is DraftState.OPEN else None
-    return drafts.build_draft(here, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
+    return drafts.build_draft(gw, found.row, found.read, one.draft, reason, file, found.number, at, one.corrects)
 
 
 def _keep(
-    tx: Connection, here: Authority, going: Sequence[_Going], made: Sequence[NewDraft]
+    tx: Connection, gw: Gateway, going: Sequence[_Going], made: Sequence[NewDraft]
 ) -> tuple[dict[str, SentRow], dict[str, Draft]]:
     """Queue what was not sent before, and remember it; keep the drafts. What was sent before, and the drafts as they stand."""
     before = intake.find_sent_by_digest(
@@ -341,10 +337,10 @@ def _keep(
     )  # again, for another process may have been quicker
     if fresh := [(one, messages) for one, messages in going if one.as_sent.digest not in before]:
         sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
-        intake.add_sent_rows(tx, here.now(), sent)
-        queue_messages(tx, here, [message for _, messages in fresh for message in messages])
-        drafts.end_answered_drafts(tx, here, sent)
-    return before, drafts.write_drafts(tx, here, made)
+        intake.add_sent_rows(tx, gw.now(), sent)
+        queue_messages(tx, gw, [message for _, messages in fresh for message in messages])
+        drafts.end_answered_drafts(tx, gw, sent)
+    return before, drafts.write_drafts(tx, gw, made)
 
 
 def _sent(one: _JudgedRow, messages: Sequence[QueuedNotice], before: Mapping[str, SentRow]) -> LeaverLine:

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import get_args
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.one import extracts, headings, leaver_batches, watched_folder
 from gateway.one.leaver_batches import LeaverLine, Result
 from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
@@ -27,42 +27,42 @@ NOBODY = "The file has no pupils. Nobody left, or the export did not work."
 SAID = ("upn", "forename", "left_on", "restricted")
 
 
-async def watch_forever(here: Authority, stop: asyncio.Event) -> None:
+async def watch_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
-    await watched_folder.watch(here, here.config.one.folder, WATCHED, LOOK_EVERY, stop)
+    await watched_folder.watch(gw, gw.config.one.folder, WATCHED, LOOK_EVERY, stop)
 
 
-async def take_in(here: Authority, folder: Path) -> int:
+async def take_in(gw: Gateway, folder: Path) -> int:
     """Take in every file that lies there whole: how many."""
-    return await watched_folder.take_in(here, folder, WATCHED)
+    return await watched_folder.take_in(gw, folder, WATCHED)
 
 
-async def _work(here: Authority, taken: TakenFile) -> FileOutcome:
+async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:
     try:
-        noted = await asyncio.to_thread(_check_headings, here, taken)
-        digest, month_first = await asyncio.to_thread(_whole, here, taken)  # before its first row has an effect
-        lines = await _rows(here, taken, digest, month_first=month_first)
+        noted = await asyncio.to_thread(_check_headings, gw, taken)
+        digest, month_first = await asyncio.to_thread(_whole, gw, taken)  # before its first row has an effect
+        lines = await _rows(gw, taken, digest, month_first=month_first)
     finally:
-        here.due.set()
+        gw.due.set()
     taken.check_whole()
     counts = Counter(line.result for line in lines)
     entry = AuditEntry("one.taken-in", SYSTEM, detail={name: counts[name] for name in get_args(Result)})
-    await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
+    await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     notes = [] if lines else [{"Result": "ignored", "Reason": NOBODY}]
     notes += [{"Result": "headings", "Reason": noted}] if noted else []
     return FileOutcome([*map(_row, lines), *notes], bool(lines) and counts["refused"] == len(lines))
 
 
-def _check_headings(here: Authority, taken: TakenFile) -> str:
+def _check_headings(gw: Gateway, taken: TakenFile) -> str:
     """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
-    columns = here.config.one_columns
+    columns = gw.config.one_columns
     with taken.path.open("rb") as stream:
         found = extracts.read_headings(stream, columns)
     if found is None:
         return ""
     ours = {name: getattr(columns, name) for name in extracts.OF_LEAVERS}
     by = taken.accepted_by if headings.CODE in taken.accepted else ""
-    headings.check(here, WATCHED.name, found, ours, by=by, command="cme-gateway one accept ID")
+    headings.check(gw, WATCHED.name, found, ours, by=by, command="cme-gateway one accept ID")
     if found.unknown or any(name not in found.known for name in SAID):
         return headings.say(found, ours)
     return ""
@@ -73,28 +73,28 @@ def _row(line: LeaverLine) -> Row:
     return dict(zip(HEADINGS, values, strict=True))
 
 
-def _read(here: Authority, taken: TakenFile, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
-    columns, today = here.config.one_columns, here.now().date()
+def _read(gw: Gateway, taken: TakenFile, *, judged: bool = True, month_first: bool = False) -> extracts.Rows:
+    columns, today = gw.config.one_columns, gw.now().date()
     with taken.path.open("rb") as stream:
         yield from extracts.read(stream, taken.name, columns, today, judged=judged, month_first=month_first)
 
 
-def _whole(here: Authority, taken: TakenFile) -> tuple[str, bool]:
+def _whole(gw: Gateway, taken: TakenFile) -> tuple[str, bool]:
     """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day. Raises Unusable."""
     month_first = False
-    for _, row in _read(here, taken, judged=False):
+    for _, row in _read(gw, taken, judged=False):
         month_first = month_first or extracts.writes_month_first(row)
     with taken.path.open("rb") as stream:
         return file_digest(stream, "sha256").hexdigest(), month_first
 
 
-async def _rows(here: Authority, taken: TakenFile, digest: str, *, month_first: bool) -> list[LeaverLine]:
-    ring = here.officer(here.config.authority.officer)
+async def _rows(gw: Gateway, taken: TakenFile, digest: str, *, month_first: bool) -> list[LeaverLine]:
+    ring = gw.officer(gw.config.authority.officer)
     seen: dict[str, int] = {}
     lines: list[LeaverLine] = []
-    rows = _read(here, taken, month_first=month_first)
+    rows = _read(gw, taken, month_first=month_first)
     while step := await asyncio.to_thread(lambda: list(islice(rows, leaver_batches.STEP))):
-        lines += await leaver_batches.step(here, step, ring, seen, digest)
+        lines += await leaver_batches.step(gw, step, ring, seen, digest)
     return lines
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from gateway.background import run_every
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.health import LeftBehindHealth
 from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.logs import log_failure
@@ -85,7 +85,7 @@ class Watched:
     what: str  # as the log and Health call it
     endings: tuple[str, ...]
     headings: tuple[str, ...]  # of the report
-    work: Callable[[Authority, TakenFile], Awaitable[FileOutcome]]
+    work: Callable[[Gateway, TakenFile], Awaitable[FileOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,41 +146,41 @@ class _Memory:
         half.replace(self.path)
 
 
-async def watch(here: Authority, folder: str, watched: Watched, every: float, stop: asyncio.Event) -> None:
+async def watch(gw: Gateway, folder: str, watched: Watched, every: float, stop: asyncio.Event) -> None:
     """Take in what is put into the folder that a setting names, if it names one, until told to stop."""
     if folder:
-        look = partial(take_in, here, here.config.home / folder, watched)
-        await run_every(here, stop, watched.what, look, seconds=every, late_after=LATE, breaks_off=True)
+        look = partial(take_in, gw, gw.config.home / folder, watched)
+        await run_every(gw, stop, watched.what, look, seconds=every, late_after=LATE, breaks_off=True)
 
 
-async def take_in(here: Authority, folder: Path, watched: Watched) -> int:
+async def take_in(gw: Gateway, folder: Path, watched: Watched) -> int:
     """Take in every file that lies there whole: how many.
 
     Raises GatewayError where the database or a setting stands in the way: the file waits.
     """
-    home = place_of(here.config.home, watched)
+    home = place_of(gw.config.home, watched)
     await asyncio.to_thread(_make, home, folder)
     taken = 0
     with alone(home / LOCK) as ours:
         if not ours:
             return 0
         for claim in await asyncio.to_thread(_claims, home / WORKING):
-            taken += await _take(here, folder, watched, claim)
+            taken += await _take(gw, folder, watched, claim)
         for source in await asyncio.to_thread(_sources, folder, watched.endings):
             claim_or_not = await asyncio.to_thread(_claim, home, folder, source)
             if claim_or_not:
-                taken += await _take(here, folder, watched, claim_or_not)
+                taken += await _take(gw, folder, watched, claim_or_not)
         await asyncio.to_thread(_forget, home / REMEMBERED, folder)
     return taken
 
 
-async def _take(here: Authority, folder: Path, watched: Watched, claim: _FileClaim) -> bool:
+async def _take(gw: Gateway, folder: Path, watched: Watched, claim: _FileClaim) -> bool:
     """Work on one file, and put it away; False where it grew, and is left."""
     check = partial(_check_whole, folder, claim)
     taken = TakenFile(claim.file, claim.source.name, check, claim.accepted, claim.accepted_by)
     try:
         await asyncio.to_thread(check)
-        outcome = await _work(here, watched, taken)
+        outcome = await _work(gw, watched, taken)
         await asyncio.to_thread(check)
     except Grown:
         await asyncio.to_thread(shutil.rmtree, claim.place)
@@ -189,9 +189,9 @@ async def _take(here: Authority, folder: Path, watched: Watched, claim: _FileCla
     return True
 
 
-async def _work(here: Authority, watched: Watched, taken: TakenFile) -> FileOutcome:
+async def _work(gw: Gateway, watched: Watched, taken: TakenFile) -> FileOutcome:
     try:
-        return await watched.work(here, taken)
+        return await watched.work(gw, taken)
     except Doubted as why:
         reason = f"{why.sentence} {why.next_in_terminal}"
         return FileOutcome([{"Result": "waiting", "Reason": reason}], doubted=why)

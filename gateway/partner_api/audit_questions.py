@@ -12,7 +12,7 @@ from aiohttp import web
 
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.exchange.statements import MAX_PAGES, issue_statement
-from gateway.partner_api.callers import HERE, identify_caller, refuse_too_many
+from gateway.partner_api.callers import GATEWAY, identify_caller, refuse_too_many
 from gateway.partner_api.problems import build_problem
 from gateway.store import audit_log, partner_checkpoints
 from keys.jose import MAX_SECONDS
@@ -38,57 +38,57 @@ def add_audit_routes(app: web.Application) -> None:
 
 async def answer_consistency(request: web.Request) -> web.Response:
     """Prove that our log of `to` entries continues that of `from` entries."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     partner = await identify_caller(request)
     if refused := refuse_too_many(request, partner, 1):
         return refused
     old, new = (_parse_size(request.query.get(name, "")) for name in ("from", "to"))
-    price = min(new // LEAVES_PER_MESSAGE, here.config.limits.messages_per_request)
+    price = min(new // LEAVES_PER_MESSAGE, gw.config.limits.messages_per_request)
     if refused := refuse_too_many(request, partner, price):
         return refused
-    head = await here.store.read(audit_log.get_tree_head)
+    head = await gw.store.read(audit_log.get_tree_head)
     if not 0 < old <= new <= head.size:
         return build_problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
     async with request.app[ONE_AT_A_TIME]:
-        proof = await here.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
+        proof = await gw.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
     rows = [b64encode(digest).decode() for digest in proof]
     return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
 
 
 async def answer_seen_checkpoint(request: web.Request) -> web.Response:
     """Answer with the newest checkpoint of the asking partner's own log that we hold, and nothing of ours."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     partner = await identify_caller(request)
     if refused := refuse_too_many(request, partner, 1):
         return refused
-    held = await here.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
+    held = await gw.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
     content = {"checkpoint": held.note if held else None}
     return web.Response(text=json.dumps(content), content_type="application/json")
 
 
 async def answer_statement_page(request: web.Request) -> web.Response:
     """Answer with one page of our signed statement for the partner that asks."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     partner = await identify_caller(request)
-    if refused := refuse_too_many(request, partner, min(PAGE_PRICE, here.config.limits.messages_per_request)):
+    if refused := refuse_too_many(request, partner, min(PAGE_PRICE, gw.config.limits.messages_per_request)):
         return refused
     window = Window(
         _parse_moment(request, "since"), _parse_moment(request, "until"), _parse_size(request.query.get("page", ""))
     )
     if window.page >= MAX_PAGES:
         raise web.HTTPBadRequest
-    token = await here.store.read(lambda tx: issue_statement(tx, here, partner, window))
+    token = await gw.store.read(lambda tx: issue_statement(tx, gw, partner, window))
     return web.Response(text=token, content_type=STATEMENT_TYPE)
 
 
 async def note_missing_report(request: web.Request) -> web.Response:
     """Note that a partner misses something that we say it has: we compare with its statement soon."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     partner = await identify_caller(request)
     if refused := refuse_too_many(request, partner, 1):
         return refused
     since = _parse_moment(request, "since")
-    here.asked[partner] = min(since, here.asked.get(partner, since))
+    gw.asked[partner] = min(since, gw.asked.get(partner, since))
     return web.Response(status=202)
 
 

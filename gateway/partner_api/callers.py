@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.partner_api.addresses import get_caller_address
 from gateway.partner_api.problems import BodyRefused, build_problem
 from gateway.store.audit_log import AuditEntry
@@ -56,7 +56,7 @@ class MessageBudget:
             self.left = 0.0
 
 
-HERE = web.AppKey("here", Authority)
+GATEWAY = web.AppKey("gateway", Gateway)
 BUDGETS = web.AppKey("budgets", dict[str, MessageBudget])
 
 
@@ -77,15 +77,15 @@ async def identify_caller(request: web.Request, *, owner: str | None = None) -> 
 
     `owner`: of the mailbox that is called.
     """
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     token = token.strip() if scheme.lower() == "bearer" else ""  # the scheme knows no case (RFC 9110, 11.1)
     try:
-        return bearer.verify(token, audience=here.code, owner=owner, trust=here.trust, now=here.now())
+        return bearer.verify(token, audience=gw.code, owner=owner, trust=gw.trust, now=gw.now())
     except Refusal as why:
-        ours = here.config.listen
+        ours = gw.config.listen
         entry = AuditEntry("caller.refused", SYSTEM, detail={"code": why.code})
-        await bursts.write_burst(here, entry, get_caller_address(request, ours.address_header, ours.proxies))
+        await bursts.write_burst(gw, entry, get_caller_address(request, ours.address_header, ours.proxies))
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 
@@ -146,7 +146,7 @@ def charge_caller(request: web.Request, authority: str, messages: int) -> None:
 
 def refuse_too_many(request: web.Request, authority: str, messages: int) -> web.Response | None:
     """Return the answer where so many messages are too many, at once or for now; None where they may come."""
-    most = request.app[HERE].config.limits.messages_per_request
+    most = request.app[GATEWAY].config.limits.messages_per_request
     if messages > most:
         charge_caller(request, authority, most)
         return build_problem(413, "exchange.too-many", f"At most {most} messages in one request.")
@@ -155,7 +155,7 @@ def refuse_too_many(request: web.Request, authority: str, messages: int) -> web.
 
 def refuse_too_many_within(request: web.Request, authority: str, body: bytes, lines: int) -> web.Response | None:
     """Return the same of a body that was read, for the first message of which has been paid."""
-    most = request.app[HERE].config.limits.messages_per_request
+    most = request.app[GATEWAY].config.limits.messages_per_request
     if lines > most:
         return refuse_too_many(request, authority, lines)
     return _refuse_too_fast(request, authority, max(lines, min(compute_price(len(body)), most)) - 1)
@@ -170,5 +170,5 @@ def _refuse_too_fast(request: web.Request, authority: str, messages: int) -> web
 
 
 def _get_budget(request: web.Request, authority: str) -> MessageBudget:
-    per_minute = request.app[HERE].config.limits.messages_per_minute
+    per_minute = request.app[GATEWAY].config.limits.messages_per_minute
     return request.app[BUDGETS].setdefault(authority, MessageBudget(per_minute))

@@ -256,13 +256,13 @@ class Port:
 
     def forget(self, one: Held) -> None:
         """It is held no more."""
-        here = self._by_address.get(one.address, {})
-        if one not in here:
+        gw = self._by_address.get(one.address, {})
+        if one not in gw:
             return
         one.forgotten()
-        del here[one]
+        del gw[one]
         self._count -= 1
-        if not here:
+        if not gw:
             del self._by_address[one.address]
 
 

@@ -3,13 +3,13 @@
 from aiohttp import web
 
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.exchange.receive import receive_parcels
 from gateway.partner_api import audit_questions, mailboxes
 from gateway.partner_api.callers import (
     BODIES,
     BUDGETS,
-    HERE,
+    GATEWAY,
     HeldBodies,
     identify_caller,
     read_body,
@@ -24,10 +24,10 @@ from keys.envelope import MAX_SEALED_BYTES
 MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES  # a batch of ordinary notices is a megabyte; sixteen of the largest also fit
 
 
-def build_exchange_application(here: Authority) -> web.Application:
+def build_exchange_application(gw: Gateway) -> web.Application:
     """Build the exchange endpoint of one authority, the mailboxes that it hosts, and its health pages."""
     app = web.Application(middlewares=[turn_errors_into_problems], client_max_size=MAX_BODY_BYTES)
-    app[HERE], app[BUDGETS], app[BODIES] = here, {}, HeldBodies()
+    app[GATEWAY], app[BUDGETS], app[BODIES] = gw, {}, HeldBodies()
     app.router.add_post("/exchange/v1/messages", take_messages)
     mailboxes.add_mailbox_routes(app)
     audit_questions.add_audit_routes(app)
@@ -38,17 +38,17 @@ def build_exchange_application(here: Authority) -> web.Application:
 
 async def take_messages(request: web.Request) -> web.Response:
     """Take one or many sealed messages, one a line; answer with one receipt a line, in the same order."""
-    here = request.app[HERE]
+    gw = request.app[GATEWAY]
     sender = await identify_caller(request)
     if refused := refuse_too_many(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
         return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
     async with read_body(request, sender) as body:
-        parcels = split_lines(body, here.config.limits.messages_per_request)
+        parcels = split_lines(body, gw.config.limits.messages_per_request)
         if refused := refuse_too_many_within(request, sender, body, len(parcels)):
             return refused
-        receipts = await receive_parcels(here, parcels, sender)
+        receipts = await receive_parcels(gw, parcels, sender)
     return web.Response(text="\n".join(receipts), content_type=RECEIPTS_TYPE)
 
 
@@ -59,5 +59,5 @@ async def answer_healthy(_: web.Request) -> web.Response:
 
 async def answer_ready(request: web.Request) -> web.Response:
     """Answer once the database has answered; the keys are unlocked then."""
-    await request.app[HERE].store.read(audit_log.get_tree_head)
+    await request.app[GATEWAY].store.read(audit_log.get_tree_head)
     return web.Response(text="ready\n")

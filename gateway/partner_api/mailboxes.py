@@ -15,7 +15,7 @@ from gateway.core.resting import Resting
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
 from gateway.partner_api.callers import (
-    HERE,
+    GATEWAY,
     charge_caller,
     compute_price,
     identify_caller,
@@ -57,7 +57,7 @@ def add_mailbox_routes(app: web.Application) -> None:
 
 async def take_mailbox_messages(request: web.Request) -> web.Response:
     """Take the sealed messages that a sender leaves, one a line: 202 once they are durable."""
-    here, owner = request.app[HERE], _get_owner(request)
+    gw, owner = request.app[GATEWAY], _get_owner(request)
     sender = await identify_caller(request, owner=owner)
     if refused := refuse_too_many(request, sender, 1):
         return refused
@@ -65,13 +65,13 @@ async def take_mailbox_messages(request: web.Request) -> web.Response:
         return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
     async with read_body(request, sender) as body:
         _check_body(request, sender, body)
-        lines = split_lines(body, here.config.limits.messages_per_request)
+        lines = split_lines(body, gw.config.limits.messages_per_request)
         if refused := refuse_too_many_within(request, sender, body, len(lines)):
             return refused
         try:
             mailbox.check_messages(owner, sender, lines)
             content = b"\n".join(lines)
-            await here.store.write(lambda tx: mailbox.take_in_bundle(tx, here, owner, sender, content))
+            await gw.store.write(lambda tx: mailbox.take_in_bundle(tx, gw, owner, sender, content))
         except Unusable as why:
             return build_problem(400, why.code, why.sentence)
         except NotAllowed as why:
@@ -95,11 +95,11 @@ async def fetch_messages(request: web.Request) -> web.Response:
 
 async def _wait_for_messages(request: web.Request, owner: str) -> Sequence[MailboxBundle]:
     """Return what lies in the mailbox, once something does, or nothing has come for a while."""
-    here, stopping, until = request.app[HERE], request.app[STOPPING], time.monotonic() + POLL_SECONDS
+    gw, stopping, until = request.app[GATEWAY], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     resting, place = request.app[RESTING], (owner, "messages")
     while True:
         names = resting.names(place, time.monotonic())
-        found = await here.store.read(partial(mailbox.list_messages_to_fetch, owner=owner, resting=names))
+        found = await gw.store.read(partial(mailbox.list_messages_to_fetch, owner=owner, resting=names))
         if found or stopping.is_set() or time.monotonic() > until:
             resting.handed_out(place, [one.name for one in found], time.monotonic())
             return found
@@ -109,7 +109,7 @@ async def _wait_for_messages(request: web.Request, owner: str) -> Sequence[Mailb
 
 async def take_receipts(request: web.Request) -> web.Response:
     """Take the receipts that the owner, who has a bundle, leaves for its sender."""
-    here, owner = request.app[HERE], await _require_owner(request)
+    gw, owner = request.app[GATEWAY], await _require_owner(request)
     if refused := refuse_too_many(request, owner, 1):
         return refused
     name = request.match_info["name"]
@@ -121,7 +121,7 @@ async def take_receipts(request: web.Request) -> web.Response:
         try:
             mailbox.check_receipts(owner, lines)
             content = b"\n".join(lines)
-            await here.store.write(lambda tx: mailbox.finish_messages(tx, here, owner, name, content))
+            await gw.store.write(lambda tx: mailbox.finish_messages(tx, gw, owner, name, content))
         except Unusable as why:
             return build_problem(400, why.code, why.sentence)
         except NotFound as why:
@@ -133,25 +133,25 @@ async def take_receipts(request: web.Request) -> web.Response:
 
 async def fetch_receipts(request: web.Request) -> web.Response:
     """Answer a sender with the receipts that were left for it."""
-    here, owner = request.app[HERE], _get_owner(request)
+    gw, owner = request.app[GATEWAY], _get_owner(request)
     sender = await identify_caller(request, owner=owner)
     if refused := refuse_too_many(request, sender, 1):
         return refused
     resting, place = request.app[RESTING], (owner, "receipts", sender)
     names = resting.names(place, time.monotonic())
-    bundles = await here.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
+    bundles = await gw.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
     resting.handed_out(place, [bundle.name for bundle in bundles], time.monotonic())
     return _build_bundle_list(bundles)
 
 
 async def forget_receipts(request: web.Request) -> web.Response:
     """Delete the receipts that a sender has."""
-    here, owner = request.app[HERE], _get_owner(request)
+    gw, owner = request.app[GATEWAY], _get_owner(request)
     sender, name = await identify_caller(request, owner=owner), request.match_info["name"]
     if refused := refuse_too_many(request, sender, 1):
         return refused
     try:
-        await here.store.write(partial(mailbox.finish_receipts, owner=owner, sender=sender, name=name))
+        await gw.store.write(partial(mailbox.finish_receipts, owner=owner, sender=sender, name=name))
     except NotFound as why:
         return build_problem(404, why.code, why.sentence)
     finally:
@@ -161,7 +161,7 @@ async def forget_receipts(request: web.Request) -> web.Response:
 
 def _get_owner(request: web.Request) -> str:
     owner = request.match_info["owner"]
-    if not mailbox.is_hosted(request.app[HERE], owner):
+    if not mailbox.is_hosted(request.app[GATEWAY], owner):
         raise web.HTTPNotFound
     return owner
 

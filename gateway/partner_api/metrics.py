@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.monitoring import health, metrics
 from gateway.partner_api.problems import turn_errors_into_problems
 
@@ -17,14 +17,14 @@ TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Scrape = Callable[[web.Request], Coroutine[Any, Any, web.Response]]
 
 
-def build_metrics_application(here: Authority) -> web.Application:
+def build_metrics_application(gw: Gateway) -> web.Application:
     """Build the application that serves the metrics of one authority."""
     app = web.Application(middlewares=[turn_errors_into_problems], client_max_size=1024)
-    app.router.add_get("/metrics", build_scrape(here))
+    app.router.add_get("/metrics", build_scrape(gw))
     return app
 
 
-def build_scrape(here: Authority) -> Scrape:
+def build_scrape(gw: Gateway) -> Scrape:
     """Build what answers a scrape: one look at a time, and the last one again while it is fresh."""
     one_at_a_time, loop = asyncio.Lock(), asyncio.get_running_loop()
     kept, until = b"", 0.0
@@ -33,7 +33,7 @@ def build_scrape(here: Authority) -> Scrape:
         nonlocal kept, until
         async with one_at_a_time:
             if loop.time() >= until:
-                kept = await asyncio.to_thread(lambda: metrics.exposed(health.look(here)))
+                kept = await asyncio.to_thread(lambda: metrics.exposed(health.look(gw)))
                 until = loop.time() + KEEP_SECONDS
         return web.Response(body=kept, headers={"Content-Type": TYPE})
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import duties
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
@@ -60,20 +60,20 @@ class Owed(NamedTuple):
     escalated_at: datetime | None = None  # the service manager was told
 
 
-def list_owed(here: Authority) -> list[Owed]:
+def list_owed(gw: Gateway) -> list[Owed]:
     """List every duty that is open, the oldest first. Raises ConfigProblem where a calendar cannot be read."""
-    terms = deadlines.read_terms(here.config)
-    return here.store.look(lambda tx: find_owed(tx, here, terms))
+    terms = deadlines.read_terms(gw.config)
+    return gw.store.look(lambda tx: find_owed(tx, gw, terms))
 
 
-def find_owed(tx: Connection, here: Authority, terms: AgreedTerms) -> list[Owed]:
+def find_owed(tx: Connection, gw: Gateway, terms: AgreedTerms) -> list[Owed]:
     """Find every duty that is open, within a transaction."""
-    return list_owed_on(here, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, here.now()))
+    return list_owed_on(gw, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, gw.now()))
 
 
-def list_owed_on_received(here: Authority, came: Sequence[Came]) -> list[Owed]:
+def list_owed_on_received(gw: Gateway, came: Sequence[Came]) -> list[Owed]:
     """List what is owed on these that came. Raises ConfigProblem where a calendar cannot be read."""
-    return list_owed_on(here, deadlines.read_terms(here.config), (), came)
+    return list_owed_on(gw, deadlines.read_terms(gw.config), (), came)
 
 
 def group_by_case(owed_items: Sequence[Owed]) -> list[Sequence[Owed]]:
@@ -84,9 +84,9 @@ def group_by_case(owed_items: Sequence[Owed]) -> list[Sequence[Owed]]:
     return list(groups.values())
 
 
-def list_owed_on(here: Authority, terms: AgreedTerms, sent: Sequence[Sent], came: Sequence[Came]) -> list[Owed]:
+def list_owed_on(gw: Gateway, terms: AgreedTerms, sent: Sequence[Sent], came: Sequence[Came]) -> list[Owed]:
     """List what is owed on these messages, the oldest first."""
-    reckoning = _DutyReckoning(terms, here.code, here.now(), cache(here.whom_to_ring))
+    reckoning = _DutyReckoning(terms, gw.code, gw.now(), cache(gw.whom_to_ring))
     owed_items = [*reckoning.of_sent(sent), *reckoning.of_came(came)]
     return sorted(owed_items, key=lambda owed_item: (owed_item.since, owed_item.message_id))
 
@@ -188,13 +188,13 @@ class UnmatchedDuty:
     step: DutyStep
 
 
-def find_unmatched_duty(here: Authority) -> UnmatchedDuty | None:
+def find_unmatched_duty(gw: Gateway) -> UnmatchedDuty | None:
     """Return the duty on all of them, by the oldest, or None. A circulated notice is owed no answer."""
-    enquiries = [item for item in here.store.look(inbox.list_unmatched_searches) if item.kind == "WhereaboutsEnquiry"]
+    enquiries = [item for item in gw.store.look(inbox.list_unmatched_searches) if item.kind == "WhereaboutsEnquiry"]
     if not enquiries:
         return None
     oldest = enquiries[0]
-    duty = deadlines.read_terms(here.config).duty(
-        Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=here.code
+    duty = deadlines.read_terms(gw.config).duty(
+        Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=gw.code
     )
-    return UnmatchedDuty(len(enquiries), duty.since, duty.late_at, duty.step(here.now()))
+    return UnmatchedDuty(len(enquiries), duty.since, duty.late_at, duty.step(gw.now()))

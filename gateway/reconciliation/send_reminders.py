@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from adapters import mail
 from adapters.route import HandedOver, Letter, Post
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, DutyStep, Missing
@@ -50,44 +50,44 @@ class ReminderRun:
     escalated: tuple[str, ...]
 
 
-async def send_due_reminders(here: Authority) -> ReminderRun:
+async def send_due_reminders(gw: Gateway) -> ReminderRun:
     """Do everything that is due now. Raises StoreUnavailable, or ConfigProblem."""
-    terms = deadlines.read_terms(here.config)
-    late = await here.store.read(
-        lambda tx: list_pursued(tx, [duty for duty in find_owed(tx, here, terms) if duty.step is not DutyStep.WAIT])
+    terms = deadlines.read_terms(gw.config)
+    late = await gw.store.read(
+        lambda tx: list_pursued(tx, [duty for duty in find_owed(tx, gw, terms) if duty.step is not DutyStep.WAIT])
     )
     reminded: list[str] = []
-    paused = await here.store.read(lambda tx: _list_paused(tx, here, terms))
+    paused = await gw.store.read(lambda tx: _list_paused(tx, gw, terms))
     wanted = [duty for duty in late if _may_remind(duty) and duty.reminded_at is None and duty.message_id not in paused]
     for at in range(0, len(wanted), AT_ONCE):
-        reminded += await _remind_batch(here, wanted[at : at + AT_ONCE])
+        reminded += await _remind_batch(gw, wanted[at : at + AT_ONCE])
     escalate = [duty for duty in late if duty.step is DutyStep.ESCALATE and _is_on_sent(duty)]
     fresh = [duty for duty in escalate if duty.escalated_at is None]
-    escalated = await here.store.write(lambda tx: _note_escalated(tx, here, fresh))
-    await _tell_service_manager(here, escalate)
+    escalated = await gw.store.write(lambda tx: _note_escalated(tx, gw, fresh))
+    await _tell_service_manager(gw, escalate)
     return ReminderRun(tuple(reminded), tuple(escalated))
 
 
-def _list_paused(tx: Connection, here: Authority, terms: AgreedTerms) -> set[str]:
+def _list_paused(tx: Connection, gw: Gateway, terms: AgreedTerms) -> set[str]:
     """Return notices to which a reply by mail waits to be read: for one working day they are not reminded."""
-    calendar, now = terms.calendar(here.code), here.now()
+    calendar, now = terms.calendar(gw.code), gw.now()
     waiting = mail_replies.list_waiting_since(tx).items()
     return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
 
-def remind_partner(here: Authority, message_id: str, by: str) -> str:
+def remind_partner(gw: Gateway, message_id: str, by: str) -> str:
     """Remind them now of one notice of ours, late or not; return the id of the reminder.
 
     Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
     """
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
-    duty = next(filter(_may_remind, list_owed_on(here, deadlines.read_terms(here.config), [sent], ())), None)
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+    duty = next(filter(_may_remind, list_owed_on(gw, deadlines.read_terms(gw.config), [sent], ())), None)
     if duty is None:
         raise NotAllowed("reminder.nothing-missing")
-    ready = _prepare_reminder(here, duty, by)
-    if not here.store.run(lambda tx: _write_reminders(tx, here, [(duty, ready)])):
+    ready = _prepare_reminder(gw, duty, by)
+    if not gw.store.run(lambda tx: _write_reminders(tx, gw, [(duty, ready)])):
         raise NotAllowed("reminder.already", contact=duty.ring or duty.partner)
-    here.due.set()
+    gw.due.set()
     return ready.message_id
 
 
@@ -100,21 +100,21 @@ def _may_remind(duty: Owed) -> bool:
     return duty.owed_by == "them" and duty.missing in FROM_AN_OFFICER
 
 
-async def _remind_batch(here: Authority, some: Sequence[Owed]) -> list[str]:
+async def _remind_batch(gw: Gateway, some: Sequence[Owed]) -> list[str]:
     pairs: list[tuple[Owed, QueuedNotice]] = []
     for duty in some:
         try:
-            pairs.append((duty, _prepare_reminder(here, duty, SYSTEM)))
+            pairs.append((duty, _prepare_reminder(gw, duty, SYSTEM)))
         except Exception as why:  # noqa: BLE001 - the others are still to be reminded
             log_failure("making a reminder", why)
         await asyncio.sleep(0)
-    done = await here.store.write(lambda tx: _write_reminders(tx, here, pairs))
-    here.due.set()
+    done = await gw.store.write(lambda tx: _write_reminders(tx, gw, pairs))
+    gw.due.set()
     return done
 
 
-def _prepare_reminder(here: Authority, duty: Owed, by: str) -> QueuedNotice:
-    sent, receipts = here.store.look(
+def _prepare_reminder(gw: Gateway, duty: Owed, by: str) -> QueuedNotice:
+    sent, receipts = gw.store.look(
         lambda tx: (
             outbox.get_delivery(tx, duty.message_id),
             inbox.list_receipts(tx, duty.message_id, issuer=duty.partner),
@@ -127,41 +127,39 @@ def _prepare_reminder(here: Authority, duty: Owed, by: str) -> QueuedNotice:
         waiting_since=duty.since.astimezone(LONDON).date(),
         received_on=days[0] if days else None,
         acknowledged_on=sent.state_at.astimezone(LONDON).date() if duty.state == "acknowledged" else None,
-        ring=_get_officer(here),
+        ring=_get_officer(gw),
     )
-    head = build_next_header(here, duty.case, duty.partner, in_reply_to=duty.message_id)
-    [ready] = prepare_messages(here, [Message(head, body)], by)
+    head = build_next_header(gw, duty.case, duty.partner, in_reply_to=duty.message_id)
+    [ready] = prepare_messages(gw, [Message(head, body)], by)
     return replace(ready, restriction=sent.restriction)
 
 
-def _get_officer(here: Authority) -> Officer:
-    return here.officer(here.config.authority.officer)
+def _get_officer(gw: Gateway) -> Officer:
+    return gw.officer(gw.config.authority.officer)
 
 
-def _write_reminders(tx: Connection, here: Authority, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
+def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
     """Queue those reminders that still have a reason, and note it."""
     done = []
     for duty, ready in pairs:
         still = outbox.get_delivery(tx, duty.message_id).state == duty.state
         if still and reminders.add_reminder(
-            tx, Chase(duty.message_id, duty.missing, REMINDED, here.now(), ready.message_id)
+            tx, Chase(duty.message_id, duty.missing, REMINDED, gw.now(), ready.message_id)
         ):
-            queue_messages(tx, here, [ready])
+            queue_messages(tx, gw, [ready])
             done.append(duty.message_id)
     return done
 
 
-def _note_escalated(tx: Connection, here: Authority, fresh: Sequence[Owed]) -> list[str]:
+def _note_escalated(tx: Connection, gw: Gateway, fresh: Sequence[Owed]) -> list[str]:
     done = [
-        duty
-        for duty in fresh
-        if reminders.add_reminder(tx, Chase(duty.message_id, duty.missing, ESCALATED, here.now()))
+        duty for duty in fresh if reminders.add_reminder(tx, Chase(duty.message_id, duty.missing, ESCALATED, gw.now()))
     ]
     entries = [
         AuditEntry("notice.escalated", SYSTEM, duty.message_id, duty.partner, detail=_duty_detail(duty))
         for duty in done
     ]
-    audit_log.append_entries(tx, here.now(), entries)
+    audit_log.append_entries(tx, gw.now(), entries)
     return [duty.message_id for duty in done]
 
 
@@ -169,13 +167,13 @@ def _duty_detail(duty: Owed) -> dict[str, str | int]:
     return {"missing": duty.missing.value, "working-days": duty.working_days}
 
 
-async def _tell_service_manager(here: Authority, escalate: Sequence[Owed]) -> None:
+async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
     """Tell the service manager of those of which no mail has gone."""
-    to, carrier = here.config.deadlines.service_manager, here.carriers.get("email")
-    if not to or here.mail is None or not isinstance(carrier, Post):
+    to, carrier = gw.config.deadlines.service_manager, gw.carriers.get("email")
+    if not to or gw.mail is None or not isinstance(carrier, Post):
         return
     ids = [duty.message_id for duty in escalate]
-    known = await here.store.read(lambda tx: reminders.list_reminders(tx, ids))
+    known = await gw.store.read(lambda tx: reminders.list_reminders(tx, ids))
     untold = [
         duty
         for duty in escalate
@@ -183,26 +181,26 @@ async def _tell_service_manager(here: Authority, escalate: Sequence[Owed]) -> No
     ]
     if not untold:
         return
-    letter = _build_late_letter(here, untold)
-    ending = await carrier.post(here.address(here.code, Route("email", f"mailto:{to}", "notify-only")), letter)
+    letter = _build_late_letter(gw, untold)
+    ending = await carrier.post(gw.address(gw.code, Route("email", f"mailto:{to}", "notify-only")), letter)
     if isinstance(ending, HandedOver):
         keys = [(duty.message_id, duty.missing.value) for duty in untold]
-        await here.store.write(lambda tx: reminders.set_escalations_told(tx, here.now(), keys))
+        await gw.store.write(lambda tx: reminders.set_escalations_told(tx, gw.now(), keys))
 
 
-def _build_late_letter(here: Authority, untold: Sequence[Owed]) -> Letter:
+def _build_late_letter(gw: Gateway, untold: Sequence[Owed]) -> Letter:
     count = f"{len(untold)} notice{'s are' if len(untold) > 1 else ' is'} overdue"
-    terms, now = deadlines.read_terms(here.config), here.now()
+    terms, now = deadlines.read_terms(gw.config), gw.now()
     lines = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
     for duty in untold[:MOST_LINES]:
-        owed_by = here.code if duty.owed_by == "us" else duty.partner
+        owed_by = gw.code if duty.owed_by == "us" else duty.partner
         days = terms.calendar(owed_by).working_days_between(duty.late_at, now)
         lines += ["", _describe(duty, days), f"  {_say_whom_to_call(duty)}", f"  Reference {duty.message_id}"]
     if len(untold) > MOST_LINES:
         lines += ["", f"... and {len(untold) - MOST_LINES} more."]
-    lines += ["", f"See all overdue notices: {here.config.console_url}/unanswered?late=yes"]
+    lines += ["", f"See all overdue notices: {gw.config.console_url}/unanswered?late=yes"]
     entity = mail.entity("\n".join(lines) + "\n", None)
-    return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({here.code})", entity, demand_tls=False)
+    return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({gw.code})", entity, demand_tls=False)
 
 
 def _describe(one: Owed, days: int) -> str:
@@ -220,7 +218,7 @@ def _say_whom_to_call(one: Owed) -> str:
     return f"Call {one.ring}." if one.ring else "No telephone number is recorded for them."
 
 
-async def remind_forever(here: Authority, stop: asyncio.Event) -> None:
+async def remind_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Send the reminders that are due every few minutes, until told to stop."""
-    work = partial(send_due_reminders, here)
-    await run_every(here, stop, "chasing", work, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
+    work = partial(send_due_reminders, gw)
+    await run_every(gw, stop, "chasing", work, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)

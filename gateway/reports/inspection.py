@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy, Machine
 from gateway.core import labels
 from gateway.core.calendar import Span
@@ -49,29 +49,29 @@ class InspectionNotices:
     copies: Mapping[str, Copy]
 
 
-def make_inspection_list(here: Authority, days: Span, by: str) -> ReportPage:
+def make_inspection_list(gw: Gateway, days: Span, by: str) -> ReportPage:
     """Make the list, for a file and never a screen that others see."""
     owed: dict[str, list[Owed]] = {}
-    for duty in reconcile.list_owed(here):
+    for duty in reconcile.list_owed(gw):
         owed.setdefault(duty.message_id, []).append(duty)
-    read_notices = here.store.run(lambda tx: _read_and_log(tx, here, days, by))
-    bodies = {case: message.body for case, message in copies.open_held(here, read_notices.copies)}
+    read_notices = gw.store.run(lambda tx: _read_and_log(tx, gw, days, by))
+    bodies = {case: message.body for case, message in copies.open_held(gw, read_notices.copies)}
     rows = [
         _notice_row(notice, bodies.get(notice.conversation_id), owed.get(notice.message_id, ()))
         for notice in read_notices.notices
     ]
-    creation = f"Created by {by}, {format_moment(here.now())}."
+    creation = f"Created by {by}, {format_moment(gw.now())}."
     note = "One row for each case, from its latest transfer notice. Restricted children appear by reference only."
     return ReportPage(
         title="Children missing education: inspection list",
-        authority=format_own_authority(here),
+        authority=format_own_authority(gw),
         about=format_period(days),
         notes=(f"{len(rows)} children. {creation} Every record included was logged as viewed.", note),
         tables=(ReportTable("Children", COLUMNS, rows),),
     )
 
 
-def _read_and_log(tx: Connection, here: Authority, days: Span, by: str) -> InspectionNotices:
+def _read_and_log(tx: Connection, gw: Gateway, days: Span, by: str) -> InspectionNotices:
     newest = {
         notice.conversation_id: notice
         for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)
@@ -80,7 +80,7 @@ def _read_and_log(tx: Connection, here: Authority, days: Span, by: str) -> Inspe
     # Which can still be opened is known once they are taken out; then the views are entries, before any is opened.
     taken = {
         case: copies.take_copy(
-            tx, here, ("" if notice.direction == "sent" else notice.partner, notice.message_id), Machine.LIST
+            tx, gw, ("" if notice.direction == "sent" else notice.partner, notice.message_id), Machine.LIST
         )
         for case, notice in newest.items()
         if notice.restriction == "none"
@@ -98,7 +98,7 @@ def _read_and_log(tx: Connection, here: Authority, days: Span, by: str) -> Inspe
         )
         for case in held
     ]
-    audit_log.append_entries(tx, here.now(), [AuditEntry("report.inspection", by, detail=detail), *read])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("report.inspection", by, detail=detail), *read])
     return InspectionNotices(list(newest.values()), held)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.ageing import count_ages
 from gateway.core.calendar import LONDON
@@ -24,13 +24,13 @@ NUMBERS = ("Working days",)
 MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
 
 
-def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> ReportPage:
+def build_owed_page(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:
     """Build both tables, for print."""
     late = sum(duty.step is not DutyStep.WAIT for duty in owed_duties)
     return ReportPage(
         title=TITLE,
-        authority=format_own_authority(here),
-        about=f"Correct at {format_moment(here.now())}",
+        authority=format_own_authority(gw),
+        about=f"Correct at {format_moment(gw.now())}",
         notes=(
             f"{len(owed_duties)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not count as working days.",
             "What is overdue has a mark at the left edge, and says so in the column Next step.",
@@ -39,9 +39,9 @@ def build_owed_page(here: Authority, owed_duties: Sequence[Owed]) -> ReportPage:
     )
 
 
-def build_owed_listing(here: Authority, owed_duties: Sequence[Owed]) -> ReportPage:
+def build_owed_listing(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:
     """Build the duties alone, for a spreadsheet."""
-    return ReportPage(TITLE, format_own_authority(here), "", (), (build_duty_table(owed_duties),))
+    return ReportPage(TITLE, format_own_authority(gw), "", (), (build_duty_table(owed_duties),))
 
 
 def build_ageing_table(owed_duties: Iterable[Owed]) -> ReportTable:

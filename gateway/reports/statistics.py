@@ -12,7 +12,7 @@ from itertools import chain
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy, Key, Machine
 from gateway.core import figures, labels
 from gateway.core.calendar import LONDON, Span
@@ -47,12 +47,12 @@ class StatisticsRecords:
     outcomes: Mapping[str, Copy]
 
 
-def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False) -> ReportPage:
+def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) -> ReportPage:
     """Make the report. `whole`: small numbers are shown, for the team."""
-    records = here.store.run(lambda tx: _read_records(tx, here, days, by))
-    bodies = {name: message.body for name, message in copies.open_held(here, records.copies)}
-    results = {name: _read_result(message) for name, message in copies.open_held(here, records.outcomes)}
-    until = min(days.last, here.now().astimezone(LONDON).date())
+    records = gw.store.run(lambda tx: _read_records(tx, gw, days, by))
+    bodies = {name: message.body for name, message in copies.open_held(gw, records.copies)}
+    results = {name: _read_result(message) for name, message in copies.open_held(gw, records.outcomes)}
+    until = min(days.last, gw.now().astimezone(LONDON).date())
     first = _count_by_kind(records)
     others = [
         _count_by_partner(records),
@@ -62,7 +62,7 @@ def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False
     others.insert(4, _count_outcomes(records, results))
     return ReportPage(
         title="Statistics",
-        authority=format_own_authority(here),
+        authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
@@ -73,30 +73,30 @@ def make_statistics(here: Authority, days: Span, by: str, *, whole: bool = False
     )
 
 
-def _read_records(tx: Connection, here: Authority, days: Span, by: str) -> StatisticsRecords:
+def _read_records(tx: Connection, gw: Gateway, days: Span, by: str) -> StatisticsRecords:
     since, until = get_moments(days)
     notices = report_queries.list_period_notices(tx, since, until)
     theirs = {
         f"sent {reply_or_notice.answers}": copies.take_received(
-            tx, here, reply_or_notice.partner, reply_or_notice.message_id, Machine.COUNT
+            tx, gw, reply_or_notice.partner, reply_or_notice.message_id, Machine.COUNT
         )
         for reply_or_notice in report_queries.list_their_replies(tx, since, until)
         if reply_or_notice.kind == OUTCOME
     }
     ours = {
-        f"received {reply_or_notice.answers}": copies.take_sent(tx, here, reply_or_notice.message_id, Machine.COUNT)
+        f"received {reply_or_notice.answers}": copies.take_sent(tx, gw, reply_or_notice.message_id, Machine.COUNT)
         for reply_or_notice in report_queries.list_our_replies(tx, since, until)
         if reply_or_notice.kind == OUTCOME
     }
     taken = {
-        _notice_name(reply_or_notice): copies.take_copy(tx, here, _copy_key(reply_or_notice), Machine.COUNT)
+        _notice_name(reply_or_notice): copies.take_copy(tx, gw, _copy_key(reply_or_notice), Machine.COUNT)
         for reply_or_notice in notices
         if reply_or_notice.kind in (TRANSFER, UNKNOWN)
     }
     outcomes = theirs | ours
     count = sum(copy.is_held for copy in chain(taken.values(), outcomes.values()))
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
-    audit_log.append_entries(tx, here.now(), [AuditEntry("report.statistics", by, detail=detail)])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("report.statistics", by, detail=detail)])
     return StatisticsRecords(notices, taken, outcomes)
 
 

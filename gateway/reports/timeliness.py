@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import find_percentile
@@ -38,14 +38,14 @@ class TimelinessPart:
     unit: str
 
 
-def make_timeliness(here: Authority, days: Span, *, whole: bool = False) -> ReportPage:
+def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPage:
     """Make the report. `whole`: small numbers are shown, for the team."""
-    terms = deadlines.read_terms(here.config)
-    known = here.store.look(lambda tx: read_period(tx, days))
-    judged = list(list_legs(known, here.now(), terms))
+    terms = deadlines.read_terms(gw.config)
+    known = gw.store.look(lambda tx: read_period(tx, days))
+    judged = list(list_legs(known, gw.now(), terms))
     return ReportPage(
         title="Timeliness",
-        authority=format_own_authority(here),
+        authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,

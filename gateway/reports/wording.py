@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
 from schemas import codes
 
@@ -12,9 +12,9 @@ def format_authority(code: str) -> str:
     return f"{codes.authority_name(code) or 'unknown'} ({code})"
 
 
-def format_own_authority(here: Authority) -> str:
+def format_own_authority(gw: Gateway) -> str:
     """Format our own name and code."""
-    return f"{here.config.authority.name} ({here.code})"
+    return f"{gw.config.authority.name} ({gw.code})"
 
 
 def format_period(days: Span) -> str:

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import blocking
 from gateway.core.matching import ComparedChild
 from gateway.core.names import normalise_name
@@ -85,28 +85,28 @@ class _ExtractCounts:
     month_first: bool  # some row writes the month before the day, so that others could mean another one
 
 
-async def watch_extracts_forever(here: Authority, stop: asyncio.Event) -> None:
+async def watch_extracts_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
-    await watched_folder.watch(here, here.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
+    await watched_folder.watch(gw, gw.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
 
 
-async def take_in_extracts(here: Authority, folder: Path) -> int:
+async def take_in_extracts(gw: Gateway, folder: Path) -> int:
     """Take in every file that lies there whole; return how many."""
-    return await watched_folder.take_in(here, folder, WATCHED)
+    return await watched_folder.take_in(gw, folder, WATCHED)
 
 
-async def _process_extract(here: Authority, taken: TakenFile) -> FileOutcome:
-    done = await asyncio.to_thread(_load_file, here, taken)
+async def _process_extract(gw: Gateway, taken: TakenFile) -> FileOutcome:
+    done = await asyncio.to_thread(_load_file, gw, taken)
     rows: list[Row] = [{"Row": line, "Result": "refused", "Reason": reason} for line, reason in done.unread]
     rows += [{"Row": line, "Result": "doubted", "Reason": reason} for line, reason in done.doubted]
     rows += [{"Result": "headings", "Reason": done.noted}] if done.noted else []
     return FileOutcome(rows)
 
 
-def _load_file(here: Authority, taken: TakenFile) -> LoadResult:
+def _load_file(gw: Gateway, taken: TakenFile) -> LoadResult:
     with taken.path.open("rb") as stream:
         return load_extract(
-            here,
+            gw,
             stream,
             taken.accepted_by or SYSTEM,
             accepted=taken.accepted,
@@ -116,7 +116,7 @@ def _load_file(here: Authority, taken: TakenFile) -> LoadResult:
 
 
 def load_extract(
-    here: Authority,
+    gw: Gateway,
     stream: BinaryIO,
     by: str,
     *,
@@ -133,57 +133,57 @@ def load_extract(
     Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read, and Doubted where a person
     must look at it first; then all is as before.
     """
-    noted = _check_headings(here, stream, by if headings.CODE in accepted else "", command)
-    counted = _count_rows(here, stream)
+    noted = _check_headings(gw, stream, by if headings.CODE in accepted else "", command)
+    counted = _count_rows(gw, stream)
     readable, unread = counted.readable, counted.unread
-    before = here.store.look(children.find_current_load)
+    before = gw.store.look(children.find_current_load)
     _check_counts(readable, len(unread), before.children if before and not fewer else 0)
     if counted.restricted > MOST_RESTRICTED * readable and ALL_RESTRICTED not in accepted:
         raise Doubted("children.all-restricted", restricted=counted.restricted, children=readable, command=command)
-    _clear_old_loads(here)
-    now = int(here.now().timestamp() * 1000)
+    _clear_old_loads(gw)
+    now = int(gw.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
     keys: list[int] = []
-    every = _read_rows(here, stream, month_first=counted.month_first)
+    every = _read_rows(gw, stream, month_first=counted.month_first)
     rows = enumerate(row for _, row in every if not isinstance(row, Unread))
     while some := list(islice(rows, STEP)):
-        here.store.run(
-            partial(children.add_children, load=number, some=[_lock_row(here, number, n, row) for n, row in some])
+        gw.store.run(
+            partial(children.add_children, load=number, some=[_lock_row(gw, number, n, row) for n, row in some])
         )
-        keys += [key << NUMBER_BITS | n for n, row in some for key in _list_filing_keys(here, number, row)]
+        keys += [key << NUMBER_BITS | n for n, row in some for key in _list_filing_keys(gw, number, row)]
     keys.sort()  # a database writes what is in order much faster
     for at in range(0, len(keys), KEY_STEP):
         pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
-        here.store.run(partial(children.add_child_keys, load=number, some=pairs))
+        gw.store.run(partial(children.add_child_keys, load=number, some=pairs))
     if check:
         check()
-    here.store.run(partial(_activate_and_log, here=here, load=number, size=readable, unread=len(unread), by=by))
-    _clear_old_loads(here)
+    gw.store.run(partial(_activate_and_log, gw=gw, load=number, size=readable, unread=len(unread), by=by))
+    _clear_old_loads(gw)
     return LoadResult(readable, unread, counted.doubted, noted)
 
 
-def _activate_and_log(tx: Connection, here: Authority, load: int, size: int, unread: int, by: str) -> None:
-    children.activate_load(tx, here.now(), load, size)
+def _activate_and_log(tx: Connection, gw: Gateway, load: int, size: int, unread: int, by: str) -> None:
+    children.activate_load(tx, gw.now(), load, size)
     audit_log.append_entries(
-        tx, here.now(), [AuditEntry("children.loaded", by, detail={"children": size, "unread": unread})]
+        tx, gw.now(), [AuditEntry("children.loaded", by, detail={"children": size, "unread": unread})]
     )
 
 
-def _check_headings(here: Authority, stream: BinaryIO, by: str, command: str) -> str:
+def _check_headings(gw: Gateway, stream: BinaryIO, by: str, command: str) -> str:
     """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
-    headings_found = _open_table(here, stream).headings
-    ours = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
-    headings.check(here, WATCHED.name, headings_found, ours, must=MUST, by=by, command=command)
+    headings_found = _open_table(gw, stream).headings
+    ours = {name: getattr(gw.config.one_columns, name) for name in COLUMNS}
+    headings.check(gw, WATCHED.name, headings_found, ours, must=MUST, by=by, command=command)
     return headings.say(headings_found, ours) if headings_found.unknown else ""
 
 
-def _count_rows(here: Authority, stream: BinaryIO) -> _ExtractCounts:
+def _count_rows(gw: Gateway, stream: BinaryIO) -> _ExtractCounts:
     """Count how many rows can be read, and list which cannot; the file was read to its end then."""
     readable = restricted = 0
     unread: list[tuple[int, str]] = []
     doubted: list[tuple[int, str]] = []
-    month_first = any(extracts.writes_month_first(row) for _, row in _open_rows(here, stream))
-    for line, row in _read_rows(here, stream, month_first=month_first):
+    month_first = any(extracts.writes_month_first(row) for _, row in _open_rows(gw, stream))
+    for line, row in _read_rows(gw, stream, month_first=month_first):
         if isinstance(row, Unread):
             unread.append((line, row.reason))
             continue
@@ -203,8 +203,8 @@ def _check_counts(readable: int, unread: int, before: int) -> None:
         raise Unusable("children.too-few", children=readable, before=before)
 
 
-def _open_table(here: Authority, stream: BinaryIO) -> ExtractTable:
-    columns = {name: getattr(here.config.one_columns, name) for name in COLUMNS}
+def _open_table(gw: Gateway, stream: BinaryIO) -> ExtractTable:
+    columns = {name: getattr(gw.config.one_columns, name) for name in COLUMNS}
     needed = ("surname", "forename", "dob")
     try:
         return table.read(stream, columns, needed=needed, section="one_columns", at_most=MAX_BYTES, names=NAMES)
@@ -212,18 +212,18 @@ def _open_table(here: Authority, stream: BinaryIO) -> ExtractTable:
         raise _not_a_table_error(why) from None
 
 
-def _open_rows(here: Authority, stream: BinaryIO) -> table.Rows:
+def _open_rows(gw: Gateway, stream: BinaryIO) -> table.Rows:
     try:
-        yield from _open_table(here, stream).rows
+        yield from _open_table(gw, stream).rows
     except NotATable as why:
         raise _not_a_table_error(why) from None
 
 
 def _read_rows(
-    here: Authority, stream: BinaryIO, *, month_first: bool = False
+    gw: Gateway, stream: BinaryIO, *, month_first: bool = False
 ) -> Iterator[tuple[int, Mapping[str, str] | Unread]]:
-    table_read = _open_table(here, stream)
-    oldest, today = here.now().date() - OLDEST, here.now().date()
+    table_read = _open_table(gw, stream)
+    oldest, today = gw.now().date() - OLDEST, gw.now().date()
     try:
         for line, row in table_read.rows:
             if isinstance(row, Unread):
@@ -323,53 +323,53 @@ def _normal_postcode(text: str | None) -> str:
     return "".join((text or "").split()).upper()
 
 
-def _lock_row(here: Authority, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
-    locked = at_rest.lock(json.dumps(row).encode(), about=child_context(load, number), ring=here.ring)
+def _lock_row(gw: Gateway, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
+    locked = at_rest.lock(json.dumps(row).encode(), about=child_context(load, number), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return LockedChild(number, locked.data_key, locked.content)
 
 
-def _list_filing_keys(here: Authority, load: int, row: Mapping[str, str]) -> set[int]:
-    return digest_keys(here, load, blocking.filing_keys(build_our_child(row).described))
+def _list_filing_keys(gw: Gateway, load: int, row: Mapping[str, str]) -> set[int]:
+    return digest_keys(gw, load, blocking.filing_keys(build_our_child(row).described))
 
 
-def list_near_children(tx: Connection, here: Authority, load: int, asked: set[str]) -> list[OurChild]:
+def list_near_children(tx: Connection, gw: Gateway, load: int, asked: set[str]) -> list[OurChild]:
     """List our children who lie under any of these keys, opened."""
     locked_children = children.list_locked_children(
-        tx, load, children.find_child_numbers(tx, load, digest_keys(here, load, asked))
+        tx, load, children.find_child_numbers(tx, load, digest_keys(gw, load, asked))
     )
-    return [build_our_child(json.loads(_unlock_child(here, load, locked_child))) for locked_child in locked_children]
+    return [build_our_child(json.loads(_unlock_child(gw, load, locked_child))) for locked_child in locked_children]
 
 
-def _unlock_child(here: Authority, load: int, locked_child: LockedChild) -> bytes:
+def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:
     return at_rest.unlock(
         Locked(locked_child.data_key, locked_child.content),
         about=child_context(load, locked_child.number),
-        ring=here.ring,
+        ring=gw.ring,
     )
 
 
-def count_namesakes(tx: Connection, here: Authority, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
+def count_namesakes(tx: Connection, gw: Gateway, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
     """Count how many of our children bear names that sound alike, by `blocking.namesakes`."""
     keys = {blocking.namesake_key(described) for described in some}
-    by_digest = {digest: key for key in keys for digest in digest_keys(here, load, [key])}
+    by_digest = {digest: key for key in keys for digest in digest_keys(gw, load, [key])}
     counted = children.count_children(tx, load, by_digest)
     return {key: counted[digest] for digest, key in by_digest.items()}
 
 
-def _clear_old_loads(here: Authority) -> None:
+def _clear_old_loads(gw: Gateway) -> None:
     """Clear away what loads before the one that counts have left."""
-    counts = here.store.look(children.find_current_load)
-    for load in here.store.look(partial(children.list_old_loads, before=counts.load)) if counts else ():
+    counts = gw.store.look(children.find_current_load)
+    for load in gw.store.look(partial(children.list_old_loads, before=counts.load)) if counts else ():
         for part in range(children.RANGES):
-            here.store.run(partial(children.delete_child_keys, load=load, part=part))
-        while here.store.run(partial(children.delete_children, load=load, at_most=STEP * 10)):
+            gw.store.run(partial(children.delete_child_keys, load=load, part=part))
+        while gw.store.run(partial(children.delete_children, load=load, at_most=STEP * 10)):
             continue
 
 
-def is_index_fresh(here: Authority, counts: children.IndexLoad) -> bool:
+def is_index_fresh(gw: Gateway, counts: children.IndexLoad) -> bool:
     """Tell whether the index is young enough for the machine to answer by."""
-    return (here.now() - counts.at).days < here.config.search.index_days
+    return (gw.now() - counts.at).days < gw.config.search.index_days
 
 
 WATCHED = Watched("children", "taking in our children", (".csv",), HEADINGS, _process_extract)

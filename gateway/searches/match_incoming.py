@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.background import run_every
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.core import blocking, matching
 from gateway.core.inbox_state import InboxState
@@ -79,30 +79,30 @@ class MatchVerdict:
     near: tuple[tuple[ChildMatch, OurChild], ...] = ()
 
 
-async def match_forever(here: Authority, stop: asyncio.Event) -> None:
+async def match_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Match what came, until told to stop."""
-    work = partial(match_due_searches, here)
-    await run_every(here, stop, "matching searches", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
+    work = partial(match_due_searches, gw)
+    await run_every(gw, stop, "matching searches", work, seconds=LOOK_EVERY, late_after=LATE, breaks_off=True)
 
 
-async def match_due_searches(here: Authority) -> int:
+async def match_due_searches(gw: Gateway) -> int:
     """Match every search that was not matched against the index that counts; return how many."""
-    counts = await here.store.read(kept.find_current_load)
+    counts = await gw.store.read(kept.find_current_load)
     done = 0
     while counts and (
-        some := await here.store.read(partial(searches.list_searches_due, load=counts.load, limit=TOGETHER))
+        some := await gw.store.read(partial(searches.list_searches_due, load=counts.load, limit=TOGETHER))
     ):
         for search in some:
-            if not await _match_search(here, counts, search):
+            if not await _match_search(gw, counts, search):
                 return done  # another load counts now: the next look asks that one
             done += 1
     return done
 
 
-async def _match_search(here: Authority, counts: IndexLoad, search: ReceivedSearch) -> bool:
+async def _match_search(gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -> bool:
     """Match one against the index; return False where another index counts by now."""
     try:
-        verdict = await here.store.read(partial(_ask_index, here=here, counts=counts, search=search))
+        verdict = await gw.store.read(partial(_ask_index, gw=gw, counts=counts, search=search))
     except Destroyed:
         verdict = MatchVerdict(MatchState.PERSON)
     except GatewayError:
@@ -110,28 +110,28 @@ async def _match_search(here: Authority, counts: IndexLoad, search: ReceivedSear
     except Exception as why:  # noqa: BLE001 - or it would hold up every other
         log_failure("matching a search", why)
         verdict = MatchVerdict(MatchState.PERSON)
-    if not await here.store.write(partial(_store_verdict, here=here, counts=counts, search=search, verdict=verdict)):
+    if not await gw.store.write(partial(_store_verdict, gw=gw, counts=counts, search=search, verdict=verdict)):
         return False
     if (
         verdict.found is MatchState.NONE
-        and here.config.search.no_trace == "machine"
-        and children_index.is_index_fresh(here, counts)
+        and gw.config.search.no_trace == "machine"
+        and children_index.is_index_fresh(gw, counts)
     ):
-        await asyncio.to_thread(_answer_by_machine, here, search)
+        await asyncio.to_thread(_answer_by_machine, gw, search)
     return True
 
 
-def _ask_index(tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch) -> MatchVerdict:
+def _ask_index(tx: Connection, gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -> MatchVerdict:
     item = inbox.get_message(tx, search.name)
     if item.restriction != "none":
         return MatchVerdict(MatchState.PERSON)
-    message = copies.open_copy(here, copies.take_received(tx, here, search.sender, search.message_id, Machine.MATCH))
+    message = copies.open_copy(gw, copies.take_received(tx, gw, search.sender, search.message_id, Machine.MATCH))
     child, family = _compared_children(message)
     asked = blocking.search_keys(child)
     for described in family:
         asked |= blocking.search_keys(described)
-    ours = children_index.list_near_children(tx, here, counts.load, asked)
-    alike = children_index.count_namesakes(tx, here, counts.load, [described.described for described in ours])
+    ours = children_index.list_near_children(tx, gw, counts.load, asked)
+    alike = children_index.count_namesakes(tx, gw, counts.load, [described.described for described in ours])
     return judge_nearness(child, family, ours, alike, counts.children)
 
 
@@ -172,25 +172,25 @@ def _find_nearest(
 
 
 def _store_verdict(
-    tx: Connection, here: Authority, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict
+    tx: Connection, gw: Gateway, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict
 ) -> bool:
     now_counts = kept.find_current_load(tx)
     if now_counts is None or now_counts.load != counts.load:
         return False
-    possible = [_lock_match(here, search, rank, *near_match) for rank, near_match in enumerate(verdict.near, 1)]
-    stands = searches.set_matches(tx, here.now(), search, counts.load, verdict.found, possible)
+    possible = [_lock_match(gw, search, rank, *near_match) for rank, near_match in enumerate(verdict.near, 1)]
+    stands = searches.set_matches(tx, gw.now(), search, counts.load, verdict.found, possible)
     if stands and verdict.found is not search.state:
         detail: dict[str, str | int] = {"found": verdict.found.value, "matches": len(possible)}
         audit_log.append_entries(
-            tx, here.now(), [AuditEntry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
+            tx, gw.now(), [AuditEntry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
         )
     return True
 
 
 def _lock_match(
-    here: Authority, search: ReceivedSearch, rank: int, match: ChildMatch, our_child: OurChild
+    gw: Gateway, search: ReceivedSearch, rank: int, match: ChildMatch, our_child: OurChild
 ) -> PossibleMatch:
-    locked = at_rest.lock(json.dumps(dict(our_child.said)).encode(), about=_match_context(search, rank), ring=here.ring)
+    locked = at_rest.lock(json.dumps(dict(our_child.said)).encode(), about=_match_context(search, rank), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     strength = min(99, round(match.strength * 100))  # sure is nobody but an officer
     return PossibleMatch(rank, strength, match.reasons, locked.data_key, locked.content)
@@ -200,53 +200,53 @@ def _match_context(search: ReceivedSearch, rank: int) -> str:
     return f"match {search.sender} {search.message_id} {rank}"
 
 
-def _answer_by_machine(here: Authority, search: ReceivedSearch) -> None:
-    item = here.store.look(partial(inbox.get_message, name=search.name))
+def _answer_by_machine(gw: Gateway, search: ReceivedSearch) -> None:
+    item = gw.store.look(partial(inbox.get_message, name=search.name))
     if item.kind != "WhereaboutsEnquiry" or item.state is not InboxState.NEW or item.test or item.restriction != "none":
         return
     try:
-        respond.answer_search(here, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
+        respond.answer_search(gw, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
     except NotAllowed:
         return  # its sender took it back, or an officer answered it, just now
-    here.store.run(partial(searches.set_machine_answered, search=search))
+    gw.store.run(partial(searches.set_machine_answered, search=search))
 
 
 def read_matches(
-    here: Authority, name: Name, by: str
+    gw: Gateway, name: Name, by: str
 ) -> tuple[InboxItem, Message, ReceivedSearch | None, list[MatchCandidate]]:
     """Open a search and its possible matches for a person, which is logged. Raises NotFound, Ambiguous."""
-    item, message = respond.read_incoming(here, name, by)
+    item, message = respond.read_incoming(gw, name, by)
 
     def list_and_log(tx: Connection) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
         search = searches.find_search(tx, item.sender, item.message_id)
         matches = searches.list_matches(tx, item.sender, item.message_id)
         audit_log.append_entries(
             tx,
-            here.now(),
+            gw.now(),
             [AuditEntry("match.read", by, item.message_id, item.sender, detail={"matches": len(matches)})],
         )
         return search, matches
 
-    search, matches = here.store.run(list_and_log)
-    return item, message, search, [_open_candidate(here, search, possible) for possible in matches if search]
+    search, matches = gw.store.run(list_and_log)
+    return item, message, search, [_open_candidate(gw, search, possible) for possible in matches if search]
 
 
-def _open_candidate(here: Authority, search: ReceivedSearch, possible: PossibleMatch) -> MatchCandidate:
+def _open_candidate(gw: Gateway, search: ReceivedSearch, possible: PossibleMatch) -> MatchCandidate:
     locked = Locked(possible.data_key, possible.content)
-    values = json.loads(at_rest.unlock(locked, about=_match_context(search, possible.rank), ring=here.ring))
+    values = json.loads(at_rest.unlock(locked, about=_match_context(search, possible.rank), ring=gw.ring))
     return MatchCandidate(possible.strength, possible.reasons, values)
 
 
-def answer_unmatched(here: Authority, by: str) -> dict[str, int]:
+def answer_unmatched(gw: Gateway, by: str) -> dict[str, int]:
     """Answer "no trace", an officer's word, to every search to which nothing of ours is near.
 
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """
-    officer = here.officer(by)
+    officer = gw.officer(by)
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
     done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
-    for item in here.store.look(inbox.list_unmatched_searches):
+    for item in gw.store.look(inbox.list_unmatched_searches):
         with suppress(NotAllowed):
-            respond.answer_search(here, item.name, no_trace, by)
+            respond.answer_search(gw, item.name, no_trace, by)
             done[item.kind] += 1
     return done

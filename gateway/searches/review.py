@@ -6,7 +6,7 @@ from datetime import date
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import review
 from gateway.core.review import Review, ReviewAct, ReviewActKind
 from gateway.core.search_status import SETTLED
@@ -48,9 +48,9 @@ class ReviewResult:
     asked_again: EnquiryResult | None
 
 
-def list_reviews(here: Authority) -> list[ReviewSummary]:
+def list_reviews(gw: Gateway) -> list[ReviewSummary]:
     """List every case under review: those that are due first, and among both the oldest search first."""
-    today = review.to_london_day(here.now())
+    today = review.to_london_day(gw.now())
 
     def read_reviews(tx: Connection) -> list[ReviewSummary]:
         under = [open_review for acts in reviews.list_open_reviews(tx) if (open_review := review.find_review(acts))]
@@ -61,7 +61,7 @@ def list_reviews(here: Authority) -> list[ReviewSummary]:
             if open_review.conversation_id in first
         ]
 
-    return sorted(here.store.look(read_reviews), key=lambda summary: (not summary.due, summary.since, summary.case))
+    return sorted(gw.store.look(read_reviews), key=lambda summary: (not summary.due, summary.since, summary.case))
 
 
 def _summarise_review(open_review: Review, message_id: str, asked: int, today: date) -> ReviewSummary:
@@ -83,7 +83,7 @@ def _summarise_review(open_review: Review, message_id: str, asked: int, today: d
 
 
 def do_review(
-    here: Authority,
+    gw: Gateway,
     name: str,
     checked: Sequence[Checked],
     by: str,
@@ -102,10 +102,10 @@ def do_review(
     """
     if not checked:
         raise NotAllowed("review.nothing-checked")
-    case = _get_review(here, name).conversation_id
-    ready = _prepare_again(here, case, by, confirmed) if ask_again else None
+    case = _get_review(gw, name).conversation_id
+    ready = _prepare_again(gw, case, by, confirmed) if ask_again else None
     sources = " ".join(f"{source}={result}" for source, result in checked)
-    act = ReviewAct(case, here.now(), ReviewActKind.DONE, by, sources, len(ready.notices) if ready else 0)
+    act = ReviewAct(case, gw.now(), ReviewActKind.DONE, by, sources, len(ready.notices) if ready else 0)
 
     def write_review(tx: Connection) -> Review:
         before = review.find_review(reviews.list_review_acts(tx, case))
@@ -114,7 +114,7 @@ def do_review(
         if was not in (None, before.done):
             raise NotAllowed("review.overtaken")
         if ready:
-            enquire.write_search(tx, here, ready)
+            enquire.write_search(tx, gw, ready)
         reviews.add_review_act(tx, act)
         detail: dict[str, str | int] = {"checked": sources, "asked again": act.asked_again}
         audit_log.append_entries(tx, act.at, [AuditEntry("review.done", by, case, detail=detail)])
@@ -122,43 +122,43 @@ def do_review(
         assert stands is not None  # noqa: S101 - it did, and this act ends nothing
         return stands
 
-    stands = here.store.run(write_review)
-    here.due.set()
+    stands = gw.store.run(write_review)
+    gw.due.set()
     return ReviewResult(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _prepare_again(here: Authority, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
-    whole = search.open_search(here, case, by)
+def _prepare_again(gw: Gateway, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
+    whole = search.open_search(gw, case, by)
     open_ones = [answering.authority for answering in whole.asked if answering.standing not in SETTLED]
     if not open_ones:
         raise NotAllowed("enquire.nobody", "again")
-    meant, ended = enquire.resolve_recipients(here, open_ones)
-    newest = enquire.get_newest_search(here, case)
-    return enquire.prepare_search(here, newest, meant, ended, by, again=meant, confirmed=confirmed)
+    meant, ended = enquire.resolve_recipients(gw, open_ones)
+    newest = enquire.get_newest_search(gw, case)
+    return enquire.prepare_search(gw, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
-def end_review(here: Authority, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:
+def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:
     """End the review and the search though nobody knows where the child is; return the ids of what tells those asked.
 
     `reason` is a code of located_ways. Raises NotFound, or NotAllowed.
     """
-    case = _get_review(here, name).conversation_id
-    body = LocatedNotice(located_on=here.now().date(), way=reason, ring=here.officer(by))
-    return amend.stand_down_search(here, case, body, by, decided_by=decided_by)
+    case = _get_review(gw, name).conversation_id
+    body = LocatedNotice(located_on=gw.now().date(), way=reason, ring=gw.officer(by))
+    return amend.stand_down_search(gw, case, body, by, decided_by=decided_by)
 
 
-def count_overdue_reviews(here: Authority) -> int:
+def count_overdue_reviews(gw: Gateway) -> int:
     """Count the reviews that should have been done before today."""
-    return sum(summary.overdue for summary in list_reviews(here))
+    return sum(summary.overdue for summary in list_reviews(gw))
 
 
-def _get_review(here: Authority, name: str) -> Review:
+def _get_review(gw: Gateway, name: str) -> Review:
     def read_review(tx: Connection) -> Review | None:
         return review.find_review(
             reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id)
         )
 
-    stands = here.store.look(read_review)
+    stands = gw.store.look(read_review)
     if stands is None:
         raise _not_under_review_error()
     return stands

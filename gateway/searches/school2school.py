@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
@@ -18,29 +18,29 @@ from schemas.ctf_write import WrittenCtf
 from schemas.message import SEARCHES
 
 
-def write_lost_pupil_file(here: Authority, message_id: str, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
+def write_lost_pupil_file(gw: Gateway, message_id: str, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
     """Write the file of a child for whom we search; return where it lies, and what was shortened in it.
 
     Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be written.
     """
-    sent = here.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.restriction != "none":
         raise NotAllowed("one.restricted")
     if sent.kind not in SEARCHES or sent.test or sent.state is DeliveryState.WITHDRAWN:
         raise NotAllowed("one.not-a-search")
-    notice = respond.read_outgoing(here, message_id, by)
-    contents = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(here.now()))
-    hidden = imports.hidden_name(here.code, message_id)
+    notice = respond.read_outgoing(gw, message_id, by)
+    contents = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(gw.now()))
+    hidden = imports.hidden_name(gw.code, message_id)
     try:
         with share.opened(folder) as held:
             share.put_hidden(held, hidden, contents.text)
             lying = imports.names_in(held)
 
             def name_and_note(tx: Connection) -> str:
-                transfer_files.add_files_due(tx, here.now(), [(here.code, message_id)])
-                return imports.set_written(tx, here, here.code, message_id, ctf_write.NOT_KNOWN, contents, lying, by)
+                transfer_files.add_files_due(tx, gw.now(), [(gw.code, message_id)])
+                return imports.set_written(tx, gw, gw.code, message_id, ctf_write.NOT_KNOWN, contents, lying, by)
 
-            file = here.store.run(name_and_note)
+            file = gw.store.run(name_and_note)
             share.show(held, hidden, file)
     except OSError as why:
         raise imports.unusable(folder, why) from None

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.copies import Copy
 from gateway.core import review, search_status
 from gateway.core.delivery import DeliveryState
@@ -101,7 +101,7 @@ class _SearchAnswer:
     by_machine: bool = False
 
 
-def open_search(here: Authority, name: str, by: str) -> SearchOverview:
+def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
     """Open the search in a case, by the case's own id or that of one of its notices. That answers were read is logged.
 
     Raises NotFound, or NotAllowed where nobody was asked in it.
@@ -114,11 +114,11 @@ def open_search(here: Authority, name: str, by: str) -> SearchOverview:
         case = sent[0].conversation_id
         if not any(message.kind in SEARCHES for message in sent):
             raise NotAllowed("search.none")
-        came = inbox.search_inbox(tx, here.now(), conversation_id=case, limit=None)
+        came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
         asked = {message.message_id: message for message in sent if message.kind in SEARCHES}
         fitting = [message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or ""))]
         view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
-        taken = copies.take_copies(tx, here, {(message.sender, message.message_id) for message in fitting}, [view])
+        taken = copies.take_copies(tx, gw, {(message.sender, message.message_id) for message in fitting}, [view])
         replies = [(message, taken[message.sender, message.message_id]) for message in fitting]
         return (
             sent,
@@ -127,8 +127,8 @@ def open_search(here: Authority, name: str, by: str) -> SearchOverview:
             calls.list_call_results(tx, [message.message_id for message in sent]),
         )
 
-    sent, replies, under, results_told = here.store.run(read_search)
-    return _build_overview(sent, _newest_answers(here, replies), under, results_told)
+    sent, replies, under, results_told = gw.store.run(read_search)
+    return _build_overview(sent, _newest_answers(gw, replies), under, results_told)
 
 
 def _is_fitting_answer(came: InboxItem, asked: Delivery | None) -> bool:
@@ -141,11 +141,11 @@ def _is_fitting_answer(came: InboxItem, asked: Delivery | None) -> bool:
     )
 
 
-def _newest_answers(here: Authority, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _SearchAnswer]:
+def _newest_answers(gw: Gateway, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _SearchAnswer]:
     """Return the newest answer of each authority that says anything of where the child is."""
     answer_of: dict[str, _SearchAnswer] = {}
     for item, copy in reversed(replies):  # they come newest first
-        message = copies.open_copy(here, copy)
+        message = copies.open_copy(gw, copy)
         if answer := _read_answer(item, message):
             answer_of[item.sender] = answer
     return answer_of

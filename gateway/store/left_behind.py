@@ -26,9 +26,9 @@ def replace_left_behind(
     tx: Connection, now: datetime, *, route: str, authority: str, counts: Mapping[str, int]
 ) -> None:
     """Note what lies at a route now; since when, stands for as long as something lies there for the same reason."""
-    here = and_(_at.route == route, _at.authority == authority)
-    before = {row.why: row.since for row in tx.execute(select(_at.why, _at.since).where(here))}
-    tx.execute(delete(left_behind).where(here))
+    gw = and_(_at.route == route, _at.authority == authority)
+    before = {row.why: row.since for row in tx.execute(select(_at.why, _at.since).where(gw))}
+    tx.execute(delete(left_behind).where(gw))
     for why, count in sorted(counts.items()):
         values = {"route": route, "authority": authority, "why": why, "count": count, "since": before.get(why, now)}
         tx.execute(insert(left_behind).values(**values))

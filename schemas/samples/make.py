@@ -8,7 +8,7 @@ A new rule is one more row of `BROKEN`.
 import re
 from pathlib import Path
 
-HERE = Path(__file__).parent
+GATEWAY = Path(__file__).parent
 Edit = tuple[str, str]  # a pattern that is found in the sample, and what takes its place
 
 WITHHELD = (
@@ -110,7 +110,7 @@ def samples() -> dict[str, str]:
 
 
 def _changed(valid: str, *edits: Edit) -> str:
-    text = (HERE / "valid" / f"{valid}.xml").read_text("utf-8")
+    text = (GATEWAY / "valid" / f"{valid}.xml").read_text("utf-8")
     for pattern, put in edits:
         text, times = re.subn(pattern, put, text, count=0 if put == "" else 1, flags=re.DOTALL)
         if not times:
@@ -120,4 +120,4 @@ def _changed(valid: str, *edits: Edit) -> str:
 
 if __name__ == "__main__":
     for code, text in samples().items():
-        (HERE / "invalid" / f"{code}.xml").write_text(text, "utf-8")
+        (GATEWAY / "invalid" / f"{code}.xml").write_text(text, "utf-8")

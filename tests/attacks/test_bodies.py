@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from adapters.https import MESSAGES_TYPE
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.partner_api import callers
 from gateway.partner_api.callers import AT_ONCE, BODIES, BUDGETS, WAITING, MessageBudget, split_lines
 from gateway.partner_api.exchange import MAX_BODY_BYTES, build_exchange_application
@@ -32,7 +32,7 @@ MOST = 20  # messages in one request
 class Exchange:
     """Worcestershire's port, and Sandwell, a member who means harm."""
 
-    def __init__(self, client: Client, member: Authority) -> None:
+    def __init__(self, client: Client, member: Gateway) -> None:
         self.client, self.app, self.member = client, client.app, member
 
     def headers(self) -> dict[str, str]:
@@ -46,17 +46,17 @@ class Exchange:
 
 @pytest.fixture
 async def exchange(tmp_path: Path) -> AsyncIterator[Exchange]:
-    sandwell, here = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(sandwell, here)
-    file = here.config.home / "gateway.toml"
+    sandwell, gw = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(sandwell, gw)
+    file = gw.config.home / "gateway.toml"
     file.write_text(f"{file.read_text()}\n[limits]\nmessages_per_request = {MOST}\nmessages_per_minute = 6000\n")
-    here.store.close()
-    here = home_folder.open_gateway(here.config.home)
-    client: Client = TestClient(TestServer(build_exchange_application(here)))
+    gw.store.close()
+    gw = home_folder.open_gateway(gw.config.home)
+    client: Client = TestClient(TestServer(build_exchange_application(gw)))
     await client.start_server()
     yield Exchange(client, sandwell)
     await client.close()
-    for one in (sandwell, here):
+    for one in (sandwell, gw):
         one.store.close()
 
 

@@ -81,31 +81,31 @@ def is_taken(new: Card) -> bool:
 
 @pytest.mark.parametrize(("kind", "url"), GOOD)
 def test_a_plain_route_is_taken(tmp_path: Path, kind: str, url: str) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    assert is_taken(with_route(here.own_card, kind, url))
-    here.store.close()
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    assert is_taken(with_route(gw.own_card, kind, url))
+    gw.store.close()
 
 
 def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     identity = Ring.identity(there.config.home / home_folder.KEYS, passphrase=there.config.passphrase())
     whole = (there.config.home / home_folder.CARD_FILE).read_text("ascii")
     for known in (False, True):
         if known:
-            partners.add_partner(here, whole, by="test")
+            partners.add_partner(gw, whole, by="test")
         for kind, url in BAD:
             try:
                 token = card.write(with_route(there.own_card, kind, url), identity)
             except (ValueError, Refusal):
                 continue  # no card can say it
             with pytest.raises(Exception, match=r"card\.|route") as why:
-                partners.check_partner_card(here, token)
+                partners.check_partner_card(gw, token)
             assert getattr(why.value, "code", "").startswith("card."), url
     moved = with_route(there.own_card, "https", "https://elsewhere.example:8443/exchange/v1")
-    was, becomes = partners.list_changed_routes(here, moved)
+    was, becomes = partners.list_changed_routes(gw, moved)
     assert was.startswith(f"no longer: https {there.config.exchange_url}, which shows ")
     assert becomes == "from now on: https https://elsewhere.example:8443/exchange/v1"
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 
@@ -125,13 +125,13 @@ def test_we_write_no_card_that_no_partner_would_take(tmp_path: Path) -> None:
 
 
 def test_doctor_names_a_card_from_before_its_routes_were_checked(tmp_path: Path) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     old = with_route(there.own_card, "https", "https://user@gateway.example/")
-    here.trust = Trust({"885": old})
-    assert "card of 885" in [one.name for one in here.store.look(lambda tx: list(waiting(tx, here)))]
-    here.trust = Trust({"885": there.own_card})
-    assert "card of 885" not in [one.name for one in here.store.look(lambda tx: list(waiting(tx, here)))]
-    for one in (here, there):
+    gw.trust = Trust({"885": old})
+    assert "card of 885" in [one.name for one in gw.store.look(lambda tx: list(waiting(tx, gw)))]
+    gw.trust = Trust({"885": there.own_card})
+    assert "card of 885" not in [one.name for one in gw.store.look(lambda tx: list(waiting(tx, gw)))]
+    for one in (gw, there):
         one.store.close()
 
 
@@ -153,9 +153,9 @@ EMPTY: Any = None
 @pytest.fixture(autouse=True, scope="module")
 def _empty(tmp_path_factory: pytest.TempPathFactory) -> None:
     global EMPTY
-    here = make(tmp_path_factory.mktemp("card") / "333", "333", "Sandwell")
-    EMPTY = here.own_card
-    here.store.close()
+    gw = make(tmp_path_factory.mktemp("card") / "333", "333", "Sandwell")
+    EMPTY = gw.own_card
+    gw.store.close()
 
 
 INSIDE = ("127.0.0.1", "127.9.8.7", "[::1]", "[::ffff:127.0.0.1]", "localhost", "2130706433", "0x7f.1", "127.1")

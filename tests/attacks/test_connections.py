@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.partner_api import connections
 from gateway.partner_api.connections import Port
@@ -62,21 +62,21 @@ async def drip(chance: random.Random, kept: list[Streams]) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Authority:
+def gw(tmp_path: Path) -> Gateway:
     made = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
     made.store.close()
     return made
 
 
 @pytest.mark.timeout(300)
-async def test_hundreds_who_bring_nothing_shut_nobody_out_and_fill_no_log(here: Authority) -> None:
+async def test_hundreds_who_bring_nothing_shut_nobody_out_and_fill_no_log(gw: Gateway) -> None:
     need_descriptors(4096)
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    exchange, console = here.config.listen.port, here.config.console.port
+    exchange, console = gw.config.listen.port, gw.config.console.port
     limited = ("sh", "-c", f'ulimit -n {LIMIT}; exec "$@"', "sh")
     kept: list[Streams] = []
-    async with served(here.config.home, exchange, prefix=limited) as one:
+    async with served(gw.config.home, exchange, prefix=limited) as one:
         dripping = asyncio.create_task(drip(chance, kept))
         sources = chance.choice((["127.0.0.1"], ["127.0.0.1", "127.0.0.2"], [f"127.0.0.{n}" for n in range(2, 9)]))
         answered = 0
@@ -89,7 +89,7 @@ async def test_hundreds_who_bring_nothing_shut_nobody_out_and_fill_no_log(here: 
             async with browser(30.0) as http:
                 async with http.get(f"https://127.0.0.1:{exchange}/healthz") as got:
                     answered += got.status == 200
-                async with http.get(f"{here.config.console_url}/sign-in") as got:
+                async with http.get(f"{gw.config.console_url}/sign-in") as got:
                     answered += got.status == 200
         assert answered == 6
         dripping.cancel()

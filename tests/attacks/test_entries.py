@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gateway.access import people, sign_in
 from gateway.app import build_console_site
 from gateway.auditing import bursts
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.audit_sentences import explain_act
 from gateway.core.bursts import MINUTE, Bursts
 from gateway.core.permissions import Role
@@ -39,8 +39,8 @@ Client = TestClient[web.Request, web.Application]
 CHANCE = random.Random(SEED)
 
 
-def noted(here: Authority, act: str) -> list[dict[str, str | int]]:
-    found = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=1000))
+def noted(gw: Gateway, act: str) -> list[dict[str, str | int]]:
+    found = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=1000))
     return [json.loads(one.entry).get("detail", {}) for one in found]
 
 
@@ -49,15 +49,15 @@ def times(details: list[dict[str, str | int]]) -> int:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Authority]:
+def gw(tmp_path: Path) -> Iterator[Gateway]:
     made = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
     yield made
     made.store.close()
 
 
 @pytest.fixture
-async def console(here: Authority) -> AsyncIterator[Client]:
-    made = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
+async def console(gw: Gateway) -> AsyncIterator[Client]:
+    made = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
@@ -80,8 +80,8 @@ def test_of_a_kind_there_is_one_entry_a_minute_and_none_is_lost(came: list[tuple
 
 
 async def test_callers_without_a_token_write_one_entry_a_minute_however_many_they_are(tmp_path: Path) -> None:
-    here = make(tmp_path / "885", "885", "Worcestershire")
-    client, count = TestClient(TestServer(build_exchange_application(here))), CHANCE.randint(50, 150)
+    gw = make(tmp_path / "885", "885", "Worcestershire")
+    client, count = TestClient(TestServer(build_exchange_application(gw))), CHANCE.randint(50, 150)
     await client.start_server()
     paths = ["messages", "log/consistency", "statements", "statements/missing"]
     tokens = ["", "x", "a.b.c", "é" * 9, "x" * 5000]
@@ -90,52 +90,52 @@ async def test_callers_without_a_token_write_one_entry_a_minute_however_many_the
         method = "POST" if path == "messages" else "GET"
         got = await client.request(method, f"/exchange/v1/{path}", headers={"Authorization": f"Bearer {token}"})
         assert got.status == 401
-    assert len(noted(here, "caller.refused")) == 1
-    now = here.now
-    here.now = lambda: now() + MINUTE
-    here.store.run(lambda tx: bursts.write_counted(tx, here))
-    newest, first = noted(here, "caller.refused")
+    assert len(noted(gw, "caller.refused")) == 1
+    now = gw.now
+    gw.now = lambda: now() + MINUTE
+    gw.store.run(lambda tx: bursts.write_counted(tx, gw))
+    newest, first = noted(gw, "caller.refused")
     assert (first, newest["count"], newest["addresses"]) == ({"code": first["code"]}, count - 1, 1)
     said = explain_act("caller.refused", {name: str(value) for name, value in newest.items()})
     assert f"{count - 1} times" in said
-    assert not whole(here).faults
+    assert not whole(gw).faults
     await client.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def test_nobody_without_a_password_writes_more_than_an_entry_a_minute_on_the_console(
-    console: Client, here: Authority
+    console: Client, gw: Gateway
 ) -> None:
-    size = here.store.look(audit_log.get_tree_head).size
+    size = gw.store.look(audit_log.get_tree_head).size
     for number in range(6):
         form = {"name": f"nobody-{number}", "password": "x"}
         assert (await console.post("/sign-in", data=form)).status == 422
     for number in range(CHANCE.randint(20, 60)):
         query = {"state": str(number), "code": "x", "error": CHANCE.choice(["", "access_denied"])}
         assert (await console.get("/sign-in/answer", params=query)).status == 403
-    assert here.store.look(audit_log.get_tree_head).size == size + 1
+    assert gw.store.look(audit_log.get_tree_head).size == size + 1
 
 
 async def test_a_link_to_the_directorys_answer_signs_nobody_out_and_writes_nothing(
-    console: Client, here: Authority
+    console: Client, gw: Gateway
 ) -> None:
-    cookies, _ = session(here, Role.CME_OFFICER)
-    size = here.store.look(audit_log.get_tree_head).size
+    cookies, _ = session(gw, Role.CME_OFFICER)
+    size = gw.store.look(audit_log.get_tree_head).size
     for query in ("", "?state=x&code=y", "?error=access_denied"):
         assert (await console.get(f"/sign-in/answer{query}", cookies=cookies)).status == 403
     assert (await console.get("/account", cookies=cookies, allow_redirects=False)).status == 200
-    assert here.store.look(audit_log.get_tree_head).size == size
+    assert gw.store.look(audit_log.get_tree_head).size == size
 
 
-def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(here: Authority) -> None:
+def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(gw: Gateway) -> None:
     name = "ash.example@council.example"
-    people.add_account(here, name, "Ash Example", [Role.CME_OFFICER], "test")
+    people.add_account(gw, name, "Ash Example", [Role.CME_OFFICER], "test")
     tries = CHANCE.randint(7, 10)
     for _ in range(tries):
         with pytest.raises(NotAllowed):
-            sign_in.begin(here, name, "wrong")
-    here.store.run(lambda tx: bursts.write_counted(tx, here, everything=True))
-    found = noted(here, "person.refused")
+            sign_in.begin(gw, name, "wrong")
+    gw.store.run(lambda tx: bursts.write_counted(tx, gw, everything=True))
+    found = noted(gw, "person.refused")
     assert [one["why"] for one in found].count("password") == 5
     assert len(found) <= 7
     assert times(found) == tries
@@ -143,41 +143,41 @@ def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(he
 
 async def test_messages_of_a_member_that_are_refused_are_few_entries_with_a_count(tmp_path: Path) -> None:
     world = World(tmp_path)
-    here = world.settle("885", "Worcestershire")
+    gw = world.settle("885", "Worcestershire")
     world.settle("333", "Sandwell")
     count = CHANCE.randint(REFUSED_SINGLY + 5, 90)
-    await receive_parcels(here, [f"{CHANCE.random()}".encode() for _ in range(count)], "333")
-    assert len(noted(here, "message.refused")) == REFUSED_SINGLY
+    await receive_parcels(gw, [f"{CHANCE.random()}".encode() for _ in range(count)], "333")
+    assert len(noted(gw, "message.refused")) == REFUSED_SINGLY
     world.now += MINUTE
-    here.store.run(lambda tx: bursts.write_counted(tx, here))
-    found = noted(here, "message.refused")
+    gw.store.run(lambda tx: bursts.write_counted(tx, gw))
+    found = noted(gw, "message.refused")
     assert len(found) == REFUSED_SINGLY + 1
     assert times(found) == count
-    assert not whole(here).faults
+    assert not whole(gw).faults
     world.close()
 
 
 @pytest.mark.parametrize("days", [0, 2])
 def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_path: Path, days: int) -> None:
     world = World(tmp_path)
-    here = world.settle("885", "Worcestershire")
+    gw = world.settle("885", "Worcestershire")
     count, written = CHANCE.randint(MOST_DIFFERENCES + 1, 400), []
     for turn in range(3):
         there = [
             StatementRow(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)
         ]
         found = [StatementDifference(DifferenceKind.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
-        here.store.run(
-            lambda tx, found=found: statements._heal_differences(tx, here, "333", found, [], ["a statement"])  # type: ignore[misc]
+        gw.store.run(
+            lambda tx, found=found: statements._heal_differences(tx, gw, "333", found, [], ["a statement"])  # type: ignore[misc]
         )
-        written.append(len(noted(here, "statement.difference")))
+        written.append(len(noted(gw, "statement.difference")))
         world.now += timedelta(days=days)
     assert written == ([1, 2, 3] if days else [1, 1, 1])
-    assert {one["count"] for one in noted(here, "statement.difference")} == {count}
+    assert {one["count"] for one in noted(gw, "statement.difference")} == {count}
     world.close()
 
 
-async def test_no_part_of_memory_is_written_to_a_disk(here: Authority) -> None:
-    here.store.close()
-    async with served(here.config.home, here.config.listen.port) as one:
+async def test_no_part_of_memory_is_written_to_a_disk(gw: Gateway) -> None:
+    gw.store.close()
+    async with served(gw.config.home, gw.config.listen.port) as one:
         assert resource.prlimit(one.process.pid, resource.RLIMIT_CORE) == (0, 0)

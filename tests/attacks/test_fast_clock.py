@@ -22,13 +22,13 @@ from tests.world import World
 async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(tmp_path: Path, seed: int) -> None:
     chance = Random(seed)
     world = World(tmp_path)
-    here, there = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
+    gw, there = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     ahead = world.skew["333"] = timedelta(minutes=chance.choice((7, 17, 50, 60 * 24, 60 * 24 * 6, 60 * 24 * 200)))
     ids = []
     for _ in range(chance.randint(1, 5)):
         name = chance.choice(("transfer-notice", "whereabouts-enquiry"))
-        ready = prepare_notices(here, [notice(name=name, now=here.now())], "olive")
-        await here.store.write(partial(queue_messages, here=here, notices=ready))
+        ready = prepare_notices(gw, [notice(name=name, now=gw.now())], "olive")
+        await gw.store.write(partial(queue_messages, gw=gw, notices=ready))
         ids.append(ready[0].message_id)
     for _ in range(chance.randint(0, 3)):  # tries that fail, under the false time
         world.wire.down.add("885")
@@ -36,33 +36,33 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
         await world.carry()
     world.wire.down.clear()
     world.skew.clear()
-    warned = {one.name for one in doctor.examine(here) if one.result == "warn"}
+    warned = {one.name for one in doctor.examine(gw) if one.result == "warn"}
     assert "clock" in warned or ahead < timedelta(minutes=10)
     if chance.random() < 0.5:
-        amend.release_all(here, None, "olive")
+        amend.release_all(gw, None, "olive")
     for _ in range(3 if ahead > timedelta(minutes=10) else 10):  # less than a wait may be is waited for
         world.now += timedelta(minutes=1)
         await world.carry()
-    sent = here.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))
+    sent = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))
     assert {one.state for one in sent} == {DeliveryState.RECEIVED}
-    assert all(one.queued_at <= here.now() for one in sent)
+    assert all(one.queued_at <= gw.now() for one in sent)
     came = there.store.look(lambda tx: inbox.search_inbox(tx, there.now(), limit=None))
     assert sorted(one.message_id for one in came) == sorted(ids)
     assert {one.digest for one in came} == {one.digest for one in sent}
-    assert "clock" not in {one.name for one in doctor.examine(here)}
-    trust = Trust({here.code: here.own_card})
-    assert here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring)).faults == ()
+    assert "clock" not in {one.name for one in doctor.examine(gw)}
+    trust = Trust({gw.code: gw.own_card})
+    assert gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring)).faults == ()
     world.close()
 
 
 async def test_retry_of_one_means_now(tmp_path: Path) -> None:
     world = World(tmp_path)
-    here, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
+    gw, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     world.skew["333"] = timedelta(minutes=11)
-    ready = prepare_notices(here, [notice(now=here.now())], "olive")
-    await here.store.write(lambda tx: queue_messages(tx, here, ready))
+    ready = prepare_notices(gw, [notice(now=gw.now())], "olive")
+    await gw.store.write(lambda tx: queue_messages(tx, gw, ready))
     world.skew.clear()
-    amend.release_notice(here, ready[0].message_id, "olive")
+    amend.release_notice(gw, ready[0].message_id, "olive")
     await world.carry()
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.RECEIVED
+    assert gw.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.RECEIVED
     world.close()

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people as flow
 from gateway.console.application import build_application
-from gateway.console.console_request import HERE
+from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Role
 from gateway.store import audit_log, people
@@ -23,17 +23,17 @@ Client = TestClient[web.Request, web.Application]
 @pytest.fixture
 async def fresh(tmp_path: Path) -> AsyncIterator[Client]:
     """A console to which nobody has an account."""
-    here = house(tmp_path / "333", "333", "Sandwell", ())
-    client: Client = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw = house(tmp_path / "333", "333", "Sandwell", ())
+    client: Client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await client.start_server()
     yield client
     await client.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
     print(f"seed {SEED}")
-    chance, here = random.Random(SEED), fresh.app[HERE]
+    chance, gw = random.Random(SEED), fresh.app[GATEWAY]
     doors = [door for route in fresh.app.router.routes() if (door := getattr(route.handler, "door", None))]
     assert len(doors) > 60
     chance.shuffle(doors)
@@ -51,10 +51,10 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
         data = form if door.method == "POST" else None
         answer = await fresh.request(door.method, path, data=data, allow_redirects=False)
         assert answer.status < 500, door.path
-    assert here.store.look(people.list_people) == []
-    made = {one.act for one in here.store.look(lambda tx: list(audit_log.list_entries(tx)))}
+    assert gw.store.look(people.list_people) == []
+    made = {one.act for one in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
     flow.add_account(
-        here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test"
+        gw, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test"
     )  # on the command line it goes
-    assert len(here.store.look(people.list_people)) == 1
+    assert len(gw.store.look(people.list_people)) == 1

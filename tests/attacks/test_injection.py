@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from gateway.app import build_console_site
 from gateway.case_systems import clients
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Scope
 from gateway.partner_api.exchange import build_exchange_application
 from gateway.store.tables import metadata
@@ -33,37 +33,35 @@ def draw(chance: random.Random) -> str:
 
 
 @pytest.fixture
-async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Authority, Client, Client]]:
+async def gateway(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Client, Client]]:
     """A gateway, and clients of its two ports."""
-    here = house(tmp_path / "333", "333", "Sandwell", ())
-    console: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
-    exchange: Client = TestClient(TestServer(build_exchange_application(here)))
+    gw = house(tmp_path / "333", "333", "Sandwell", ())
+    console: Client = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
+    exchange: Client = TestClient(TestServer(build_exchange_application(gw)))
     for one in (console, exchange):
         await one.start_server()
-    yield here, console, exchange
+    yield gw, console, exchange
     for one in (console, exchange):
         await one.close()
-    here.store.close()
+    gw.store.close()
 
 
-def count_rows(here: Authority) -> dict[str, int]:
+def count_rows(gw: Gateway) -> dict[str, int]:
     """How many rows each table has, but for the log that notes what was refused."""
     tables = [one for one in metadata.sorted_tables if not one.name.startswith(("audit", "repeats"))]
-    return here.store.look(
-        lambda tx: {one.name: tx.scalar(select(func.count()).select_from(one)) or 0 for one in tables}
-    )
+    return gw.store.look(lambda tx: {one.name: tx.scalar(select(func.count()).select_from(one)) or 0 for one in tables})
 
 
 async def test_an_id_that_is_sql_or_a_path_is_a_name_and_nothing_else(
-    gateway: tuple[Authority, Client, Client],
+    gateway: tuple[Gateway, Client, Client],
 ) -> None:
     print(f"seed {SEED}")
-    chance, (here, console, exchange) = random.Random(SEED), gateway
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    chance, (gw, console, exchange) = random.Random(SEED), gateway
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
     token = api_token.issue(
-        "one-test", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
+        "one-test", tuple(Scope), audience=clients.get_token_audience(gw), ring=gw.ring, now=gw.now()
     )
-    before = count_rows(here)
+    before = count_rows(gw)
     allowed = {"Authorization": f"Bearer {token}"}
     for _ in range(40):
         name = quote(draw(chance), safe="")
@@ -82,4 +80,4 @@ async def test_an_id_that_is_sql_or_a_path_is_a_name_and_nothing_else(
         ):
             answer = await exchange.get(path, headers={"Authorization": f"Bearer {header}"})
             assert answer.status in (400, 401, 404), path
-    assert count_rows(here) == before
+    assert count_rows(gw) == before

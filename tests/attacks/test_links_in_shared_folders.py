@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.monitoring import health
 from gateway.one import import_results, imports, leavers_folder, share, watched_folder
@@ -34,7 +34,7 @@ from tests.flows.test_imports import accepted
 from tests.flows.test_imports import pair as pair
 
 LEAVERS = b"Surname,Forename,Date of Birth,Date of Leaving,Restricted\nInvented,Ada,2015-06-01,2026-10-23,Y\n"
-KINDS: tuple[tuple[str, Callable[[Authority, Path], Awaitable[int]]], ...] = (
+KINDS: tuple[tuple[str, Callable[[Gateway, Path], Awaitable[int]]], ...] = (
     ("leavers", leavers_folder.take_in),
     ("answers", import_results.take_in),
     ("children", children_index.take_in_extracts),
@@ -43,7 +43,7 @@ OLD = (time.time() - 600, time.time() - 600)
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Authority]:
+def gw(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway whose folder is shared."""
     made = make(tmp_path / "333", "333", "Sandwell")
     (tmp_path / "one").mkdir()
@@ -87,12 +87,12 @@ def hostile(chance: random.Random, place: Path, aims: list[Path]) -> None:
 
 @pytest.mark.parametrize(("kind", "take_in"), KINDS)
 async def test_a_link_in_the_shared_folder_is_never_followed(
-    here: Authority, tmp_path: Path, kind: str, take_in: Callable[[Authority, Path], Awaitable[int]]
+    gw: Gateway, tmp_path: Path, kind: str, take_in: Callable[[Gateway, Path], Awaitable[int]]
 ) -> None:
     """While files are taken in, somebody swaps names for links again and again, those of our own folders among them."""
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
-    chance, folder, home = random.Random(seed), tmp_path / "one", here.config.home
+    chance, folder, home = random.Random(seed), tmp_path / "one", gw.config.home
     before, aims, stop = secrets(home), targets(home), threading.Event()
     names = [f"{stem}{ending}" for stem in ("leavers", "peek", "new\nline", "ä'; --") for ending in (".csv", ".CSV")]
     for name in ("done", "failed", "working"):
@@ -110,7 +110,7 @@ async def test_a_link_in_the_shared_folder_is_never_followed(
     swapping.start()
     try:
         for _ in range(40):
-            await asyncio.wait_for(take_in(here, folder), 60)
+            await asyncio.wait_for(take_in(gw, folder), 60)
     finally:
         stop.set()
         swapping.join()
@@ -121,11 +121,9 @@ async def test_a_link_in_the_shared_folder_is_never_followed(
     home_folder.open_gateway(home).store.close()
 
 
-def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_other(
-    here: Authority, tmp_path: Path
-) -> None:
+def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_other(gw: Gateway, tmp_path: Path) -> None:
     folder = tmp_path / "one"
-    (folder / "a.csv").symlink_to(here.config.home / "passphrase")
+    (folder / "a.csv").symlink_to(gw.config.home / "passphrase")
     (folder / "b.csv").mkdir()
     os.mkfifo(folder / "c.xml")
     (folder / "d.csv").write_bytes(LEAVERS)
@@ -137,27 +135,27 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
     for name in os.listdir(folder):
         if (folder / name).is_file():
             os.utime(folder / name, OLD, follow_symlinks=False)
-    assert asyncio.run(leavers_folder.take_in(here, folder)) == 2
-    found = [one for one in health.look(here).findings if one.name == "left in ONE's folder"]
+    assert asyncio.run(leavers_folder.take_in(gw, folder)) == 2
+    found = [one for one in health.look(gw).findings if one.name == "left in ONE's folder"]
     assert {one.level for one in found} == {FindingLevel.WARN}
     said = {one.sentence.partition(": ")[2].removesuffix("."): one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
-    assert said[share.NO_FILE].startswith(f"3 not processed since {here.now():%d %b %Y}")
+    assert said[share.NO_FILE].startswith(f"3 not processed since {gw.now():%d %b %Y}")
     assert said[share.TWO_NAMES].startswith("2 not processed")
-    assert asyncio.run(leavers_folder.take_in(here, folder)) == 0
+    assert asyncio.run(leavers_folder.take_in(gw, folder)) == 0
 
 
 async def test_a_file_for_one_is_new_and_is_written_through_no_link(pair: Pair, tmp_path: Path) -> None:
     """Links lie under every name that our files could have, hidden ones too."""
-    here, folder = pair[1], tmp_path / "import"
-    before = secrets(here.config.home)
+    gw, folder = pair[1], tmp_path / "import"
+    before = secrets(gw.config.home)
     message_id = await accepted(pair)
-    aim = here.config.home / "keys" / "ring.json"
-    aim = aim if aim.exists() else next(iter((here.config.home / "keys").iterdir()))
+    aim = gw.config.home / "keys" / "ring.json"
+    aim = aim if aim.exists() else next(iter((gw.config.home / "keys").iterdir()))
     for name in (f".333-{message_id}.cme", ".cme-gateway", "333LLLL_CTF_885LLLL_001.xml"):
         (folder / name).symlink_to(aim)
-    assert await imports.write_due(here) == 1
-    assert secrets(here.config.home).items() >= before.items()
+    assert await imports.write_due(gw) == 1
+    assert secrets(gw.config.home).items() >= before.items()
     assert not (folder / "333LLLL_CTF_885LLLL_002.xml").is_symlink()
     assert (folder / "333LLLL_CTF_885LLLL_002.xml").read_bytes().startswith(b"<?xml")
 
@@ -167,7 +165,7 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
 ) -> None:
     """Its writer goes on between the two readings: the index stays, and the whole extract takes its place later."""
     chance = random.Random(random.SystemRandom().randrange(2**32))
-    here = make(tmp_path / "333", "333", "Sandwell")
+    gw = make(tmp_path / "333", "333", "Sandwell")
     folder, first = tmp_path / "all", chance.randint(51, 99)
     folder.mkdir()
     rows = [f"Invented-{n},Ada,2015-06-01,\n" for n in range(100)]
@@ -179,7 +177,7 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         os.utime(file, OLD)
 
     put(rows, "w")
-    assert await children_index.take_in_extracts(here, folder) == 1
+    assert await children_index.take_in_extracts(gw, folder) == 1
     put(rows[:first], "w")
     check = children_index._check_counts
 
@@ -188,15 +186,15 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         put(rows[first:], "a")
 
     monkeypatch.setattr(children_index, "_check_counts", write_on)
-    assert await children_index.take_in_extracts(here, folder) == 0
-    counts = here.store.look(index.find_current_load)
+    assert await children_index.take_in_extracts(gw, folder) == 0
+    counts = gw.store.look(index.find_current_load)
     assert counts
     assert counts.children == 100
     monkeypatch.undo()
-    assert await children_index.take_in_extracts(here, folder) == 1
-    assert folders.places(here.config.home, "children", "failed") == []
-    assert len(folders.places(here.config.home, "children")) == 2
-    here.store.close()
+    assert await children_index.take_in_extracts(gw, folder) == 1
+    assert folders.places(gw.config.home, "children", "failed") == []
+    assert len(folders.places(gw.config.home, "children")) == 2
+    gw.store.close()
 
 
 TAKE = """
@@ -205,9 +203,9 @@ from pathlib import Path
 from gateway import home_folder
 from gateway.monitoring import health
 from gateway.one import leavers_folder
-here = home_folder.open_gateway(Path(sys.argv[1]))
-print("taken", asyncio.run(leavers_folder.take_in(here, Path(sys.argv[2]))))
-for one in health.look(here).findings:
+gw = home_folder.open_gateway(Path(sys.argv[1]))
+print("taken", asyncio.run(leavers_folder.take_in(gw, Path(sys.argv[2]))))
+for one in health.look(gw).findings:
     if one.name.startswith("left in"):
         print("left", one.sentence)
 """
@@ -231,7 +229,7 @@ ls "$1"
 """
 
 
-def test_a_share_on_another_file_system_and_one_in_which_we_may_not_delete(here: Authority, tmp_path: Path) -> None:
+def test_a_share_on_another_file_system_and_one_in_which_we_may_not_delete(gw: Gateway, tmp_path: Path) -> None:
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write(f'\n[one]\nfolder = "{tmp_path / "one"}"\n')
     words = [str(tmp_path / "one"), sys.executable, str(tmp_path / "333"), LEAVERS.decode(), TAKE]
@@ -253,4 +251,4 @@ def test_a_share_on_another_file_system_and_one_in_which_we_may_not_delete(here:
     ] == [watched_folder.NOT_DELETED] * 2
     assert after.startswith("taken 0\n")
     assert "leavers.csv" not in after.splitlines(), "it is taken away as soon as that may be done"
-    assert len(folders.places(here.config.home, "leavers")) == 2
+    assert len(folders.places(gw.config.home, "leavers")) == 2

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import select
 
 from adapters.route import Attempt, Parcel, RouteAddress
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
@@ -56,14 +56,14 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def queued(world: World, kind: str) -> str:
-    here = world.houses["333"]
+    gw = world.houses["333"]
     message = notice(name=NAMES[kind], now=world.now)
-    [ready] = prepare_messages(here, [message], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
+    [ready] = prepare_messages(gw, [message], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, [ready]))
     return ready.message_id
 
 
-def answer(there: Authority, kind: str, message_id: str, chance: Random) -> DeliveryState:
+def answer(there: Gateway, kind: str, message_id: str, chance: Random) -> DeliveryState:
     """An officer there says something; how it then stands at its sender."""
     if chance.random() < 0.3:
         if kind == "TransferNotice":
@@ -90,28 +90,28 @@ def hear(world: World) -> None:
     world.wire.deaf = False
 
 
-def held(here: Authority, message_id: str) -> int:
-    found = here.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer="885"))
+def held(gw: Gateway, message_id: str) -> int:
+    found = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer="885"))
     return sum(one["issuer"] == "885" and one["result"] == "accepted" for one in found)
 
 
-def state(here: Authority, message_id: str) -> DeliveryState:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
+def state(gw: Gateway, message_id: str) -> DeliveryState:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def asked(here: Authority, message_id: str) -> bool:
+def asked(gw: Gateway, message_id: str) -> bool:
     due = select(tables.outbox.c.receipt_due).where(tables.outbox.c.message_id == message_id)
-    return here.store.look(lambda tx: tx.scalar(due)) is not None
+    return gw.store.look(lambda tx: tx.scalar(due)) is not None
 
 
 async def overtaken(world: World, chance: Random, count: int) -> dict[str, DeliveryState]:
     """Notices that arrive, their receipts lost; and an officer there answers before they are tried again."""
-    here, there = world.houses["333"], world.houses["885"]
+    gw, there = world.houses["333"], world.houses["885"]
     kinds = {queued(world, kind): kind for kind in (chance.choice(OPENS_A_CASE) for _ in range(count))}
-    await deliver_now(here)
+    await deliver_now(gw)
     expected = {}
     for message_id, kind in kinds.items():
-        assert (held(here, message_id), state(here, message_id)) == (0, DeliveryState.QUEUED)
+        assert (held(gw, message_id), state(gw, message_id)) == (0, DeliveryState.QUEUED)
         expected[message_id] = answer(there, kind, message_id, chance)
     await deliver_now(there)  # before ours is tried again
     return expected
@@ -119,63 +119,63 @@ async def overtaken(world: World, chance: Random, count: int) -> dict[str, Deliv
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(world: World, seed: int) -> None:
-    chance, here = Random(seed), world.houses["333"]
+    chance, gw = Random(seed), world.houses["333"]
     expected = await overtaken(world, chance, chance.randint(2, 6))
     for message_id, then in expected.items():
-        assert state(here, message_id) is then
-        assert held(here, message_id) == 0
+        assert state(gw, message_id) is then
+        assert held(gw, message_id) == 0
     for _ in range(chance.randint(0, 4)):  # still no answer gets through
         world.now += timedelta(minutes=chance.randint(1, 30))
         await world.carry()
-        assert not any(held(here, one) for one in expected)
+        assert not any(held(gw, one) for one in expected)
     hear(world)
     world.now += timedelta(minutes=30)
     await world.carry()
-    assert {one: (state(here, one), held(here, one)) for one in expected} == {
+    assert {one: (state(gw, one), held(gw, one)) for one in expected} == {
         one: (then, 1) for one, then in expected.items()
     }
-    entries = here.store.look(lambda tx: list(audit_log.list_entries(tx)))
+    entries = gw.store.look(lambda tx: list(audit_log.list_entries(tx)))
     assert sum(one.act == "receipt.verified" and one.about in expected for one in entries) == len(expected)
     assert not [one for one in entries if one.act in ("notice.failed", "notice.rejected")]
-    tries = {one: here.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
+    tries = {one: gw.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
     world.now += timedelta(hours=1)
     await world.carry()
-    assert tries == {one: here.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
+    assert tries == {one: gw.store.look(lambda tx, name=one: len(outbox.list_tries(tx, name))) for one in expected}  # type: ignore[misc]
 
 
 async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_again(world: World) -> None:
-    chance, here = Random(7), world.houses["333"]
+    chance, gw = Random(7), world.houses["333"]
     expected = await overtaken(world, chance, chance.randint(2, 6))
     for _ in range(12):  # six days
         world.now += timedelta(hours=12)
         await world.carry()
-    assert not any(held(here, one) or asked(here, one) for one in expected)
-    assert {one: state(here, one) for one in expected} == expected
+    assert not any(held(gw, one) or asked(gw, one) for one in expected)
+    assert {one: state(gw, one) for one in expected} == expected
     hear(world)
-    told = await statements.compare_with(here, "885", world.now - timedelta(days=8))
+    told = await statements.compare_with(gw, "885", world.now - timedelta(days=8))
     lost = {one.difference.message_id for one in told if one.difference.differs is DifferenceKind.RECEIPT_LOST}
     assert lost == set(expected)
     assert {one.done for one in told if one.difference.message_id in lost} == {statements.SENT_AGAIN}
     await world.carry()
-    assert {one: (state(here, one), held(here, one)) for one in expected} == {
+    assert {one: (state(gw, one), held(gw, one)) for one in expected} == {
         one: (then, 1) for one, then in expected.items()
     }
-    again = await statements.compare_with(here, "885", world.now - timedelta(days=8))
+    again = await statements.compare_with(gw, "885", world.now - timedelta(days=8))
     assert not [one for one in again if one.difference.differs is DifferenceKind.RECEIPT_LOST]
 
 
 async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(world: World) -> None:
-    chance, here = Random(11), world.houses["333"]
+    chance, gw = Random(11), world.houses["333"]
     expected = await overtaken(world, chance, chance.randint(2, 6))
     world.now += timedelta(hours=2)
     day: date = world.now.date()
-    terms = deadlines.read_terms(here.config)
-    known = here.store.look(lambda tx: read_period(tx, Span(day - timedelta(days=1), day)))
-    judged = [one for one in list_legs(known, here.now(), terms) if one.missing is Missing.RECEIPT]
+    terms = deadlines.read_terms(gw.config)
+    known = gw.store.look(lambda tx: read_period(tx, Span(day - timedelta(days=1), day)))
+    judged = [one for one in list_legs(known, gw.now(), terms) if one.missing is Missing.RECEIPT]
     assert [(one.took, one.late) for one in judged] == [(None, True)] * len(expected)
     hear(world)
     waits = [one for one, then in expected.items() if then in (DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)]
     for one in waits:
-        await asyncio.to_thread(amend.release_notice, here, one, "ines")
+        await asyncio.to_thread(amend.release_notice, gw, one, "ines")
     await world.carry()
-    assert all(held(here, one) == 1 for one in waits)
+    assert all(held(gw, one) == 1 for one in waits)

@@ -20,7 +20,7 @@ from adapters.mailbox import MAX_LIST_BYTES, MOST_PARTS, Mailbox, _list_in
 from adapters.route import Bundle, HandedOver, Left, NotReached, Parcel, RouteAddress, TryLater
 from gateway import app, home_folder
 from gateway.authorities import partners
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
@@ -40,21 +40,21 @@ SEED = random.SystemRandom().randrange(2**32)
 
 
 @asynccontextmanager
-async def asking(here: Authority) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+async def asking(gw: Gateway) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
     """A session that believes this gateway's certificate, and the address of its exchange port."""
-    trusted = ssl.create_default_context(cafile=str(here.config.home / "tls.pem"))
+    trusted = ssl.create_default_context(cafile=str(gw.config.home / "tls.pem"))
     connector = aiohttp.TCPConnector(ssl=trusted)
     async with aiohttp.ClientSession(connector=connector) as session:
-        yield session, f"https://127.0.0.1:{here.config.listen.port}/exchange/v1"
+        yield session, f"https://127.0.0.1:{gw.config.listen.port}/exchange/v1"
 
 
 OPEN = ("/healthz", "/readyz")  # nobody need say who asks
 
 
-def doors(here: Authority) -> list[tuple[str, str]]:
+def doors(gw: Gateway) -> list[tuple[str, str]]:
     """Every method and path of the exchange port that asks who calls, with invented names in it."""
     found = set()
-    for route in build_exchange_application(here).router.routes():
+    for route in build_exchange_application(gw).router.routes():
         said = route.resource.get_info() if route.resource else {}
         path = str(said.get("path") or said["formatter"]).format(owner="885", name=f"333-{'0' * 64}")
         if path not in OPEN and route.method != "HEAD":
@@ -66,8 +66,8 @@ async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> Non
     """At no door of any gateway but the host's: not the owner's, not the sender's, not a third one's that holds the mailbox too."""
     sandwell, worcestershire, host = three
     seen: list[str] = []
-    for here, other in ((sandwell, worcestershire), (worcestershire, worcestershire)):
-        _, address = at(here, other)
+    for gw, other in ((sandwell, worcestershire), (worcestershire, worcestershire)):
+        _, address = at(gw, other)
         seen.append(address.bearer())
     for victim in (worcestershire, sandwell):
         elsewhere = replace(victim, carriers={}, config=replace(victim.config, hosting=HostingSettings("885")))

@@ -17,7 +17,7 @@ from gateway.app import build_console_site
 from gateway.auditing import browse
 from gateway.case_systems import clients
 from gateway.casework import find
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import MessageName, split_name
 from gateway.core.permissions import Role, Scope
@@ -49,7 +49,7 @@ def chance() -> random.Random:
 
 
 @pytest.fixture
-def houses(tmp_path: Path) -> Iterator[dict[str, Authority]]:
+def houses(tmp_path: Path) -> Iterator[dict[str, Gateway]]:
     """885, who receives, and three who send to it."""
     made = {"885": house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))}
     for code, name in SENDERS.items():
@@ -60,13 +60,13 @@ def houses(tmp_path: Path) -> Iterator[dict[str, Authority]]:
         one.store.close()
 
 
-def read_receipt(houses: dict[str, Authority], code: str, token: str, sealed: bytes) -> Receipt:
+def read_receipt(houses: dict[str, Gateway], code: str, token: str, sealed: bytes) -> Receipt:
     there = houses[code]
     digest = sha256(sealed).hexdigest()
     return receipt.verify(token, issuer="885", audience=code, sha256=digest, trust=there.trust, now=there.now())
 
 
-async def arrive(houses: dict[str, Authority], codes: list[str]) -> str:
+async def arrive(houses: dict[str, Gateway], codes: list[str]) -> str:
     """A notice by each of these, in this order, each in its own case, all under one id."""
     message_id = notice("333", "885").header.message_id
     for code in codes:
@@ -78,42 +78,40 @@ async def arrive(houses: dict[str, Authority], codes: list[str]) -> str:
     return message_id
 
 
-def states(here: Authority) -> dict[str, InboxState]:
-    return {one.sender: one.state for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
+def states(gw: Gateway) -> dict[str, InboxState]:
+    return {one.sender: one.state for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
 
 
-def answered(here: Authority) -> list[str]:
+def answered(gw: Gateway) -> list[str]:
     """To whom something was queued."""
-    return [one.recipient for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
+    return [one.recipient for one in gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
 
 
 async def test_an_answer_goes_to_whoever_wrote_what_was_named(
-    houses: dict[str, Authority], chance: random.Random
+    houses: dict[str, Gateway], chance: random.Random
 ) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(Ambiguous) as why:
-        respond.acknowledge_notice(here, message_id, body, "olive")
+        respond.acknowledge_notice(gw, message_id, body, "olive")
     assert all(f"{code}-{message_id}" in why.value.next_on_page for code in codes)
-    assert answered(here) == []
-    respond.acknowledge_notice(here, f"{meant}-{message_id}", body, "olive")
-    assert answered(here) == [meant]
+    assert answered(gw) == []
+    respond.acknowledge_notice(gw, f"{meant}-{message_id}", body, "olive")
+    assert answered(gw) == [meant]
     expected = {code: InboxState.REJECTED if code == meant else InboxState.NEW for code in codes}
-    assert states(here) == expected
+    assert states(gw) == expected
 
 
-async def test_no_page_acts_on_another_message_than_it_shows(
-    houses: dict[str, Authority], chance: random.Random
-) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+async def test_no_page_acts_on_another_message_than_it_shows(houses: dict[str, Gateway], chance: random.Random) -> None:
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    cases = {one.sender: one.conversation_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
+    cases = {one.sender: one.conversation_id for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
     other = next(code for code in codes if code != meant)
-    client: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
+    client: Client = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await client.start_server()
     try:
-        cookies, token = session(here, Role.CME_OFFICER)
+        cookies, token = session(gw, Role.CME_OFFICER)
         page = await client.get(f"/cases/{cases[meant]}", cookies=cookies)
         assert f"/notices/{meant}-{message_id}/accept" in await page.text()
         form = {"form_token": token, "was": "new"}
@@ -123,21 +121,21 @@ async def test_no_page_acts_on_another_message_than_it_shows(
         assert (await client.post(right, data=form, cookies=cookies, allow_redirects=False)).status == 303
     finally:
         await client.close()
-    assert answered(here) == [meant]
-    assert states(here) == {meant: InboxState.ACKNOWLEDGED, other: InboxState.NEW}
+    assert answered(gw) == [meant]
+    assert states(gw) == {meant: InboxState.ACKNOWLEDGED, other: InboxState.NEW}
 
 
-async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], chance: random.Random) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+async def test_the_api_asks_which_one_is_meant(houses: dict[str, Gateway], chance: random.Random) -> None:
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
     token = api_token.issue(
-        "one-test", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
+        "one-test", tuple(Scope), audience=clients.get_token_audience(gw), ring=gw.ring, now=gw.now()
     )
     allowed = {"Authorization": f"Bearer {token}", "Idempotency-Key": "a-key-of-its-own-1"}
     officer = {"Name": "Olive Invented", "Role": "cme_officer", "PhoneNo": "01632 960202"}
     said = {"Decision": "accepted", "Officer": officer}
-    client: Client = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
+    client: Client = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await client.start_server()
     try:
         for place in ("", "/status"):
@@ -154,20 +152,20 @@ async def test_the_api_asks_which_one_is_meant(houses: dict[str, Authority], cha
         assert done.status == 202
     finally:
         await client.close()
-    assert answered(here) == [meant]
+    assert answered(gw) == [meant]
 
 
 async def test_a_command_shows_both_names_and_acts_on_the_one_that_is_named(
-    houses: dict[str, Authority], chance: random.Random
+    houses: dict[str, Gateway], chance: random.Random
 ) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    home = ("--home", str(here.config.home))
+    home = ("--home", str(gw.config.home))
     for words in (("show", message_id), ("acknowledge", message_id), ("outcome", message_id, "in-education")):
         done = await asyncio.to_thread(run_command, *words, *home)
         assert done.returncode == 2, words
         assert all(f"{code}-{message_id}" in done.stderr.replace("\n", "") for code in codes)
-    assert answered(here) == []
+    assert answered(gw) == []
     listed = json.loads((await asyncio.to_thread(run_command, "inbox", "--json", *home)).stdout)["inbox"]
     assert {one["name"] for one in listed} == {f"{code}-{message_id}" for code in codes}
     name = f"{meant}-{message_id}"
@@ -184,57 +182,57 @@ async def test_a_command_shows_both_names_and_acts_on_the_one_that_is_named(
 
 
 async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the_same_id(
-    houses: dict[str, Authority], chance: random.Random
+    houses: dict[str, Gateway], chance: random.Random
 ) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     body = Acknowledgement(decision="accepted", officer=OFFICER)
     other = next(code for code in codes if code != meant)
-    respond.acknowledge_notice(here, f"{other}-{message_id}", body, "olive")
-    case = here.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).conversation_id
-    found = browse.list_audit_page(here, browse.AuditQuestion(reference=case), None, "ada")
+    respond.acknowledge_notice(gw, f"{other}-{message_id}", body, "olive")
+    case = gw.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).conversation_id
+    found = browse.list_audit_page(gw, browse.AuditQuestion(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
 
 
 async def test_of_two_that_are_found_each_is_shown_with_its_own_sender(
-    houses: dict[str, Authority], chance: random.Random
+    houses: dict[str, Gateway], chance: random.Random
 ) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
     message_id, gone = await arrive(houses, codes), chance.choice(codes)
-    surname = respond.read_incoming(here, f"{gone}-{message_id}", "olive")[1].body.child.surname  # type: ignore[union-attr]
+    surname = respond.read_incoming(gw, f"{gone}-{message_id}", "olive")[1].body.child.surname  # type: ignore[union-attr]
     body = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
-    respond.acknowledge_notice(here, f"{gone}-{message_id}", body, "olive")
-    hits = find.find_notices(here, surname, "olive").hits
+    respond.acknowledge_notice(gw, f"{gone}-{message_id}", body, "olive")
+    hits = find.find_notices(gw, surname, "olive").hits
     assert {(one.partner, one.message_id) for one in hits} == {(code, message_id) for code in codes}
     assert {one.partner for one in hits if one.state == InboxState.REJECTED} == {gone}
 
 
 async def test_a_file_for_one_is_written_for_the_notice_that_was_accepted_and_for_no_other(
-    houses: dict[str, Authority], chance: random.Random, tmp_path: Path
+    houses: dict[str, Gateway], chance: random.Random, tmp_path: Path
 ) -> None:
-    here, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
+    gw, codes = houses["885"], chance.sample(sorted(SENDERS), 3)
     (tmp_path / "one").mkdir()
-    here.config = replace(here.config, one=OneSettings(import_folder=str(tmp_path / "one")))
+    gw.config = replace(gw.config, one=OneSettings(import_folder=str(tmp_path / "one")))
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
     accepted = Acknowledgement(decision="accepted", officer=OFFICER)
-    respond.acknowledge_notice(here, f"{meant}-{message_id}", accepted, "olive")
-    assert await imports.write_due(here) == 1
+    respond.acknowledge_notice(gw, f"{meant}-{message_id}", accepted, "olive")
+    assert await imports.write_due(gw) == 1
     assert [
-        one.sender for one in here.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than="885"))
+        one.sender for one in gw.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than="885"))
     ] == [meant]
 
 
-async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Authority], chance: random.Random) -> None:
-    here, code = houses["885"], chance.choice(sorted(SENDERS))
-    ours = prepare_messages(here, [notice("885", code)], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, ours))
+async def test_an_id_of_ours_is_refused_as_used(houses: dict[str, Gateway], chance: random.Random) -> None:
+    gw, code = houses["885"], chance.choice(sorted(SENDERS))
+    ours = prepare_messages(gw, [notice("885", code)], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, ours))
     theirs = notice(code, "885")
     theirs = replace(theirs, header=replace(theirs.header, message_id=ours[0].message_id))
     [ready] = prepare_messages(houses[code], [theirs], "olive")
-    [token] = await receive_parcels(here, [ready.sealed], code)
+    [token] = await receive_parcels(gw, [ready.sealed], code)
     said = read_receipt(houses, code, token, ready.sealed)
     assert (said.result, said.codes) == ("rejected", ("message.id-reused",))
-    assert states(here) == {}
+    assert states(gw) == {}
 
 
 def test_a_name_is_read_as_it_is_written(chance: random.Random) -> None:
@@ -248,8 +246,8 @@ def test_a_name_is_read_as_it_is_written(chance: random.Random) -> None:
     assert len({str(MessageName(code, one)) for code, one in combinations([*ids, "885", "330"], 2)}) > len(ids)
 
 
-def test_nobody_is_found_under_a_name_of_nobody(houses: dict[str, Authority]) -> None:
-    here = houses["885"]
+def test_nobody_is_found_under_a_name_of_nobody(houses: dict[str, Gateway]) -> None:
+    gw = houses["885"]
     for name in ("333-01a20fc4-0000-7000-8000-000000000000", "01a20fc4-0000-7000-8000-000000000000", "x", "333-x"):
         with pytest.raises(NotFound):
-            here.store.look(lambda tx, name=name: inbox.get_message(tx, name))  # type: ignore[misc]  # bound at once
+            gw.store.look(lambda tx, name=name: inbox.get_message(tx, name))  # type: ignore[misc]  # bound at once

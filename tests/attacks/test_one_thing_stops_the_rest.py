@@ -344,7 +344,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
     tmp_path: Path, chance: random.Random, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world: World = sftp(tmp_path)
-    here = world.worcestershire
+    gw = world.worcestershire
     async with world.serving():
         await put_several(world, chance)
         sound, count = receive_parcels, 0
@@ -357,21 +357,21 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
             return await sound(*args)  # type: ignore[arg-type]
 
         monkeypatch.setattr(collect, "receive_parcels", stumble)
-        done = await collect.collect_from(here, "sftp", world.own_address)
+        done = await collect.collect_from(gw, "sftp", world.own_address)
         assert done == 2
-        [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
-        assert finding.sentence == f"1 since {here.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}."
+        [finding] = [one for one in health.look(gw).findings if one.name == "left at our sftp route"]
+        assert finding.sentence == f"1 since {gw.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}."
         since = finding.sentence
-        await collect.collect_from(here, "sftp", world.own_address)
-        [finding] = [one for one in health.look(here).findings if one.name == "left at our sftp route"]
+        await collect.collect_from(gw, "sftp", world.own_address)
+        [finding] = [one for one in health.look(gw).findings if one.name == "left at our sftp route"]
         assert finding.sentence == since
         monkeypatch.setattr(deferred, "FIRST_AGAIN", 0.0)
-        carrier = here.carriers["sftp"]
+        carrier = gw.carriers["sftp"]
         assert isinstance(carrier, Sftp)
         carrier._put_off.clear()
         monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1.0)
-        assert await collect.collect_from(here, "sftp", world.own_address) == 1
-        assert [one for one in health.look(here).findings if one.name.startswith("left at")] == []
+        assert await collect.collect_from(gw, "sftp", world.own_address) == 1
+        assert [one for one in health.look(gw).findings if one.name.startswith("left at")] == []
     await world.close()
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import inspect, literal_column, select, table
 
 from gateway import home_folder
 from gateway.app import run_gateway
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import ConfigProblem, NotAllowed
 from gateway.store import owner
 from gateway.store.database import Store
@@ -43,9 +43,9 @@ def lines(store: Store) -> list[str]:
         ]
 
 
-def point(here: Authority, url: str) -> None:
+def point(gw: Gateway, url: str) -> None:
     """Its gateway.toml names that database from now on."""
-    file = here.config.home / "gateway.toml"
+    file = gw.config.home / "gateway.toml"
     kept = [line for line in file.read_text().splitlines() if not (line.startswith("url = ") and "://" not in line[8:])]
     said = "\n".join(kept)
     before, _, after = said.partition("[store]")
@@ -63,16 +63,16 @@ def as_before(store: Store) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("old", [False, True])
-def test_nothing_opens_the_database_of_another(pair: tuple[Authority, Authority], seed: int, old: bool) -> None:
+def test_nothing_opens_the_database_of_another(pair: tuple[Gateway, Gateway], seed: int, old: bool) -> None:
     chance = Random(seed)
-    here, there = chance.sample(pair, 2)
+    gw, there = chance.sample(pair, 2)
     if old:
         as_before(there.store)
     url = there.store.engine.url.render_as_string(hide_password=False)
-    point(here, url)
+    point(gw, url)
     before = lines(there.store)
     words = chance.choice(COMMANDS)
-    ended = run_command(*words, "--home", str(here.config.home))
+    ended = run_command(*words, "--home", str(gw.config.home))
     assert ended.returncode == 78
     assert "store.not-ours" in ended.stderr
     assert there.code in ended.stderr
@@ -95,14 +95,14 @@ def test_nothing_opens_the_database_of_another_gateway_of_the_same_authority(tmp
 
 
 def test_a_database_of_before_is_named_by_the_first_opening_with_its_own_keys(
-    pair: tuple[Authority, Authority],
+    pair: tuple[Gateway, Gateway],
 ) -> None:
-    here, _ = pair
-    home_folder.rotate_keys(here.config.home, by="olive", revoke=True)
-    as_before(here.store)
-    home_folder.open_gateway(here.config.home).store.close()
-    found = here.store.look(owner.find_owner)
-    assert found == owner.Owner(here.code, here.own_card.identity.hex())
+    gw, _ = pair
+    home_folder.rotate_keys(gw.config.home, by="olive", revoke=True)
+    as_before(gw.store)
+    home_folder.open_gateway(gw.config.home).store.close()
+    found = gw.store.look(owner.find_owner)
+    assert found == owner.Owner(gw.code, gw.own_card.identity.hex())
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -135,19 +135,19 @@ def test_of_two_inits_at_once_in_one_database_one_makes_the_gateway(tmp_path: Pa
     assert sum("store.in-use" in one for one in said) == 2
 
 
-async def test_a_home_is_served_by_one_process(pair: tuple[Authority, Authority]) -> None:
-    here, _ = pair
-    async with run_gateway(here):
-        second = home_folder.open_gateway(here.config.home)
+async def test_a_home_is_served_by_one_process(pair: tuple[Gateway, Gateway]) -> None:
+    gw, _ = pair
+    async with run_gateway(gw):
+        second = home_folder.open_gateway(gw.config.home)
         with pytest.raises(NotAllowed) as why:
             async with run_gateway(second):
                 pass
         assert why.value.code == "serve.running"
         second.store.close()
         # a command beside it
-        beside = home_folder.open_gateway(here.config.home)
+        beside = home_folder.open_gateway(gw.config.home)
         beside.store.close()
-    again = home_folder.open_gateway(here.config.home)
+    again = home_folder.open_gateway(gw.config.home)
     async with run_gateway(again):
         pass
     again.store.close()

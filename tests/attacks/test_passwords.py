@@ -17,7 +17,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.access import slow_checks
 from gateway.access.slow_checks import MOST_OF_ONE, MOST_WAITING, SlowChecks
 from gateway.console.application import build_application
-from gateway.console.console_request import HERE
+from gateway.console.console_request import GATEWAY
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Role
 from gateway.errors import Busy
@@ -50,10 +50,10 @@ def test_threads_that_derive_at_the_same_moment_all_end() -> None:
 async def test_twenty_sign_ins_and_new_accounts_at_one_moment_are_all_answered(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     chance = random.Random(SEED)
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.ADMIN))
-    cookies, token = session(here, Role.ADMIN)
-    here.store.close()
-    url = here.config.console_url
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.ADMIN))
+    cookies, token = session(gw, Role.ADMIN)
+    gw.store.close()
+    url = gw.config.console_url
     right, wrong = chance.randint(1, 6), chance.randint(1, 3)
     tries = [(OLIVE, PASSWORD)] * right + [(OLIVE, "wrong")] * wrong
     tries += [(f"nobody-{n}", PASSWORD) for n in range(20 - len(tries))]
@@ -70,7 +70,7 @@ async def test_twenty_sign_ins_and_new_accounts_at_one_moment_are_all_answered(t
         async with http.post(f"{url}/people/add", data=form, headers=headers) as got:
             return got.status
 
-    async with served(here.config.home, here.config.console.port) as one, browser(120.0) as http:
+    async with served(gw.config.home, gw.config.console.port) as one, browser(120.0) as http:
         asked = [come_in(*each) for each in tries]
         came, added, page = await asyncio.gather(
             asyncio.gather(*asked), asyncio.gather(*(add(n) for n in range(chance.randint(1, 3)))), http.get(f"{url}/accessibility")
@@ -84,14 +84,14 @@ async def test_twenty_sign_ins_and_new_accounts_at_one_moment_are_all_answered(t
 
 @pytest.mark.timeout(120)
 async def test_a_check_that_hangs_does_not_keep_the_process_from_ending(tmp_path: Path) -> None:
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
-    here.store.close()
-    url = here.config.console_url
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
+    gw.store.close()
+    url = gw.config.console_url
     hang = (
         "import time; from keys import passwords; passwords.matches = lambda *_: time.sleep(3600)\n"
         "from gateway.access import slow_checks; slow_checks.MOST_SECONDS = 1.0"
     )
-    async with served(here.config.home, here.config.console.port, before=hang) as one, browser() as http:
+    async with served(gw.config.home, gw.config.console.port, before=hang) as one, browser() as http:
         form = {"name": OLIVE, "password": PASSWORD}
         asked = [http.post(f"{url}/sign-in", data=form) for _ in range(random.Random(SEED).randint(2, 6))]
         assert {got.status for got in await asyncio.gather(*asked)} == {503}
@@ -101,18 +101,18 @@ async def test_a_check_that_hangs_does_not_keep_the_process_from_ending(tmp_path
 
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Client]:
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
-    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
+    made = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_health(
     console: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    go, here = Event(), console.app[HERE]
+    go, gw = Event(), console.app[GATEWAY]
     monkeypatch.setattr(passwords, "matches", lambda *_: go.wait(60))
     monkeypatch.setattr(slow_checks, "MOST_SECONDS", 0.3)
     form = {"name": OLIVE, "password": PASSWORD}
@@ -123,19 +123,17 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
         text = await got.text()
         assert (got.status, "could not be checked within" in text, "sign-in.late" in text) == (503, True, True)
         assert got.headers["Retry-After"]
-    [finding] = [one for one in health.look(here).findings if one.name == "signing in"]
+    [finding] = [one for one in health.look(gw).findings if one.name == "signing in"]
     assert finding.level is FindingLevel.FAIL
 
     go.set()
     monkeypatch.undo()
     assert (await console.post("/sign-in", data=form, allow_redirects=False)).status == 303
-    assert any(
-        one.name == "signing in" for one in health.look(here).findings
-    )  # whoever looks an hour later sees it too
+    assert any(one.name == "signing in" for one in health.look(gw).findings)  # whoever looks an hour later sees it too
 
 
 async def test_no_more_checks_wait_than_may_and_one_place_leaves_room_for_others(console: Client) -> None:
-    checks, go = SlowChecks(console.app[HERE]), Event()
+    checks, go = SlowChecks(console.app[GATEWAY]), Event()
     waiting = [asyncio.create_task(checks.run(go.wait, "here")) for _ in range(MOST_OF_ONE)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):

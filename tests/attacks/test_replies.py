@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from gateway.casework import case
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import open_actions
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
@@ -59,7 +59,7 @@ SAMPLES = {
 DECISIONS = ("accepted", "passed-on", "rejected")
 OUR_STATES = tuple(DeliveryState)
 THEIR_STATES = tuple(one for one in InboxState if one not in (InboxState.FILED, *TASKS[2:], InboxState.ABOUT_NOTHING))
-Houses = tuple[Authority, Authority, Authority]
+Houses = tuple[Gateway, Gateway, Gateway]
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,11 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
     made = [make(home / code, code, code) for code in ("333", "885", "330")]
     for one, other in ((0, 1), (0, 2), (1, 2)):
         introduce(made[one], made[other])
-    for here in made:
-        here.refresh_trust()
+    for gw in made:
+        gw.refresh_trust()
     yield made[0], made[1], made[2]
-    for here in made:
-        here.store.close()
+    for gw in made:
+        gw.store.close()
 
 
 def body_of(kind: str, decision: str) -> Message:
@@ -108,31 +108,31 @@ def fresh() -> str:
     return uuid7(datetime.now(UTC), token_bytes(10))
 
 
-def sent(here: Authority, kind: str, to: str, conversation: str, *, test: bool = False) -> str:
+def sent(gw: Gateway, kind: str, to: str, conversation: str, *, test: bool = False) -> str:
     """A notice of ours, as it would have left."""
     message = written("333", kind, conversation, to=to, test=test)
-    [ready] = prepare_messages(here, [message], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
+    [ready] = prepare_messages(gw, [message], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, [ready]))
     return ready.message_id
 
 
-def came(here: Authority, there: Authority, *messages: Message) -> list[tuple[str, ...]]:
+def came(gw: Gateway, there: Gateway, *messages: Message) -> list[tuple[str, ...]]:
     """They come to us in one delivery; with which codes each is refused, none if it is not."""
     sealed = [seal(there, one) for one in messages]
-    tokens = asyncio.run(receive_parcels(here, sealed, there.code))
-    return [codes(there, here, token, each) for token, each in zip(tokens, sealed, strict=True)]
+    tokens = asyncio.run(receive_parcels(gw, sealed, there.code))
+    return [codes(there, gw, token, each) for token, each in zip(tokens, sealed, strict=True)]
 
 
-def stands_sent(here: Authority, message_id: str) -> DeliveryState:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
+def stands_sent(gw: Gateway, message_id: str) -> DeliveryState:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def item(here: Authority, message: Message) -> inbox.InboxItem:
-    return here.store.look(lambda tx: inbox.get_message(tx, message.header.message_id))
+def item(gw: Gateway, message: Message) -> inbox.InboxItem:
+    return gw.store.look(lambda tx: inbox.get_message(tx, message.header.message_id))
 
 
-def standing(here: Authority, sender: str, message_id: str) -> InboxState:
-    return here.store.look(lambda tx: inbox.get_state(tx, sender, message_id))
+def standing(gw: Gateway, sender: str, message_id: str) -> InboxState:
+    return gw.store.look(lambda tx: inbox.get_state(tx, sender, message_id))
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,8 @@ async def test_no_webhook_id_comes_again_for_another_event(
 ) -> None:
     chance = Random(seed)
     world = World(tmp_path)
-    here, there = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
-    file = Path(here.store.engine.url.database or "")
+    gw, there = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
+    file = Path(gw.store.engine.url.database or "")
     ids: dict[str, set[str]] = {}
 
     async def post(*said: object) -> None:
@@ -38,22 +38,22 @@ async def test_no_webhook_id_comes_again_for_another_event(
 
     monkeypatch.setattr(webhooks, "_post_event", post)
     hosts = 'webhook_hosts = "cases.example"'
-    settings = here.config.home / "gateway.toml"
+    settings = gw.config.home / "gateway.toml"
     settings.write_text(f"{settings.read_text()}\n[api]\n{hosts}\n")
-    here.store.close()
-    here = world.open("333")
-    make_client(here, "cases", "Cases", [Scope.WEBHOOKS], "ada")
-    webhooks.add_webhook(here, "cases", "ada", "https://cases.example/hook", list(WebhookEvent), also=lambda *_: None)
-    here.store.close()
+    gw.store.close()
+    gw = world.open("333")
+    make_client(gw, "cases", "Cases", [Scope.WEBHOOKS], "ada")
+    webhooks.add_webhook(gw, "cases", "ada", "https://cases.example/hook", list(WebhookEvent), also=lambda *_: None)
+    gw.store.close()
     backup = tmp_path / "backup.db"
     shutil.copyfile(file, backup)
     for _ in range(2):
-        here = world.open("333")
+        gw = world.open("333")
         for _ in range(chance.randint(2, 5)):
             [ready] = prepare_messages(there, [notice("885", "333", now=world.now)], "otto")
-            await receive_parcels(here, [ready.sealed], "885")
-        await webhooks.send_events_due(here)
-        here.store.close()
+            await receive_parcels(gw, [ready.sealed], "885")
+        await webhooks.send_events_due(gw)
+        gw.store.close()
         restore(backup, file)
     assert len(ids) > 3
     assert {len(one) for one in ids.values()} == {1}

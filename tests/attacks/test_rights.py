@@ -28,15 +28,15 @@ def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_
     home = tmp_path / "885"
     home.mkdir(mode=0o755)
     home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
-    here = home_folder.open_gateway(home)
-    here.store.run(
-        lambda tx: audit_log.append_entries(tx, here.now(), [audit_log.AuditEntry("gateway.started", "cme-gateway")])
+    gw = home_folder.open_gateway(home)
+    gw.store.run(
+        lambda tx: audit_log.append_entries(tx, gw.now(), [audit_log.AuditEntry("gateway.started", "cme-gateway")])
     )
     files = sorted(home.glob("store.db*"))
     assert [file.name for file in files] == ["store.db", "store.db-shm", "store.db-wal"]
     assert {rights(file) for file in files} == {0o600}
     assert {rights(folder) for folder in (home, home / "keys")} == {0o700}
-    here.store.close()
+    gw.store.close()
 
 
 def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
     home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
     home.chmod(0o755)
     (home / "store.db").chmod(0o644)
-    here = home_folder.open_gateway(home)
-    here.store.look(audit_log.get_tree_head)
+    gw = home_folder.open_gateway(home)
+    gw.store.look(audit_log.get_tree_head)
     assert (rights(home), rights(home / "store.db")) == (0o700, 0o600)
-    here.store.close()
+    gw.store.close()

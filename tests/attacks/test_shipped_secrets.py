@@ -32,7 +32,7 @@ def test_nothing_secret_is_the_same_in_two_installs(tmp_path: Path) -> None:
 def test_no_install_has_an_account_before_somebody_makes_one(tmp_path: Path) -> None:
     from gateway.store import clients, people
 
-    here = make(tmp_path / "333", "333", "Sandwell")
-    assert here.store.look(people.list_people) == []
-    assert here.store.look(clients.list_clients) == []
-    here.store.close()
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    assert gw.store.look(people.list_people) == []
+    assert gw.store.look(clients.list_clients) == []
+    gw.store.close()

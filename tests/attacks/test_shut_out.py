@@ -10,8 +10,8 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.app import build_console_site
 from gateway.case_systems import clients
-from gateway.console.console_request import HERE
-from gateway.context import Authority
+from gateway.console.console_request import GATEWAY
+from gateway.context import Gateway
 from gateway.core.permissions import Scope
 from gateway.partner_api.throttle import MOST
 from gateway.store import audit_log
@@ -26,16 +26,16 @@ CHANCE = random.Random(SEED)
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Client]:
     settings = f"[api]\nrequests_per_minute = {PER_MINUTE}\n"
-    here = house(tmp_path / "885", "885", "Worcestershire", (), settings)
-    made = TestClient(TestServer(build_console_site(here), port=here.config.console.port))
+    gw = house(tmp_path / "885", "885", "Worcestershire", (), settings)
+    made = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
-def of(api: Client) -> Authority:
-    return api.app[HERE]
+def of(api: Client) -> Gateway:
+    return api.app[GATEWAY]
 
 
 async def ask(api: Client, name: str, secret: str) -> tuple[int, str, str | None]:

@@ -16,7 +16,7 @@ from adapters.https import Https
 from adapters.mailbox import Mailbox
 from adapters.route import Attempt, Parcel, PartnerAnswer, Receipted, Refused, RouteAddress, TryLater
 from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import PATIENCE, DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
@@ -67,10 +67,10 @@ def test_the_page_repeats_the_table() -> None:
 def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, protection: str) -> None:
     """It is a finding at once. A letter is another matter: a person wrote it, and chooses another way."""
     now = datetime(2026, 11, 26, 9, tzinfo=UTC)
-    here = cast(Authority, SimpleNamespace(now=lambda: now))
+    gw = cast(Gateway, SimpleNamespace(now=lambda: now))
     for age in (timedelta(0), PATIENCE - timedelta(seconds=1), PATIENCE):
         claimed = outbox.ClaimedDelivery("m1", "885", "digest", b"", now - age, 1, protection)
-        end = settle_try(here, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
+        end = settle_try(gw, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
         goes_on = protection == "sealed" and age < PATIENCE
         assert (end.state is DeliveryState.QUEUED) == goes_on
         assert (end.due_at is not None) == goes_on
@@ -80,13 +80,13 @@ def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, pr
 
 @pytest.mark.parametrize("code", ["email.550", "answered.404"])
 def test_a_refusal_by_mail_is_a_finding_at_once(tmp_path: Path, code: str) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    ready = prepare_messages(here, [notice()], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, ready))
-    here.store.run(lambda tx: partner_health.note_route_failure(tx, here.now(), "885", "email", "refused", code=code))
-    assert bool(find(here, here.now())) == (code == "email.550")
-    for one in (here, there):
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    ready = prepare_messages(gw, [notice()], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, ready))
+    gw.store.run(lambda tx: partner_health.note_route_failure(tx, gw.now(), "885", "email", "refused", code=code))
+    assert bool(find(gw, gw.now())) == (code == "email.550")
+    for one in (gw, there):
         one.store.close()
 
 
@@ -103,24 +103,24 @@ class Answers(Https):
 
 @pytest.mark.parametrize("token", ["", "nonsense", "a.b.c", "é" * 1000])
 async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tmp_path: Path, token: str) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    clock = here.now()
-    here.now = lambda: clock
-    ready = prepare_messages(here, [notice(), notice()], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, ready))
-    here.carriers = {"https": Answers(Receipted(token))}
-    await deliver.deliver_now(here)
-    names = [one.name for one in health.look(here).findings]
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    clock = gw.now()
+    gw.now = lambda: clock
+    ready = prepare_messages(gw, [notice(), notice()], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, ready))
+    gw.carriers = {"https": Answers(Receipted(token))}
+    await deliver.deliver_now(gw)
+    names = [one.name for one in health.look(gw).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
-    here.store.run(
-        lambda tx: partner_health.note_route_success(tx, here.now(), "885", "https")
+    gw.store.run(
+        lambda tx: partner_health.note_route_success(tx, gw.now(), "885", "https")
     )  # another message went through
-    [found] = [one for one in health.look(here).findings if one.name == "receipts of 885"]
+    [found] = [one for one in health.look(gw).findings if one.name == "receipts of 885"]
     assert found.level is FindingLevel.WARN
     assert "2 wait" in found.sentence
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 
@@ -178,25 +178,25 @@ async def test_no_answer_ends_a_delivery(tmp_path: Path, carrier: type[Https] | 
 async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_on(
     tmp_path: Path, status: int, body: str, waits: timedelta
 ) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    clock = here.now()
-    here.now = lambda: clock
-    ready = prepare_messages(here, [notice()], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, ready))
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    clock = gw.now()
+    gw.now = lambda: clock
+    ready = prepare_messages(gw, [notice()], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, ready))
     (tmp_path / "server").mkdir()
     async with server(tmp_path / "server", says(status, body)) as address:
-        here.carriers = {"https": _At(Https(), address)}
-        await deliver.deliver_now(here)
-        assert bool(find(here, clock)) == (waits == timedelta(0))
+        gw.carriers = {"https": _At(Https(), address)}
+        await deliver.deliver_now(gw)
+        assert bool(find(gw, clock)) == (waits == timedelta(0))
         clock += PARTNER_LATE + timedelta(minutes=1)
-        await deliver.deliver_now(here)
-        [finding] = find(here, clock)
+        await deliver.deliver_now(gw)
+        [finding] = find(gw, clock)
         assert str(status) in finding or "receipt" in finding
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.QUEUED
-    for carrier in here.carriers.values():
+    assert gw.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.QUEUED
+    for carrier in gw.carriers.values():
         await carrier.close()
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 
@@ -213,9 +213,9 @@ class _At:
         await self._carrier.close()
 
 
-def find(here: Authority, now: datetime) -> list[str]:
+def find(gw: Gateway, now: datetime) -> list[str]:
     """What Health says of deliveries to 885."""
     found = [
-        one for one in health.look(here).findings if one.name == "delivery to 885" and one.level is not FindingLevel.OK
+        one for one in health.look(gw).findings if one.name == "delivery to 885" and one.level is not FindingLevel.OK
     ]
     return [one.sentence for one in found]

@@ -16,7 +16,7 @@ from gateway.auditing import audit, partners_view
 from gateway.auditing.audit import LogVerdict
 from gateway.case_systems import clients
 from gateway.casework import case
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.merkle import Frontier
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Unusable
@@ -41,57 +41,57 @@ class Story:
 
     def __init__(self, home: Path) -> None:
         self.world = World(home)
-        self.here, self.there = self.world.settle("333", "Sandwell"), self.world.settle("885", "Worcestershire")
+        self.gw, self.there = self.world.settle("333", "Sandwell"), self.world.settle("885", "Worcestershire")
 
     async def happen(self) -> None:
-        here, there = self.here, self.there
+        gw, there = self.gw, self.there
         for name in ("olive", "ada", "max"):
-            people.add_account(here, f"{name}@sandwell.example", name, [Role.CME_OFFICER], "root")
-        people.set_roles(here, "max@sandwell.example", [Role.AUDITOR], "ada")
-        people.set_active(here, "max@sandwell.example", False, "ada")
-        clients.add_client(here, "one-read", "ONE", [Scope.STATUS_READ], "ada")
-        sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((here, there), (there, here), (here, there))]
-        await self.answer(here)
+            people.add_account(gw, f"{name}@sandwell.example", name, [Role.CME_OFFICER], "root")
+        people.set_roles(gw, "max@sandwell.example", [Role.AUDITOR], "ada")
+        people.set_active(gw, "max@sandwell.example", False, "ada")
+        clients.add_client(gw, "one-read", "ONE", [Scope.STATUS_READ], "ada")
+        sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((gw, there), (there, gw), (gw, there))]
+        await self.answer(gw)
         await self.answer(there)
-        amend.withdraw_notice(here, sent[0], Withdrawal(reason="sent-in-error", officer=here.officer("olive")), "olive")
+        amend.withdraw_notice(gw, sent[0], Withdrawal(reason="sent-in-error", officer=gw.officer("olive")), "olive")
         await self.carry()
-        await receive_parcels(here, [b"nothing that can be read"], "885")
-        case.open_case(here, self.case_of(sent[1]), "olive")
-        sent.append(await self.say(here, there, "transfer-notice"))
+        await receive_parcels(gw, [b"nothing that can be read"], "885")
+        case.open_case(gw, self.case_of(sent[1]), "olive")
+        sent.append(await self.say(gw, there, "transfer-notice"))
         await self.carry()
 
     def case_of(self, message_id: str) -> str:
-        return self.here.store.look(lambda tx: inbox.get_message(tx, message_id)).conversation_id
+        return self.gw.store.look(lambda tx: inbox.get_message(tx, message_id)).conversation_id
 
-    async def say(self, here: Authority, there: Authority, kind: str) -> str:
-        message = notice(here.code, there.code, name=kind, now=self.world.now)
-        [ready] = prepare_notices(here, [message], "olive")
-        await here.store.write(lambda tx: queue_messages(tx, here, [ready]))
+    async def say(self, gw: Gateway, there: Gateway, kind: str) -> str:
+        message = notice(gw.code, there.code, name=kind, now=self.world.now)
+        [ready] = prepare_notices(gw, [message], "olive")
+        await gw.store.write(lambda tx: queue_messages(tx, gw, [ready]))
         await self.carry()
         return ready.message_id
 
-    async def answer(self, here: Authority) -> None:
+    async def answer(self, gw: Gateway) -> None:
         """Each in another way, in turn."""
-        officer = here.officer("olive")
-        items = here.store.look(lambda tx: inbox.search_inbox(tx, here.now(), limit=None))
+        officer = gw.officer("olive")
+        items = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), limit=None))
         for number, item in enumerate(sorted(items, key=lambda one: (one.kind, one.message_id))):
             if item.kind == "WhereaboutsEnquiry":
                 body = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
-                respond.answer_search(here, item.message_id, body, "olive")
+                respond.answer_search(gw, item.message_id, body, "olive")
             elif item.kind == "TransferNotice" and number % 3 != 2:
                 respond.acknowledge_notice(
-                    here, item.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
+                    gw, item.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
                 )
                 if number % 3:
                     await self.carry()
-                    done = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
-                    respond.send_outcome(here, item.message_id, done, "olive")
+                    done = Outcome(result="in-education", confirmed_on=gw.now().date(), officer=officer)
+                    respond.send_outcome(gw, item.message_id, done, "olive")
             await self.carry()
 
     async def carry(self) -> None:
         self.world.now += timedelta(minutes=7)
         await self.world.carry()
-        for one in (self.here, self.there):
+        for one in (self.gw, self.there):
             await audit.sign_checkpoint(one)
 
 
@@ -104,15 +104,15 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
 
 
 def verified(story: Story, store: Store, saw: dict[str, str] | None = None) -> LogVerdict:
-    here = story.here
-    trust = Trust({here.code: here.own_card})
-    return store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring, seen=saw or {}))
+    gw = story.gw
+    trust = Trust({gw.code: gw.own_card})
+    return store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring, seen=saw or {}))
 
 
 def harmed(story: Story, folder: Path, harm: Harm, chance: Random) -> tuple[Store, str]:
     """A copy of the database without its guards, changed; and a word that must be in what is said of it."""
     file = folder / "store.db"
-    with sqlite3.connect(story.here.store.engine.url.database or "") as whole, sqlite3.connect(file) as copy:
+    with sqlite3.connect(story.gw.store.engine.url.database or "") as whole, sqlite3.connect(file) as copy:
         whole.backup(copy)
         for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             copy.execute(f"DROP TRIGGER {name}")
@@ -314,9 +314,9 @@ HARMS: tuple[Harm, ...] = (
 
 
 def test_what_nobody_touched_is_whole(story: Story) -> None:
-    for house in (story.here, story.there):
+    for house in (story.gw, story.there):
 
-        def check(tx: Connection, house: Authority = house) -> LogVerdict:
+        def check(tx: Connection, house: Gateway = house) -> LogVerdict:
             return audit.verify_log(tx, Trust({house.code: house.own_card}), house.code, ring=house.ring)
 
         assert house.store.look(check).faults == ()
@@ -362,18 +362,18 @@ def test_a_log_cut_to_before_all_that_tells_of_it_is_found_by_what_a_partner_saw
     store, word = harmed(story, tmp_path, cut_all, Random(seed))
     assert any(word in one for one in verified(story, store, saw).faults)
     store.close()
-    assert verified(story, story.here.store, saw).faults == ()
+    assert verified(story, story.gw.store, saw).faults == ()
 
 
 async def test_partners_are_asked_for_what_they_saw(story: Story, tmp_path: Path) -> None:
-    found, silent = await partners_view.ask_seen_by_partners(story.here)
+    found, silent = await partners_view.ask_seen_by_partners(story.gw)
     assert (len(found), silent) == (1, {})
-    assert verified(story, story.here.store, found).faults == ()
+    assert verified(story, story.gw.store, found).faults == ()
     store, _ = harmed(story, tmp_path, cut_tail, Random(1))
     assert any("what 885 saw of us" in one for one in verified(story, store, found).faults)
     store.close()
     story.world.wire.down.add("885")
-    found, silent = await partners_view.ask_seen_by_partners(story.here)
+    found, silent = await partners_view.ask_seen_by_partners(story.gw)
     story.world.wire.down.clear()
     assert (found, list(silent)) == ({}, ["885"])
 

@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import inspect
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import StoreUnavailable
 from gateway.store import schema_check, tables
 from gateway.store.database import Store, list_known_revisions
@@ -50,16 +50,16 @@ def test_of_several_processes_one_migrates(
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_older_version_on_a_newer_database_says_so(pair: tuple[Authority, Authority], seed: int) -> None:
-    here, _ = pair
+def test_an_older_version_on_a_newer_database_says_so(pair: tuple[Gateway, Gateway], seed: int) -> None:
+    gw, _ = pair
     chance = Random(seed)
-    with here.store.engine.begin() as tx:
+    with gw.store.engine.begin() as tx:
         tx.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{chance.randint(1000, 9999)}'")  # noqa: S608
     words = chance.choice((["doctor"], ["outbox"], ["serve"], ["keys", "rotate"]))
-    ended = run_command(*words, "--home", str(here.config.home))
+    ended = run_command(*words, "--home", str(gw.config.home))
     assert (ended.returncode, "store.newer" in ended.stderr) == (78, True)
     with pytest.raises(StoreUnavailable, match="newer version"):
-        here.store.migrate()
+        gw.store.migrate()
 
 
 def damage(store: Store, chance: Random) -> str:
@@ -84,28 +84,28 @@ def damage(store: Store, chance: Random) -> str:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_doctor_names_what_the_database_lacks(pair: tuple[Authority, Authority], seed: int) -> None:
-    here, _ = pair
-    name = damage(here.store, Random(seed))
-    ended = run_command("doctor", "--home", str(here.config.home))
+def test_doctor_names_what_the_database_lacks(pair: tuple[Gateway, Gateway], seed: int) -> None:
+    gw, _ = pair
+    name = damage(gw.store, Random(seed))
+    ended = run_command("doctor", "--home", str(gw.config.home))
     assert ended.returncode == 1
     assert name in ended.stdout
     assert "internal" not in ended.stderr
 
 
-def test_a_table_of_somebody_else_is_named_and_stops_nothing(pair: tuple[Authority, Authority]) -> None:
-    here, _ = pair
-    with here.store.engine.begin() as tx:
+def test_a_table_of_somebody_else_is_named_and_stops_nothing(pair: tuple[Gateway, Gateway]) -> None:
+    gw, _ = pair
+    with gw.store.engine.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE theirs (number INTEGER)")
-    assert here.store.look(schema_check.list_schema_differences) == [
+    assert gw.store.look(schema_check.list_schema_differences) == [
         schema_check.SchemaDifference("the table theirs is not ours", schema_check.DifferenceHarm.NONE)
     ]
 
 
 def test_mistakes_of_connecting_are_told_apart(tmp_path: Path) -> None:
     """With a real server that asks for a password."""
-    here = make(tmp_path / "333", "333", "Sandwell")
-    here.store.close()
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    gw.store.close()
     with server(free_port()) as made:
         hba = Path(made.folder) / "data" / "pg_hba.conf"
         hba.write_text("host all pete 127.0.0.1/32 scram-sha-256\nhost all postgres 127.0.0.1/32 trust\n")
@@ -121,11 +121,11 @@ def test_mistakes_of_connecting_are_told_apart(tmp_path: Path) -> None:
             f"postgres@127.0.0.1:{gone}/postgres": ("store.unreachable", 75),
             f"postgres@{at}/postgres": ("store.missing", 1),
         }
-        file = here.config.home / "gateway.toml"
+        file = gw.config.home / "gateway.toml"
         settings = file.read_text()
         for url, (code, exit_code) in said.items():
             file.write_text(settings.replace('[store]\nurl = ""', f'[store]\nurl = "postgresql+psycopg://{url}"'))
             assert file.read_text() != settings
-            ended = run_command("outbox", "--home", str(here.config.home))
+            ended = run_command("outbox", "--home", str(gw.config.home))
             assert (code in ended.stderr, ended.returncode) == (True, exit_code), (url, ended.stderr)
             assert "unlikely" not in ended.stderr  # the password

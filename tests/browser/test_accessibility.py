@@ -12,7 +12,7 @@ from playwright.async_api import Browser
 
 from gateway.casework import compose
 from gateway.console.application import ROOMS
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Reach, Role, get_reach
 from gateway.exchange.send import send_notices
 from gateway.store import outbox
@@ -43,7 +43,7 @@ WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 320, "height": 700}
 
 
 @pytest.fixture
-async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[str, str]]]:
+async def there(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Browser, dict[str, str]]]:
     """Worcestershire, to which a notice came and which sent one; and what stands in addresses."""
     async with two_houses(tmp_path, tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
         sent = notice(name="transfer-notice-siblings")
@@ -57,12 +57,12 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Authority, Browser, dict[
         yield worcestershire, browser, parts | {"composition": written}
 
 
-async def reply_by_mail(here: Authority) -> str:
+async def reply_by_mail(gw: Gateway) -> str:
     """A letter was answered: where that is read."""
-    letters.enter(here)
-    letter, called = await letters.letter(here)
-    letters.come(here, letters.reply(called))
-    case = here.store.look(lambda tx: outbox.get_delivery(tx, letter)).conversation_id
+    letters.enter(gw)
+    letter, called = await letters.letter(gw)
+    letters.come(gw, letters.reply(called))
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, letter)).conversation_id
     return f"/cases/{case}/replies/1"
 
 
@@ -82,11 +82,11 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
 
 @pytest.mark.parametrize("role", [None, *Role])
 async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
-    there: tuple[Authority, Browser, dict[str, str]], role: Role | None
+    there: tuple[Gateway, Browser, dict[str, str]], role: Role | None
 ) -> None:
-    here, browser, parts = there
-    before = await desk(browser, here, role)
-    for address in addresses(role, parts | {"reply": await reply_by_mail(here)}):
+    gw, browser, parts = there
+    before = await desk(browser, gw, role)
+    for address in addresses(role, parts | {"reply": await reply_by_mail(gw)}):
         await before.open(address)
         for size in (WIDE, NARROW):
             await before.page.set_viewport_size(size)  # type: ignore[arg-type]  # of playwright's own shape
@@ -94,10 +94,10 @@ async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
 
 
 async def test_a_page_that_says_what_is_wrong_is_accessible_too(
-    there: tuple[Authority, Browser, dict[str, str]],
+    there: tuple[Gateway, Browser, dict[str, str]],
 ) -> None:
-    here, browser, parts = there
-    officer = await desk(browser, here, Role.CME_OFFICER)
+    gw, browser, parts = there
+    officer = await desk(browser, gw, Role.CME_OFFICER)
     await officer.open(f"/cases/{parts['case']}/notices/{parts['notice']}/reject")
     await officer.page.get_by_role("button", name="Reject notice").click()
     await officer.page.get_by_role("heading", name="There is a problem").wait_for()
@@ -105,10 +105,10 @@ async def test_a_page_that_says_what_is_wrong_is_accessible_too(
 
 
 async def test_an_officer_accepts_a_notice_with_the_keyboard_alone(
-    there: tuple[Authority, Browser, dict[str, str]],
+    there: tuple[Gateway, Browser, dict[str, str]],
 ) -> None:
-    here, browser, _ = there
-    officer = await desk(browser, here, Role.CME_OFFICER)
+    gw, browser, _ = there
+    officer = await desk(browser, gw, Role.CME_OFFICER)
     await officer.open("/inbox")
     await _tab_to(officer, "Testchild-Example, Ada")
     await officer.page.keyboard.press("Enter")
@@ -132,18 +132,18 @@ async def _tab_to(desk: Desk, text: str) -> None:
     raise AssertionError(f"the keyboard does not reach {text}")
 
 
-async def test_everything_works_without_javascript(there: tuple[Authority, Browser, dict[str, str]]) -> None:
-    here, browser, _ = there
-    officer = await desk(browser, here, Role.CME_OFFICER, java_script_enabled=False)
+async def test_everything_works_without_javascript(there: tuple[Gateway, Browser, dict[str, str]]) -> None:
+    gw, browser, _ = there
+    officer = await desk(browser, gw, Role.CME_OFFICER, java_script_enabled=False)
     await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
     await officer.page.get_by_role("button", name="Accept this notice").click()
     await officer.page.get_by_role("button", name="Accept notice").click()
     assert await officer.page.get_by_text("Notice accepted.").is_visible()
 
 
-async def test_axe_does_find_what_is_wrong(there: tuple[Authority, Browser, dict[str, str]]) -> None:
-    here, browser, _ = there
-    visitor = await desk(browser, here, None)
+async def test_axe_does_find_what_is_wrong(there: tuple[Gateway, Browser, dict[str, str]]) -> None:
+    gw, browser, _ = there
+    visitor = await desk(browser, gw, None)
     await visitor.open("/sign-in")
     await visitor.page.evaluate("document.querySelector('label').remove(); document.documentElement.lang = ''")
     with pytest.raises(AssertionError, match="html-has-lang"):

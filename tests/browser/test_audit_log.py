@@ -17,12 +17,12 @@ OLIVE = sign_in_name(Role.CME_OFFICER)
 
 
 async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.AUDITOR, Role.CME_OFFICER)) as (there, here), chromium() as browser:
+    async with two_houses(tmp_path, (Role.AUDITOR, Role.CME_OFFICER)) as (there, gw), chromium() as browser:
         sent = notice()
-        await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
-        case.open_case(here, sent.header.conversation_id, OLIVE)
-        await audit.sign_checkpoint(here)
-        ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
+        await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
+        case.open_case(gw, sent.header.conversation_id, OLIVE)
+        await audit.sign_checkpoint(gw)
+        ada = await desk(browser, gw, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page
         await expect(page.get_by_role("heading", name="Audit log")).to_be_visible()
         await assert_accessible(ada)
@@ -52,8 +52,8 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
 
 
 async def test_what_is_typed_and_is_nothing_of_ours_never_stands_in_an_address(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, here), chromium() as browser:
-        ada = await desk(browser, here, Role.AUDITOR)
+    async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, gw), chromium() as browser:
+        ada = await desk(browser, gw, Role.AUDITOR)
         page = ada.page
         for label, typed, said in (
             ("Reference (notice", "Zebedee Invented", "Enter a full reference or its last 12 characters"),

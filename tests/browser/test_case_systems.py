@@ -11,7 +11,7 @@ from playwright.async_api import Page, expect
 
 from gateway.app import run_gateway
 from gateway.case_systems import clients, webhooks
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.receive import receive_parcels
@@ -30,14 +30,14 @@ AGNES = sign_in_name(Role.ADMIN)
 
 
 @asynccontextmanager
-async def sandwell(folder: Path, before: Callable[[Authority], None] = lambda here: None) -> AsyncIterator[Authority]:
+async def sandwell(folder: Path, before: Callable[[Gateway], None] = lambda gw: None) -> AsyncIterator[Gateway]:
     """A gateway that may tell a host which is not there; what happened before it runs."""
-    here = house(folder / "333", "333", "Sandwell", (Role.ADMIN, Role.OPERATOR))
-    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    before(here)
-    async with run_gateway(here):
-        yield here
-    here.store.close()
+    gw = house(folder / "333", "333", "Sandwell", (Role.ADMIN, Role.OPERATOR))
+    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_hosts="cases.example"))
+    before(gw)
+    async with run_gateway(gw):
+        yield gw
+    gw.store.close()
 
 
 async def picture(page: Page, name: str) -> None:
@@ -48,16 +48,16 @@ async def picture(page: Page, name: str) -> None:
             await page.screenshot(path=f"{folder}/{name}-{width}.png", full_page=True)
 
 
-def acts(here: Authority) -> list[tuple[str, str]]:
-    found = here.store.look(
+def acts(gw: Gateway) -> list[tuple[str, str]]:
+    found = gw.store.look(
         lambda tx: [one for act in ("client.", "webhook.") for one in audit_log.list_newest_entries(tx, act=act)]
     )
     return [(one.act, one.actor) for one in sorted(found, key=lambda one: one.number) if one.act != "client.let-in"]
 
 
 async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_path: Path) -> None:
-    async with sandwell(tmp_path) as here, chromium() as browser:
-        agnes = await desk(browser, here, Role.ADMIN, viewport=NARROW)
+    async with sandwell(tmp_path) as gw, chromium() as browser:
+        agnes = await desk(browser, gw, Role.ADMIN, viewport=NARROW)
         page, look = agnes.page, partial(assert_accessible, agnes)
         await agnes.open("/case-systems")
         await expect(page.get_by_text("There are no connected systems.")).to_be_visible()
@@ -78,7 +78,7 @@ async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_p
         await look()
         await picture(page, "secret")
         secret = await page.locator("dd").nth(1).inner_text()
-        assert clients.issue_client_token(here, "one-sandwell", secret, ())[1] == (Scope.STATUS_READ, Scope.WEBHOOKS)
+        assert clients.issue_client_token(gw, "one-sandwell", secret, ())[1] == (Scope.STATUS_READ, Scope.WEBHOOKS)
 
         await page.get_by_role("link", name="View this system").click()
         await expect(page.get_by_role("heading", level=1)).to_contain_text(HOSTILE)
@@ -115,29 +115,29 @@ async def test_an_admin_adds_a_case_system_gives_it_an_address_and_ends_it(tmp_p
         assert await page.get_by_role("button", name="Replace secret").count() == 0
         await agnes.open("/case-systems")
         await look()
-        assert acts(here) == [
+        assert acts(gw) == [
             (act, AGNES)
             for act in ("client.added", "webhook.added", "client.new-secret", "webhook.removed", "client.ended")
         ]
 
 
-def given_up(here: Authority) -> None:
+def given_up(gw: Gateway) -> None:
     """Its case system has not taken what it was told."""
-    clients.add_client(here, "one-sandwell", "ONE", Scope, "agnes")
-    hook = webhooks.add_webhook(here, "one-sandwell", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
-    here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, here.now(), None, "answered 500"))
+    clients.add_client(gw, "one-sandwell", "ONE", Scope, "agnes")
+    hook = webhooks.add_webhook(gw, "one-sandwell", "agnes", HOOK, [WebhookEvent.RECEIVED], also=lambda *_: None)
+    gw.store.run(lambda tx: kept.set_webhook_failed(tx, hook, gw.now(), None, "answered 500"))
 
 
 async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_changes_nothing_else(tmp_path: Path) -> None:
-    async with sandwell(tmp_path, given_up) as here, chromium() as browser:
+    async with sandwell(tmp_path, given_up) as gw, chromium() as browser:
         there = make(tmp_path / "885", "885", "Worcestershire")
-        introduce(here, there)
+        introduce(gw, there)
         for _ in range(2):
             await receive_parcels(
-                here, [one.sealed for one in prepare_messages(there, [notice("885", "333")], "test")], "885"
+                gw, [one.sealed for one in prepare_messages(there, [notice("885", "333")], "test")], "885"
             )
         there.store.close()
-        oscar = await desk(browser, here, Role.OPERATOR, viewport=NARROW)
+        oscar = await desk(browser, gw, Role.OPERATOR, viewport=NARROW)
         page = oscar.page
         await oscar.open("/case-systems")
         await expect(page.locator("tbody")).to_contain_text("Stopped")
@@ -151,7 +151,7 @@ async def test_the_operator_sees_what_is_held_up_and_has_it_told_again_and_chang
         assert await page.get_by_role("button").all_inner_texts() == ["Sign out", "Menu", "Retry now"]
         await page.get_by_role("button", name="Retry now").click()
         await expect(page.get_by_text("Stopped")).to_have_count(0)
-        assert acts(here)[-1] == ("webhook.resumed", sign_in_name(Role.OPERATOR))
-        client = here.store.look(lambda tx: find_client(tx, "one-sandwell"))
+        assert acts(gw)[-1] == ("webhook.resumed", sign_in_name(Role.OPERATOR))
+        client = gw.store.look(lambda tx: find_client(tx, "one-sandwell"))
         assert client is not None
         assert client.active

@@ -8,7 +8,7 @@ from playwright.async_api import Browser, Page
 
 from gateway import home_folder
 from gateway.app import run_gateway
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import audit_log
 from tests import identity_provider
 from tests.conftest import free_port
@@ -32,7 +32,7 @@ CmeOfficer = "cme_officer"
 
 
 @pytest.fixture
-async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator[tuple[Authority, Browser]]:
+async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator[tuple[Gateway, Browser]]:
     """A gateway whose people the provider knows, and a browser."""
     home, console, port = tmp_path / "333", free_port(), free_port()
     home_folder.create_gateway(
@@ -43,10 +43,10 @@ async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator
         with (home / "gateway.toml").open("a") as settings:
             settings.write(SETTINGS.format(issuer=issuer))
         (home / "client_secret").write_text(SECRET)
-        here = home_folder.open_gateway(home)
-        async with run_gateway(here), chromium() as browser:
-            yield here, browser
-        here.store.close()
+        gw = home_folder.open_gateway(home)
+        async with run_gateway(gw), chromium() as browser:
+            yield gw, browser
+        gw.store.close()
 
 
 async def sign_in(page: Page, who: str) -> None:
@@ -60,10 +60,10 @@ async def sign_in(page: Page, who: str) -> None:
 
 @pytest.mark.timeout(180)
 async def test_an_officer_comes_in_through_the_directory_and_goes_out_again(
-    sandwell: tuple[Authority, Browser],
+    sandwell: tuple[Gateway, Browser],
 ) -> None:
-    here, browser = sandwell
-    visitor = await desk(browser, here, None)
+    gw, browser = sandwell
+    visitor = await desk(browser, gw, None)
     await visitor.open("/sign-in")
     await assert_accessible(visitor)
     await sign_in(visitor.page, "ottoline")
@@ -79,16 +79,16 @@ async def test_an_officer_comes_in_through_the_directory_and_goes_out_again(
 
 @pytest.mark.timeout(180)
 async def test_who_has_no_role_is_told_whom_to_ask_and_that_they_came_is_in_the_log(
-    sandwell: tuple[Authority, Browser],
+    sandwell: tuple[Gateway, Browser],
 ) -> None:
-    here, browser = sandwell
-    visitor = await desk(browser, here, None)
+    gw, browser = sandwell
+    visitor = await desk(browser, gw, None)
     await visitor.open("/sign-in")
     await sign_in(visitor.page, "nobody")
     await visitor.page.get_by_text("the ICT desk, 01632 960199").first.wait_for()
     await visitor.open("/inbox")
     await visitor.page.get_by_role("heading", name="Sign in", exact=True).wait_for()
-    refused = await here.store.read(lambda tx: audit_log.list_newest_entries(tx, act="person.refused"))
+    refused = await gw.store.read(lambda tx: audit_log.list_newest_entries(tx, act="person.refused"))
     assert len(refused) == 1
     assert "sign-in.no-role" in refused[0].entry
     assert "Norma" not in refused[0].entry

@@ -18,9 +18,9 @@ HOSTILE = "<script>alert(1)</script><b onclick=alert(2)>"
 
 
 async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (here, there), chromium() as browser:
-        await exchange(here, there, transfer(here.now()))
-        mona = await desk(browser, here, Role.SERVICE_MANAGER, viewport={"width": 320, "height": 800})
+    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (gw, there), chromium() as browser:
+        await exchange(gw, there, transfer(gw.now()))
+        mona = await desk(browser, gw, Role.SERVICE_MANAGER, viewport={"width": 320, "height": 800})
         page = mona.page
         await mona.open("/unanswered")
         await expect(page.get_by_role("link", name="Testchild-Example, Ada")).to_be_visible()
@@ -55,11 +55,11 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
 
 
 async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_for(tmp_path: Path) -> None:
-    async with two_houses(tmp_path) as (here, there), chromium() as browser:
-        messages = [transfer(here.now()) for _ in range(SHOWN + 1)]
-        await send_notices(here, messages, "olive")
-        await settled(here, there)
-        olive = await desk(browser, here, Role.CME_OFFICER, viewport={"width": 320, "height": 800})
+    async with two_houses(tmp_path) as (gw, there), chromium() as browser:
+        messages = [transfer(gw.now()) for _ in range(SHOWN + 1)]
+        await send_notices(gw, messages, "olive")
+        await settled(gw, there)
+        olive = await desk(browser, gw, Role.CME_OFFICER, viewport={"width": 320, "height": 800})
         page = olive.page
         await olive.open("/unanswered")
         await page.get_by_label("Due from").select_option("Other authorities")
@@ -81,11 +81,11 @@ async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_f
 
 
 async def test_the_auditor_checks_the_log_takes_it_out_and_is_shown_markup_as_text(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, here), chromium() as browser:
+    async with two_houses(tmp_path, (Role.AUDITOR,)) as (_, gw), chromium() as browser:
         entry = AuditEntry("notice.failed", HOSTILE, "m1", "333", detail={"reason": HOSTILE})
-        await here.store.write(lambda tx: audit_log.append_entries(tx, here.now(), [entry]))
-        await audit.sign_checkpoint(here)
-        ada = await desk(browser, here, Role.AUDITOR, viewport={"width": 320, "height": 800})
+        await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+        await audit.sign_checkpoint(gw)
+        ada = await desk(browser, gw, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page
         await ada.open("/audit?kind=notice.failed")
         await expect(page.locator("tbody")).to_contain_text(f"reason: {HOSTILE}")

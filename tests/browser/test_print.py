@@ -51,10 +51,10 @@ def assert_fit_for_paper(pages: list[str], who: str, reference: str = "") -> Non
 async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printed_it_on_each_page(
     tmp_path: Path,
 ) -> None:
-    async with two_houses(tmp_path) as (there, here), chromium() as browser:
+    async with two_houses(tmp_path) as (there, gw), chromium() as browser:
         sent = notice(name="transfer-notice-siblings")
-        await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
-        olive = await desk(browser, here, Role.CME_OFFICER)
+        await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
+        olive = await desk(browser, gw, Role.CME_OFFICER)
         await olive.open(f"/cases/{sent.header.conversation_id}")
         await expect(olive.page.get_by_role("button", name="Accept this notice")).to_be_visible()
         pages = await printed(olive, tmp_path)
@@ -69,11 +69,11 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
 
 
 async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, here), chromium() as browser:
+    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, gw), chromium() as browser:
         some = [notice(now=there.now()) for _ in range(MANY)]
-        await receive_parcels(here, [one.sealed for one in prepare_messages(there, some, "test")], "333")
-        await audit.sign_checkpoint(here)
-        mona = await desk(browser, here, Role.SERVICE_MANAGER)
+        await receive_parcels(gw, [one.sealed for one in prepare_messages(there, some, "test")], "333")
+        await audit.sign_checkpoint(gw)
+        mona = await desk(browser, gw, Role.SERVICE_MANAGER)
         who = NAMES[Role.SERVICE_MANAGER]
 
         await mona.open("/unanswered")
@@ -95,12 +95,12 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
 
 
 async def test_the_list_for_an_inspection_is_printed_with_its_marking_on_each_page(tmp_path: Path) -> None:
-    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, here), chromium() as browser:
+    async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, gw), chromium() as browser:
         await receive_parcels(
-            here, [one.sealed for one in prepare_messages(there, [notice(now=there.now())], "test")], "333"
+            gw, [one.sealed for one in prepare_messages(there, [notice(now=there.now())], "test")], "333"
         )
-        mona = await desk(browser, here, Role.SERVICE_MANAGER)
-        day = here.now().date().isoformat()
+        mona = await desk(browser, gw, Role.SERVICE_MANAGER)
+        day = gw.now().date().isoformat()
         await mona.open(f"/reports/inspection?from={day}&to={day}")
         async with mona.page.expect_download() as got:
             await mona.page.get_by_role("button", name="printable page").click()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.exchange import enquire
@@ -29,87 +29,87 @@ async def desks(tmp_path: Path) -> AsyncIterator[tuple[Desk, Desk]]:
         yield await desk(browser, sandwell, Role.CME_OFFICER), await desk(browser, worcestershire, Role.CME_OFFICER)
 
 
-async def come(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
+async def come(sandwell: Gateway, worcestershire: Gateway, *messages: Message) -> None:
     await receive_parcels(worcestershire, [one.sealed for one in prepare_messages(sandwell, messages, "test")], "333")
     await match_incoming.match_due_searches(worcestershire)
 
 
 async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks: tuple[Desk, Desk]) -> None:
-    sandwell, here = desks
-    load(here.here, EVE)
+    sandwell, gw = desks
+    load(gw.gw, EVE)
     asked = enquiry()
-    await come(sandwell.here, here.here, asked)
-    await here.open("/matches")
-    await here.page.get_by_role("link", name="Whereabouts enquiry").click()
+    await come(sandwell.gw, gw.gw, asked)
+    await gw.open("/matches")
+    await gw.page.get_by_role("link", name="Whereabouts enquiry").click()
     for reason in ("same UPN", "same date of birth", "Very strong match (score 99 out of 100)"):
-        assert await here.page.get_by_text(reason).count() == 1
-    await here.page.get_by_role("button", name="No match").click()
-    assert await here.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
-    item = here.here.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
+        assert await gw.page.get_by_text(reason).count() == 1
+    await gw.page.get_by_role("button", name="No match").click()
+    assert await gw.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
+    item = gw.gw.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
     assert item.state is InboxState.CONCLUDED
-    [read] = here.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
+    [read] = gw.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
     assert (read.actor, read.about) == (OLIVE, item.message_id)
-    assert here.said == []
+    assert gw.said == []
 
 
 async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks: tuple[Desk, Desk]) -> None:
-    sandwell, here = desks
-    load(here.here)
-    await come(sandwell.here, here.here, enquiry(), enquiry())
-    await here.open("/matches")
-    await here.page.get_by_role("button", name="Reply to all 2").click()
-    assert await here.page.get_by_text("2 notices will be answered").count() == 1
-    await here.page.get_by_role("button", name="Reply to all").click()
-    assert await here.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
-    assert len(here.here.store.look(lambda tx: outbox.search_outbox(tx))) == 2
+    sandwell, gw = desks
+    load(gw.gw)
+    await come(sandwell.gw, gw.gw, enquiry(), enquiry())
+    await gw.open("/matches")
+    await gw.page.get_by_role("button", name="Reply to all 2").click()
+    assert await gw.page.get_by_text("2 notices will be answered").count() == 1
+    await gw.page.get_by_role("button", name="Reply to all").click()
+    assert await gw.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
+    assert len(gw.gw.store.look(lambda tx: outbox.search_outbox(tx))) == 2
 
 
 async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk, Desk]) -> None:
-    here, _ = desks
-    done = enquire.ask_authorities(here.here, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
-    await here.open("/reviews")
-    await here.page.get_by_role("link", name="Record review").click()
-    await here.page.get_by_label("Police").select_option("no-information")
-    await here.page.get_by_role("button", name="Record review").click()
-    assert await here.page.get_by_text("Police: no information").count() == 1
-    assert await here.page.get_by_text("Review recorded. Next review").count() == 1
-    stale = await here.page.content()
-    await here.page.get_by_role("button", name="Ask again").click()
-    assert await here.page.get_by_text("1 authority asked again").count() == 1
-    await here.page.set_content(stale)  # as after the back button
-    await here.page.evaluate("document.querySelector('form[action$=ask-again]').action = location.origin + "
+    gw, _ = desks
+    done = enquire.ask_authorities(gw.gw, notice(name="whereabouts-enquiry"), ["885"], {}, OLIVE)
+    await gw.open("/reviews")
+    await gw.page.get_by_role("link", name="Record review").click()
+    await gw.page.get_by_label("Police").select_option("no-information")
+    await gw.page.get_by_role("button", name="Record review").click()
+    assert await gw.page.get_by_text("Police: no information").count() == 1
+    assert await gw.page.get_by_text("Review recorded. Next review").count() == 1
+    stale = await gw.page.content()
+    await gw.page.get_by_role("button", name="Ask again").click()
+    assert await gw.page.get_by_text("1 authority asked again").count() == 1
+    await gw.page.set_content(stale)  # as after the back button
+    await gw.page.evaluate("document.querySelector('form[action$=ask-again]').action = location.origin + "
                              f"'/cases/{done.case}/ask-again'")  # fmt: skip
-    await here.page.get_by_role("button", name="Ask again").click()
-    assert await here.page.get_by_text("The review was not saved").count() == 1
-    assert [one.reviews for one in review.list_reviews(here.here)] == [2]
-    await here.open(f"/cases/{done.case}/search")
-    await here.page.get_by_role("button", name="End").click()
-    await here.page.get_by_label("In education").check()
-    today = here.here.now()
+    await gw.page.get_by_role("button", name="Ask again").click()
+    assert await gw.page.get_by_text("The review was not saved").count() == 1
+    assert [one.reviews for one in review.list_reviews(gw.gw)] == [2]
+    await gw.open(f"/cases/{done.case}/search")
+    await gw.page.get_by_role("button", name="End").click()
+    await gw.page.get_by_label("In education").check()
+    today = gw.gw.now()
     for part, value in (("Day", today.day), ("Month", today.month), ("Year", today.year)):
-        await here.page.get_by_label(part).fill(str(value))
-    await here.page.get_by_role("button", name="End").click()
-    assert await here.page.get_by_role("heading", name="Timeline").count() == 1
-    assert review.list_reviews(here.here) == []
+        await gw.page.get_by_label(part).fill(str(value))
+    await gw.page.get_by_role("button", name="End").click()
+    assert await gw.page.get_by_role("heading", name="Timeline").count() == 1
+    assert review.list_reviews(gw.gw) == []
 
 
 async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_notice(
     desks: tuple[Desk, Desk], tmp_path: Path
 ) -> None:
-    here, _ = desks
+    gw, _ = desks
     for code, name in (("330", "Birmingham"), ("332", "Dudley")):
         there = make(tmp_path / code, code, name)
-        introduce(here.here, there)
+        introduce(gw.gw, there)
         there.store.close()
-    done = enquire.ask_authorities(here.here, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
-    await here.open(f"/cases/{done.case}")
-    assert await here.page.get_by_role("heading", name="Search: 3 authorities asked").count() == 1
-    assert await here.page.locator("section.message").count() == 1
-    assert await here.page.get_by_text("Whereabouts enquiry sent (3 times)").count() == 1
-    assert len(here.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))) == 1
-    await here.page.get_by_role("button", name="View search").click()
-    assert await here.page.locator("tbody tr").count() == 3
-    await here.page.get_by_role("button", name="Ask more authorities").click()
-    await here.page.get_by_label("Wales (22)").check()
-    await here.page.get_by_role("button", name="Send to selected authorities").click()
-    assert await here.page.get_by_text("neither a partner nor entered for letters").count() == 1
+    done = enquire.ask_authorities(gw.gw, notice(name="whereabouts-enquiry"), ["885", "330", "332"], {}, OLIVE)
+    await gw.open(f"/cases/{done.case}")
+    assert await gw.page.get_by_role("heading", name="Search: 3 authorities asked").count() == 1
+    assert await gw.page.locator("section.message").count() == 1
+    assert await gw.page.get_by_text("Whereabouts enquiry sent (3 times)").count() == 1
+    assert len(gw.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))) == 1
+    await gw.page.get_by_role("button", name="View search").click()
+    assert await gw.page.locator("tbody tr").count() == 3
+    await gw.page.get_by_role("button", name="Ask more authorities").click()
+    await gw.page.get_by_label("Wales (22)").check()
+    await gw.page.get_by_role("button", name="Send to selected authorities").click()
+    assert await gw.page.get_by_text("neither a partner nor entered for letters").count() == 1

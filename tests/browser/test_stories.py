@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import LONDON
 from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
@@ -18,7 +18,7 @@ from schemas.message import Message, TransferNotice
 from tests.children import notice
 from tests.consoles import chromium, desk, settled, sign_in_name, two_houses
 
-Two = tuple[Authority, Authority, Browser]
+Two = tuple[Gateway, Gateway, Browser]
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
         yield sandwell, worcestershire, browser
 
 
-async def state_of(here: Authority, message_id: str) -> DeliveryState:
-    return (await here.store.read(lambda tx: outbox.get_delivery(tx, message_id))).state
+async def state_of(gw: Gateway, message_id: str) -> DeliveryState:
+    return (await gw.store.read(lambda tx: outbox.get_delivery(tx, message_id))).state
 
 
 async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Two) -> None:

@@ -54,14 +54,14 @@ async def test_a_notice_is_written_sent_accepted_and_followed_by_the_auditors(tm
         await on_to(ours, "View case")
         await expect(ours.page.get_by_text("Accepted", exact=True).first).to_be_visible()
 
-        for here in (sandwell, worcestershire):
-            await audit.sign_checkpoint(here)
-            ada = await desk(browser, here, Role.AUDITOR)
+        for gw in (sandwell, worcestershire):
+            await audit.sign_checkpoint(gw)
+            ada = await desk(browser, gw, Role.AUDITOR)
             await ada.page.get_by_text("Filter entries").click()
             await ada.page.get_by_label("Reference (notice").fill(reference)
             await ada.page.get_by_role("button", name="Apply filters").click()
             sentence = (
-                "sent a message to Worcestershire." if here is sandwell else "A message from Sandwell was received."
+                "sent a message to Worcestershire." if gw is sandwell else "A message from Sandwell was received."
             )
             await expect(ada.page.locator("tbody")).to_contain_text(sentence)
             await expect(ada.page.locator("tbody")).to_contain_text("Olive Testofficer")

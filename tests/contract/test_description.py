@@ -28,7 +28,7 @@ from gateway.api.description import described
 from gateway.api.guard import KEY
 from gateway.app import run_gateway
 from gateway.case_systems import clients
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import SCOPES, Scope
 from gateway.store import inbox
 from keys import api_token
@@ -74,31 +74,29 @@ def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[
     """Worcestershire's gateway runs in a thread: its address, a token that may do everything, and the id of a notice that came."""
     folder = tmp_path_factory.mktemp("described")
     settings = "[api]\nrequests_per_minute = 100000"
-    here, sandwell = (
+    gw, sandwell = (
         house(folder / "885", "885", "Worcestershire", (), settings),
         make(folder / "333", "333", "Sandwell"),
     )
-    introduce(here, sandwell)
+    introduce(gw, sandwell)
     ready, stop = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(here, sandwell, ready, stop)))
+    thread = threading.Thread(target=lambda: loop.run_until_complete(_serve(gw, sandwell, ready, stop)))
     thread.start()
     assert ready.wait(60)
-    clients.add_client(here, "fuzzer", "An invented case system", Scope, "agnes")
-    token = api_token.issue(
-        "fuzzer", tuple(Scope), audience=clients.get_token_audience(here), ring=here.ring, now=here.now()
-    )
-    [notice] = here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
-    yield here.config.console_url, token, notice.message_id
+    clients.add_client(gw, "fuzzer", "An invented case system", Scope, "agnes")
+    token = api_token.issue("fuzzer", tuple(Scope), audience=clients.get_token_audience(gw), ring=gw.ring, now=gw.now())
+    [notice] = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))
+    yield gw.config.console_url, token, notice.message_id
     loop.call_soon_threadsafe(stop.set)
     thread.join()
-    for one in (here, sandwell):
+    for one in (gw, sandwell):
         one.store.close()
 
 
-async def _serve(here: Authority, sandwell: Authority, ready: threading.Event, stop: asyncio.Event) -> None:
-    async with run_gateway(here):
-        await came(here, sandwell)
+async def _serve(gw: Gateway, sandwell: Gateway, ready: threading.Event, stop: asyncio.Event) -> None:
+    async with run_gateway(gw):
+        await came(gw, sandwell)
         ready.set()
         await stop.wait()
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from adapters.route import Carrier, RouteAddress
 from gateway import app, home_folder
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.exchange.collect import collect_from
 from gateway.store import inbox
 from keys import tls
@@ -24,11 +24,11 @@ class World:
     """What the contract asks of one kind of route."""
 
     kind: str
-    sandwell: Authority
-    worcestershire: Authority
+    sandwell: Gateway
+    worcestershire: Gateway
     serving: Callable[[], AbstractAsyncContextManager[None]]  # the server, for as long as inside
     other_pin: str  # of a server that is not theirs; of our own, where the route leads through one
-    others: tuple[Authority, ...] = ()
+    others: tuple[Gateway, ...] = ()
     on_the_way: Callable[[], bool] = lambda: False  # is something under way that will come by itself?
     tidy: Callable[[], None] = lambda: None
 
@@ -69,20 +69,20 @@ class World:
         if self.kind != "https":
             while await collect_from(self.worcestershire, self.kind, self._at(self.worcestershire)):
                 continue
-        here = self.worcestershire
-        return {one.message_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
+        gw = self.worcestershire
+        return {one.message_id for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
 
     async def close(self) -> None:
         """Let go of everything."""
-        for here in (self.sandwell, self.worcestershire, *self.others):
-            for carrier in here.carriers.values():
+        for gw in (self.sandwell, self.worcestershire, *self.others):
+            for carrier in gw.carriers.values():
                 await carrier.close()
-            here.store.close()
+            gw.store.close()
         self.tidy()
 
-    def _at(self, here: Authority) -> RouteAddress:
+    def _at(self, gw: Gateway) -> RouteAddress:
         routes = {route.kind: route for route in self.worcestershire.own_card.routes}
-        return here.address("885", routes[self.kind])
+        return gw.address("885", routes[self.kind])
 
 
 def https(folder: Path) -> World:
@@ -142,7 +142,7 @@ def mailbox(folder: Path) -> World:
     return World("mailbox", sandwell, worcestershire, serving, tls.der_base64(another), (host,))
 
 
-def hosting(home: Path, more: str = "") -> Authority:
+def hosting(home: Path, more: str = "") -> Gateway:
     """Birmingham, which holds a mailbox for Worcestershire."""
     make(home, "330", "Birmingham").store.close()
     with (home / "gateway.toml").open("a") as settings:
@@ -150,7 +150,7 @@ def hosting(home: Path, more: str = "") -> Authority:
     return home_folder.open_gateway(home)
 
 
-def with_mailbox(home: Path, host: Authority) -> Authority:
+def with_mailbox(home: Path, host: Gateway) -> Gateway:
     """Worcestershire, whose mailbox this host holds."""
     before = make(home, "885", "Worcestershire")
     introduce(before, host)

@@ -64,15 +64,15 @@ async def some(
 async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(tmp_path: Path) -> None:
     print(f"seed {SEED}")
     chance, home = random.Random(SEED), tmp_path / "885"
-    here, sandwell = house(home, "885", "Worcestershire", (), "[api]\nrequests_per_minute = 100000"), make(
+    gw, sandwell = house(home, "885", "Worcestershire", (), "[api]\nrequests_per_minute = 100000"), make(
         tmp_path / "333", "333", "Sandwell"
     )  # fmt: skip
-    introduce(here, sandwell)
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
-    api = clients.get_token_audience(here)
-    token = api_token.issue("one-test", tuple(Scope), audience=api, ring=here.ring, now=here.now())
+    introduce(gw, sandwell)
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
+    api = clients.get_token_audience(gw)
+    token = api_token.issue("one-test", tuple(Scope), audience=api, ring=gw.ring, now=gw.now())
     sandwell.store.close()
-    here.store.close()
+    gw.store.close()
     sent = {one.header.message_id: json.write(one) for one in (notice("885", "333") for _ in range(NOTICES))}
     before: Answers = {}
     async with aiohttp.ClientSession() as session:
@@ -91,9 +91,9 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
             await post(session, api, token, key, body, after)
         process.terminate()
         process.wait(30)
-    here = home_folder.open_gateway(home)
-    queued = [one.message_id for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
-    here.store.close()
+    gw = home_folder.open_gateway(home)
+    queued = [one.message_id for one in gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
+    gw.store.close()
     assert len(queued) == len(set(queued))
     assert set(after.values()) <= {202, 409}  # 409: killed in the midst of it, so that it still counts as under way
     assert {key for key, status in after.items() if status == 202} == set(queued)

@@ -46,9 +46,9 @@ def count(table: Table, tx: Connection) -> int:
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("real_costs")
 def test_killed_over_an_extract_the_gateway_loses_no_row_and_doubles_none(tmp_path: Path) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    for one in (here, there):
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    for one in (gw, there):
         one.store.close()
     folder, chance = tmp_path / "one", random.Random(SEED)
     print(f"seed {SEED}")
@@ -61,11 +61,11 @@ def test_killed_over_an_extract_the_gateway_loses_no_row_and_doubles_none(tmp_pa
         time.sleep(chance.uniform(0.3, 1.5))
         process.kill()
         process.wait()
-    here = home_folder.open_gateway(tmp_path / "333")
-    asyncio.run(leavers_folder.take_in(here, folder))
-    counts = [here.store.look(partial(count, table)) for table in (tables.outbox, tables.intake, tables.drafts)]
-    made = here.store.look(lambda tx: len(audit_log.list_newest_entries(tx, act="draft.made", limit=ROWS)))
-    here.store.close()
+    gw = home_folder.open_gateway(tmp_path / "333")
+    asyncio.run(leavers_folder.take_in(gw, folder))
+    counts = [gw.store.look(partial(count, table)) for table in (tables.outbox, tables.intake, tables.drafts)]
+    made = gw.store.look(lambda tx: len(audit_log.list_newest_entries(tx, act="draft.made", limit=ROWS)))
+    gw.store.close()
     assert (counts, made) == ([ROWS * 2 // 3, ROWS * 2 // 3, ROWS // 3], ROWS // 3)
     [_] = folders.places(tmp_path / "333", "leavers")
     assert [file.name for file in folder.iterdir() if not file.name.endswith(".report.csv")] == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway.authorities import postcodes
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Unusable
 from schemas import codes
 from tests.conftest import make
@@ -30,7 +30,7 @@ OTHER = {
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Authority:
+def gw(tmp_path: Path) -> Gateway:
     return make(tmp_path / "333", "333", "Sandwell")
 
 
@@ -41,9 +41,9 @@ def archive(tmp_path: Path, files: dict[str, bytes], packed: int = zipfile.ZIP_D
     return tmp_path / "x.zip"
 
 
-def imported(here: Authority, file: Path) -> postcodes.ImportedDirectory:
+def imported(gw: Gateway, file: Path) -> postcodes.ImportedDirectory:
     with postcodes.open_directory(file) as (stream, _):
-        return postcodes.import_directory(here, stream, by="ines")
+        return postcodes.import_directory(gw, stream, by="ines")
 
 
 @pytest.mark.parametrize("packed", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
@@ -62,17 +62,15 @@ def imported(here: Authority, file: Path) -> postcodes.ImportedDirectory:
         {name.upper(): part for name, part in PARTS.items()},
     ],
 )
-def test_every_part_of_an_archive_is_read(
-    here: Authority, tmp_path: Path, files: dict[str, bytes], packed: int
-) -> None:
+def test_every_part_of_an_archive_is_read(gw: Gateway, tmp_path: Path, files: dict[str, bytes], packed: int) -> None:
     """Row 23."""
-    imported(here, archive(tmp_path, files, packed))
-    found = [postcodes.find_authority_of_postcode(here, f"{area}1 1AA") for area in AREAS]
-    here.store.close()
+    imported(gw, archive(tmp_path, files, packed))
+    found = [postcodes.find_authority_of_postcode(gw, f"{area}1 1AA") for area in AREAS]
+    gw.store.close()
     assert found == [codes.authority_of(code) for code in AREAS.values()]
 
 
-def test_an_archive_that_is_damaged_anywhere_is_named_and_nothing_of_it_counts(here: Authority, tmp_path: Path) -> None:
+def test_an_archive_that_is_damaged_anywhere_is_named_and_nothing_of_it_counts(gw: Gateway, tmp_path: Path) -> None:
     chance = random.Random(23)
     whole = archive(tmp_path, PARTS, zipfile.ZIP_STORED).read_bytes()
     first_row, list_begins = whole.index(b"198001"), whole.index(b"PK\x01\x02")
@@ -84,10 +82,10 @@ def test_an_archive_that_is_damaged_anywhere_is_named_and_nothing_of_it_counts(h
             data[chance.randrange(first_row, list_begins // 4)] ^= 0x55
         (tmp_path / "x.zip").write_bytes(data)
         with pytest.raises(Unusable) as caught:
-            imported(here, tmp_path / "x.zip")
+            imported(gw, tmp_path / "x.zip")
         assert caught.value.code in ("postcodes.damaged", "postcodes.not-a-directory")
-        assert postcodes.find_authority_of_postcode(here, "B1 1AA") is None
-    here.store.close()
+        assert postcodes.find_authority_of_postcode(gw, "B1 1AA") is None
+    gw.store.close()
 
 
 @pytest.mark.parametrize(
@@ -127,7 +125,7 @@ def test_an_archive_that_is_locked_is_named(tmp_path: Path) -> None:
         pass
 
 
-def test_a_later_directory_without_an_area_that_we_had_takes_nothing_away(here: Authority, tmp_path: Path) -> None:
+def test_a_later_directory_without_an_area_that_we_had_takes_nothing_away(gw: Gateway, tmp_path: Path) -> None:
     many = tuple(
         (f"WS{n} {m}{a}{b}", "E99999999", "E08000030") for n in (1, 2) for m in range(9) for a in "ABD" for b in "ABD"
     )
@@ -138,11 +136,11 @@ def test_a_later_directory_without_an_area_that_we_had_takes_nothing_away(here: 
         for a in "ABD"
         for b in "ABD"
     )
-    postcodes.import_directory(here, io.BytesIO(directory(rows=many + more)), by="ines")
+    postcodes.import_directory(gw, io.BytesIO(directory(rows=many + more)), by="ines")
     with pytest.raises(Unusable, match="begins with WS"):
-        postcodes.import_directory(here, io.BytesIO(directory(rows=more)), by="ines")
-    assert postcodes.find_authority_of_postcode(here, "WS1 1AA") == "335"
-    here.store.close()
+        postcodes.import_directory(gw, io.BytesIO(directory(rows=more)), by="ines")
+    assert postcodes.find_authority_of_postcode(gw, "WS1 1AA") == "335"
+    gw.store.close()
 
 
 def test_every_code_that_was_replaced_leads_to_an_authority_of_today() -> None:
@@ -172,10 +170,10 @@ def test_every_code_that_was_replaced_leads_to_an_authority_of_today() -> None:
     ],
 )
 def test_a_code_of_england_or_wales_that_is_not_known_is_named(
-    here: Authority, county: str, district: str, unknown: str
+    gw: Gateway, county: str, district: str, unknown: str
 ) -> None:
     data = directory(rows=(("B70 8SZ", "E99999999", "E08000028"), ("WR1 9ZZ", county, district)))
-    done = postcodes.import_directory(here, io.BytesIO(data), by="ines")
-    here.store.close()
+    done = postcodes.import_directory(gw, io.BytesIO(data), by="ines")
+    gw.store.close()
     assert list(done.unknown) == ([unknown] if unknown else [])
     assert done.postcodes + done.elsewhere + sum(done.unknown.values()) == 2

@@ -277,10 +277,10 @@ def test_whose_certificates_we_believe_may_lie_in_a_file_of_windows(sandwell: Pa
     settings = (sandwell / "gateway.toml").read_text().replace("[email]", '[email]\nca_file = "ca.cer"')
     (sandwell / "gateway.toml").write_text(settings)
     (sandwell / "ca.cer").write_bytes(x509.load_pem_x509_certificate(one).public_bytes(Encoding.DER))
-    here = home_folder.open_gateway(sandwell)
-    assert here.mail is not None
-    assert (here.mail.authorities or "").encode() == one
-    here.store.close()
+    gw = home_folder.open_gateway(sandwell)
+    assert gw.mail is not None
+    assert (gw.mail.authorities or "").encode() == one
+    gw.store.close()
     (sandwell / "ca.cer").write_bytes(b"none")
     with pytest.raises(ConfigProblem, match=r"ca\.cer has no certificate"):
         home_folder.open_gateway(sandwell)
@@ -315,11 +315,11 @@ def test_their_private_key_is_not_kept_and_that_is_said(sandwell: Path, tmp_path
         for file in sandwell.rglob("*")
         if file.is_file() and body(KEY)[:60] in file.read_bytes().replace(b"\n", b"")
     ]
-    here = home_folder.open_gateway(sandwell)
-    assert (here.correspondents["330"].certificate or "").encode() == LEAF
-    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="correspondent.entered"))
+    gw = home_folder.open_gateway(sandwell)
+    assert (gw.correspondents["330"].certificate or "").encode() == LEAF
+    [entry] = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="correspondent.entered"))
     assert "refused" in entry.entry
-    here.store.close()
+    gw.store.close()
 
 
 def test_a_file_of_windows_is_taken_by_the_command(sandwell: Path, tmp_path: Path) -> None:
@@ -349,9 +349,9 @@ def test_a_partners_card_is_read_in_whatever_form_it_comes(form: str, tmp_path: 
     (tmp_path / "card").write_bytes(CARD_FORMS[form](text))
     said = ("--fingerprint", card.fingerprint(theirs.own_card), "--home", str(tmp_path / "333"))
     done = run_command("partner", "add", str(tmp_path / "card"), *said)
-    for here in (ours, theirs):
-        here.store.close()
+    for gw in (ours, theirs):
+        gw.store.close()
     assert done.returncode == 0, done.stderr
-    here = home_folder.open_gateway(tmp_path / "333")
-    assert here.trust.knows("885")
-    here.store.close()
+    gw = home_folder.open_gateway(tmp_path / "333")
+    assert gw.trust.knows("885")
+    gw.store.close()

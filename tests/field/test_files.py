@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from gateway.authorities import postcodes
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.exchange import respond
 from gateway.one import held_files, leavers_folder
@@ -40,7 +40,7 @@ def table(name: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """Sandwell, whose policy is to send, with two partners and a directory of postcodes."""
     home = tmp_path_factory.mktemp("files")
     ours = make(home / "333", "333", "Sandwell")
@@ -56,7 +56,7 @@ def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 
 
 @pytest.fixture(autouse=True)
-def empty(sandwell: Authority) -> None:
+def empty(sandwell: Gateway) -> None:
     """Nothing is known of files that came before."""
     with sandwell.store.engine.begin() as connection:
         for name in EMPTIED:
@@ -64,29 +64,29 @@ def empty(sandwell: Authority) -> None:
     shutil.rmtree(sandwell.config.home / "taken-in", ignore_errors=True)
 
 
-async def take_in(here: Authority, *files: Path) -> list[dict[str, str]]:
+async def take_in(gw: Gateway, *files: Path) -> list[dict[str, str]]:
     """What the report says of the last of these files, each put there after the one before was taken in."""
     for file in files:
-        there = Path(here.config.one.folder) / file.name
+        there = Path(gw.config.one.folder) / file.name
         shutil.copy(file, there)
         os.utime(there, (time.time() - 60, time.time() - 60))
-        await leavers_folder.take_in(here, Path(here.config.one.folder))
+        await leavers_folder.take_in(gw, Path(gw.config.one.folder))
     return next(
-        folders.rows_of(here.config.home, "leavers", place)
+        folders.rows_of(gw.config.home, "leavers", place)
         for place in ("done", "failed", "waiting")
-        if folders.places(here.config.home, "leavers", place, files[-1].name)
+        if folders.places(gw.config.home, "leavers", place, files[-1].name)
     )
 
 
-def shown(here: Authority, line: dict[str, str]) -> str:
+def shown(gw: Gateway, line: dict[str, str]) -> str:
     """Why a row was not sent, or what its notice says."""
     if line["Result"] != "sent":
         return line["Reason"]
-    return xml.write(respond.read_outgoing(here, line["MessageId"], "olive")).decode()
+    return xml.write(respond.read_outgoing(gw, line["MessageId"], "olive")).decode()
 
 
 @pytest.mark.parametrize("name", sorted({one["file"] for one in table(LEAVERS)}))
-async def test_each_row_of_a_file_becomes_what_is_right(sandwell: Authority, name: str) -> None:
+async def test_each_row_of_a_file_becomes_what_is_right(sandwell: Gateway, name: str) -> None:
     expected = [one for one in table(LEAVERS) if one["file"] == name]
     lines = await take_in(sandwell, FILES / name)
     assert [(line["Row"], line["Result"]) for line in lines] == [(one["row"], one["result"]) for one in expected]
@@ -110,7 +110,7 @@ def test_every_file_of_leavers_has_a_row_in_the_table() -> None:
     ],
 )
 async def test_another_child_with_the_upn_of_one_who_was_sent_is_a_draft(
-    sandwell: Authority, first: str, second: str, says: str
+    sandwell: Gateway, first: str, second: str, says: str
 ) -> None:
     """Row 13."""
     lines = await take_in(sandwell, FILES / first, FILES / second)
@@ -118,7 +118,7 @@ async def test_another_child_with_the_upn_of_one_who_was_sent_is_a_draft(
     assert lines[-1]["Draft"]
 
 
-async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_the_others(sandwell: Authority) -> None:
+async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_the_others(sandwell: Gateway) -> None:
     """Row 12: two programs share a folder, and one of them is upgraded."""
     known, other = FILES / "csv-utf8.csv", FILES / "csv-heading-case-underscore.csv"
     await take_in(sandwell, known)
@@ -135,7 +135,7 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
 
 
 async def test_one_day_with_the_month_first_holds_all_that_could_mean_another(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     """Ours, beside row 19: 13 stands where the month does, so 02/01/2015 is no second of January either."""
     head = "UPN,Surname,Forename,Date of Birth,Date of Leaving,Restricted,Destination LA"
@@ -147,7 +147,7 @@ async def test_one_day_with_the_month_first_holds_all_that_could_mean_another(
     assert "month before the day" in lines[1]["Reason"]
 
 
-async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Authority) -> None:
+async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Gateway) -> None:
     await take_in(sandwell, FILES / "csv-heading-case-underscore.csv")
     [one] = held_files.find_all(sandwell.config.home)
     before = len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
@@ -169,57 +169,57 @@ CHILDREN = {
 
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("children-*")))
 def test_an_extract_of_all_children_is_taken_or_it_is_said_why_not(tmp_path: Path, name: str) -> None:
-    here, says = make(tmp_path, "333", "Sandwell"), CHILDREN[name]
+    gw, says = make(tmp_path, "333", "Sandwell"), CHILDREN[name]
     with (FILES / name).open("rb") as stream:
         if says:
             with pytest.raises(Unusable, match=says):
-                children_index.load_extract(here, stream, "ines")
+                children_index.load_extract(gw, stream, "ines")
         else:
-            assert children_index.load_extract(here, stream, "ines").children == 2
-    here.store.close()
+            assert children_index.load_extract(gw, stream, "ines").children == 2
+    gw.store.close()
 
 
 async def test_an_index_in_which_all_are_restricted_waits_and_is_taken_when_a_person_says_so(tmp_path: Path) -> None:
     """Row 15."""
-    here, folder = make(tmp_path / "333", "333", "Sandwell"), tmp_path / "children"
+    gw, folder = make(tmp_path / "333", "333", "Sandwell"), tmp_path / "children"
     folder.mkdir()
     file = folder / "all.csv"
     shutil.copy(FILES / "children-sql-null.csv", file)
     os.utime(file, (time.time() - 60, time.time() - 60))
-    await children_index.take_in_extracts(here, folder)
-    [one] = held_files.find_all(here.config.home)
+    await children_index.take_in_extracts(gw, folder)
+    [one] = held_files.find_all(gw.config.home)
     assert one.code == children_index.ALL_RESTRICTED
-    held_files.accept(here, one.file_id, "ines")
-    await children_index.take_in_extracts(here, folder)
+    held_files.accept(gw, one.file_id, "ines")
+    await children_index.take_in_extracts(gw, folder)
     with (FILES / "children-sql-null.csv").open("rb") as stream:
         found = [
             children_index.build_our_child(row)
-            for _, row in children_index._read_rows(here, stream)
+            for _, row in children_index._read_rows(gw, stream)
             if isinstance(row, dict)
         ]
-    assert folders.rows_of(here.config.home, "children") == []
+    assert folders.rows_of(gw.config.home, "children") == []
     assert [(one.restricted, one.described.dob_estimated, one.described.other_surnames) for one in found] == [
         (True, False, ())
     ] * 2
-    here.store.close()
+    gw.store.close()
 
 
 def test_an_index_without_the_column_that_says_who_is_restricted_waits(tmp_path: Path) -> None:
-    here = make(tmp_path, "333", "Sandwell")
+    gw = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth\nSpecimen,Ben,2015-06-01\n"
     with pytest.raises(Doubted, match="Restricted"):
-        children_index.load_extract(here, io.BytesIO(text), "ines")
-    assert children_index.load_extract(here, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
-    assert children_index.load_extract(here, io.BytesIO(text), "ines").children == 1, "it is remembered"
-    here.store.close()
+        children_index.load_extract(gw, io.BytesIO(text), "ines")
+    assert children_index.load_extract(gw, io.BytesIO(text), "ines", accepted=["one.headings"]).children == 1
+    assert children_index.load_extract(gw, io.BytesIO(text), "ines").children == 1, "it is remembered"
+    gw.store.close()
 
 
 def test_an_index_with_the_month_first_is_not_taken(tmp_path: Path) -> None:
-    here = make(tmp_path, "333", "Sandwell")
+    gw = make(tmp_path, "333", "Sandwell")
     text = b"Surname,Forename,Date of Birth,Restricted\nSpecimen,Ben,02/01/2015,\nSpecimen,Cat,1/13/2015,\n"
     with pytest.raises(Unusable, match="2 of 2 rows cannot be read"):
-        children_index.load_extract(here, io.BytesIO(text), "ines")
-    here.store.close()
+        children_index.load_extract(gw, io.BytesIO(text), "ines")
+    gw.store.close()
 
 
 def test_every_directory_of_postcodes_is_whole_or_refused(tmp_path: Path) -> None:
@@ -227,18 +227,18 @@ def test_every_directory_of_postcodes_is_whole_or_refused(tmp_path: Path) -> Non
     expected = {one["file"]: one for one in table(PLACES)}
     assert expected.keys() == {path.name for path in (FILES / "onspd").iterdir()}
     for name, one in expected.items():
-        here = make(tmp_path / name, "333", "Sandwell")
-        assert imported(here, FILES / "onspd" / name) == one["says"], name
-        here.store.close()
+        gw = make(tmp_path / name, "333", "Sandwell")
+        assert imported(gw, FILES / "onspd" / name) == one["says"], name
+        gw.store.close()
 
 
-def imported(here: Authority, file: Path) -> str:
+def imported(gw: Gateway, file: Path) -> str:
     """How many are kept, which codes are not known, and where some of them lie; or why it is refused."""
     try:
         with postcodes.open_directory(file) as (stream, _):
-            done = postcodes.import_directory(here, stream, by="ines")
+            done = postcodes.import_directory(gw, stream, by="ines")
     except Unusable as why:
         return f"{why.code}: {why.sentence}"
     asked = ("B70 8SZ", "WR1 9ZZ", "S1 1AA", "S70 1AA", "AB1 0AA", "CA1 1AA", "NN1 1AA")
-    found = [f"{one} {where}" for one in asked if (where := postcodes.find_authority_of_postcode(here, one))]
+    found = [f"{one} {where}" for one in asked if (where := postcodes.find_authority_of_postcode(gw, one))]
     return f"{done.postcodes} kept; not known: {', '.join(done.unknown) or 'none'}; {', '.join(found)}"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.casework import find
 from gateway.console import forms
 from gateway.console.forms import Question
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.days import MONTHS, read_day
 from gateway.core.names import Likeness, compare_names, normalise_name
 from gateway.core.search_terms import Term, parse_query
@@ -64,19 +64,19 @@ PAIRS: Sequence[tuple[str, str, str, str]] = (
 
 
 @pytest.fixture(scope="module")
-def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with a partner, for all of these."""
     folder = tmp_path_factory.mktemp("found")
-    here, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
-    introduce(here, there)
-    yield here
-    for one in (here, there):
+    gw, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    yield gw
+    for one in (gw, there):
         one.store.close()
 
 
 @pytest.mark.parametrize(("surname", "typed", "value", "row"), PAIRS)
 def test_a_child_is_found_as_people_type_the_name(
-    sandwell: Authority, surname: str, typed: str, value: str, row: str
+    sandwell: Gateway, surname: str, typed: str, value: str, row: str
 ) -> None:
     message = notice()
     assert isinstance(message.body, TransferNotice)

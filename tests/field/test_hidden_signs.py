@@ -18,7 +18,7 @@ from gateway.cli.output import _Terminal, in_ascii, note_text
 from gateway.console import forms
 from gateway.console.forms import Question
 from gateway.console.pages import Pages
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import composition
 from gateway.core.permissions import Role
 from gateway.core.search_terms import parse_query
@@ -112,13 +112,13 @@ BAD = {why: f"Ma{sign}ryam" for why, sign in HIDING.items()}
 
 
 @pytest.fixture(scope="module")
-def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+def sandwell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway with a partner, for all of these."""
     folder = tmp_path_factory.mktemp("hidden")
-    here, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
-    introduce(here, there)
-    yield here
-    for one in (here, there):
+    gw, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    yield gw
+    for one in (gw, there):
         one.store.close()
 
 
@@ -135,7 +135,7 @@ SURNAME = next(slot for slot in slots(Child) if slot.field == "surname")
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
-def test_a_name_passes_unharmed(name: str, sandwell: Authority) -> None:
+def test_a_name_passes_unharmed(name: str, sandwell: Gateway) -> None:
     assert find_hidden(name) is None
     assert is_line(name)
     assert composition.parse_value(SURNAME, name) == name
@@ -210,7 +210,7 @@ def test_a_carriage_return_does_not_hide_what_stands_before_it() -> None:
 
 
 @pytest.mark.parametrize("why", BAD)
-def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: Authority) -> None:
+def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: Gateway) -> None:
     """In the console's forms, from a file or a case system, in notes of calls, and as a name."""
     bad, code = BAD[why], f"U+{ord(HIDING[why]):04X}"
     with pytest.raises(ValueError, match=rf"cannot be seen \({code.replace('+', '[+]')}\)"):
@@ -245,16 +245,16 @@ def test_a_file_is_checked_for_them_before_it_is_sent() -> None:
 
 
 async def test_a_case_system_is_told_which_element_holds_one(tmp_path: Path) -> None:
-    here, partner = house(tmp_path / "333", "333", "Sandwell", ()), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, partner)
-    async with served(here) as http:
-        one = await supplier(http, here, name="one-test")
+    gw, partner = house(tmp_path / "333", "333", "Sandwell", ()), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, partner)
+    async with served(gw) as http:
+        one = await supplier(http, gw, name="one-test")
         got = await one.post("/notices", message_json.write(with_surname("Ma\u200bryam")))
         said = await got.json(content_type=None)
     assert (got.status, said["code"]) == (422, "notice.unfit")
     assert CODE in str(said)
     assert "Ma" not in str(said["title"])
-    for each in (here, partner):
+    for each in (gw, partner):
         each.store.close()
 
 
@@ -265,14 +265,14 @@ def test_what_a_partner_sends_is_taken() -> None:
     assert message_json.read(message_json.write(message)) == message
 
 
-def test_a_call_with_a_hidden_sign_is_refused(sandwell: Authority) -> None:
+def test_a_call_with_a_hidden_sign_is_refused(sandwell: Gateway) -> None:
     message = notice()
     send_notice(sandwell, message, "olive")
     with pytest.raises(NotAllowed, match="cannot be seen"):
         by_hand.record_handover(sandwell, message.header.message_id, PhoneCall("Olive\u202e", sandwell.now()), "olive")
 
 
-def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Authority, tmp_path: Path) -> None:
+def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Gateway, tmp_path: Path) -> None:
     home = str(sandwell.config.home)
     assert run_command("keys", "rotate", "--home", home, "--by", "Olive\u202e").returncode == 2
     with pytest.raises(NotAllowed, match="called"):
@@ -316,7 +316,7 @@ def test_a_setting_that_was_copied_with_one_is_named_by_its_line(why: str, tmp_p
         parse(text, tmp_path)
 
 
-def test_settings_may_begin_with_the_mark_of_an_editor(sandwell: Authority) -> None:
+def test_settings_may_begin_with_the_mark_of_an_editor(sandwell: Gateway) -> None:
     file = sandwell.config.home / "gateway.toml"
     before = file.read_bytes()
     file.write_bytes(b"\xef\xbb\xbf" + before)

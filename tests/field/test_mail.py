@@ -16,7 +16,7 @@ from adapters.mail_names import find_tickets
 from adapters.route import EmailReply, Returned
 from gateway.auditing import audit
 from gateway.casework import by_hand, by_mail
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotAllowed
@@ -102,7 +102,7 @@ def test_each_is_what_the_row_says(name: str) -> None:
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Authority]:
+def gw(tmp_path: Path) -> Iterator[Gateway]:
     """A gateway that writes letters to Birmingham."""
     made = make(tmp_path / "333", "333", "Sandwell")
     enter(made)
@@ -111,7 +111,7 @@ def here(tmp_path: Path) -> Iterator[Authority]:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """The same, for tests that need a letter of their own and nothing else."""
     made = make(tmp_path_factory.mktemp("shared") / "333", "333", "Sandwell")
     enter(made)
@@ -120,7 +120,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Authority]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
+def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gateway]:
     """The same, over each kind of database."""
     url = new_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else ""
     made = make(tmp_path / "333", "333", "Sandwell", url)
@@ -129,119 +129,119 @@ def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authorit
     made.store.close()
 
 
-def come(here: Authority, called: str, name: str) -> None:
+def come(gw: Gateway, called: str, name: str) -> None:
     """This mail comes, about that letter."""
     raw = (FOLDER / name).read_bytes()
     for part in (slice(0, 14), slice(14, None)):  # it may be wrapped
         raw = raw.replace(REFERENCE[part].encode(), called[part].encode())
-    letters.come(here, raw)
+    letters.come(gw, raw)
 
 
-def state(here: Authority, sent: str) -> DeliveryState:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state
+def state(gw: Gateway, sent: str) -> DeliveryState:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).state
 
 
-def kept(here: Authority, sent: str) -> list[MailReply]:
-    return here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
+def kept(gw: Gateway, sent: str) -> list[MailReply]:
+    return gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 
-def acts(here: Authority, sent: str) -> list[str]:
-    return [one.act for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))]
+def acts(gw: Gateway, sent: str) -> list[str]:
+    return [one.act for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))]
 
 
-def is_whole(here: Authority) -> bool:
+def is_whole(gw: Gateway) -> bool:
     """Does all that lies in the store fit the log?"""
-    trust = Trust({here.code: here.own_card})
-    return not here.store.look(lambda tx: audit.verify_log(tx, trust, here.code, ring=here.ring)).faults
+    trust = Trust({gw.code: gw.own_card})
+    return not gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring)).faults
 
 
 @pytest.mark.parametrize("name", MAILS)
-async def test_no_mail_makes_a_notice_acknowledged(shared: Authority, name: str) -> None:
-    here = shared
-    sent, called = await letters.letter(here)
+async def test_no_mail_makes_a_notice_acknowledged(shared: Gateway, name: str) -> None:
+    gw = shared
+    sent, called = await letters.letter(gw)
     for _ in range(2):  # it is fetched again where we were stopped before it was put aside
-        come(here, called, name)
+        come(gw, called, name)
     wanted = MAILS[name][0]
-    assert state(here, sent) is (DeliveryState.FAILED if wanted == FAILED else DeliveryState.SENT)
-    came = kept(here, sent)
+    assert state(gw, sent) is (DeliveryState.FAILED if wanted == FAILED else DeliveryState.SENT)
+    came = kept(gw, sent)
     assert len(came) == (wanted != "nothing of ours")
     if came:
         assert came[0].stage is (MailReplyStage.WAITING if wanted in (TASK, MACHINE) else MailReplyStage.NOTED)
-        assert acts(here, sent).count("notice.mail-came") == 1
-    assert is_whole(here)
+        assert acts(gw, sent).count("notice.mail-came") == 1
+    assert is_whole(gw)
 
 
-async def test_what_a_mail_says_lies_nowhere_that_can_be_read(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    come(here, called, "ooo-no-longer-here.eml")
-    [came] = kept(here, sent)
-    _, _, text = by_mail.read_mail_reply(here, came.number, "olive")
+async def test_what_a_mail_says_lies_nowhere_that_can_be_read(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    come(gw, called, "ooo-no-longer-here.eml")
+    [came] = kept(gw, sent)
+    _, _, text = by_mail.read_mail_reply(gw, came.number, "olive")
     assert text
     assert "I no longer work for the council" in text.body
-    assert "reply.read" in acts(here, sent)
-    here.store.close()
-    assert b"no longer work" not in b"".join(one.read_bytes() for one in here.config.home.glob("store.db*"))
+    assert "reply.read" in acts(gw, sent)
+    gw.store.close()
+    assert b"no longer work" not in b"".join(one.read_bytes() for one in gw.config.home.glob("store.db*"))
 
 
-async def test_accepted_by_mail_is_called_so_and_closes_nothing(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    come(here, called, "person-reply.eml")
-    [came] = kept(here, sent)
-    assert by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
-    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
+async def test_accepted_by_mail_is_called_so_and_closes_nothing(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    come(gw, called, "person-reply.eml")
+    [came] = kept(gw, sent)
+    assert by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "olive").judged_by == "olive"
+    assert state(gw, sent) is DeliveryState.ACCEPTED_BY_MAIL
     with pytest.raises(NotAllowed, match=r"case\.not-accepted"):
-        by_hand.close_notice(here, sent, "olive")
+        by_hand.close_notice(gw, sent, "olive")
     with pytest.raises(NotAllowed, match=r"mail-reply\.already"):
-        by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "tara")
-    assert is_whole(here)
+        by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "tara")
+    assert is_whole(gw)
 
 
 @pytest.mark.parametrize("report", [name for name, (wanted, _) in MAILS.items() if wanted == FAILED])
-async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Authority, report: str) -> None:
-    here = shared
-    sent, called = await letters.letter(here)
-    come(here, called, "ooo-german-no-header.eml")
-    [came] = kept(here, sent)
-    by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
-    come(here, called, report)
-    come(here, called, report)
-    assert state(here, sent) is DeliveryState.FAILED
-    assert acts(here, sent).count("notice.came-back") == 1
-    assert [(one.what, one.stage) for one in kept(here, sent)] == [
+async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Gateway, report: str) -> None:
+    gw = shared
+    sent, called = await letters.letter(gw)
+    come(gw, called, "ooo-german-no-header.eml")
+    [came] = kept(gw, sent)
+    by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
+    come(gw, called, report)
+    come(gw, called, report)
+    assert state(gw, sent) is DeliveryState.FAILED
+    assert acts(gw, sent).count("notice.came-back") == 1
+    assert [(one.what, one.stage) for one in kept(gw, sent)] == [
         (MailReplyKind.REPORT, MailReplyStage.NOTED),
         (MailReplyKind.REPLY, MailReplyStage.UNDONE),
     ]
-    assert is_whole(here)
+    assert is_whole(gw)
 
 
-async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_is(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    come(here, called, "person-reply.eml")
-    come(here, called, "dsn-global.eml")
-    [_, before] = kept(here, sent)
+async def test_a_reply_of_before_a_report_is_no_acceptance_and_one_of_after_it_is(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    come(gw, called, "person-reply.eml")
+    come(gw, called, "dsn-global.eml")
+    [_, before] = kept(gw, sent)
     with pytest.raises(NotAllowed, match=r"mail-reply\.came-back"):
-        by_mail.judge_mail_reply(here, before.number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is DeliveryState.FAILED
-    come(here, called, "person-subdomain.eml")
-    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
-    assert is_whole(here)
+        by_mail.judge_mail_reply(gw, before.number, Judgement.ACCEPTED, "olive")
+    assert state(gw, sent) is DeliveryState.FAILED
+    come(gw, called, "person-subdomain.eml")
+    by_mail.judge_mail_reply(gw, kept(gw, sent)[0].number, Judgement.ACCEPTED, "olive")
+    assert state(gw, sent) is DeliveryState.ACCEPTED_BY_MAIL
+    assert is_whole(gw)
 
 
-async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    call = by_hand.PhoneCall("Bea Example", here.now())
-    by_hand.record_outcome(here, sent, "in-education", call, "olive")
-    come(here, called, "dsn-exchange-online.eml")
-    assert state(here, sent) is DeliveryState.CLOSED
-    assert [one.what for one in kept(here, sent)] == [MailReplyKind.REPORT]
-    assert is_whole(here)
+async def test_a_report_shows_on_a_notice_that_has_moved_on_and_moves_it_no_more(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    call = by_hand.PhoneCall("Bea Example", gw.now())
+    by_hand.record_outcome(gw, sent, "in-education", call, "olive")
+    come(gw, called, "dsn-exchange-online.eml")
+    assert state(gw, sent) is DeliveryState.CLOSED
+    assert [one.what for one in kept(gw, sent)] == [MailReplyKind.REPORT]
+    assert is_whole(gw)
 
 
-async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    come(here, called, "person-reply.eml")
-    [came] = kept(here, sent)
+async def test_an_officer_may_think_better_of_it(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    come(gw, called, "person-reply.eml")
+    [came] = kept(gw, sent)
     for judgement, stands in (
         (Judgement.ACCEPTED, DeliveryState.ACCEPTED_BY_MAIL),
         (Judgement.NO_PERSON, DeliveryState.SENT),
@@ -250,95 +250,95 @@ async def test_an_officer_may_think_better_of_it(here: Authority) -> None:
         (Judgement.NOT_ACCEPTED, DeliveryState.REJECTED),
         (Judgement.NO_PERSON, DeliveryState.SENT),
     ):
-        by_mail.judge_mail_reply(here, came.number, judgement, "olive")
-        assert state(here, sent) is stands
-    assert is_whole(here)
+        by_mail.judge_mail_reply(gw, came.number, judgement, "olive")
+        assert state(gw, sent) is stands
+    assert is_whole(gw)
 
 
-async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_taken_back(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    come(here, called, "dsn-headers.eml")
-    come(here, called, "person-reply.eml")
-    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.ACCEPTED, "olive")
-    by_mail.judge_mail_reply(here, kept(here, sent)[0].number, Judgement.NO_PERSON, "olive")
-    assert state(here, sent) is DeliveryState.FAILED
-    assert is_whole(here)
+async def test_what_had_come_back_has_come_back_again_where_an_acceptance_is_taken_back(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    come(gw, called, "dsn-headers.eml")
+    come(gw, called, "person-reply.eml")
+    by_mail.judge_mail_reply(gw, kept(gw, sent)[0].number, Judgement.ACCEPTED, "olive")
+    by_mail.judge_mail_reply(gw, kept(gw, sent)[0].number, Judgement.NO_PERSON, "olive")
+    assert state(gw, sent) is DeliveryState.FAILED
+    assert is_whole(gw)
 
 
-async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Authority) -> None:
-    here, chance = on_both, random.Random(17)
+async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Gateway) -> None:
+    gw, chance = on_both, random.Random(17)
     for _ in range(6):
-        sent, called = await letters.letter(here)
+        sent, called = await letters.letter(gw)
         for _ in range(8):
             if chance.random() < 0.5:
-                come(here, called, chance.choice(list(MAILS)))
-            elif came := kept(here, sent):
+                come(gw, called, chance.choice(list(MAILS)))
+            elif came := kept(gw, sent):
                 try:
-                    by_mail.judge_mail_reply(here, chance.choice(came).number, chance.choice(list(Judgement)), "olive")
+                    by_mail.judge_mail_reply(gw, chance.choice(came).number, chance.choice(list(Judgement)), "olive")
                 except NotAllowed:
                     continue
-        accepted = here.store.look(lambda tx: mail_replies.list_accepting_replies(tx, sent))  # noqa: B023 - called at once
-        assert accepted or state(here, sent) is not DeliveryState.ACCEPTED_BY_MAIL
-        assert state(here, sent) in (
+        accepted = gw.store.look(lambda tx: mail_replies.list_accepting_replies(tx, sent))  # noqa: B023 - called at once
+        assert accepted or state(gw, sent) is not DeliveryState.ACCEPTED_BY_MAIL
+        assert state(gw, sent) in (
             DeliveryState.SENT,
             DeliveryState.FAILED,
             DeliveryState.REJECTED,
             DeliveryState.ACCEPTED_BY_MAIL,
         )
-    assert is_whole(here)
+    assert is_whole(gw)
 
 
-async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(here: Authority) -> None:
-    sent, called = await letters.letter(here)
-    begun = here.now()
-    calendar = deadlines.read_terms(here.config).calendar("333")
+async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(gw: Gateway) -> None:
+    sent, called = await letters.letter(gw)
+    begun = gw.now()
+    calendar = deadlines.read_terms(gw.config).calendar("333")
     late = calendar.add_working_days(begun, 2)
-    here.now = lambda: late
-    come(here, called, "person-reply.eml")
-    assert (await send_reminders.send_due_reminders(here)).reminded == ()
-    here.now = lambda: calendar.add_working_days(late, 1)
-    assert (await send_reminders.send_due_reminders(here)).reminded == (sent,)
+    gw.now = lambda: late
+    come(gw, called, "person-reply.eml")
+    assert (await send_reminders.send_due_reminders(gw)).reminded == ()
+    gw.now = lambda: calendar.add_working_days(late, 1)
+    assert (await send_reminders.send_due_reminders(gw)).reminded == (sent,)
 
 
 @pytest.mark.parametrize("name", ["ooo-german-no-header.eml", "dsn-delayed.eml"])
-async def test_a_machine_puts_no_reminder_off(here: Authority, name: str) -> None:
-    sent, called = await letters.letter(here)
-    late = deadlines.read_terms(here.config).calendar("333").add_working_days(here.now(), 2)
-    here.now = lambda: late
-    come(here, called, name)
-    assert (await send_reminders.send_due_reminders(here)).reminded == (sent,)
+async def test_a_machine_puts_no_reminder_off(gw: Gateway, name: str) -> None:
+    sent, called = await letters.letter(gw)
+    late = deadlines.read_terms(gw.config).calendar("333").add_working_days(gw.now(), 2)
+    gw.now = lambda: late
+    come(gw, called, name)
+    assert (await send_reminders.send_due_reminders(gw)).reminded == (sent,)
 
 
-async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(here: Authority) -> None:
-    sent, _ = await letters.letter(here)
-    reminder = send_reminders.remind_partner(here, sent, "olive")
-    called = build_reference(reminder, here.ring)
-    letters.hand_over(here)
-    come(here, called, "person-reply.eml")
-    [came] = kept(here, sent)
-    by_mail.judge_mail_reply(here, came.number, Judgement.ACCEPTED, "olive")
-    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
+async def test_whoever_answers_a_reminder_answers_what_it_reminds_of(gw: Gateway) -> None:
+    sent, _ = await letters.letter(gw)
+    reminder = send_reminders.remind_partner(gw, sent, "olive")
+    called = build_reference(reminder, gw.ring)
+    letters.hand_over(gw)
+    come(gw, called, "person-reply.eml")
+    [came] = kept(gw, sent)
+    by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "olive")
+    assert state(gw, sent) is DeliveryState.ACCEPTED_BY_MAIL
 
 
-async def test_a_machine_that_has_lost_its_way_fills_no_store(here: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_machine_that_has_lost_its_way_fills_no_store(gw: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hear_mail, "MOST_KEPT", 3)
-    sent, called = await letters.letter(here)
+    sent, called = await letters.letter(gw)
     for number in range(9):
         raw = (FOLDER / "ooo-lotus-notes.eml").read_bytes().replace(REFERENCE.encode(), called.encode())
         found = mail.read(raw.replace(b"Text.", b"Text %d." % number), "1")
         assert isinstance(found, EmailReply)
-        here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
-    assert len(kept(here, sent)) == 3
-    come(here, called, "dsn-headers.eml")  # and a report still counts
-    assert state(here, sent) is DeliveryState.FAILED
+        gw.store.run(lambda tx: hear_mail.receive_mail(tx, gw, "email", found))  # noqa: B023 - called at once
+    assert len(kept(gw, sent)) == 3
+    come(gw, called, "dsn-headers.eml")  # and a report still counts
+    assert state(gw, sent) is DeliveryState.FAILED
 
 
-async def test_health_says_that_a_reply_waits_for_too_long(here: Authority) -> None:
-    _, called = await letters.letter(here)
-    come(here, called, "person-reply.eml")
-    later = deadlines.read_terms(here.config).calendar("333").add_working_days(here.now(), 3)
-    here.now = lambda: later
-    assert "replies by mail" in {one.name for one in health.look(here).findings}
+async def test_health_says_that_a_reply_waits_for_too_long(gw: Gateway) -> None:
+    _, called = await letters.letter(gw)
+    come(gw, called, "person-reply.eml")
+    later = deadlines.read_terms(gw.config).calendar("333").add_working_days(gw.now(), 3)
+    gw.now = lambda: later
+    assert "replies by mail" in {one.name for one in health.look(gw).findings}
 
 
 STATUS = """Reporting-MTA: dns; b.example
@@ -424,10 +424,10 @@ SAYS_SO = {  # of mails in languages and by servers that nobody has listed: no p
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority, seed: int) -> None:
-    here = shared
+async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Gateway, seed: int) -> None:
+    gw = shared
     chance = random.Random(seed)
-    sent, called = await letters.letter(here)
+    sent, called = await letters.letter(gw)
     for _ in range(25):
         pick = {name: chance.choice(some) for name, some in SAYS_SO.items()}
         head = [f"Subject: {pick['subject'].format(called)}", pick["headers"]]
@@ -436,7 +436,7 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Authority
         raw = "\r\n".join([*filter(None, head), "", pick["text"], f"> {called}"]).encode()
         found = mail.read(raw, "1")
         assert isinstance(found, EmailReply | Returned)
-        here.store.run(lambda tx: hear_mail.receive_mail(tx, here, "email", found))  # noqa: B023 - called at once
-        assert state(here, sent) in (DeliveryState.SENT, DeliveryState.FAILED)
-    assert all(one.judgement is None for one in kept(here, sent))
-    assert re.search("returned|in the mail", here.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
+        gw.store.run(lambda tx: hear_mail.receive_mail(tx, gw, "email", found))  # noqa: B023 - called at once
+        assert state(gw, sent) in (DeliveryState.SENT, DeliveryState.FAILED)
+    assert all(one.judgement is None for one in kept(gw, sent))
+    assert re.search("returned|in the mail", gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")

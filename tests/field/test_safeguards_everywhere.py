@@ -15,7 +15,7 @@ import pytest
 
 from gateway.casework import case, compose
 from gateway.console import notice_questions
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import composition
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
@@ -44,7 +44,7 @@ from tests.flows.test_exchange import Pair
 from tests.flows.test_leavers_folder import put
 from tests.suppliers import XML, Http, supplier
 
-Served = tuple[Authority, Authority, Http]
+Served = tuple[Gateway, Gateway, Http]
 OFFICER = Role.CME_OFFICER
 WITHHELD = Restriction(
     level="address-withheld", reason="refuge", decided_by="Olive Invented", review_on=date(2027, 5, 1)
@@ -72,16 +72,16 @@ def closed(sender: str = "333", recipient: str = "885") -> Message:
     return with_body(hidden, child=notice().body.child)  # type: ignore[union-attr]
 
 
-def sent_by(here: Authority) -> list[outbox.Delivery]:
+def sent_by(gw: Gateway) -> list[outbox.Delivery]:
     """What was queued, the newest first."""
-    return here.store.look(lambda tx: outbox.search_outbox(tx))
+    return gw.store.look(lambda tx: outbox.search_outbox(tx))
 
 
-def sealed_by_older_version(here: Authority, message: Message) -> bytes:
+def sealed_by_older_version(gw: Gateway, message: Message) -> bytes:
     """The message as a gateway seals it that does not know these rules."""
     head = message.header
     names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
-    return envelope.seal(xml.write(message), names=names, ring=here.ring, trust=here.trust, now=here.now())
+    return envelope.seal(xml.write(message), names=names, ring=gw.ring, trust=gw.trust, now=gw.now())
 
 
 def transfer_file(folder: Path) -> bytes:
@@ -307,8 +307,8 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
         drafts.send(sandwell, draft.draft_id, "885", level, "olive")
     drafts.send(sandwell, draft.draft_id, "885", level, "olive", confirmed=why.value.codes)
     assert len(sent_by(sandwell)) == 2
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_sent_open(tmp_path: Path) -> None:
@@ -332,8 +332,8 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     with pytest.raises(NotAllowed, match=r"composition\.unweighed"):
         compose.send_composition(sandwell, name, [], "olive")
     assert compose.send_composition(sandwell, name, ["restriction.known"], "olive").asked == 1
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> None:
@@ -391,8 +391,8 @@ async def test_show_hides_the_place_until_it_was_checked(pair: Pair) -> None:
 
 
 async def test_the_api_answers_422_with_the_code_and_takes_a_confirmation(there: Served) -> None:  # noqa: F811
-    here, _, http = there
-    one = await supplier(http, here, name="one-test")
+    gw, _, http = there
+    one = await supplier(http, gw, name="one-test")
     said = await refused(await one.post("/notices", json.write(contradicted("885", "333"))), 422, "notice.unfit")
     assert [(each["code"], each["confirmable"]) for each in said["errors"]] == [("restriction.contradicted", False)]
 
@@ -404,29 +404,29 @@ async def test_the_api_answers_422_with_the_code_and_takes_a_confirmation(there:
     wrong = {**json.loaded(json.write(message)), "Confirmed": ["yes"]}
     await refused(await one.post("/notices", wrong), 422, "json.schema")
     await refused(await one.post("/notices?confirmed=yes", xml.write(message), kind=XML), 400, "request.malformed")
-    assert sent_by(here) == []
+    assert sent_by(gw) == []
 
     right = {**json.loaded(json.write(message)), "Confirmed": ["move.future"]}
     assert (await one.post("/notices", right)).status == 202
     again = doubtful("885", "333")
     assert (await one.post("/notices?confirmed=move.future", xml.write(again), kind=XML)).status == 202
-    assert len(sent_by(here)) == 2
+    assert len(sent_by(gw)) == 2
 
 
 async def test_a_key_of_a_refusal_does_not_confirm(there: Served) -> None:  # noqa: F811
-    here, _, http = there
-    one, message = await supplier(http, here, name="one-test"), doubtful("885", "333")
+    gw, _, http = there
+    one, message = await supplier(http, gw, name="one-test"), doubtful("885", "333")
     text = xml.write(message)
     assert (await one.post("/notices", text, kind=XML, key="a")).status == 422
     await refused(await one.post("/notices?confirmed=move.future", text, kind=XML, key="a"), 422, "once.other-request")
-    assert sent_by(here) == []
+    assert sent_by(gw) == []
 
 
 async def test_the_api_gives_the_stricter_reading(there: Served) -> None:  # noqa: F811
-    here, sandwell, http = there
+    gw, sandwell, http = there
     message = contradicted("333", "885")
-    await receive_parcels(here, [sealed_by_older_version(sandwell, message)], "333")
-    one, name = await supplier(http, here, name="one-test"), message.header.message_id
+    await receive_parcels(gw, [sealed_by_older_version(sandwell, message)], "333")
+    one, name = await supplier(http, gw, name="one-test"), message.header.message_id
     got = json.read(await (await one.get(f"/notices/{name}")).read())
     assert isinstance(got.body, TransferNotice)
     assert (got.body.destination_address, got.body.restriction.level) == (None, "address-withheld")
@@ -441,7 +441,7 @@ async def test_the_api_gives_the_stricter_reading(there: Served) -> None:  # noq
 
 async def begin(visitor: Visitor, kind: str = "TransferNotice", **said: Any) -> str:  # noqa: F811
     """A notice that is whole, on the list of tasks: its address."""
-    return f"/compositions/{written(visitor.here, kind, **said)}"
+    return f"/compositions/{written(visitor.gw, kind, **said)}"
 
 
 def task(page: str, name: str) -> str:
@@ -476,8 +476,8 @@ async def test_a_stricter_answer_that_is_refused_counts_all_the_same(visitor: Vi
     assert f"{place}/old-address" not in listed, "no address is asked for"
     name = place.rsplit("/", 1)[1]
     with pytest.raises((NotAllowed, Unfit)):
-        compose.send_composition(visitor.here, name, ["restriction.words", "restriction.known"], "olive")
-    assert sent_by(visitor.here) == []
+        compose.send_composition(visitor.gw, name, ["restriction.words", "restriction.known"], "olive")
+    assert sent_by(visitor.gw) == []
 
 
 async def test_a_restriction_that_is_not_complete_is_to_do_and_can_be_completed(visitor: Visitor) -> None:  # noqa: F811
@@ -496,7 +496,7 @@ async def test_a_looser_answer_that_is_refused_does_not_take_the_place_of_a_stri
     place = await begin(visitor, restriction={"level": "phone-only", **REFUGE})
     page = await visitor.get(OFFICER, f"{place}/restriction")
     await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), level="none", reason="refuge")
-    now = compose.open_composition(visitor.here, place.rsplit("/", 1)[1], "olive")
+    now = compose.open_composition(visitor.gw, place.rsplit("/", 1)[1], "olive")
     assert composition.find_level(now.body) == "phone-only"
 
 
@@ -528,17 +528,17 @@ async def test_what_was_checked_is_what_is_sent(visitor: Visitor) -> None:  # no
     """F4: two windows."""
     place = await begin(visitor)
     name, check = place.rsplit("/", 1)[1], await visitor.get(OFFICER, f"{place}/check")
-    now = compose.open_composition(visitor.here, name, "olive")
+    now = compose.open_composition(visitor.gw, name, "olive")
     compose.save_composition(
-        visitor.here, replace(now, body={**now.body, "child": {**CHILD, "forename": "Zoë"}}), "olive"
+        visitor.gw, replace(now, body={**now.body, "child": {**CHILD, "forename": "Zoë"}}), "olive"
     )
     said = (await visitor.post(OFFICER, f"{place}/send", 422, was=changes(check))).decode()
     assert "was changed after you opened this page" in said
     assert "Zoë" in said
-    assert sent_by(visitor.here) == []
+    assert sent_by(visitor.gw) == []
     await visitor.post(OFFICER, f"{place}/send", 422)  # of a page that does not say what it showed
     await visitor.post(OFFICER, f"{place}/send", 303, was=changes(said))
-    assert len(sent_by(visitor.here)) == 1
+    assert len(sent_by(visitor.gw)) == 1
 
 
 def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -558,8 +558,8 @@ def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch:
 
 async def arrived(visitor: Visitor, message: Message | None = None) -> tuple[str, str]:  # noqa: F811
     """A notice that came: the address of its case, and of its acts."""
-    message = message or notice("885", "333", now=visitor.here.now())
-    await receive_parcels(visitor.here, [sealed_by_older_version(visitor.there, message)], "885")
+    message = message or notice("885", "333", now=visitor.gw.now())
+    await receive_parcels(visitor.gw, [sealed_by_older_version(visitor.there, message)], "885")
     place = f"/cases/{message.header.conversation_id}"
     return place, f"{place}/notices/885-{message.header.message_id}"
 
@@ -576,17 +576,17 @@ async def test_each_page_on_which_one_answers_says_about_whom(visitor: Visitor, 
 
 
 async def test_a_page_on_which_one_searches_says_about_whom_too(visitor: Visitor) -> None:  # noqa: F811
-    search = notice("333", "885", name="whereabouts-enquiry", now=visitor.here.now())
-    case_id = enquire.ask_authorities(visitor.here, search, ["885"], {}, "olive").case
+    search = notice("333", "885", name="whereabouts-enquiry", now=visitor.gw.now())
+    case_id = enquire.ask_authorities(visitor.gw, search, ["885"], {}, "olive").case
     for page in ("stand-down", "ask", "review"):
         shown = await visitor.get(Role.PUPIL_TRACKING, f"/cases/{case_id}/{page}")
         assert "2 December 2013" in re.findall("<title>(.*?)</title>", shown, re.DOTALL)[0]
-    _, acts = await arrived(visitor, notice("885", "333", name="whereabouts-enquiry", now=visitor.here.now()))
+    _, acts = await arrived(visitor, notice("885", "333", name="whereabouts-enquiry", now=visitor.gw.now()))
     assert "2 December 2013" in re.findall("<h1.*?</h1>", await visitor.get(OFFICER, f"{acts}/matches"), re.DOTALL)[0]
 
 
 async def test_of_a_child_who_is_phone_only_the_page_says_the_reference_alone(visitor: Visitor) -> None:  # noqa: F811
-    phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.here.now())
+    phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.gw.now())
     _, acts = await arrived(visitor, phone_only)
     page = await visitor.get(OFFICER, f"{acts}/accept")
     assert f"This child, reference {acts[-12:]}" in unescape(page)
@@ -621,12 +621,12 @@ async def test_what_was_written_on_a_page_that_is_stale_is_shown_again(visitor: 
     place = await begin(visitor)
     was = changes(await visitor.get(OFFICER, f"{place}/note"))
     name = place.rsplit("/", 1)[1]
-    now = compose.open_composition(visitor.here, name, "olive")
+    now = compose.open_composition(visitor.gw, name, "olive")
     compose.save_composition(
-        visitor.here, replace(now, body={**now.body, "restriction": {"level": "phone-only", **REFUGE}}), "olive"
+        visitor.gw, replace(now, body={**now.body, "restriction": {"level": "phone-only", **REFUGE}}), "olive"
     )
     assert b"Kept text</textarea>" in await visitor.post(OFFICER, f"{place}/note", 409, was=was, note="Kept text")
-    compose.give_up_composition(visitor.here, name, "olive")
+    compose.give_up_composition(visitor.gw, name, "olive")
     assert b"Kept text</textarea>" in await visitor.post(OFFICER, f"{place}/note", 409, was=was, note="Kept text")
     contact = {"surname": "Kept-Example", "relationship": "mother"}
     assert b"Kept-Example</textarea>" in await visitor.post(OFFICER, f"{place}/contacts/new", 409, was=was, **contact)
@@ -653,11 +653,11 @@ async def test_the_page_of_a_contradiction_hides_and_then_shows(visitor: Visitor
 
 async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -> None:  # noqa: F811
     message = doubtful("333", "885")
-    name = await exchange(visitor.here, visitor.there, message, ("move.future",))
+    name = await exchange(visitor.gw, visitor.there, message, ("move.future",))
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=visitor.there.officer("wyn"))
     reply = respond.acknowledge_notice(visitor.there, name, rejected, "wyn")
     sealed = visitor.there.store.look(lambda tx: outbox.get_sealed_notice(tx, reply))
-    await receive_parcels(visitor.here, [sealed], "885")
+    await receive_parcels(visitor.gw, [sealed], "885")
     acts = f"/cases/{message.header.conversation_id}/notices/{name}/send-on"
     page = await visitor.get(OFFICER, acts)
     assert ('value="333"' in page, 'value="885"' in page) == (False, False)
@@ -667,7 +667,7 @@ async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -
     codes = re.findall(r'name="codes" value="([^"]*)"', said)[0]
     assert codes == "move.future"
     with pytest.raises(Unconfirmed):
-        amend.send_notice_on(visitor.here, name, "330", "olive")
+        amend.send_notice_on(visitor.gw, name, "330", "olive")
 
 
 # --- roles of other services
@@ -682,15 +682,15 @@ async def test_a_social_worker_has_the_role_that_is_true(visitor: Visitor, role:
     await visitor.post(OFFICER, f"{place}/social-worker", 303, was=changes(page), **typed)
     check = await visitor.get(OFFICER, f"{place}/check")
     await visitor.post(OFFICER, f"{place}/send", 303, was=changes(check))
-    [one] = sent_by(visitor.here)
-    sent: Any = respond.read_outgoing(visitor.here, one.message_id, "olive").body
+    [one] = sent_by(visitor.gw)
+    sent: Any = respond.read_outgoing(visitor.gw, one.message_id, "olive").body
     assert officers.as_said(sent.needs.social_worker) == ("Sam Invented", role)
     assert sent.needs.social_worker.role == "cme_officer"
     assert xml.read(xml.write(Message(notice().header, sent))).body == sent, "the schema is as it was"
     shown = await visitor.get(OFFICER, f"/cases/{one.conversation_id}")
     assert ("Sam Invented (Social worker)" in shown) == (role == "social_worker")
-    again = compose.begin_correction(visitor.here, one.message_id, "olive")
-    kept = compose.open_composition(visitor.here, again, "olive").body["needs"]["social_worker"]
+    again = compose.begin_correction(visitor.gw, one.message_id, "olive")
+    kept = compose.open_composition(visitor.gw, again, "olive").body["needs"]["social_worker"]
     assert (kept["name"], kept["role"]) == ("Sam Invented", role)
 
 
@@ -717,7 +717,7 @@ def test_brackets_that_say_no_role_are_part_of_the_name(name: str) -> None:
 async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) -> None:  # noqa: F811
     _, acts = await arrived(visitor, closed("885", "333"))
     assert 'value="other"' not in await visitor.get(OFFICER, f"{acts}/reject")  # it needs a note, which may not be said
-    phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.here.now())
+    phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.gw.now())
     place, acts = await arrived(visitor, phone_only)
     assert "/pass-on" not in await visitor.get(OFFICER, place)
     await visitor.post(OFFICER, f"{acts}/accept", 303, was="new")
@@ -725,12 +725,12 @@ async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) 
 
 
 async def test_an_answer_that_says_where_is_asked_about(there: Served) -> None:  # noqa: F811
-    here, sandwell, http = there
+    gw, sandwell, http = there
     search = notice(name="whereabouts-enquiry")
-    await receive_parcels(here, [sealed_by_older_version(sandwell, search)], "333")
+    await receive_parcels(gw, [sealed_by_older_version(sandwell, search)], "333")
     officer = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}
     said = {"Result": "found", "AnsweredBy": "officer", "Ring": officer, "Note": "At 1 Refuge Road, B70 9ZZ"}
-    one, place = await supplier(http, here, name="one-test"), f"/notices/{search.header.message_id}/answer"
+    one, place = await supplier(http, gw, name="one-test"), f"/notices/{search.header.message_id}/answer"
     await refused(await one.post(place, said), 422, "notice.unconfirmed")
     assert (await one.post(f"{place}?confirmed=answer.given-away", said)).status == 202
 
@@ -751,8 +751,8 @@ async def test_a_reason_without_a_restriction_is_no_restriction_of_a_draft(tmp_p
     said = run_command(*words, "--restriction", "none")
     assert (said.returncode, "There is a reason for a restriction" in " ".join(said.stderr.split())) == (5, True)
     assert sent_by(sandwell) == []
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 async def test_a_form_of_a_session_of_before_gives_its_text_back(visitor: Visitor) -> None:  # noqa: F811
@@ -760,7 +760,7 @@ async def test_a_form_of_a_session_of_before_gives_its_text_back(visitor: Visito
     note = "A note that took some time to write"
     ours = f"http://127.0.0.1:{visitor.client.port}"
     for origin, kept in ((ours, True), ("https://elsewhere.example", False)):
-        cookies, _ = session(visitor.here, OFFICER)
+        cookies, _ = session(visitor.gw, OFFICER)
         got = await visitor.client.post(
             f"{acts}/reject",
             cookies=cookies,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.one import drafts, leavers_folder
@@ -27,7 +27,7 @@ BEA = ADA.replace("Testchild-Example,Ada,31/03/2016", "Other-Example,Bea,11/09/2
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def sandwell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Authority]:
+def sandwell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway]:
     """Sandwell, whose folder is watched, and partners to whom it may send."""
     url = "" if request.param == "sqlite" else new_database(request.getfixturevalue("postgres"))
     ours = make(tmp_path / "333", "333", "Sandwell", url)
@@ -41,32 +41,30 @@ def sandwell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Authori
     ours.store.close()
 
 
-async def take_in(here: Authority, tmp_path: Path, *rows: str) -> list[dict[str, str]]:
+async def take_in(gw: Gateway, tmp_path: Path, *rows: str) -> list[dict[str, str]]:
     put(tmp_path, *rows)
-    await leavers_folder.take_in(here, tmp_path / "one")
-    return folders.rows_of(here.config.home, "leavers")
+    await leavers_folder.take_in(gw, tmp_path / "one")
+    return folders.rows_of(gw.config.home, "leavers")
 
 
-def draft_of(here: Authority, line: dict[str, str]) -> Draft:
-    return here.store.look(lambda tx: kept.get_draft(tx, line["Draft"]))
+def draft_of(gw: Gateway, line: dict[str, str]) -> Draft:
+    return gw.store.look(lambda tx: kept.get_draft(tx, line["Draft"]))
 
 
-def sent(here: Authority) -> list[TransferNotice]:
+def sent(gw: Gateway) -> list[TransferNotice]:
     """The notices that were sent, the oldest first."""
-    found = here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
-    bodies = [respond.read_outgoing(here, one.message_id, "olive").body for one in reversed(found)]
+    found = gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
+    bodies = [respond.read_outgoing(gw, one.message_id, "olive").body for one in reversed(found)]
     return [body for body in bodies if isinstance(body, TransferNotice)]
 
 
-def waiting(here: Authority) -> list[dict[str, str]]:
+def waiting(gw: Gateway) -> list[dict[str, str]]:
     """The rows of the drafts that are open."""
-    found = here.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 1000))
-    return [dict(drafts.read(here, one.draft_id, "olive")[1]) for one in found]
+    found = gw.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 1000))
+    return [dict(drafts.read(gw, one.draft_id, "olive")[1]) for one in found]
 
 
-async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(
-    sandwell: Authority, tmp_path: Path
-) -> None:
+async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(sandwell: Gateway, tmp_path: Path) -> None:
     [first] = await take_in(sandwell, tmp_path, ADA)
     [again] = await take_in(sandwell, tmp_path, ADA)
     [mended] = await take_in(sandwell, tmp_path, MENDED)
@@ -89,7 +87,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(
         drafts.correct(sandwell, mended["Draft"], None, "olive")
 
 
-async def test_a_later_mend_takes_the_place_of_the_open_draft(sandwell: Authority, tmp_path: Path) -> None:
+async def test_a_later_mend_takes_the_place_of_the_open_draft(sandwell: Gateway, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA)
     lines = [(await take_in(sandwell, tmp_path, ADA.replace("44 ", f"{n} ")))[0] for n in (46, 48, 50)]
     assert {line["Draft"] for line in lines} == {lines[0]["Draft"]}
@@ -97,7 +95,7 @@ async def test_a_later_mend_takes_the_place_of_the_open_draft(sandwell: Authorit
 
 
 async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another_child(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     [first] = await take_in(sandwell, tmp_path, ADA)
     for row, says in (
@@ -110,7 +108,7 @@ async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another
         assert draft_of(sandwell, line).corrects == first["MessageId"]
 
 
-async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell: Authority, tmp_path: Path) -> None:
+async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell: Gateway, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA)
     [held] = await take_in(sandwell, tmp_path, BEA)
     drafts.send(sandwell, held["Draft"], "885", None, "olive", confirmed=["upn.other-child"])
@@ -124,7 +122,7 @@ async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell:
 
 
 async def test_another_child_with_the_upn_is_held_whatever_day_and_authority_it_names(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     for row in (BEA.replace("23/10/2026", "24/10/2026"), BEA.replace(",885,", ",330,")):
@@ -132,7 +130,7 @@ async def test_another_child_with_the_upn_is_held_whatever_day_and_authority_it_
         assert (line["Result"], "another name" in line["Reason"]) == ("held", True)
 
 
-async def test_a_draft_is_not_taken_away_by_another_child_with_its_upn(sandwell: Authority, tmp_path: Path) -> None:
+async def test_a_draft_is_not_taken_away_by_another_child_with_its_upn(sandwell: Gateway, tmp_path: Path) -> None:
     """Nor ended as sent, nor written over."""
     nowhere = ADA.replace(",885,", ",,").replace("WR1 9ZZ", "")
     other = BEA.replace(",885,", ",,").replace("WR1 9ZZ", "")
@@ -145,7 +143,7 @@ async def test_a_draft_is_not_taken_away_by_another_child_with_its_upn(sandwell:
 
 
 async def test_a_draft_that_has_ended_does_not_stand_for_a_row_that_says_other_things(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     nowhere = ADA.replace(",885,", ",,").replace("WR1 9ZZ", "")
     [first] = await take_in(sandwell, tmp_path, nowhere)
@@ -161,7 +159,7 @@ async def test_a_draft_that_has_ended_does_not_stand_for_a_row_that_says_other_t
 
 
 async def test_a_child_who_becomes_restricted_after_the_notice_went_is_a_draft_that_corrects(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     [line] = await take_in(sandwell, tmp_path, ADA.replace("2026,,885", "2026,Y,885"))
@@ -172,7 +170,7 @@ async def test_a_child_who_becomes_restricted_after_the_notice_went_is_a_draft_t
 
 
 async def test_what_a_version_before_has_sent_is_compared_with_the_notice_itself(
-    sandwell: Authority, tmp_path: Path
+    sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     with sandwell.store.engine.begin() as connection:
@@ -190,7 +188,7 @@ NAMES = (
 PLACES = ("885", "330", "")
 
 
-async def test_no_child_is_lost_whatever_comes_in_whatever_order(sandwell: Authority, tmp_path: Path) -> None:
+async def test_no_child_is_lost_whatever_comes_in_whatever_order(sandwell: Gateway, tmp_path: Path) -> None:
     """After each file every child that it names is in a notice, or in a draft; what it says of the child is in one of them too."""
     chance = random.Random(17)
     every = list(itertools.product(NAMES, PLACES, ("44", "46"), ("X333210123001", "")))

@@ -349,8 +349,8 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
     monkeypatch.setattr(mail, "sealed", by_relay)
     world = world_by_email(tmp_path)
     sandwell, worcestershire = world.sandwell, world.worcestershire
-    for here in (sandwell, worcestershire):
-        here.carriers = {"email": here.carriers["email"]}
+    for gw in (sandwell, worcestershire):
+        gw.carriers = {"email": gw.carriers["email"]}
     async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
         for _ in range(3):
             [sent] = await send_notices(sandwell, [notice()], by="olive")

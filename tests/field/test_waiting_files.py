@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.console.application import build_application
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.monitoring import doctor
 from gateway.one import held_files, leavers_folder
@@ -29,28 +29,28 @@ OTHER = HEAD.replace("UPN", "Unique Number")
 
 
 @pytest.fixture
-async def sandwell(tmp_path: Path) -> AsyncIterator[Authority]:
+async def sandwell(tmp_path: Path) -> AsyncIterator[Gateway]:
     """Sandwell, with a console and a folder of ONE's, and Worcestershire as its partner."""
-    here, there = house(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
+    gw, there = house(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
     there.store.close()
     (tmp_path / "one").mkdir()
-    here.config = replace(here.config, one=OneSettings(str(tmp_path / "one")))
-    yield here
-    here.store.close()
+    gw.config = replace(gw.config, one=OneSettings(str(tmp_path / "one")))
+    yield gw
+    gw.store.close()
 
 
 @pytest.fixture
-async def client(sandwell: Authority) -> AsyncIterator[Client]:
+async def client(sandwell: Gateway) -> AsyncIterator[Client]:
     made = TestClient(TestServer(build_application(sandwell), port=sandwell.config.console.port))
     await made.start_server()
     yield made
     await made.close()
 
 
-async def call(client: Client, here: Authority, method: str, path: str, **typed: str) -> tuple[int, str]:
+async def call(client: Client, gw: Gateway, method: str, path: str, **typed: str) -> tuple[int, str]:
     """What an officer is shown there; where a form leads, the page after it."""
-    cookies, token = session(here, Role.CME_OFFICER)
+    cookies, token = session(gw, Role.CME_OFFICER)
     data = typed | {"form_token": token} if method == "POST" else None
     got = await client.request(method, path, cookies=cookies, data=data, allow_redirects=False)
     if got.status in (302, 303):
@@ -58,13 +58,13 @@ async def call(client: Client, here: Authority, method: str, path: str, **typed:
     return got.status, await got.text()
 
 
-async def take_in(here: Authority, tmp_path: Path, *rows: str, head: str = HEAD) -> None:
+async def take_in(gw: Gateway, tmp_path: Path, *rows: str, head: str = HEAD) -> None:
     put(tmp_path, *rows, head=head)
-    await leavers_folder.take_in(here, tmp_path / "one")
+    await leavers_folder.take_in(gw, tmp_path / "one")
 
 
 async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
-    client: Client, sandwell: Authority, tmp_path: Path
+    client: Client, sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     _, page = await call(client, sandwell, "GET", "/drafts")
@@ -86,7 +86,7 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
 
 
 async def test_what_is_put_aside_is_with_what_could_not_be_read(
-    client: Client, sandwell: Authority, tmp_path: Path
+    client: Client, sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     [one] = held_files.find_all(sandwell.config.home)
@@ -97,7 +97,7 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
-async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp_path: Path) -> None:
+async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Gateway, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
     [finding] = [one for one in doctor.examine(sandwell) if one.name == "ONE's folder"]
     assert (finding.result, "Files that need to be checked: 1" in finding.detail) == ("warn", True)
@@ -111,7 +111,7 @@ async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Authority, tmp
 
 
 async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
-    client: Client, sandwell: Authority, tmp_path: Path
+    client: Client, sandwell: Gateway, tmp_path: Path
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
@@ -131,7 +131,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     assert folders.rows_of(sandwell.config.home, "leavers")[0]["Result"] == "before"
 
 
-async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Authority, tmp_path: Path) -> None:
+async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Gateway, tmp_path: Path) -> None:
     home = ("--home", str(sandwell.config.home))
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
@@ -22,7 +22,7 @@ from tests.conftest import free_port, introduce
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
-def pair_of(folder: Path) -> tuple[Authority, Authority]:
+def pair_of(folder: Path) -> tuple[Gateway, Gateway]:
     """Sandwell and Worcestershire, made in October, at nine on the 23rd of November."""
     made = datetime(2026, 10, 1, tzinfo=UTC)
     both = []
@@ -35,10 +35,10 @@ def pair_of(folder: Path) -> tuple[Authority, Authority]:
     return both[0], both[1]
 
 
-def at(moment: datetime, *everybody: Authority) -> None:
+def at(moment: datetime, *everybody: Gateway) -> None:
     """It is this time for them."""
-    for here in everybody:
-        here.now = lambda: moment
+    for gw in everybody:
+        gw.now = lambda: moment
 
 
 def transfer(moment: datetime, **changes: object) -> Message:
@@ -48,42 +48,42 @@ def transfer(moment: datetime, **changes: object) -> Message:
     return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
 
 
-async def exchange(here: Authority, there: Authority, message: Message, confirmed: Sequence[str] = ()) -> str:
+async def exchange(gw: Gateway, there: Gateway, message: Message, confirmed: Sequence[str] = ()) -> str:
     """Send it; it is there, and we have its receipt."""
-    [ready] = prepare_messages(here, [message], "olive", confirmed=confirmed)
-    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
-    await receive_parcels(there, [ready.sealed], here.code)
+    [ready] = prepare_messages(gw, [message], "olive", confirmed=confirmed)
+    gw.store.run(lambda tx: queue_messages(tx, gw, [ready]))
+    await receive_parcels(there, [ready.sealed], gw.code)
     [given] = there.store.look(lambda tx: inbox.list_receipts(tx, ready.message_id, issuer=there.code))
     kept = inbox.StoredReceipt(there.code, ready.digest, ready.message_id, "accepted", str(given["token"]))
 
     def settled(tx: Connection) -> None:
         outbox.settle_deliveries(
-            tx, here.now(), [SettledTry(ready.message_id, DeliveryState.RECEIVED, "https", "receipted")]
+            tx, gw.now(), [SettledTry(ready.message_id, DeliveryState.RECEIVED, "https", "receipted")]
         )
-        inbox.add_receipts(tx, here.now(), [kept])
+        inbox.add_receipts(tx, gw.now(), [kept])
 
-    here.store.run(settled)
+    gw.store.run(settled)
     return ready.message_id
 
 
-async def hand_back(here: Authority, there: Authority, reply_id: str) -> None:
-    """What `here` replied is carried to `there`."""
-    sealed = here.store.look(lambda tx: outbox.get_sealed_notice(tx, reply_id))
-    await receive_parcels(there, [sealed], here.code)
-    here.store.run(
+async def hand_back(gw: Gateway, there: Gateway, reply_id: str) -> None:
+    """What `gw` replied is carried to `there`."""
+    sealed = gw.store.look(lambda tx: outbox.get_sealed_notice(tx, reply_id))
+    await receive_parcels(there, [sealed], gw.code)
+    gw.store.run(
         lambda tx: outbox.settle_deliveries(
-            tx, here.now(), [SettledTry(reply_id, DeliveryState.RECEIVED, "https", "receipted")]
+            tx, gw.now(), [SettledTry(reply_id, DeliveryState.RECEIVED, "https", "receipted")]
         )
     )
 
 
-async def acknowledge(here: Authority, there: Authority, message_id: str) -> None:
-    """An officer of `here` has it, and `there` knows."""
-    body = Acknowledgement(decision="accepted", officer=here.officer("Otto Invented"))
-    await hand_back(here, there, respond.acknowledge_notice(here, message_id, body, "otto"))
+async def acknowledge(gw: Gateway, there: Gateway, message_id: str) -> None:
+    """An officer of `gw` has it, and `there` knows."""
+    body = Acknowledgement(decision="accepted", officer=gw.officer("Otto Invented"))
+    await hand_back(gw, there, respond.acknowledge_notice(gw, message_id, body, "otto"))
 
 
-async def conclude(here: Authority, there: Authority, message_id: str, result: str = "in-education") -> None:
-    """An officer of `here` says what became of the child, and `there` knows."""
-    body = Outcome(result=result, confirmed_on=here.now().date(), officer=here.officer("Otto Invented"))
-    await hand_back(here, there, respond.send_outcome(here, message_id, body, "otto"))
+async def conclude(gw: Gateway, there: Gateway, message_id: str, result: str = "in-education") -> None:
+    """An officer of `gw` says what became of the child, and `there` knows."""
+    body = Outcome(result=result, confirmed_on=gw.now().date(), officer=gw.officer("Otto Invented"))
+    await hand_back(gw, there, respond.send_outcome(gw, message_id, body, "otto"))

@@ -15,7 +15,7 @@ from gateway.api import application as api
 from gateway.api.application import operations
 from gateway.api.guard import PARTS
 from gateway.case_systems import clients
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Permission, Role, Scope, is_allowed
 from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive_parcels
@@ -30,24 +30,24 @@ from tests.consoles import house
 from tests.suppliers import JSON, PROBLEM, XML, Http, Supplier, served, supplier, token
 
 OFFICER = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}
-Served = tuple[Authority, Authority, Http]
+Served = tuple[Gateway, Gateway, Http]
 
 
 @pytest.fixture
 async def there(tmp_path: Path) -> AsyncIterator[Served]:
     """Worcestershire with its API served, and Sandwell, who trust each other."""
-    here, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
-    introduce(here, sandwell)
-    async with served(here) as http:
-        yield here, sandwell, http
-    for one in (here, sandwell):
+    gw, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
+    introduce(gw, sandwell)
+    async with served(gw) as http:
+        yield gw, sandwell, http
+    for one in (gw, sandwell):
         one.store.close()
 
 
-async def came(here: Authority, sandwell: Authority, name: str = "transfer-notice") -> Message:
+async def came(gw: Gateway, sandwell: Gateway, name: str = "transfer-notice") -> Message:
     """A notice of Sandwell's that has arrived."""
     sent = notice(name=name)
-    await receive_parcels(here, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
+    await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
     return sent
 
 
@@ -62,20 +62,20 @@ async def refused(got: Any, status: int, code: str) -> dict[str, Any]:
 
 
 async def test_a_notice_in_json_is_sent_exactly_as_it_was_written(there: Served) -> None:
-    here, _, http = there
-    one, sent = await supplier(http, here, name="one-test"), notice("885", "333")
+    gw, _, http = there
+    one, sent = await supplier(http, gw, name="one-test"), notice("885", "333")
     got = await one.post("/notices", json.write(sent))
     taken = await got.json()
     assert (got.status, taken["id"], got.headers["Location"]) == (202, sent.header.message_id, taken["status"])
-    kept = here.store.look(lambda tx: outbox.get_delivery(tx, taken["id"]))
+    kept = gw.store.look(lambda tx: outbox.get_delivery(tx, taken["id"]))
     assert (kept.kind, kept.recipient, kept.queued_by) == ("TransferNotice", "333", "api:one-test")
     back = await one.get(f"/notices/{taken['id']}")
     assert json.read(await back.read()) == sent
 
 
 async def test_a_notice_in_xml_is_read_back_in_either_form(there: Served) -> None:
-    here, _, http = there
-    one, sent = await supplier(http, here), notice("885", "333", name="whereabouts-enquiry")
+    gw, _, http = there
+    one, sent = await supplier(http, gw), notice("885", "333", name="whereabouts-enquiry")
     assert (await one.post("/notices", xml.write(sent), kind=XML)).status == 202
     as_xml = await one.get(f"/notices/{sent.header.message_id}", accept="text/html;q=0.1, application/xml")
     as_json = await one.get(f"/notices/{sent.header.message_id}", accept="application/*")
@@ -87,18 +87,18 @@ async def test_a_notice_in_xml_is_read_back_in_either_form(there: Served) -> Non
 
 
 async def test_what_came_is_acknowledged_and_concluded(there: Served) -> None:
-    here, sandwell, http = there
-    one, sent = await supplier(http, here), await came(here, sandwell)
+    gw, sandwell, http = there
+    one, sent = await supplier(http, gw), await came(gw, sandwell)
     address = f"/notices/{sent.header.message_id}"
     accepted = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})
     assert accepted.status == 202
-    day = here.now().date().isoformat()
+    day = gw.now().date().isoformat()
     done = await one.post(f"{address}/outcome", {"Result": "in-education", "ConfirmedOn": day, "Officer": OFFICER})
     assert done.status == 202
-    assert here.store.look(lambda tx: inbox.get_message(tx, sent.header.message_id)).state == "concluded"
+    assert gw.store.look(lambda tx: inbox.get_message(tx, sent.header.message_id)).state == "concluded"
     kinds = {
         one.kind
-        for one in here.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=sent.header.conversation_id))
+        for one in gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=sent.header.conversation_id))
     }
     assert kinds == {"Acknowledgement", "Outcome"}
     again = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})
@@ -106,16 +106,16 @@ async def test_what_came_is_acknowledged_and_concluded(there: Served) -> None:
 
 
 async def test_an_enquiry_is_answered(there: Served) -> None:
-    here, sandwell, http = there
-    one, sent = await supplier(http, here), await came(here, sandwell, "whereabouts-enquiry")
+    gw, sandwell, http = there
+    one, sent = await supplier(http, gw), await came(gw, sandwell, "whereabouts-enquiry")
     body = {"Result": "no-trace", "AnsweredBy": "officer", "Ring": OFFICER}
     got = await one.post(f"/notices/{sent.header.message_id}/answer", body)
     assert got.status == 202, await got.text()
 
 
 async def test_a_restricted_childs_notice_is_answered_without_a_note(there: Served) -> None:
-    here, sandwell, http = there
-    one, sent = await supplier(http, here), await came(here, sandwell, "transfer-notice-phone-only")
+    gw, sandwell, http = there
+    one, sent = await supplier(http, gw), await came(gw, sandwell, "transfer-notice-phone-only")
     body = {"Decision": "accepted", "Officer": OFFICER, "Note": "An invented note"}
     got = await one.post(f"/notices/{sent.header.message_id}/acknowledgement", body)
     said = await refused(got, 422, "reply.restricted")
@@ -123,19 +123,19 @@ async def test_a_restricted_childs_notice_is_answered_without_a_note(there: Serv
 
 
 async def test_a_notice_that_has_not_left_is_withdrawn_without_a_word_to_anybody(there: Served) -> None:
-    here, _, http = there
-    one, sent = await supplier(http, here), notice("885", "333")
+    gw, _, http = there
+    one, sent = await supplier(http, gw), notice("885", "333")
     await one.post("/notices", json.write(sent))
     body = {"Reason": "sent-in-error", "Officer": OFFICER}
     got = await one.post(f"/notices/{sent.header.message_id}/withdrawal", body)
     assert (got.status, (await got.json())["id"]) == (202, sent.header.message_id), await got.text()
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "withdrawn"
+    assert gw.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "withdrawn"
 
 
 async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> None:
-    here, sandwell, http = there
-    reader = await supplier(http, here, [Scope.STATUS_READ])
-    sent = await came(here, sandwell)
+    gw, sandwell, http = there
+    reader = await supplier(http, gw, [Scope.STATUS_READ])
+    sent = await came(gw, sandwell)
     got = await reader.get(f"/notices/{sent.header.message_id}/status")
     said = await got.json()
     assert (said["notice"]["state"], said["notice"]["direction"]) == ("new", "came")
@@ -143,20 +143,20 @@ async def test_how_a_notice_stands_says_nothing_of_a_child(there: Served) -> Non
     receipt = await reader.get(said["receipts"][0]["address"].removeprefix("/api/v1"))
     assert (receipt.status, receipt.content_type) == (200, "application/jwt")
     assert (await receipt.text()).count(".") == 2
-    assert not here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
+    assert not gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
 
 
 async def test_every_reading_is_an_entry_that_names_the_client(there: Served) -> None:
-    here, sandwell, http = there
-    one, sent = await supplier(http, here, name="one-test"), await came(here, sandwell)
+    gw, sandwell, http = there
+    one, sent = await supplier(http, gw, name="one-test"), await came(gw, sandwell)
     await one.get(f"/notices/{sent.header.message_id}")
-    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
+    [entry] = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
     assert (entry.actor, entry.about) == ("api:one-test", sent.header.message_id)
 
 
 async def test_a_list_is_paged_and_filtered(there: Served) -> None:
-    here, _, http = there
-    one = await supplier(http, here)
+    gw, _, http = there
+    one = await supplier(http, gw)
     ids = []
     for _ in range(5):
         sent = notice("885", "333")
@@ -194,23 +194,23 @@ async def test_a_list_is_paged_and_filtered(there: Served) -> None:
     ],
 )
 async def test_a_query_that_is_not_written_as_described_is_refused(there: Served, query: str) -> None:
-    here, _, http = there
-    one = await supplier(http, here)
+    gw, _, http = there
+    one = await supplier(http, gw)
     said = await refused(await one.get(f"/notices?{query}"), 400, "request.malformed")
     assert "Testchild" not in str(said)
 
 
 async def test_authorities_are_listed_with_how_they_are_reached(there: Served) -> None:
-    here, _, http = there
-    one = await supplier(http, here, [Scope.STATUS_READ])
+    gw, _, http = there
+    one = await supplier(http, gw, [Scope.STATUS_READ])
     found = {each["code"]: each for each in (await (await one.get("/authorities")).json())["authorities"]}
     assert found["333"] == {"code": "333", "name": "Sandwell", "reached": "sealed"}
     assert (found["330"]["reached"], "885" in found, len(found) > 150) == ("no", False, True)
 
 
 async def test_a_rule_that_is_broken_is_named_with_its_place(there: Served) -> None:
-    here, _, http = there
-    one, said = await supplier(http, here), text_of.loads(json.write(notice("885", "333")))
+    gw, _, http = there
+    one, said = await supplier(http, gw), text_of.loads(json.write(notice("885", "333")))
     said["TransferNotice"]["Child"]["UPN"] = "A333210123001"
     problem = await refused(await one.post("/notices", said), 422, "notice.unfit")
     assert [(each["code"], each["pointer"]) for each in problem["errors"]] == [
@@ -223,8 +223,8 @@ async def test_a_rule_that_is_broken_is_named_with_its_place(there: Served) -> N
 
 
 async def test_what_is_not_as_it_must_be_is_a_problem_in_the_same_form(there: Served) -> None:
-    here, _, http = there
-    one = await supplier(http, here)
+    gw, _, http = there
+    one = await supplier(http, gw)
     await refused(await one.get("/nothing"), 404, "request.no-such-place")
     await refused(await one.get("/notices/01935f6e-0000-7000-8000-000000000000"), 404, "inbox.not-found")
     got = await one.delete("/notices")
@@ -238,10 +238,10 @@ async def test_what_is_not_as_it_must_be_is_a_problem_in_the_same_form(there: Se
 
 
 async def test_nobody_calls_without_a_token_that_counts(there: Served) -> None:
-    here, sandwell, http = there
-    ours, now = here.ring, here.now()
-    audience = clients.get_token_audience(here)
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    gw, sandwell, http = there
+    ours, now = gw.ring, gw.now()
+    audience = clients.get_token_audience(gw)
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
     forged = {
         "api-token.malformed": "nonsense",
         "api-token.key": api_token.issue("one-test", ("notices:read",), audience=audience, ring=sandwell.ring, now=now),
@@ -261,7 +261,7 @@ async def test_nobody_calls_without_a_token_that_counts(there: Served) -> None:
 
 
 async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_to_no_other(there: Served) -> None:
-    here, _, http = there
+    gw, _, http = there
     parts = {
         "notice": "01935f6e-0000-7000-8000-000000000000",
         "receipt": "1",
@@ -270,7 +270,7 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
     }
     assert parts.keys() == PARTS.keys()
     for scope in Scope:
-        one = await supplier(http, here, [scope])
+        one = await supplier(http, gw, [scope])
         for operation in operations():
             assert operation.act is not None, f"{operation.name} is open to everybody"
             address = operation.path.format(**parts)
@@ -284,8 +284,8 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
 
 
 async def test_without_a_token_there_is_only_the_description_and_where_to_get_one(there: Served) -> None:
-    here, _, _ = there
-    routes = api.application(here).router.routes()
+    gw, _, _ = there
+    routes = api.application(gw).router.routes()
     open_to_all = {
         f"{one.method} {one.resource.canonical}"
         for one in routes
@@ -306,8 +306,8 @@ def test_no_scope_is_more_than_a_person_could_do_and_none_manages_anything() -> 
 
 
 async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was_asked(there: Served) -> None:
-    here, _, http = there
-    secret = clients.add_client(here, "one-test", "ONE", [Scope.NOTICES_READ, Scope.STATUS_READ], "agnes")
+    gw, _, http = there
+    secret = clients.add_client(gw, "one-test", "ONE", [Scope.NOTICES_READ, Scope.STATUS_READ], "agnes")
     got = await (await token(http, "one-test", secret)).json()
     assert (got["token_type"], got["expires_in"], got["scope"]) == ("Bearer", 600, "notices:read status:read")
     less = Supplier(http, (await (await token(http, "one-test", secret, scope="status:read")).json())["access_token"])
@@ -322,23 +322,23 @@ async def test_a_token_is_given_for_the_secret_alone_and_grants_no_more_than_was
 
 
 async def test_a_client_that_has_ended_is_refused_at_once(there: Served) -> None:
-    here, _, http = there
-    one = await supplier(http, here, name="one-test")
+    gw, _, http = there
+    one = await supplier(http, gw, name="one-test")
     assert (await one.get("/authorities")).status == 200
-    clients.end_client(here, "one-test", "agnes")
+    clients.end_client(gw, "one-test", "agnes")
     await refused(await one.get("/authorities"), 401, "client.ended")
 
 
 async def test_a_client_that_asks_too_fast_is_told_when_to_come_again(tmp_path: Path) -> None:
-    here = house(tmp_path / "885", "885", "Worcestershire", (), "[api]\nrequests_per_minute = 3")
-    async with served(here) as http:
-        one = await supplier(http, here)  # takes the first, for its token
+    gw = house(tmp_path / "885", "885", "Worcestershire", (), "[api]\nrequests_per_minute = 3")
+    async with served(gw) as http:
+        one = await supplier(http, gw)  # takes the first, for its token
         assert [(await one.get("/authorities")).status for _ in range(2)] == [200, 200]
         got = await one.get("/authorities")
         assert 1 <= int(got.headers["Retry-After"]) <= 21
         await refused(got, 429, "request.too-fast")
-        assert (await (await supplier(http, here)).get("/authorities")).status == 200  # another has its own
-    here.store.close()
+        assert (await (await supplier(http, gw)).get("/authorities")).status == 200  # another has its own
+    gw.store.close()
 
 
 async def test_answers_carry_the_headers_of_the_console_and_another_host_is_not_answered(there: Served) -> None:
@@ -353,18 +353,18 @@ async def test_answers_carry_the_headers_of_the_console_and_another_host_is_not_
 
 
 async def test_a_notice_that_is_sent_by_the_api_arrives(there: Served) -> None:
-    here, sandwell, http = there
-    one, sent = await supplier(http, here), notice("885", "333")
+    gw, sandwell, http = there
+    one, sent = await supplier(http, gw), notice("885", "333")
     await one.post("/notices", json.write(sent))
-    await deliver_now(here)
+    await deliver_now(gw)
     said = await (await one.get(f"/notices/{sent.header.message_id}/status")).json()
     assert said["tries"][0]["route"] == "https"
     assert sandwell.code == "333"
 
 
 async def test_a_body_that_is_compressed_neither_breaks_nor_swells(there: Served) -> None:
-    here, _, http = there
-    one = await supplier(http, here)
+    gw, _, http = there
+    one = await supplier(http, gw)
     headers = {
         "Authorization": f"Bearer {one.token}",
         "Idempotency-Key": "k",
@@ -389,8 +389,8 @@ async def test_an_address_that_is_none_is_a_problem_and_never_a_page(there: Serv
 
 
 async def test_two_officers_answer_at_once_by_the_api_and_one_is_told(there: Served) -> None:
-    here, sandwell, http = there
-    one, other, sent = await supplier(http, here), await supplier(http, here), await came(here, sandwell)
+    gw, sandwell, http = there
+    one, other, sent = await supplier(http, gw), await supplier(http, gw), await came(gw, sandwell)
     address = f"/notices/{sent.header.message_id}/acknowledgement"
     body = {"Decision": "accepted", "Officer": OFFICER}
     got = await asyncio.gather(*(each.post(address, body) for each in (one, other)))
@@ -400,8 +400,8 @@ async def test_two_officers_answer_at_once_by_the_api_and_one_is_told(there: Ser
 async def test_what_stands_in_a_notice_is_never_in_the_log_of_operators_nor_in_an_answer_that_refuses_it(
     there: Served, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    here, _, http = there
-    one, said = await supplier(http, here), text_of.loads(json.write(notice("885", "333")))
+    gw, _, http = there
+    one, said = await supplier(http, gw), text_of.loads(json.write(notice("885", "333")))
     said["TransferNotice"]["Child"]["Surname"] = "Verysecretname\x00"
     got = await one.post("/notices", said)
     assert (got.status, "Verysecretname" in await got.text()) == (422, False)

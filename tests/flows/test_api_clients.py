@@ -37,12 +37,12 @@ def test_a_client_is_made_listed_and_ended_and_its_secret_is_shown_once(tmp_path
     assert cme_gateway("api", "end", "nobody", "--home", home).returncode == 4
     assert json.loads(cme_gateway("api", "webhooks", "--home", home, "--json").stdout) == {"webhooks": []}
     assert cme_gateway("api", "resume", "wh-none", "--home", home).returncode == 4
-    here = home_folder.open_gateway(tmp_path / "333")
+    gw = home_folder.open_gateway(tmp_path / "333")
     acts = [
         (one.act, one.actor, one.about)
-        for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="client."))
+        for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="client."))
     ]
-    here.store.close()
+    gw.store.close()
     assert acts == [("client.ended", "ines", "one-test"), ("client.added", "ines", "one-test")]
 
 
@@ -53,11 +53,11 @@ def test_a_client_is_made_listed_and_ended_and_its_secret_is_shown_once(tmp_path
 def test_a_client_that_is_not_named_as_it_must_be_is_not_made(
     tmp_path: Path, name: str, called: str, code: str
 ) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
+    gw = make(tmp_path / "333", "333", "Sandwell")
     with pytest.raises(NotAllowed) as caught:
-        clients.add_client(here, name, called, Scope, "ines")
+        clients.add_client(gw, name, called, Scope, "ines")
     assert caught.value.code == code
-    here.store.close()
+    gw.store.close()
 
 
 @pytest.mark.parametrize(

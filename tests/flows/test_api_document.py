@@ -38,16 +38,16 @@ def test_every_scope_and_every_status_is_explained() -> None:
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 async def test_the_commands_work_as_they_stand_there(tmp_path: Path) -> None:
     settings = '[api]\nwebhook_hosts = "cases.example"'
-    here, sandwell = (
+    gw, sandwell = (
         house(tmp_path / "885", "885", "Worcestershire", (), settings),
         make(tmp_path / "333", "333", "Sandwell"),
     )
-    introduce(here, sandwell)
-    sent, theirs = notice("885", "333"), await came(here, sandwell)
+    introduce(gw, sandwell)
+    sent, theirs = notice("885", "333"), await came(gw, sandwell)
     (tmp_path / "notice.json").write_bytes(json.write(sent))
-    secret = clients.add_client(here, "one-test", "ONE", Scope, "agnes")
+    secret = clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
     said = {
-        "API": f"{here.config.console_url}/api/v1",
+        "API": f"{gw.config.console_url}/api/v1",
         "CLIENT_ID": "one-test",
         "CLIENT_SECRET": secret,
         "NOTICE": theirs.header.message_id,
@@ -55,15 +55,15 @@ async def test_the_commands_work_as_they_stand_there(tmp_path: Path) -> None:
     }
     commands = COMMANDS.findall(DOCUMENT)
     assert len(commands) == 8
-    async with served(here):
+    async with served(gw):
         script = "set -e -o pipefail\n" + "\n".join(commands)
         ran = await asyncio.create_subprocess_exec(
             "bash", "-c", script, cwd=tmp_path, env=os.environ | said, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
         )  # fmt: skip
         shown, _ = await asyncio.wait_for(ran.communicate(), 60)
     assert ran.returncode == 0, shown.decode()
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "queued"
-    assert here.store.look(lambda tx: inbox.get_message(tx, theirs.header.message_id)).state == "acknowledged"
-    assert [one.client for one in here.store.look(kept.list_webhooks)] == ["one-test"]
-    for one in (here, sandwell):
+    assert gw.store.look(lambda tx: outbox.get_delivery(tx, sent.header.message_id)).state == "queued"
+    assert gw.store.look(lambda tx: inbox.get_message(tx, theirs.header.message_id)).state == "acknowledged"
+    assert [one.client for one in gw.store.look(kept.list_webhooks)] == ["one-test"]
+    for one in (gw, sandwell):
         one.store.close()

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from gateway import app, home_folder
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.errors import StoreUnavailable
 from gateway.exchange import amend
@@ -32,18 +32,18 @@ from tests.refusals import expect_refusal
 DAY = timedelta(days=1)
 
 
-def later(here: Authority, by: timedelta) -> None:
-    clock = here.now
-    here.now = lambda: clock() + by
+def later(gw: Gateway, by: timedelta) -> None:
+    clock = gw.now
+    gw.now = lambda: clock() + by
 
 
-def last_reason(here: Authority, message_id: str) -> str:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).reason or ""
+def last_reason(gw: Gateway, message_id: str) -> str:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).reason or ""
 
 
-def read_only(here: Authority) -> Callable[[], None]:
+def read_only(gw: Gateway) -> Callable[[], None]:
     """Make the database refuse every change; gives what makes it writable again."""
-    engine = here.store.engine
+    engine = gw.store.engine
     if engine.dialect.name == "postgresql":
 
         def set_to(value: str) -> None:
@@ -55,7 +55,7 @@ def read_only(here: Authority) -> Callable[[], None]:
             engine.dispose()
 
         set_to("on")
-        return lambda: _writable(here, set_to)
+        return lambda: _writable(gw, set_to)
 
     def refuse(connection: object, _: object) -> None:
         connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]
@@ -70,10 +70,10 @@ def read_only(here: Authority) -> Callable[[], None]:
     return again
 
 
-def _writable(here: Authority, set_to: Callable[[str], None]) -> None:
-    event.listen(here.store.engine, "begin", _allow)
+def _writable(gw: Gateway, set_to: Callable[[str], None]) -> None:
+    event.listen(gw.store.engine, "begin", _allow)
     set_to("off")
-    event.remove(here.store.engine, "begin", _allow)
+    event.remove(gw.store.engine, "begin", _allow)
 
 
 def _allow(connection: object) -> None:
@@ -127,8 +127,8 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
             database.start()
             [sent] = await send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-        for here in (sandwell, worcestershire):
-            here.store.close()
+        for gw in (sandwell, worcestershire):
+            gw.store.close()
 
 
 async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: Pair) -> None:
@@ -253,8 +253,8 @@ async def test_after_a_rotation_both_what_was_sealed_before_and_what_is_sealed_a
     ]
     acts = {entry.act for entry in after.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert {"keys.rotated", "card.renewed"} <= acts
-    for here in (sandwell, after):
-        here.store.close()
+    for gw in (sandwell, after):
+        gw.store.close()
 
 
 def test_a_command_that_cannot_do_its_work_says_so_in_a_sentence(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
@@ -40,12 +40,12 @@ async def sent(world: World, name: str = "transfer-notice") -> str:
     return message_id
 
 
-def state(here: Authority, message_id: str) -> DeliveryState:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
+def state(gw: Gateway, message_id: str) -> DeliveryState:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def owed(here: Authority) -> list[Missing]:
-    return [one.missing for one in reconcile.list_owed(here)]
+def owed(gw: Gateway) -> list[Missing]:
+    return [one.missing for one in reconcile.list_owed(gw)]
 
 
 async def acknowledged(world: World, message_id: str, **said: str) -> None:

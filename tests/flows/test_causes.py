@@ -8,7 +8,7 @@ import pytest
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.message_summary import summarise_message
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.labels import StatusLabel
 from gateway.exchange import amend, respond
 from gateway.exchange.send import send_notices
@@ -35,15 +35,15 @@ async def sent(world: World, name: str) -> str:
     return message_id
 
 
-def ours(here: Authority, message_id: str) -> StatusLabel:
-    return summarise_message(here.store.look(lambda tx: outbox.get_delivery(tx, message_id))).status
+def ours(gw: Gateway, message_id: str) -> StatusLabel:
+    return summarise_message(gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))).status
 
 
-def theirs(here: Authority, message_id: str) -> StatusLabel:
-    return summarise_message(here.store.look(lambda tx: inbox.get_message(tx, message_id))).status
+def theirs(gw: Gateway, message_id: str) -> StatusLabel:
+    return summarise_message(gw.store.look(lambda tx: inbox.get_message(tx, message_id))).status
 
 
-def reply(body: Callable[[Authority], Body]) -> Act:
+def reply(body: Callable[[Gateway], Body]) -> Act:
     acts = {
         "Acknowledgement": respond.acknowledge_notice,
         "Outcome": respond.send_outcome,
@@ -82,14 +82,14 @@ def close_after_a_call(world: World, message_id: str) -> None:
 
 
 def end_search(world: World, message_id: str) -> None:
-    here = world.houses["333"]
-    body = LocatedNotice(located_on=here.now().date(), way="left-country", ring=here.officer("Olive"))
-    amend.stand_down_search(here, message_id, body, "olive")
+    gw = world.houses["333"]
+    body = LocatedNotice(located_on=gw.now().date(), way="left-country", ring=gw.officer("Olive"))
+    amend.stand_down_search(gw, message_id, body, "olive")
 
 
 def withdraw(world: World, message_id: str) -> None:
-    here = world.houses["333"]
-    amend.withdraw_notice(here, message_id, Withdrawal(reason="sent-in-error", officer=here.officer("Olive")), "olive")
+    gw = world.houses["333"]
+    amend.withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.officer("Olive")), "olive")
 
 
 CASES: dict[str, tuple[str, Act, tuple[str, str], tuple[str, str]]] = {

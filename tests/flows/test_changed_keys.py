@@ -22,7 +22,7 @@ from gateway.authorities.partners import add_partner
 from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.casework import case, find
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.exchange import letters
 from gateway.monitoring import install_checks
@@ -94,16 +94,16 @@ def new_home(tmp_path: Path) -> Path:
         home_folder.create_gateway(
             folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW
         )
-    here = home_folder.open_gateway(home, now=lambda: NOW)
-    add_partner(here, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
-    read_leavers(here)
-    claim = idempotency.begin_request(here, "1", "8e03978e-40d5", REQUEST)
+    gw = home_folder.open_gateway(home, now=lambda: NOW)
+    add_partner(gw, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")
+    read_leavers(gw)
+    claim = idempotency.begin_request(gw, "1", "8e03978e-40d5", REQUEST)
     assert isinstance(claim, idempotency.RequestClaim)
-    idempotency.settle_request(here, claim, StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
-    children_index.load_extract(here, io.BytesIO(INDEX), "ines")
-    [sent] = here.store.look(outbox.search_outbox)
-    (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, here.ring))
-    here.store.close()
+    idempotency.settle_request(gw, claim, StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1"))
+    children_index.load_extract(gw, io.BytesIO(INDEX), "ines")
+    [sent] = gw.store.look(outbox.search_outbox)
+    (tmp_path / REFERENCE).write_text(letters.build_reference(sent.message_id, gw.ring))
+    gw.store.close()
     return home
 
 
@@ -115,7 +115,7 @@ def home(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture(params=list(CHANGES.values()), ids=list(CHANGES))
-def here(home: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
+def gw(home: Path, request: pytest.FixtureRequest) -> Iterator[Gateway]:
     """The gateway in it, after the change."""
     for change in request.param:
         change(home)
@@ -124,66 +124,66 @@ def here(home: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
     opened.store.close()
 
 
-def read_leavers(here: Authority) -> list[tuple[str, str]]:
+def read_leavers(gw: Gateway) -> list[tuple[str, str]]:
     """Put the extract into the watched folder; what became of each row, and of which message its report tells."""
-    folder = here.config.home.parent / "one"
+    folder = gw.config.home.parent / "one"
     folder.mkdir(exist_ok=True)
-    here.config = replace(here.config, one=OneSettings(str(folder)))
+    gw.config = replace(gw.config, one=OneSettings(str(folder)))
     file = folder / "leavers.csv"
     file.write_text("\r\n".join([HEAD, ADA, RESTRICTED, ""]))
     os.utime(file, (time.time() - 60, time.time() - 60))
-    asyncio.run(leavers_folder.take_in(here, folder))
-    rows = folders.rows_of(here.config.home, "leavers", name="leavers.csv")
+    asyncio.run(leavers_folder.take_in(gw, folder))
+    rows = folders.rows_of(gw.config.home, "leavers", name="leavers.csv")
     return [(row["Result"], row["MessageId"]) for row in rows]
 
 
-def test_a_leaver_is_sent_once_and_waits_for_an_officer_once(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search_outbox)
-    waiting = here.store.look(lambda tx: drafts.count_open_drafts(tx)[0])
-    assert read_leavers(here) == [("before", sent.message_id), ("held", "")]
-    assert [one.message_id for one in here.store.look(outbox.search_outbox)] == [sent.message_id]
-    assert here.store.look(lambda tx: drafts.count_open_drafts(tx)[0]) == waiting == 1
+def test_a_leaver_is_sent_once_and_waits_for_an_officer_once(gw: Gateway) -> None:
+    [sent] = gw.store.look(outbox.search_outbox)
+    waiting = gw.store.look(lambda tx: drafts.count_open_drafts(tx)[0])
+    assert read_leavers(gw) == [("before", sent.message_id), ("held", "")]
+    assert [one.message_id for one in gw.store.look(outbox.search_outbox)] == [sent.message_id]
+    assert gw.store.look(lambda tx: drafts.count_open_drafts(tx)[0]) == waiting == 1
 
 
-def test_a_notice_is_found(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search_outbox)
+def test_a_notice_is_found(gw: Gateway) -> None:
+    [sent] = gw.store.look(outbox.search_outbox)
     for typed in ("testchild", "X333210123001", "Ada 31/03/2016"):
-        assert [hit.message_id for hit in find.find_notices(here, typed, by="olive").hits] == [sent.message_id]
+        assert [hit.message_id for hit in find.find_notices(gw, typed, by="olive").hits] == [sent.message_id]
 
 
-def test_a_request_that_is_repeated_gets_the_answer_of_before(here: Authority) -> None:
-    again = idempotency.begin_request(here, "1", "8e03978e-40d5", REQUEST)
+def test_a_request_that_is_repeated_gets_the_answer_of_before(gw: Gateway) -> None:
+    again = idempotency.begin_request(gw, "1", "8e03978e-40d5", REQUEST)
     assert again == StoredAnswer(202, b'{"id":"as it was"}', "/api/v1/notices/1")
     with pytest.raises(idempotency.OtherRequest):
-        idempotency.begin_request(here, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
+        idempotency.begin_request(gw, "1", "8e03978e-40d5", (*REQUEST, b"changed"))
 
 
-def test_a_child_of_ours_is_found_in_the_pupil_index(here: Authority) -> None:
-    index = here.store.look(children.find_current_load)
+def test_a_child_of_ours_is_found_in_the_pupil_index(gw: Gateway) -> None:
+    index = gw.store.look(children.find_current_load)
     assert index is not None
-    [child] = here.store.look(lambda tx: children_index.list_near_children(tx, here, index.load, {"u|X333210123002"}))
+    [child] = gw.store.look(lambda tx: children_index.list_near_children(tx, gw, index.load, {"u|X333210123002"}))
     assert child.said["surname"] == "Specimen"
 
 
-def test_a_letter_keeps_its_reference(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search_outbox)
-    assert letters.build_reference(sent.message_id, here.ring) == (here.config.home.parent / REFERENCE).read_text()
+def test_a_letter_keeps_its_reference(gw: Gateway) -> None:
+    [sent] = gw.store.look(outbox.search_outbox)
+    assert letters.build_reference(sent.message_id, gw.ring) == (gw.config.home.parent / REFERENCE).read_text()
 
 
-def test_what_was_kept_is_opened_and_what_is_kept_now_too(here: Authority) -> None:
-    [sent] = here.store.look(outbox.search_outbox)
-    notice = case.open_case(here, sent.conversation_id, "olive").notices[-1]
+def test_what_was_kept_is_opened_and_what_is_kept_now_too(gw: Gateway) -> None:
+    [sent] = gw.store.look(outbox.search_outbox)
+    notice = case.open_case(gw, sent.conversation_id, "olive").notices[-1]
     assert notice.message is not None
     assert next(iter(notice.message.each(Child))).surname == "Testchild-Example"
-    locked = at_rest.lock(b"a notice", about="m-1", ring=here.ring)
-    here.ring = Ring.unlock(here.config.home / home_folder.KEYS, passphrase=here.config.passphrase())
-    assert at_rest.unlock(locked, about="m-1", ring=here.ring) == b"a notice"
+    locked = at_rest.lock(b"a notice", about="m-1", ring=gw.ring)
+    gw.ring = Ring.unlock(gw.config.home / home_folder.KEYS, passphrase=gw.config.passphrase())
+    assert at_rest.unlock(locked, about="m-1", ring=gw.ring) == b"a notice"
 
 
 def warnings(home: Path) -> set[str]:
-    here = home_folder.open_gateway(home, now=lambda: NOW)
-    found = {one.name for one in install_checks.installed(here) if one.level is FindingLevel.WARN}
-    here.store.close()
+    gw = home_folder.open_gateway(home, now=lambda: NOW)
+    found = {one.name for one in install_checks.installed(gw) if one.level is FindingLevel.WARN}
+    gw.store.close()
     return found
 
 

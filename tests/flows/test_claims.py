@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import deliver
 from gateway.exchange.send import send_notices
@@ -65,12 +65,12 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
     assert carrier.batches == [1]
 
 
-def _put_off(here: Authority, message_id: str) -> None:
+def _put_off(gw: Gateway, message_id: str) -> None:
     """As after many tries that failed."""
-    later = here.now() + timedelta(minutes=14)
+    later = gw.now() + timedelta(minutes=14)
     held = [outbox.SettledTry(message_id, DeliveryState.QUEUED, "https", "later", "nobody answers", later)]
-    here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "885", 1))
-    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), held))
+    gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), "885", 1))
+    gw.store.run(lambda tx: outbox.settle_deliveries(tx, gw.now(), held))
 
 
 async def test_a_gateway_that_is_started_tries_at_once_what_waits(pair: Pair) -> None:

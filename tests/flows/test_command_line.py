@@ -35,11 +35,11 @@ def cme_gateway(*words: str, say: str = "", **env: str) -> subprocess.CompletedP
 @pytest.fixture
 def homes(tmp_path: Path) -> tuple[Path, Path]:
     """Sandwell's and Worcestershire's folders, and a notice that Worcestershire has and one that Sandwell sent."""
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
     message = notice(message_id="019aaf00-0000-7000-8000-000000000001")
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
-    for one in (here, there):
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
+    for one in (gw, there):
         one.store.close()
     return tmp_path / "333", tmp_path / "885"
 
@@ -77,11 +77,11 @@ def test_what_cannot_be_is_said(homes: tuple[Path, Path], words: tuple[str, ...]
 
 def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     """From the list to the answer; the reply that comes back is filed and waits for nobody."""
-    here, there = (home_folder.open_gateway(home) for home in homes)
+    gw, there = (home_folder.open_gateway(home) for home in homes)
     came = notice()
-    [ready] = prepare_messages(here, [came], "olive")
+    [ready] = prepare_messages(gw, [came], "olive")
     asyncio.run(receive_parcels(there, [ready.sealed], "333"))
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
     home = ("--home", str(homes[1]))
     assert came.header.message_id in cme_gateway("inbox", "--waiting", *home).stdout
@@ -162,9 +162,9 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     draft.write_bytes(sample("transfer-notice"))
     for _ in range(2):
         assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
-    here = home_folder.open_gateway(homes[0])
-    cases = {one.conversation_id for one in here.store.look(outbox.search_outbox)}
-    here.store.close()
+    gw = home_folder.open_gateway(homes[0])
+    cases = {one.conversation_id for one in gw.store.look(outbox.search_outbox)}
+    gw.store.close()
     assert len(cases) == 3
 
 

@@ -15,7 +15,7 @@ from gateway.authorities import postcodes
 from gateway.casework import compose, expire_compositions
 from gateway.casework.compose import OpenComposition
 from gateway.console import notice_questions
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.core.composition import Said
 from gateway.core.delivery import DeliveryState as Delivered
@@ -53,18 +53,18 @@ WHOLE: Said = {
 REFUGE = {"reason": "refuge", "decided_by": "Olive Invented", "review_on": "2027-05-01"}
 
 
-def written(here: Authority, kind: str = "TransferNotice", to: Said | None = None, **body: object) -> str:
+def written(gw: Gateway, kind: str = "TransferNotice", to: Said | None = None, **body: object) -> str:
     """A notice that is whole, but for what is changed."""
-    name = compose.begin_composition(here, kind, "olive")
-    now = compose.open_composition(here, name, "olive")
+    name = compose.begin_composition(gw, kind, "olive")
+    now = compose.open_composition(gw, name, "olive")
     compose.save_composition(
-        here, replace(now, to={"to": "885"} if to is None else to, body={**now.body, **WHOLE, **body}), "olive"
+        gw, replace(now, to={"to": "885"} if to is None else to, body={**now.body, **WHOLE, **body}), "olive"
     )
     return name
 
 
-def sent_of(here: Authority) -> list[outbox.Delivery]:
-    return here.store.look(lambda tx: outbox.search_outbox(tx))
+def sent_of(gw: Gateway) -> list[outbox.Delivery]:
+    return gw.store.look(lambda tx: outbox.search_outbox(tx))
 
 
 def test_what_was_written_is_there_when_the_officer_comes_back_and_lies_locked(pair: Pair) -> None:

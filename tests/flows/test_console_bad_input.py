@@ -17,7 +17,7 @@ from gateway.access import people
 from gateway.access.sessions import IDLE
 from gateway.console import forms
 from gateway.console.application import HEADERS, MAX_FORM_BYTES, TEMPLATE_SCRIPT, build_application
-from gateway.console.console_request import HERE, SESSION_COOKIE
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE
 from gateway.console.forms import Question
 from gateway.core.permissions import Role
 from gateway.store import people as store
@@ -31,16 +31,16 @@ ROLES = (Role.ADMIN, Role.CME_OFFICER)
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console."""
-    here = house(tmp_path / "885", "885", "Worcestershire", ROLES)
-    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw = house(tmp_path / "885", "885", "Worcestershire", ROLES)
+    made = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def test_every_answer_carries_what_keeps_it_safe_and_is_kept_by_nobody(client: Client) -> None:
-    cookies, _ = session(client.app[HERE], Role.ADMIN)
+    cookies, _ = session(client.app[GATEWAY], Role.ADMIN)
     for address in ("/sign-in", "/people", "/no-such-page", "/cases/x", "/static/console.css"):
         answer = await client.get(address, cookies=cookies)
         assert {name: answer.headers[name] for name in HEADERS} == HEADERS, address
@@ -49,7 +49,7 @@ async def test_every_answer_carries_what_keeps_it_safe_and_is_kept_by_nobody(cli
 
 
 async def test_pages_hold_no_script_and_no_style_but_the_one_line_whose_hash_is_allowed(client: Client) -> None:
-    cookies, _ = session(client.app[HERE], Role.ADMIN)
+    cookies, _ = session(client.app[GATEWAY], Role.ADMIN)
     for address in ("/sign-in", "/people", "/people/add", "/account", "/account/code"):
         text = await (await client.get(address, cookies=cookies)).text()
         inline = [script for script in re.findall(r"<script(?:\s[^>]*)?>(.*?)</script>", text, re.DOTALL) if script]
@@ -59,7 +59,7 @@ async def test_pages_hold_no_script_and_no_style_but_the_one_line_whose_hash_is_
 
 
 async def test_the_session_cookie_is_seen_by_no_script_and_sent_by_no_other_site(client: Client) -> None:
-    password = people.add_account(client.app[HERE], "ash@council.example", "Ash Example", [Role.ADMIN], "test")
+    password = people.add_account(client.app[GATEWAY], "ash@council.example", "Ash Example", [Role.ADMIN], "test")
     typed = {"name": "ash@council.example", "password": password}
     answer = await client.post("/sign-in", data=typed, allow_redirects=False)
     said = answer.headers["Set-Cookie"]
@@ -76,10 +76,10 @@ async def test_a_forged_session_is_nobody(client: Client, forged: str) -> None:
 
 
 async def test_a_session_that_has_ended_says_so_and_shows_nothing(client: Client) -> None:
-    here = client.app[HERE]
-    cookies, _ = session(here, Role.ADMIN)
-    then = here.now()
-    here.now = lambda: then + IDLE
+    gw = client.app[GATEWAY]
+    cookies, _ = session(gw, Role.ADMIN)
+    then = gw.now()
+    gw.now = lambda: then + IDLE
     answer = await client.get("/people", cookies=cookies)
     text = await answer.text()
     assert "You were signed out after 30 minutes without activity." in text
@@ -98,17 +98,17 @@ async def test_a_session_that_has_ended_says_so_and_shows_nothing(client: Client
 async def test_a_form_that_comes_from_elsewhere_does_nothing_though_its_token_is_right(
     client: Client, headers: dict[str, str]
 ) -> None:
-    here = client.app[HERE]
-    cookies, token = session(here, Role.ADMIN)
+    gw = client.app[GATEWAY]
+    cookies, token = session(gw, Role.ADMIN)
     address = f"/people/{sign_in_name(Role.CME_OFFICER)}/end"
     answer = await client.post(address, data={"form_token": token}, cookies=cookies, headers=headers)
     assert answer.status == 403
-    assert here.store.look(lambda tx: store.get_person(tx, sign_in_name(Role.CME_OFFICER))).active
+    assert gw.store.look(lambda tx: store.get_person(tx, sign_in_name(Role.CME_OFFICER))).active
 
 
 async def test_the_token_of_another_session_is_none_of_this_one(client: Client) -> None:
-    cookies, _ = session(client.app[HERE], Role.ADMIN)
-    _, others = session(client.app[HERE], Role.ADMIN)
+    cookies, _ = session(client.app[GATEWAY], Role.ADMIN)
+    _, others = session(client.app[GATEWAY], Role.ADMIN)
     address = f"/people/{sign_in_name(Role.CME_OFFICER)}/end"
     assert (await client.post(address, data={"form_token": others}, cookies=cookies)).status == 403
 
@@ -136,7 +136,7 @@ async def test_another_host_than_ours_is_not_answered(client: Client, host: str)
     ],
 )
 async def test_a_trick_with_a_path_leads_nowhere(client: Client, path: str) -> None:
-    cookies, _ = session(client.app[HERE], Role.CME_OFFICER)
+    cookies, _ = session(client.app[GATEWAY], Role.CME_OFFICER)
     base = str(client.make_url("/")).rstrip("/")
     answer = await client.session.get(URL(f"{base}{path}", encoded=True), cookies=cookies, allow_redirects=False)
     assert answer.status in (303, 403, 404), answer.status
@@ -147,7 +147,7 @@ async def test_a_trick_with_a_path_leads_nowhere(client: Client, path: str) -> N
 @pytest.mark.parametrize("address", ["/inbox?after=", "/sent?after="])
 @pytest.mark.parametrize("said", ["x", "' OR 1=1", "0" * 36, "%00", "é"])
 async def test_a_place_in_a_list_that_is_none_is_told_so(client: Client, address: str, said: str) -> None:
-    cookies, _ = session(client.app[HERE], Role.CME_OFFICER)
+    cookies, _ = session(client.app[GATEWAY], Role.CME_OFFICER)
     assert (await client.get(f"{address}{said}", cookies=cookies)).status == 404
 
 

@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import people
 from gateway.console.application import build_application
-from gateway.console.console_request import HERE
+from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import Door
 from gateway.core.permissions import TABLE, Permission, Reach, Role, get_reach
 from gateway.exchange.receive import receive_parcels
@@ -37,12 +37,12 @@ NO_ROLE, NOT_ASSIGNED, NOT_OURS = "permission.role", "permission.assigned", "for
 @pytest.fixture
 async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]]:
     """Worcestershire's console, with one notice of Sandwell's in it; and what stands in addresses."""
-    here, there = house(tmp_path / "885", "885", "Worcestershire"), make(tmp_path / "333", "333", "Sandwell")
-    introduce(here, there)
-    people.add_account(here, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
+    gw, there = house(tmp_path / "885", "885", "Worcestershire"), make(tmp_path / "333", "333", "Sandwell")
+    introduce(gw, there)
+    people.add_account(gw, "spare@council.example", "Spare Testperson", [Role.OUTREACH], "test")
     sent = notice()
-    await receive_parcels(here, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
-    client = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
+    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await client.start_server()
     head = sent.header
     parts = {
@@ -61,7 +61,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     }
     yield client, parts | {"section": "child", "at": "0", "report": "timeliness"}
     await client.close()
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 
@@ -82,7 +82,7 @@ async def answer(
     client: Client, door: Door, parts: dict[str, str], role: Role | None, token: str = ""
 ) -> tuple[int, str]:
     path = re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts[part.group(1)], door.path)
-    cookies, good = session(client.app[HERE], role) if role else ({}, "")
+    cookies, good = session(client.app[GATEWAY], role) if role else ({}, "")
     data = {"form_token": token or good} if door.method == "POST" else None
     got = await client.request(door.method, path, cookies=cookies, data=data, allow_redirects=False)
     return got.status, (await got.read()).decode("utf-8", "replace")  # an archive is no text

@@ -19,7 +19,7 @@ from gateway.auditing.verify_job import VerifyRuns
 from gateway.authorities import partners
 from gateway.console.application import build_application
 from gateway.console.unanswered import SHOWN
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
@@ -41,17 +41,17 @@ from tests.needs import need
 class Visitor:
     """The console of Sandwell, as somebody of a role has it."""
 
-    def __init__(self, here: Authority, there: Authority, client: "TestClient[web.Request, web.Application]") -> None:
-        self.here, self.there, self.client = here, there, client
+    def __init__(self, gw: Gateway, there: Gateway, client: "TestClient[web.Request, web.Application]") -> None:
+        self.gw, self.there, self.client = gw, there, client
 
     async def get(self, role: Role, path: str, status: int = 200) -> str:
-        cookies, _ = session(self.here, role)
+        cookies, _ = session(self.gw, role)
         got = await self.client.get(path, cookies=cookies)
         assert got.status == status, await got.text()
         return await got.text()
 
     async def post(self, role: Role, path: str, /, status: int = 200, **typed: str) -> bytes:
-        cookies, token = session(self.here, role)
+        cookies, token = session(self.gw, role)
         got = await self.client.post(path, cookies=cookies, data={"form_token": token, **typed}, allow_redirects=False)
         assert got.status == status, await got.text()
         return await got.read()
@@ -59,40 +59,40 @@ class Visitor:
 
 @pytest.fixture
 async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    here, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(here, there)
-    client = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
+    introduce(gw, there)
+    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await client.start_server()
-    yield Visitor(here, there, client)
+    yield Visitor(gw, there, client)
     await client.close()
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 
 def later(visitor: Visitor, days: float) -> None:
     """It is so many days later, for both."""
-    moment = visitor.here.now() + timedelta(days=days)
-    for one in (visitor.here, visitor.there):
+    moment = visitor.gw.now() + timedelta(days=days)
+    for one in (visitor.gw, visitor.there):
         one.now = lambda: moment
 
 
 async def test_sent_lists_notices_and_our_answers_where_they_are_asked_for(visitor: Visitor) -> None:
-    await exchange(visitor.there, visitor.here, notice("885", "333", now=visitor.here.now()))
-    [came] = visitor.here.store.look(lambda tx: inbox.search_inbox(tx, visitor.here.now()))
-    officer = visitor.here.officer("olive")
+    await exchange(visitor.there, visitor.gw, notice("885", "333", now=visitor.gw.now()))
+    [came] = visitor.gw.store.look(lambda tx: inbox.search_inbox(tx, visitor.gw.now()))
+    officer = visitor.gw.officer("olive")
     respond.acknowledge_notice(
-        visitor.here, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
+        visitor.gw, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
     )
     assert "No notices have been sent" in await visitor.get(Role.CME_OFFICER, "/sent")
     assert ">Acknowledgement<" in await visitor.get(Role.CME_OFFICER, "/sent?all")
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
     assert "Transfer notice, " in await visitor.get(Role.CME_OFFICER, "/sent")
 
 
 async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visitor: Visitor) -> None:
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
     later(visitor, 14)
-    young = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    young = await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
     whole = await visitor.get(Role.CME_OFFICER, "/unanswered")
     assert "2 outstanding, <strong>1 overdue</strong>" in whole
     assert young[-12:] in whole
@@ -105,12 +105,12 @@ async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visit
 
 async def many(visitor: Visitor) -> list[Message]:
     """Notices in more cases than stand on one page, the oldest first, each a second after the other; none has its receipt."""
-    messages = [transfer(visitor.here.now()) for _ in range(SHOWN + 2)]
-    began = visitor.here.now()
+    messages = [transfer(visitor.gw.now()) for _ in range(SHOWN + 2)]
+    began = visitor.gw.now()
     for seconds, message in enumerate(messages):
-        visitor.here.now = lambda at=began + timedelta(seconds=seconds): at  # type: ignore[misc]
-        [ready] = prepare_messages(visitor.here, [message], "olive")
-        visitor.here.store.run(lambda tx, ready=ready: queue_messages(tx, visitor.here, [ready]))  # type: ignore[misc]
+        visitor.gw.now = lambda at=began + timedelta(seconds=seconds): at  # type: ignore[misc]
+        [ready] = prepare_messages(visitor.gw, [message], "olive")
+        visitor.gw.store.run(lambda tx, ready=ready: queue_messages(tx, visitor.gw, [ready]))  # type: ignore[misc]
     return messages
 
 
@@ -145,26 +145,26 @@ async def test_the_children_of_one_page_are_named_and_that_is_one_entry_of_the_l
     messages = await many(visitor)
     page = await visitor.get(Role.CME_OFFICER, "/unanswered?page=2")
     assert page.count(">Testchild-Example, Ada</a>") == 2
-    [entry] = visitor.here.store.look(
+    [entry] = visitor.gw.store.look(
         lambda tx: audit_search.search_entries(tx, AuditQuery(acts=("list.read",)), None, 9)
     )
     assert entry.actor == sign_in_name(Role.CME_OFFICER)
     for message in messages:
         sought = AuditQuery(acts=("list.read",), abouts=(message.header.message_id,))
-        read = visitor.here.store.look(lambda tx, sought=sought: audit_search.search_entries(tx, sought, None, 9))  # type: ignore[misc]
+        read = visitor.gw.store.look(lambda tx, sought=sought: audit_search.search_entries(tx, sought, None, 9))  # type: ignore[misc]
         assert bool(read) == (message in messages[SHOWN:])
 
 
 async def test_a_child_about_whom_only_a_call_may_tell_has_no_name_in_the_list(visitor: Visitor) -> None:
-    await exchange(visitor.here, visitor.there, notice(now=visitor.here.now(), name="transfer-notice-phone-only"))
+    await exchange(visitor.gw, visitor.there, notice(now=visitor.gw.now(), name="transfer-notice-phone-only"))
     page = await visitor.get(Role.CME_OFFICER, "/unanswered")
     assert ">Transfer notice</a>" in page
 
 
 async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:
-    messages = [transfer(visitor.here.now()) for _ in range(2)]
-    mine, other = [await exchange(visitor.here, visitor.there, message) for message in messages]
-    people.assign_case(visitor.here, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
+    messages = [transfer(visitor.gw.now()) for _ in range(2)]
+    mine, other = [await exchange(visitor.gw, visitor.there, message) for message in messages]
+    people.assign_case(visitor.gw, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
     for path in ("/unanswered", "/unanswered/list.csv"):
         text = await visitor.get(Role.OUTREACH, path)
         assert mine[-12:] in text
@@ -172,12 +172,12 @@ async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visit
 
 
 async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Visitor) -> None:
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
     listed = await visitor.get(Role.OPERATOR, "/partners")
     assert "Worcestershire" in listed
     assert "Expires in" not in listed
-    [known] = partners.list_known_partners(visitor.here)
-    later(visitor, (known.ends[0].at - visitor.here.now()) / timedelta(days=1) - 29.5)
+    [known] = partners.list_known_partners(visitor.gw)
+    later(visitor, (known.ends[0].at - visitor.gw.now()) / timedelta(days=1) - 29.5)
     assert ">Expires in 29 days</strong>" in await visitor.get(Role.OPERATOR, "/partners")
     page = await visitor.get(Role.AUDITOR, "/partners/885")
     assert known.confirmed.fingerprint in page
@@ -188,7 +188,7 @@ async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Vis
 async def test_a_partner_was_in_touch_when_something_of_theirs_came(visitor: Visitor) -> None:
     assert [one.last_contact for one in partners.list_known_partners(visitor.there)] == [None]
     at = visitor.there.now()
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
     [known] = partners.list_known_partners(visitor.there)
     assert known.last_contact is not None
     assert known.last_contact >= at
@@ -206,20 +206,20 @@ async def checked(visitor: Visitor) -> str:
 
 
 async def test_the_log_is_checked_in_place_and_found_whole(visitor: Visitor) -> None:
-    await audit.sign_checkpoint(visitor.here)
+    await audit.sign_checkpoint(visitor.gw)
     assert "No problems found" in await checked(visitor)
-    [entry] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="audit.verified"))
+    [entry] = visitor.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="audit.verified"))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
 async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
-    await audit.sign_checkpoint(visitor.here)
+    await audit.sign_checkpoint(visitor.gw)
 
     def change(tx: Connection) -> None:
         tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
         tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'best') WHERE number = 1")
 
-    visitor.here.store.run(change)
+    visitor.gw.store.run(change)
     text = await checked(visitor)
     assert "Problems found" in text
     assert "Entry 1: " in text
@@ -227,19 +227,19 @@ async def test_the_first_wrong_entry_is_named(visitor: Visitor) -> None:
 
 async def test_two_checks_do_not_run_at_once(visitor: Visitor) -> None:
     checks = VerifyRuns()
-    checks.begin(visitor.here, "ada")
+    checks.begin(visitor.gw, "ada")
     with pytest.raises(NotAllowed, match=r"audit\.checking"):
-        checks.begin(visitor.here, "mona")
-    checks.run(visitor.here)
+        checks.begin(visitor.gw, "mona")
+    checks.run(visitor.gw)
     assert checks.last is not None
     assert checks.last.verdict is not None
-    checks.begin(visitor.here, "mona")
+    checks.begin(visitor.gw, "mona")
 
 
 async def test_a_check_that_breaks_off_says_that_nothing_is_known_and_gives_its_turn_back(visitor: Visitor) -> None:
-    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE audit_checkpoints RENAME TO gone"))
+    visitor.gw.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE audit_checkpoints RENAME TO gone"))
     assert "did not finish" in await checked(visitor)
-    visitor.here.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE gone RENAME TO audit_checkpoints"))
+    visitor.gw.store.run(lambda tx: tx.exec_driver_sql("ALTER TABLE gone RENAME TO audit_checkpoints"))
     assert "did not finish" not in await checked(visitor)
 
 
@@ -255,9 +255,9 @@ async def test_what_is_taken_out_is_checked_by_anybody_from_the_archive_alone(vi
 
 async def test_an_alarm_about_a_partners_log_is_shown(visitor: Visitor) -> None:
     assert "No warnings" in await visitor.get(Role.AUDITOR, "/audit/partners")
-    now = visitor.here.now()
+    now = visitor.gw.now()
     seen = SeenCheckpoint(7, b"r" * 32, "the note of today", now)
-    visitor.here.store.run(
+    visitor.gw.store.run(
         lambda tx: partner_checkpoints.add_partner_checkpoint(
             tx, now, "885", seen, alarm=LogContradiction.FORK, against="the note of yesterday"
         )
@@ -274,19 +274,19 @@ MAY = {
 
 
 async def test_a_report_is_chosen_shown_and_taken_as_a_spreadsheet(visitor: Visitor) -> None:
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
-    today = f"{visitor.here.now():%Y-%m-%d}"
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
+    today = f"{visitor.gw.now():%Y-%m-%d}"
     for name, said in (("statistics", "Notices by type"), ("timeliness", "Delivery receipts from other authorities")):
         address = f"/reports/{name}?from={today}&to={today}"
         assert said in await visitor.get(Role.AUDITOR, address)
         assert said in await visitor.get(Role.AUDITOR, f"{address}&as=csv")
-    [entry] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="report.statistics", limit=1))
+    [entry] = visitor.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="report.statistics", limit=1))
     assert entry.actor == sign_in_name(Role.AUDITOR)
 
 
 async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_auditor(visitor: Visitor) -> None:
-    await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
-    today = f"{visitor.here.now():%Y-%m-%d}"
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
+    today = f"{visitor.gw.now():%Y-%m-%d}"
     address = f"/reports/statistics?from={today}&to={today}&team=yes"
     assert "FOR YOUR TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
     assert "FOR YOUR TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
@@ -310,22 +310,22 @@ async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visi
 
 
 async def test_the_list_for_an_inspection_asks_first_and_each_record_is_in_the_log(visitor: Visitor) -> None:
-    message = await exchange(visitor.here, visitor.there, transfer(visitor.here.now()))
-    today = f"{visitor.here.now():%Y-%m-%d}"
+    message = await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
+    today = f"{visitor.gw.now():%Y-%m-%d}"
     asked = await visitor.get(Role.SERVICE_MANAGER, f"/reports/inspection?from={today}&to={today}")
     assert "will be logged as viewed by you" in asked
-    assert visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read")) == []
+    assert visitor.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read")) == []
     days = {"from": today, "to": today, "as": "csv"}
     sheet = (await visitor.post(Role.SERVICE_MANAGER, "/reports/inspection", 200, **days)).decode()
     assert "Date of birth" in sheet
-    [read] = visitor.here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
+    [read] = visitor.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read"))
     assert (read.about, read.actor) == (message, sign_in_name(Role.SERVICE_MANAGER))
 
 
 async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nobody_is_not(visitor: Visitor) -> None:
-    visitor.here.store.run(
+    visitor.gw.store.run(
         lambda tx: audit_log.append_entries(
-            tx, visitor.here.now(), [AuditEntry("message.refused", "cme-gateway", None, "330")]
+            tx, visitor.gw.now(), [AuditEntry("message.refused", "cme-gateway", None, "330")]
         )
     )
     assert "A message from Birmingham was refused" in await visitor.get(Role.AUDITOR, "/audit?partner=330")
@@ -336,8 +336,8 @@ async def test_a_partner_of_the_past_is_still_found_in_the_log_and_a_code_of_nob
 
 async def test_a_report_is_had_as_pdf(visitor: Visitor) -> None:
     need("Pango", "fonts")
-    today = f"{visitor.here.now():%Y-%m-%d}"
-    cookies, _ = session(visitor.here, Role.AUDITOR)
+    today = f"{visitor.gw.now():%Y-%m-%d}"
+    cookies, _ = session(visitor.gw, Role.AUDITOR)
     got = await visitor.client.get(f"/reports/timeliness?from={today}&to={today}&as=pdf", cookies=cookies)
     assert (await got.read()).startswith(b"%PDF-")
     assert got.headers["Content-Disposition"] == f'attachment; filename="timeliness-{today}-{today}.pdf"'

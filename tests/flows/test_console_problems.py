@@ -14,7 +14,7 @@ from sqlalchemy import text as sql
 from gateway import logs
 from gateway.access.sessions import compute_secret_digest
 from gateway.console.application import MAX_FORM_BYTES, build_application
-from gateway.console.console_request import HERE, SESSION_COOKIE
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.store import people as store
@@ -39,16 +39,16 @@ FAULTS = {
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console, with rooms in which something goes wrong."""
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OPERATOR))
-    app = build_application(here)
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OPERATOR))
+    app = build_application(gw)
     for path, (why, _, _) in FAULTS.items():
         app.router.add_get(path, _raises(why))
     app.router.add_get("/too-often", _raises(web.HTTPTooManyRequests()))
-    made = TestClient(TestServer(app, port=here.config.console.port))
+    made = TestClient(TestServer(app, port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
 def _raises(why: Exception) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
@@ -74,7 +74,7 @@ REFUSED = [
 async def test_each_page_of_a_problem_says_what_to_do_and_shows_the_way_on_to_who_is_signed_in(
     client: Client, method: str, path: str, status: int, title: str, signed_in: bool
 ) -> None:
-    cookies, _ = session(client.app[HERE], Role.CME_OFFICER) if signed_in else ({}, "")
+    cookies, _ = session(client.app[GATEWAY], Role.CME_OFFICER) if signed_in else ({}, "")
     data = {"name": "x" * MAX_FORM_BYTES} if status == 413 else None
     answer = await client.request(method, path, data=data, cookies=cookies)
     text = await answer.text()
@@ -88,7 +88,7 @@ async def test_each_page_of_a_problem_says_what_to_do_and_shows_the_way_on_to_wh
 
 
 async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: Client) -> None:
-    cookies, _ = session(client.app[HERE], Role.OPERATOR)
+    cookies, _ = session(client.app[GATEWAY], Role.OPERATOR)
     answer = await client.get("/inbox", cookies=cookies)
     text = await answer.text()
     assert answer.status == 403
@@ -97,7 +97,7 @@ async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: 
 
 
 async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(client: Client) -> None:
-    cookies, token = session(client.app[HERE], Role.CME_OFFICER)
+    cookies, token = session(client.app[GATEWAY], Role.CME_OFFICER)
     stale = await client.post("/find", data={"form_token": "of before"}, cookies=cookies)
     none = await client.get(f"/cases/{CASE}", cookies=cookies)
     assert (stale.status, none.status) == (403, 404)
@@ -109,20 +109,20 @@ async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(cli
 
 
 async def test_a_session_that_was_lost_shows_nothing_of_the_person(client: Client) -> None:
-    cookies, _ = session(client.app[HERE], Role.CME_OFFICER)
-    client.app[HERE].store.run(lambda tx: store.delete_sessions(tx, sign_in_name(Role.CME_OFFICER)))
+    cookies, _ = session(client.app[GATEWAY], Role.CME_OFFICER)
+    client.app[GATEWAY].store.run(lambda tx: store.delete_sessions(tx, sign_in_name(Role.CME_OFFICER)))
     text = await (await client.get("/no-such-page", cookies=cookies)).text()
     assert "Page not found" in text
     assert NAMES[Role.CME_OFFICER] not in text
 
 
 async def test_a_page_of_a_problem_does_not_keep_a_session_alive(client: Client) -> None:
-    here = client.app[HERE]
-    cookies, _ = session(here, Role.CME_OFFICER)
-    then = here.now()
-    here.now = lambda: then + LATER
+    gw = client.app[GATEWAY]
+    cookies, _ = session(gw, Role.CME_OFFICER)
+    then = gw.now()
+    gw.now = lambda: then + LATER
     await client.get("/no-such-page", cookies=cookies)
-    kept = here.store.look(lambda tx: store.find_session(tx, compute_secret_digest(cookies[SESSION_COOKIE])))
+    kept = gw.store.look(lambda tx: store.find_session(tx, compute_secret_digest(cookies[SESSION_COOKIE])))
     assert kept is not None
     assert kept.seen_at < then + LATER
 
@@ -141,9 +141,9 @@ async def test_the_reference_on_the_page_stands_in_the_log_and_what_went_wrong_d
 
 
 async def test_where_nobody_can_be_looked_up_the_page_is_that_of_a_stranger(client: Client) -> None:
-    here = client.app[HERE]
-    cookies, _ = session(here, Role.CME_OFFICER)
-    here.store.run(lambda tx: tx.execute(sql("DROP TABLE sessions")))
+    gw = client.app[GATEWAY]
+    cookies, _ = session(gw, Role.CME_OFFICER)
+    gw.store.run(lambda tx: tx.execute(sql("DROP TABLE sessions")))
     answer = await client.get("/no-such-page", cookies=cookies)
     assert answer.status == 404
     assert HEAD not in await answer.text()

@@ -13,7 +13,7 @@ from yarl import URL
 from gateway.access.sessions import IDLE
 from gateway.console import return_to
 from gateway.console.application import build_application
-from gateway.console.console_request import HERE, SESSION_COOKIE
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE
 from gateway.core.permissions import Role
 from tests.consoles import PASSWORD, house, session, sign_in_name
 
@@ -25,12 +25,12 @@ TYPED = {"name": sign_in_name(Role.CME_OFFICER), "password": PASSWORD}
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console."""
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
-    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER,))
+    made = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def signed_in_from(client: Client, cookies: dict[str, str]) -> str:
@@ -59,10 +59,10 @@ async def test_who_opens_a_page_and_must_sign_in_comes_back_to_it(client: Client
 async def test_a_form_that_came_too_late_leads_back_to_its_page_and_one_without_a_page_to_the_first(
     client: Client,
 ) -> None:
-    here = client.app[HERE]
-    cookies, _ = session(here, Role.CME_OFFICER)
-    then = here.now()
-    here.now = lambda: then + IDLE
+    gw = client.app[GATEWAY]
+    cookies, _ = session(gw, Role.CME_OFFICER)
+    then = gw.now()
+    gw.now = lambda: then + IDLE
     page = f"{CASE}/notices/{CASE[-36:]}/accept"
     assert await signed_in_from(client, await way(client, "POST", page, cookies)) == page
     assert await way(client, "POST", f"{CASE}/assign", cookies) == {}
@@ -108,7 +108,7 @@ def test_nothing_that_a_browser_may_hold_leads_to_another_host(wanted: str) -> N
 
 
 async def test_to_ask_how_a_session_stands_tells_a_stranger_nothing(client: Client) -> None:
-    cookies, token = session(client.app[HERE], Role.CME_OFFICER)
+    cookies, token = session(client.app[GATEWAY], Role.CME_OFFICER)
     answer = await client.get("/session", cookies=cookies)
     assert await answer.json() == {"person": sign_in_name(Role.CME_OFFICER), "form_token": token}
     assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"

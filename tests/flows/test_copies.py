@@ -13,29 +13,29 @@ from tests.flows.test_exchange import Pair
 
 
 def test_a_persons_view_is_an_entry_of_the_same_transaction_and_a_machines_is_none(pair: Pair) -> None:
-    here, _ = pair
-    message = notice(now=here.now())
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
+    gw, _ = pair
+    message = notice(now=gw.now())
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
     message_id = message.header.message_id
     views = [AuditEntry("notice.read", by, message_id, "885") for by in ("olive", "Amina Ali")]
 
     def take_for_both() -> tuple[copies.Copy, copies.Copy]:
-        by_machine = here.store.run(lambda tx: copies.take_sent(tx, here, message_id, Machine.MATCH))
-        by_person = here.store.run(lambda tx: copies.take_copies(tx, here, [("", message_id)], views))
+        by_machine = gw.store.run(lambda tx: copies.take_sent(tx, gw, message_id, Machine.MATCH))
+        by_person = gw.store.run(lambda tx: copies.take_copies(tx, gw, [("", message_id)], views))
         return by_machine, by_person["", message_id]
 
-    before = len(here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id)))
+    before = len(gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id)))
     first, second = take_for_both()
-    entries = here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id))
+    entries = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id))
     assert len(entries) == before + len(views)
     assert {(one.act, one.actor) for one in entries} >= {("notice.read", "olive"), ("notice.read", "Amina Ali")}
-    assert copies.open_copy(here, first) == copies.open_copy(here, second) == message
+    assert copies.open_copy(gw, first) == copies.open_copy(gw, second) == message
 
 
 def test_what_is_not_there_leaves_no_view_behind(pair: Pair) -> None:
-    here, _ = pair
+    gw, _ = pair
     views = [AuditEntry("notice.read", "olive", "nothing", "885")]
-    before = here.store.look(lambda tx: audit_log.list_newest_entries(tx))
+    before = gw.store.look(lambda tx: audit_log.list_newest_entries(tx))
     with pytest.raises(NoResultFound):
-        here.store.run(lambda tx: copies.take_received(tx, here, "885", "nothing", views))
-    assert here.store.look(lambda tx: audit_log.list_newest_entries(tx)) == before
+        gw.store.run(lambda tx: copies.take_received(tx, gw, "885", "nothing", views))
+    assert gw.store.look(lambda tx: audit_log.list_newest_entries(tx)) == before

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.monitoring import doctor
@@ -22,8 +22,8 @@ from tests.flows.test_bad_input import command
 
 
 def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    here.store.close()
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    gw.store.close()
     card = (tmp_path / "333" / home_folder.CARD_FILE).read_text()
     home_folder.rotate_keys(tmp_path / "333", by="ines")
     (tmp_path / "333" / home_folder.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
@@ -34,48 +34,48 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
     assert command(tmp_path / "333", "doctor").returncode == 0
 
 
-def exposed(here: Authority) -> None:
-    (here.config.home / home_folder.PASSPHRASE).chmod(0o644)
+def exposed(gw: Gateway) -> None:
+    (gw.config.home / home_folder.PASSPHRASE).chmod(0o644)
 
 
-def without_tls_key(here: Authority) -> None:
-    (here.config.home / home_folder.TLS_KEY).unlink()
+def without_tls_key(gw: Gateway) -> None:
+    (gw.config.home / home_folder.TLS_KEY).unlink()
 
 
-def another_certificate(here: Authority) -> None:
-    _, certificate = tls.self_signed("127.0.0.1", now=here.now(), days=9)
-    (here.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
+def another_certificate(gw: Gateway) -> None:
+    _, certificate = tls.self_signed("127.0.0.1", now=gw.now(), days=9)
+    (gw.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
 
 
-def ten_months_on(here: Authority) -> None:
-    clock = here.now
-    here.now = lambda: clock() + timedelta(days=310)
+def ten_months_on(gw: Gateway) -> None:
+    clock = gw.now
+    gw.now = lambda: clock() + timedelta(days=310)
 
 
-def two_years_on(here: Authority) -> None:
-    clock = here.now
-    here.now = lambda: clock() + timedelta(days=740)
+def two_years_on(gw: Gateway) -> None:
+    clock = gw.now
+    gw.now = lambda: clock() + timedelta(days=740)
 
 
-def given_up(here: Authority) -> None:
-    [ready] = prepare_messages(here, [notice()], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, [ready]))
+def given_up(gw: Gateway) -> None:
+    [ready] = prepare_messages(gw, [notice()], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, [ready]))
     ending = SettledTry(ready.message_id, DeliveryState.FAILED, "https", "gave up", "nobody answers")
-    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), [ending]))
+    gw.store.run(lambda tx: outbox.settle_deliveries(tx, gw.now(), [ending]))
 
 
-def long_undelivered(here: Authority) -> None:
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [notice()], "olive")))
-    clock = here.now
-    here.now = lambda: clock() + timedelta(hours=2)
+def long_undelivered(gw: Gateway) -> None:
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [notice()], "olive")))
+    clock = gw.now
+    gw.now = lambda: clock() + timedelta(hours=2)
 
 
-def log_changed(here: Authority) -> None:
+def log_changed(gw: Gateway) -> None:
     def change(tx: Connection) -> None:
         tx.exec_driver_sql("DROP TRIGGER audit_entries_no_update")
         tx.exec_driver_sql("UPDATE audit_entries SET entry = replace(entry, 'test', 'nobody')")
 
-    here.store.run(change)
+    gw.store.run(change)
 
 
 @pytest.mark.parametrize(
@@ -95,15 +95,15 @@ def log_changed(here: Authority) -> None:
     ],
 )
 def test_each_thing_that_does_not_hold_is_named(
-    tmp_path: Path, harm: Callable[[Authority], None], name: str, result: str
+    tmp_path: Path, harm: Callable[[Gateway], None], name: str, result: str
 ) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    assert {one.name for one in doctor.examine(here) if one.result != "ok"} == {"gateway"}  # it is not running
-    harm(here)
-    found = {one.name: one.result for one in doctor.examine(here)}
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    assert {one.name for one in doctor.examine(gw) if one.result != "ok"} == {"gateway"}  # it is not running
+    harm(gw)
+    found = {one.name: one.result for one in doctor.examine(gw)}
     assert found[name] == result
-    for one in (here, there):
+    for one in (gw, there):
         one.store.close()
 
 

@@ -245,8 +245,8 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
     assert sandwell.store.look(lambda tx: kept.count_open_drafts(tx)) == (0, None)
-    for here in both:
-        here.store.close()
+    for gw in both:
+        gw.store.close()
 
 
 async def test_doctor_says_how_many_wait_and_warns_after_a_working_day(pair: Pair, tmp_path: Path) -> None:

@@ -41,8 +41,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) -> None:
     sandwell, worcestershire = world.sandwell, world.worcestershire
-    for here in (sandwell, worcestershire):
-        here.carriers = {"email": here.carriers["email"]}
+    for gw in (sandwell, worcestershire):
+        gw.carriers = {"email": gw.carriers["email"]}
     async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
         sent = await send_notices(sandwell, [notice() for _ in range(3)], by="olive")
         await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in sent))

@@ -9,7 +9,7 @@ import pytest
 
 from gateway import app, home_folder
 from gateway.authorities import correspondents
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.search_status import AnswerState
@@ -50,7 +50,7 @@ NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham", "332":
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
+def world(tmp_path: Path) -> Iterator[dict[str, Gateway]]:
     """Sandwell, with three partners; and with a mail account, so that it may write to people of others."""
     made = {code: make(tmp_path / code, code, name) for code, name in NAMES.items()}
     made["333"].store.close()
@@ -63,34 +63,34 @@ def world(tmp_path: Path) -> Iterator[dict[str, Authority]]:
         if code != "333":
             introduce(made["333"], other)
     yield made
-    for here in made.values():
-        here.store.close()
+    for gw in made.values():
+        gw.store.close()
 
 
-def asked_of(here: Authority, *codes: str, about: Message | None = None) -> EnquiryResult:
+def asked_of(gw: Gateway, *codes: str, about: Message | None = None) -> EnquiryResult:
     return enquire.ask_authorities(
-        here, about or notice(name="whereabouts-enquiry"), *enquire.resolve_recipients(here, codes), by="tara"
+        gw, about or notice(name="whereabouts-enquiry"), *enquire.resolve_recipients(gw, codes), by="tara"
     )
 
 
-def outgoing(here: Authority) -> list[Delivery]:
-    return here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
+def outgoing(gw: Gateway) -> list[Delivery]:
+    return gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
 
 
-async def hand_over(here: Authority, there: Authority) -> None:
+async def hand_over(gw: Gateway, there: Gateway) -> None:
     """What waits for them is taken there, as by a carrier, in order."""
-    due = here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), there.code, 100))
-    await receive_parcels(there, [one.sealed for one in due], here.code)
-    here.store.run(
+    due = gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), there.code, 100))
+    await receive_parcels(there, [one.sealed for one in due], gw.code)
+    gw.store.run(
         lambda tx: outbox.settle_deliveries(
             tx,
-            here.now(),
+            gw.now(),
             [outbox.SettledTry(one.message_id, DeliveryState.RECEIVED, "https", "receipted") for one in due],
         )
     )
 
 
-async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: dict[str, Authority]) -> None:
+async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     async with (
         app.run_gateway(sandwell),
@@ -128,7 +128,7 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
 
 
 def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_names(
-    world: dict[str, Authority],
+    world: dict[str, Gateway],
 ) -> None:
     sandwell = world["333"]
     about = notice(name="whereabouts-enquiry")
@@ -142,7 +142,7 @@ def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_
         assert message.body.circulation == "several"
 
 
-def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str, Authority]) -> None:
+def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     correspondents.enter_correspondent(
         sandwell, "336", "cme@wolverhampton.example", "notify-only", telephone="01902 000000", by="tara"
@@ -158,7 +158,7 @@ def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str
     assert by_authority == {"330": "sealed", "332": "sealed", "336": "notify-only", "885": "sealed"}
 
 
-def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict[str, Authority]) -> None:
+def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     sandwell.carriers = {}
     with pytest.raises(NotAllowed, match="no route") as caught:
@@ -171,7 +171,7 @@ def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict
     assert outgoing(sandwell) == []
 
 
-def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Authority]) -> None:
+def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Gateway]) -> None:
     meant, not_asked = enquire.resolve_recipients(world["333"], everyone=True)
     assert (len(meant), not_asked) == (152, {})
     assert "333" not in meant
@@ -181,15 +181,13 @@ def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Author
     ("to", "regions", "code"),
     [(["999"], [], "enquire.no-such-authority"), ([], ["Mercia"], "enquire.no-such-region"), ([], [], "enquire.whom")],
 )
-def test_whom_nobody_knows_is_refused(
-    world: dict[str, Authority], to: list[str], regions: list[str], code: str
-) -> None:
+def test_whom_nobody_knows_is_refused(world: dict[str, Gateway], to: list[str], regions: list[str], code: str) -> None:
     with pytest.raises(NotAllowed) as caught:
         enquire.resolve_recipients(world["333"], to, regions)
     assert caught.value.code == code
 
 
-def test_in_a_case_that_was_begun_only_those_are_asked_who_were_not(world: dict[str, Authority]) -> None:
+def test_in_a_case_that_was_begun_only_those_are_asked_who_were_not(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     about = notice(name="whereabouts-enquiry")
     first = asked_of(sandwell, "885", about=about)
@@ -209,7 +207,7 @@ def test_in_a_case_that_was_begun_only_those_are_asked_who_were_not(world: dict[
     assert caught.value.code == "enquire.nobody"
 
 
-def test_all_are_asked_or_none(world: dict[str, Authority], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_are_asked_or_none(world: dict[str, Gateway], monkeypatch: pytest.MonkeyPatch) -> None:
     """Another officer writes in the case between the sealing and the queueing."""
     sandwell = world["333"]
     about = notice(name="whereabouts-enquiry")
@@ -224,7 +222,7 @@ def test_all_are_asked_or_none(world: dict[str, Authority], monkeypatch: pytest.
     assert sorted(one.recipient for one in outgoing(sandwell)) == ["330", "885"]
 
 
-def test_an_unfit_search_asks_nobody(world: dict[str, Authority]) -> None:
+def test_an_unfit_search_asks_nobody(world: dict[str, Gateway]) -> None:
     about = notice(name="whereabouts-enquiry")
     assert isinstance(about.body, WhereaboutsEnquiry)
     child = replace(about.body.child, dob=date(2099, 1, 1))
@@ -244,7 +242,7 @@ def restricted(level: RestrictionLevel, name: str) -> Message:
 
 
 @pytest.mark.parametrize("name", ["whereabouts-enquiry", "whereabouts-unknown-notice"])
-def test_of_a_restricted_child_one_authority_is_asked_and_no_more(world: dict[str, Authority], name: str) -> None:
+def test_of_a_restricted_child_one_authority_is_asked_and_no_more(world: dict[str, Gateway], name: str) -> None:
     sandwell = world["333"]
     for meant in (["885", "330"], enquire.resolve_recipients(sandwell, regions=["West Midlands"])[0]):
         with pytest.raises(NotAllowed, match="only one authority") as caught:
@@ -257,7 +255,7 @@ def test_of_a_restricted_child_one_authority_is_asked_and_no_more(world: dict[st
     assert len(outgoing(sandwell)) == 1
 
 
-def test_of_a_phone_only_child_nobody_is_asked_by_machine(world: dict[str, Authority]) -> None:
+def test_of_a_phone_only_child_nobody_is_asked_by_machine(world: dict[str, Gateway]) -> None:
     with pytest.raises(NotAllowed, match="phone only") as caught:
         asked_of(world["333"], "885", about=restricted("phone-only", "whereabouts-enquiry"))
     assert "Call" in caught.value.next_on_page
@@ -265,7 +263,7 @@ def test_of_a_phone_only_child_nobody_is_asked_by_machine(world: dict[str, Autho
 
 
 async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_those_whom_nothing_reached(
-    world: dict[str, Authority],
+    world: dict[str, Gateway],
 ) -> None:
     sandwell = world["333"]
     first = asked_of(sandwell, "885")
@@ -282,7 +280,7 @@ async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_thos
     assert caught.value.code == "enquire.ended"
 
 
-async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: dict[str, Authority]) -> None:
+async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: dict[str, Gateway]) -> None:
     sandwell, there = world["333"], world["885"]
     done = asked_of(sandwell, "885")
     await hand_over(sandwell, there)
@@ -300,7 +298,7 @@ async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: d
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).in_reply_to == second.asked["885"]
 
 
-async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(world: dict[str, Authority]) -> None:
+async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(world: dict[str, Gateway]) -> None:
     sandwell, there = world["333"], world["885"]
     done = asked_of(sandwell, "885")
     await hand_over(sandwell, there)
@@ -314,7 +312,7 @@ async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(worl
     assert len(there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))) >= 1
 
 
-async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[str, Authority]) -> None:
+async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     done = asked_of(sandwell, "885", "330")
     for code in ("885", "330"):
@@ -324,7 +322,7 @@ async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[s
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).recipient == "330"
 
 
-async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: dict[str, Authority]) -> None:
+async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: dict[str, Gateway]) -> None:
     sandwell, there = world["333"], world["885"]
     done = asked_of(sandwell, "885", about=notice(name="whereabouts-unknown-notice"))
     await hand_over(sandwell, there)
@@ -336,7 +334,7 @@ async def test_an_outcome_answers_a_notice_that_whereabouts_are_unknown(world: d
     assert (one.standing, one.said, one.ring) == (AnswerState.FOUND, "In education", "Otto Invented, 01632 960202")
 
 
-def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Authority]) -> None:
+def test_to_look_at_a_search_is_an_entry_of_the_log(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     done = asked_of(sandwell, "885")
     search.open_search(sandwell, done.case, by="tara")

@@ -14,7 +14,7 @@ from adapters.https import Https
 from adapters.route import Attempt, Parcel, RouteAddress
 from gateway import app
 from gateway.auditing import audit
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed, Unfit
@@ -30,7 +30,7 @@ from schemas import xml
 from schemas.message import Acknowledgement, Message, Officer, Outcome
 from tests.children import notice
 
-Pair = tuple[Authority, Authority]
+Pair = tuple[Gateway, Gateway]
 OFFICER = Officer(name="Otto Invented", role="cme_officer", phone_no="01632 960202")
 
 
@@ -42,26 +42,26 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def state(here: Authority, message_id: str) -> DeliveryState:
-    return here.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
+def state(gw: Gateway, message_id: str) -> DeliveryState:
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def whole(here: Authority) -> audit.LogVerdict:
-    return here.store.look(lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code))
+def whole(gw: Gateway) -> audit.LogVerdict:
+    return gw.store.look(lambda tx: audit.verify_log(tx, Trust({gw.code: gw.own_card}), gw.code))
 
 
-def seal(here: Authority, message: Message) -> bytes:
-    return prepare_messages(here, [message], "test")[0].sealed
+def seal(gw: Gateway, message: Message) -> bytes:
+    return prepare_messages(gw, [message], "test")[0].sealed
 
 
-def codes(here: Authority, there: Authority, token: str, sealed: bytes) -> tuple[str, ...]:
+def codes(gw: Gateway, there: Gateway, token: str, sealed: bytes) -> tuple[str, ...]:
     found = receipt.verify(
         token,
         issuer=there.code,
-        audience=here.code,
+        audience=gw.code,
         sha256=sha256(sealed).hexdigest(),
-        trust=here.trust,
-        now=here.now(),
+        trust=gw.trust,
+        now=gw.now(),
     )
     return found.codes
 
@@ -85,13 +85,13 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
         respond.send_outcome(worcestershire, sent, outcome, by="otto")
         await until(lambda: state(sandwell, sent) is DeliveryState.CONCLUDED)
 
-    for here, other in (pair, pair[::-1]):
-        verdict = whole(here)
+    for gw, other in (pair, pair[::-1]):
+        verdict = whole(gw)
         assert verdict.faults == ()
         assert verdict.checkpoints > 0
-        acts = {entry.act for entry in here.store.look(lambda tx: list(audit_log.list_entries(tx)))}
+        acts = {entry.act for entry in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))}
         assert {"partner.added", "notice.queued", "receipt.verified", "message.kept", "notice.read"} <= acts
-        assert other.code != here.code
+        assert other.code != gw.code
 
 
 async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> None:

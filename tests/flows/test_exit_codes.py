@@ -67,8 +67,8 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    for one in (here, there):
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    for one in (gw, there):
         one.store.close()
     return Place(tmp_path, str(tmp_path / "333"), str(tmp_path / "885" / home_folder.CARD_FILE))
 
@@ -125,11 +125,11 @@ def test_a_command_ends_as_the_readme_says(place: Place, what: str) -> None:
 
 
 def test_what_is_late_ends_with_three(place: Place) -> None:
-    here, there = home_folder.open_gateway(Path(place.home)), home_folder.open_gateway(place.folder / "885")
-    introduce(here, there)
-    ready, clock = prepare_messages(here, [notice()], "olive"), here.now
-    here.now = lambda: clock() - timedelta(days=3)
-    here.store.run(lambda tx: queue_messages(tx, here, ready))
-    for one in (here, there):
+    gw, there = home_folder.open_gateway(Path(place.home)), home_folder.open_gateway(place.folder / "885")
+    introduce(gw, there)
+    ready, clock = prepare_messages(gw, [notice()], "olive"), gw.now
+    gw.now = lambda: clock() - timedelta(days=3)
+    gw.store.run(lambda tx: queue_messages(tx, gw, ready))
+    for one in (gw, there):
         one.store.close()
     assert run_command("reconcile", "--home", place.home).returncode == 3

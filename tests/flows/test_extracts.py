@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.safeguards import KnownFacts
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
@@ -339,11 +339,11 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
     sandwell, _ = pair
 
     def stumble(
-        here: Authority, notices: Sequence[Message], by: str, **more: Mapping[str, KnownFacts]
+        gw: Gateway, notices: Sequence[Message], by: str, **more: Mapping[str, KnownFacts]
     ) -> list[QueuedNotice]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")
-        return prepare_messages(here, notices, by, known=more["known"])
+        return prepare_messages(gw, notices, by, known=more["known"])
 
     monkeypatch.setattr(leaver_batches, "prepare_messages", stumble)
     put(tmp_path, ADA, BY_POSTCODE)

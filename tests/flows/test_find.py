@@ -10,7 +10,7 @@ from sqlalchemy import func, insert, select
 
 from gateway.casework import find
 from gateway.casework.message_summary import MessageSummary
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive_parcels
@@ -19,7 +19,7 @@ from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
 from tests.children import notice
 
-Pair = tuple[Authority, Authority]
+Pair = tuple[Gateway, Gateway]
 DOB = date(2015, 9, 3)
 
 
@@ -59,39 +59,39 @@ async def exchange(pair: Pair, *notices: Message) -> list[str]:
     return ids
 
 
-def hits(here: Authority, typed: str, **more: bool) -> Sequence[MessageSummary]:
-    return find.find_notices(here, typed, "otto", **more).hits
+def hits(gw: Gateway, typed: str, **more: bool) -> Sequence[MessageSummary]:
+    return find.find_notices(gw, typed, "otto", **more).hits
 
 
-def found(here: Authority, typed: str, **more: bool) -> list[str]:
-    return [hit.message_id for hit in hits(here, typed, **more)]
+def found(gw: Gateway, typed: str, **more: bool) -> list[str]:
+    return [hit.message_id for hit in hits(gw, typed, **more)]
 
 
-def unfindable(here: Authority) -> None:
+def unfindable(gw: Gateway) -> None:
     """As a database of before the index is after its migration."""
-    rows = here.store.look(lambda tx: list(tx.scalars(select(tables.marked.c.message_id).order_by("number"))))
-    lying = here.store.look(
+    rows = gw.store.look(lambda tx: list(tx.scalars(select(tables.marked.c.message_id).order_by("number"))))
+    lying = gw.store.look(
         lambda tx: [
             {"number": -n, "message_id": row.message_id, "lies": row.lies, "partner": row.partner}
             for n, row in enumerate(tx.execute(select(tables.marked).order_by(tables.marked.c.number.desc())), 1)
         ]
     )
-    here.store.run(lambda tx: blind_index.delete_from_index(tx, rows))
-    here.store.run(lambda tx: tx.execute(insert(tables.unmarked), lying))
+    gw.store.run(lambda tx: blind_index.delete_from_index(tx, rows))
+    gw.store.run(lambda tx: tx.execute(insert(tables.unmarked), lying))
 
 
 async def test_both_find_the_notice_the_newest_first(pair: Pair) -> None:
     first, second, other = await exchange(
         pair, about("Malik-Invented", "Aisha"), about("Malik", "Zoë"), about("Testchild", "Malik", date(2016, 1, 1))
     )
-    for here in pair:
-        assert found(here, "malik") == [other, second, first]
-        assert found(here, "malik 3.9.15") == [second, first]
-        assert found(here, "INVENTED, aisha") == [first]
-        assert found(here, "zoe malik 2015-09-03") == [second]
-        assert found(here, "nobody") == []
-        assert found(here, "mallik") == []
-        assert found(here, "mallik", alike=True) == [other, second, first]
+    for gw in pair:
+        assert found(gw, "malik") == [other, second, first]
+        assert found(gw, "malik 3.9.15") == [second, first]
+        assert found(gw, "INVENTED, aisha") == [first]
+        assert found(gw, "zoe malik 2015-09-03") == [second]
+        assert found(gw, "nobody") == []
+        assert found(gw, "mallik") == []
+        assert found(gw, "mallik", alike=True) == [other, second, first]
     [hit] = hits(pair[1], "zoe")
     assert (hit.lies, hit.partner, hit.kind, hit.state, hit.restriction) == (
         "came",
@@ -121,10 +121,10 @@ async def test_a_restricted_child_is_found_and_marked_and_a_phone_only_one_by_re
     withheld, phone = await exchange(
         pair, about("Testchild", restriction="address-withheld"), about("Testchild", restriction="phone-only")
     )
-    for here in pair:
-        [hit] = hits(here, "testchild")
+    for gw in pair:
+        [hit] = hits(gw, "testchild")
         assert (hit.message_id, hit.restriction) == (withheld, "address-withheld")
-        [hit] = hits(here, phone[-12:])
+        [hit] = hits(gw, phone[-12:])
         assert (hit.message_id, hit.restriction) == (phone, "phone-only")
 
 
@@ -158,11 +158,11 @@ async def test_a_search_is_an_entry_of_the_audit_log_without_what_was_typed(pair
 
 async def test_nothing_that_names_the_child_lies_in_the_index(pair: Pair) -> None:
     await exchange(pair, about("Testchild"))
-    for here in pair:
-        rows = here.store.look(lambda tx: [*tx.execute(select(tables.marks)), *tx.execute(select(tables.marked))])
+    for gw in pair:
+        rows = gw.store.look(lambda tx: [*tx.execute(select(tables.marks)), *tx.execute(select(tables.marked))])
         assert "testchild" not in repr(rows).casefold()
     mine, theirs = (
-        {row.mark for row in here.store.look(lambda tx: tx.execute(select(tables.marks)).all())} for here in pair
+        {row.mark for row in gw.store.look(lambda tx: tx.execute(select(tables.marks)).all())} for gw in pair
     )
     assert not mine & theirs, "each has a key of its own"
 

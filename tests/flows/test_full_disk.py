@@ -13,9 +13,9 @@ from tests.loaded import PROJECT
 
 
 def test_a_full_disk_takes_nothing_in_and_loses_nothing(tmp_path: Path) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    for one in (here, there):
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    for one in (gw, there):
         one.store.close()
     (tmp_path / "disk").mkdir()
     (tmp_path / "notice.xml").write_bytes(xml.write(notice()))

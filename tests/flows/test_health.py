@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
@@ -31,9 +31,9 @@ from tests.flows.test_exchange import Pair, state, until
 from tests.world import World
 
 
-def found(here: Authority, name: str) -> tuple[FindingLevel, str, str]:
+def found(gw: Gateway, name: str) -> tuple[FindingLevel, str, str]:
     """The level, sentence and next step of one finding."""
-    [one] = [one for one in health.look(here).findings if one.name == name]
+    [one] = [one for one in health.look(gw).findings if one.name == name]
     return one.level, one.sentence, one.next_in_terminal
 
 
@@ -42,12 +42,12 @@ def names(seen: Health) -> set[str]:
     return {one.name for one in seen.findings if one.level is not FindingLevel.OK}
 
 
-def given_up(here: Authority, count: int = 1) -> list[str]:
+def given_up(gw: Gateway, count: int = 1) -> list[str]:
     """Notices that nobody tries any more."""
-    ready = prepare_messages(here, [notice(now=here.now()) for _ in range(count)], "olive")
-    here.store.run(lambda tx: queue_messages(tx, here, ready))
+    ready = prepare_messages(gw, [notice(now=gw.now()) for _ in range(count)], "olive")
+    gw.store.run(lambda tx: queue_messages(tx, gw, ready))
     ends = [SettledTry(one.message_id, DeliveryState.FAILED, "https", "gave up", "nobody answers") for one in ready]
-    here.store.run(lambda tx: outbox.settle_deliveries(tx, here.now(), ends))
+    gw.store.run(lambda tx: outbox.settle_deliveries(tx, gw.now(), ends))
     return [one.message_id for one in ready]
 
 
@@ -83,20 +83,20 @@ def _note_away(tx: Connection, at: datetime) -> None:
 
 
 def test_the_first_failure_stands_until_something_goes_through(pair: Pair) -> None:
-    here, _ = pair
-    began = here.now()
+    gw, _ = pair
+    began = gw.now()
     for hours in (0, 1, 2):
         then = began + timedelta(hours=hours)
-        here.store.run(partial(_note_away, at=then))
-    [one] = here.store.look(partner_health.list_route_reach)["885"]
+        gw.store.run(partial(_note_away, at=then))
+    [one] = gw.store.look(partner_health.list_route_reach)["885"]
     assert (one.failing_since, one.failed_at, one.succeeded_at) == (began, began + timedelta(hours=2), None)
     ends = [("https", "later", "away", "answered.404"), ("https", "receipted", None, None)]
-    here.store.run(
+    gw.store.run(
         lambda tx: partner_health.note_route_endings(
             tx, began + timedelta(hours=3), "885", ends, timedelta(seconds=7.9)
         )
     )
-    [one] = here.store.look(partner_health.list_route_reach)["885"]
+    [one] = gw.store.look(partner_health.list_route_reach)["885"]
     assert (one.failing_since, one.succeeded_at, one.clock_ahead) == (None, began + timedelta(hours=3), 7)
 
 

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Connection, Update, update
 
 from gateway import app, logs
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.demo import one
 from gateway.demo.one import Student
@@ -60,8 +60,8 @@ def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
     settings = OneSettings(import_folder=str(tmp_path / "import"), answers_folder=str(tmp_path / "answers"))
     worcestershire.config = replace(worcestershire.config, one=settings)
     yield sandwell, worcestershire
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 async def came(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> str:
@@ -88,14 +88,14 @@ def files(tmp_path: Path) -> list[str]:
     return sorted(file.name for file in (tmp_path / "import").iterdir() if not file.name.startswith("."))
 
 
-def stands(here: Authority, message_id: str) -> TransferFile:
-    found = here.store.look(lambda tx: transfer_files.find_transfer_file(tx, "333", message_id))
+def stands(gw: Gateway, message_id: str) -> TransferFile:
+    found = gw.store.look(lambda tx: transfer_files.find_transfer_file(tx, "333", message_id))
     assert found
     return found
 
 
-def acts(here: Authority, act: str) -> list[str]:
-    return [kept.entry for kept in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act))]
+def acts(gw: Gateway, act: str) -> list[str]:
+    return [kept.entry for kept in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act))]
 
 
 def run_one(tmp_path: Path, *students: Student) -> dict[str, str]:
@@ -124,9 +124,9 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
         assert word not in FIRST
 
 
-def respond_if_there(here: Authority, message_id: str) -> bool:
+def respond_if_there(gw: Gateway, message_id: str) -> bool:
     try:
-        return bool(respond.acknowledge_notice(here, message_id, ACCEPTED, by="otto"))
+        return bool(respond.acknowledge_notice(gw, message_id, ACCEPTED, by="otto"))
     except Exception:  # noqa: BLE001 - it has not come yet
         return False
 
@@ -356,12 +356,12 @@ import asyncio, sys
 from pathlib import Path
 from gateway import home_folder
 from gateway.one import imports
-here = home_folder.open_gateway(Path(sys.argv[1]))
+gw = home_folder.open_gateway(Path(sys.argv[1]))
 try:
-    print(asyncio.run(imports.write_due(here)), "written")
+    print(asyncio.run(imports.write_due(gw)), "written")
 except Exception as why:
     print(why.code)
-here.store.close()
+gw.store.close()
 """
 
 
@@ -377,8 +377,8 @@ def test_a_full_disk_shows_one_no_half_file(tmp_path: Path) -> None:
     one = OneSettings(import_folder=str(tmp_path / "import"))
     worcestershire.config = replace(worcestershire.config, one=one)
     asyncio.run(accepted((sandwell, worcestershire)))
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
     line = ["unshare", "--map-root-user", "--mount", "sh", "-c", FULL, "sh"]
     done = subprocess.run(
         [*line, str(tmp_path / "import"), sys.executable, WRITE, str(tmp_path / "885")],
@@ -507,11 +507,11 @@ def test_when_notices_are_written_is_one_of_two_words() -> None:
         parse(text, Path())
 
 
-async def searched(here: Authority, name: str = "whereabouts-enquiry", **changes: object) -> str:
+async def searched(gw: Gateway, name: str = "whereabouts-enquiry", **changes: object) -> str:
     """A search of Sandwell's."""
     message = notice(name=name)
     head = replace(message.header, **changes)  # type: ignore[arg-type]
-    [message_id] = await send_notices(here, [replace(message, header=head)], by="olive")
+    [message_id] = await send_notices(gw, [replace(message, header=head)], by="olive")
     return message_id
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.periods import get_month
 from gateway.paper import as_csv
 from gateway.paper.page import ReportPage
@@ -25,19 +25,19 @@ NOVEMBER = get_month(2026, 11)
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
+def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
     both = pair_of(tmp_path)
     yield both
-    for here in both:
-        here.store.close()
+    for gw in both:
+        gw.store.close()
 
 
-def listed(here: Authority) -> list[dict[str, str]]:
-    return rows_of(as_csv.write(page_of(here)))
+def listed(gw: Gateway) -> list[dict[str, str]]:
+    return rows_of(as_csv.write(page_of(gw)))
 
 
-def page_of(here: Authority) -> ReportPage:
-    return inspection.make_inspection_list(here, NOVEMBER, "ines")
+def page_of(gw: Gateway) -> ReportPage:
+    return inspection.make_inspection_list(gw, NOVEMBER, "ines")
 
 
 def rows_of(text: bytes) -> list[dict[str, str]]:
@@ -48,15 +48,15 @@ def restricted() -> Message:
     return notice(name="transfer-notice-restricted", now=MONDAY)
 
 
-def reads(here: Authority) -> list[str | None]:
+def reads(gw: Gateway) -> list[str | None]:
     return [
         one.about
-        for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read", actor="ines"))
+        for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="notice.read", actor="ines"))
     ]
 
 
 async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
-    pair: tuple[Authority, Authority],
+    pair: tuple[Gateway, Gateway],
 ) -> None:
     sandwell, worcestershire = pair
     message = transfer(
@@ -80,7 +80,7 @@ async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
     assert listed(worcestershire)[0]["Notice"] == "from Sandwell (333)"
 
 
-async def test_the_log_says_how_many_were_listed_and_who_read_each(pair: tuple[Authority, Authority]) -> None:
+async def test_the_log_says_how_many_were_listed_and_who_read_each(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     ids = {await exchange(sandwell, worcestershire, transfer(MONDAY)) for _ in range(3)}
     listed(sandwell)
@@ -89,7 +89,7 @@ async def test_the_log_says_how_many_were_listed_and_who_read_each(pair: tuple[A
     assert set(reads(sandwell)) == ids
 
 
-async def test_a_restricted_child_is_a_reference_only_and_is_not_opened(pair: tuple[Authority, Authority]) -> None:
+async def test_a_restricted_child_is_a_reference_only_and_is_not_opened(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, restricted())
     [one] = listed(sandwell)
@@ -98,7 +98,7 @@ async def test_a_restricted_child_is_a_reference_only_and_is_not_opened(pair: tu
     assert reads(sandwell) == []
 
 
-async def test_a_record_that_was_destroyed_is_listed_and_read_by_nobody(pair: tuple[Authority, Authority]) -> None:
+async def test_a_record_that_was_destroyed_is_listed_and_read_by_nobody(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     mine = outbox_contents.c.message_id == sent
@@ -108,7 +108,7 @@ async def test_a_record_that_was_destroyed_is_listed_and_read_by_nobody(pair: tu
 
 
 async def test_it_goes_to_a_file_and_to_no_screen_unless_that_is_said(
-    pair: tuple[Authority, Authority], tmp_path: Path
+    pair: tuple[Gateway, Gateway], tmp_path: Path
 ) -> None:
     sandwell, worcestershire = pair
     message = transfer(MONDAY)

@@ -56,8 +56,8 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     (tmp_path / "one").mkdir()
     postcodes.import_directory(sandwell, io.BytesIO(directory()), by="ines")
     yield sandwell, worcestershire
-    for here in (sandwell, worcestershire):
-        here.store.close()
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 def put(tmp_path: Path, *rows: str, name: str = "leavers.csv", head: str = HEAD, encoding: str = "utf-8") -> Path:

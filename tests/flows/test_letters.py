@@ -14,7 +14,7 @@ from adapters.route import HandedOver, TryLater
 from gateway import app, home_folder
 from gateway.authorities import correspondents
 from gateway.casework import by_mail
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
@@ -55,7 +55,7 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
+def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
     """A gateway with a mail account, a certificate for letters, and a mail team that vouches for two domains."""
     key, certificate = for_mail(OURS)
     (tmp_path / "our.key").write_bytes(key)
@@ -65,20 +65,20 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
         more = f'smime_key_file = "{tmp_path / "our.key"}"\nsmime_certificate_file = "{tmp_path / "our.pem"}"\n'
         settings.write(servers.settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
     home_folder.renew_card(tmp_path / "333", by="test")
-    here = home_folder.open_gateway(tmp_path / "333")
-    yield here
-    here.store.close()
+    gw = home_folder.open_gateway(tmp_path / "333")
+    yield gw
+    gw.store.close()
 
 
-def enter(here: Authority, how: Protection, address: str = THEIRS, certificate: str | None = None) -> None:
-    correspondents.enter_correspondent(here, "330", address, how, telephone=RING, certificate=certificate, by="olive")
+def enter(gw: Gateway, how: Protection, address: str = THEIRS, certificate: str | None = None) -> None:
+    correspondents.enter_correspondent(gw, "330", address, how, telephone=RING, certificate=certificate, by="olive")
 
 
-async def arrived(here: Authority, servers: Servers, message: Message) -> bytes:
+async def arrived(gw: Gateway, servers: Servers, message: Message) -> bytes:
     """Send it, and wait until the letter lies in their mailbox."""
-    async with app.run_gateway(here):
-        [sent] = await send_notices(here, [message], by="olive")
-        await until(lambda: state(here, sent) is DeliveryState.SENT)
+    async with app.run_gateway(gw):
+        [sent] = await send_notices(gw, [message], by="olive")
+        await until(lambda: state(gw, sent) is DeliveryState.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 1)
     return servers.mails(THEIRS)[0]
 
@@ -116,7 +116,7 @@ def opened(tmp_path: Path, raw: bytes, key: bytes, theirs: bytes, ours: bytes) -
 
 
 async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
-    sandwell: Authority, servers: Servers, tmp_path: Path
+    sandwell: Gateway, servers: Servers, tmp_path: Path
 ) -> None:
     key, certificate = for_mail(THEIRS)
     enter(sandwell, "person-smime", certificate=certificate.decode())
@@ -138,7 +138,7 @@ async def test_a_letter_by_smime_is_encrypted_signed_and_readable(
     assert xml.read(bytes(attached.get_payload(decode=True) or b"")) == message
 
 
-async def test_a_letter_by_tls_alone_is_readable(sandwell: Authority, servers: Servers) -> None:
+async def test_a_letter_by_tls_alone_is_readable(sandwell: Gateway, servers: Servers) -> None:
     enter(sandwell, "person-tls")
     message = notice(recipient="330")
     raw = await arrived(sandwell, servers, message)
@@ -148,7 +148,7 @@ async def test_a_letter_by_tls_alone_is_readable(sandwell: Authority, servers: S
     assert b"TLS1.3" in headers
 
 
-async def test_a_mail_that_only_notifies_says_nothing_of_the_child(sandwell: Authority, servers: Servers) -> None:
+async def test_a_mail_that_only_notifies_says_nothing_of_the_child(sandwell: Gateway, servers: Servers) -> None:
     enter(sandwell, "notify-only")
     message = notice(recipient="330")
     raw = await arrived(sandwell, servers, message)
@@ -159,7 +159,7 @@ async def test_a_mail_that_only_notifies_says_nothing_of_the_child(sandwell: Aut
 
 @pytest.mark.parametrize("name", ["transfer-notice-restricted", "transfer-notice-phone-only"])
 async def test_a_restricted_child_is_in_no_letter_that_can_be_read_on_its_way(
-    sandwell: Authority, servers: Servers, name: str
+    sandwell: Gateway, servers: Servers, name: str
 ) -> None:
     enter(sandwell, "person-tls")
     message = notice(recipient="330", name=name)
@@ -170,7 +170,7 @@ async def test_a_restricted_child_is_in_no_letter_that_can_be_read_on_its_way(
     )
 
 
-async def test_nothing_that_can_be_read_lies_in_the_store(sandwell: Authority) -> None:
+async def test_nothing_that_can_be_read_lies_in_the_store(sandwell: Gateway) -> None:
     enter(sandwell, "person-tls")
     [sent] = await send_notices(sandwell, [message := notice(recipient="330")], by="olive")
     assert sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, sent)) == b""
@@ -194,19 +194,19 @@ def reply(raw: bytes, **headers: str) -> EmailMessage:
 
 
 async def sent_letter(
-    here: Authority, servers: Servers, how: Protection = "notify-only", certificate: str | None = None
+    gw: Gateway, servers: Servers, how: Protection = "notify-only", certificate: str | None = None
 ) -> tuple[str, bytes]:
-    enter(here, how, certificate=certificate)
+    enter(gw, how, certificate=certificate)
     message = notice(recipient="330")
-    return message.header.message_id, await arrived(here, servers, message)
+    return message.header.message_id, await arrived(gw, servers, message)
 
 
-def kept(here: Authority, sent: str) -> list[MailReply]:
-    return here.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
+def kept(gw: Gateway, sent: str) -> list[MailReply]:
+    return gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 
 async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer_reads_in_it(
-    sandwell: Authority, servers: Servers
+    sandwell: Gateway, servers: Servers
 ) -> None:
     sent, raw = await sent_letter(sandwell, servers)
     servers.drop(OURS, reply(raw))
@@ -236,7 +236,7 @@ def signed_by(folder: Path, content: bytes, options: list[str]) -> bytes:
 
 @pytest.mark.parametrize("opaque", [False, True])
 async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
-    sandwell: Authority, servers: Servers, tmp_path: Path, opaque: bool
+    sandwell: Gateway, servers: Servers, tmp_path: Path, opaque: bool
 ) -> None:
     key, certificate = for_mail(THEIRS)
     sent, raw = await sent_letter(sandwell, servers, "person-smime", certificate.decode())
@@ -268,7 +268,7 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
     ],
 )
 async def test_what_is_no_answer_acknowledges_nothing(
-    sandwell: Authority, servers: Servers, headers: dict[str, str]
+    sandwell: Gateway, servers: Servers, headers: dict[str, str]
 ) -> None:
     sent, raw = await sent_letter(sandwell, servers)
     called = letters.build_reference(sent, sandwell.ring)
@@ -283,7 +283,7 @@ async def test_what_is_no_answer_acknowledges_nothing(
     assert "route.strange" in {one.act for one in sandwell.store.look(audit_log.list_newest_entries)}
 
 
-async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Authority, servers: Servers) -> None:
+async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Gateway, servers: Servers) -> None:
     enter(sandwell, "notify-only", f"nobody@{mail.SLOW}")
     async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
@@ -292,7 +292,7 @@ async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Aut
     assert reason.startswith("returned: 5.")
 
 
-async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Authority) -> None:
+async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Gateway) -> None:
     enter(sandwell, "notify-only", "nobody@birmingham.example")
     async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
@@ -300,17 +300,17 @@ async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reas
     assert "550" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
-async def one_try(here: Authority) -> str:
-    [sent] = await send_notices(here, [notice(recipient="330")], by="olive")
-    [claimed] = here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "330", 9))
+async def one_try(gw: Gateway) -> str:
+    [sent] = await send_notices(gw, [notice(recipient="330")], by="olive")
+    [claimed] = gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), "330", 9))
     assert claimed.message_id == sent
-    attempt = await letters.post_letter(here, claimed)
+    attempt = await letters.post_letter(gw, claimed)
     assert not isinstance(attempt, HandedOver)
     return str(getattr(attempt, "reason", ""))
 
 
 async def test_nothing_leaves_without_tls_or_with_a_certificate_that_does_not_hold(
-    sandwell: Authority, servers: Servers
+    sandwell: Gateway, servers: Servers
 ) -> None:
     enter(sandwell, "person-tls")
     assert sandwell.mail is not None
@@ -326,7 +326,7 @@ async def test_nothing_leaves_without_tls_or_with_a_certificate_that_does_not_ho
     assert servers.mails(THEIRS) == []
 
 
-async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_later(sandwell: Authority) -> None:
+async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_later(sandwell: Gateway) -> None:
     enter(sandwell, "notify-only")
     assert sandwell.mail is not None
     assert sandwell.mail.login is not None
@@ -339,7 +339,7 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_lat
     assert "no mail account" in await one_try(sandwell)
 
 
-async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Authority) -> None:
+async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Gateway) -> None:
     enter(sandwell, "notify-only")
     [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
     correspondents.delete_correspondent(sandwell, "330", "olive")
@@ -363,7 +363,7 @@ WRONG: list[tuple[str, dict[str, str]]] = [
 
 
 @pytest.mark.parametrize(("code", "wrong"), WRONG, ids=[f"{code} {n}" for n, (code, _) in enumerate(WRONG)])
-def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str, wrong: dict[str, str]) -> None:
+def test_an_entry_that_would_not_serve_is_refused(sandwell: Gateway, code: str, wrong: dict[str, str]) -> None:
     given = {"authority": "330", "address": THEIRS, "telephone": RING} | wrong
     with pytest.raises(GatewayError) as why:
         correspondents.enter_correspondent(
@@ -386,13 +386,13 @@ def test_an_entry_that_would_not_serve_is_refused(sandwell: Authority, code: str
     ],
 )
 def test_a_certificate_that_would_not_serve_is_refused(
-    sandwell: Authority, refusal: RefusalCode, certificate: bytes
+    sandwell: Gateway, refusal: RefusalCode, certificate: bytes
 ) -> None:
     with expect_refusal(refusal):
         enter(sandwell, "person-smime", certificate=certificate.decode())
 
 
-def test_an_authority_with_a_gateway_gets_no_letters(sandwell: Authority, tmp_path: Path) -> None:
+def test_an_authority_with_a_gateway_gets_no_letters(sandwell: Gateway, tmp_path: Path) -> None:
     other = make(tmp_path / "330", "330", "Birmingham")
     introduce(sandwell, other)
     other.store.close()
@@ -400,13 +400,13 @@ def test_an_authority_with_a_gateway_gets_no_letters(sandwell: Authority, tmp_pa
         enter(sandwell, "notify-only")
 
 
-def test_without_a_certificate_of_ours_there_are_no_letters_by_smime(sandwell: Authority) -> None:
+def test_without_a_certificate_of_ours_there_are_no_letters_by_smime(sandwell: Gateway) -> None:
     sandwell.config = replace(sandwell.config, email=replace(sandwell.config.email, smime_key_file=""))
     with pytest.raises(ConfigProblem, match="smime"):
         enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
 
 
-def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_path: Path) -> None:
+def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Gateway, tmp_path: Path) -> None:
     key, certificate = for_mail(OURS, elliptic=True, passphrase=sandwell.config.passphrase())
     (tmp_path / "our.key").write_bytes(key)
     (tmp_path / "our.pem").write_bytes(certificate)
@@ -416,7 +416,7 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Authority, tmp_
         letters.get_signer(sandwell)
 
 
-def test_doctor_says_when_certificates_end(sandwell: Authority) -> None:
+def test_doctor_says_when_certificates_end(sandwell: Gateway) -> None:
     enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
     found = {one.name: one.result for one in doctor.examine(sandwell)}
     assert found["mail server"] == found["mailbox's server"] == "ok"
@@ -425,7 +425,7 @@ def test_doctor_says_when_certificates_end(sandwell: Authority) -> None:
     assert found["certificate of 330"] == "warn"
 
 
-def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Authority) -> None:
+def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Gateway) -> None:
     assert sandwell.mail is not None
     assert sandwell.mail.login is not None
     sandwell.mail = replace(sandwell.mail, login=replace(sandwell.mail.login, password="another"))
@@ -440,7 +440,7 @@ def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Authority) -
     )
 
 
-def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Authority) -> None:
+def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Gateway) -> None:
     enter(sandwell, "person-tls")
     assert sandwell.mail is not None
     sandwell.mail = replace(sandwell.mail, tls_domains=frozenset())
@@ -449,7 +449,7 @@ def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Authority) -> None
     assert ("letters", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
 
 
-def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
+def test_the_commands_say_what_they_did(sandwell: Gateway) -> None:
     home = ("--home", str(sandwell.config.home))
     given = ("330", THEIRS, "--protection", "person-tls", "--telephone", RING)
     done = cme_gateway("partner", "email", *given, *home)
@@ -464,7 +464,7 @@ def test_the_commands_say_what_they_did(sandwell: Authority) -> None:
     assert "--certificate" in refused.stderr
 
 
-async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None:
+async def test_a_try_that_could_not_be_made_is_told(sandwell: Gateway) -> None:
     """Their certificate has ended since it was entered."""
     certificate = for_mail(THEIRS)[1].decode()
     enter(sandwell, "person-smime", certificate=certificate)
@@ -479,7 +479,7 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Authority) -> None
 
 
 async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_letter(
-    sandwell: Authority, servers: Servers
+    sandwell: Gateway, servers: Servers
 ) -> None:
     enter(sandwell, "person-tls")
     search = notice(name="whereabouts-enquiry")

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import devices, people, sessions
 from gateway.console.application import build_application
-from gateway.console.console_request import HERE, SESSION_COOKIE
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE
 from gateway.console.sign_in import DEVICE_COOKIE
 from gateway.core import lockout
 from gateway.core.permissions import Role
@@ -26,12 +26,12 @@ OLIVE, AGNES = sign_in_name(Role.CME_OFFICER), sign_in_name(Role.ADMIN)
 @pytest.fixture
 async def console(tmp_path: Path) -> AsyncIterator[Client]:
     """Worcestershire's console, with two people."""
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.ADMIN))
-    made = TestClient(TestServer(build_application(here), port=here.config.console.port))
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.ADMIN))
+    made = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await made.start_server()
     yield made
     await made.close()
-    here.store.close()
+    gw.store.close()
 
 
 async def typed(
@@ -73,11 +73,11 @@ async def test_a_known_browser_is_locked_by_its_own_wrong_tries_and_locks_nobody
 
 
 async def test_a_browser_is_known_for_those_who_came_in_from_it_and_for_nobody_else(console: Client) -> None:
-    here, device = console.app[HERE], await come_in(console)
-    assert devices.is_device_known(here, device, OLIVE.upper())
-    assert not devices.is_device_known(here, device, AGNES)
+    gw, device = console.app[GATEWAY], await come_in(console)
+    assert devices.is_device_known(gw, device, OLIVE.upper())
+    assert not devices.is_device_known(gw, device, AGNES)
     assert await come_in(console, AGNES, device) == device  # who shares it, shares its secret
-    assert devices.is_device_known(here, device, AGNES)
+    assert devices.is_device_known(gw, device, AGNES)
     planted = "a" * 43
     assert await come_in(console, OLIVE, planted) != planted
 
@@ -92,21 +92,21 @@ async def test_the_cookie_is_seen_by_no_script_and_opens_nothing(console: Client
     for cookies in ({DEVICE_COOKIE: device}, {SESSION_COOKIE: device}):
         assert (await console.get("/inbox", cookies=cookies, allow_redirects=False)).status == 303
     assert device not in str(
-        console.app[HERE].store.look(lambda tx: kept.find_device(tx, sessions.compute_secret_digest(device), OLIVE))
+        console.app[GATEWAY].store.look(lambda tx: kept.find_device(tx, sessions.compute_secret_digest(device), OLIVE))
     )
 
 
 @pytest.mark.parametrize("what", ["reset", "ended", "half a year"])
 async def test_a_browser_is_not_known_for_ever(console: Client, what: str) -> None:
-    here, device = console.app[HERE], await come_in(console)
+    gw, device = console.app[GATEWAY], await come_in(console)
     if what == "reset":
-        people.reset_password(here, OLIVE, "test")
+        people.reset_password(gw, OLIVE, "test")
     elif what == "ended":
-        people.set_active(here, OLIVE, False, "test")
+        people.set_active(gw, OLIVE, False, "test")
     else:
-        before = here.now
-        here.now = lambda: before() + devices.LIFE
-    assert not devices.is_device_known(here, device, OLIVE)
+        before = gw.now
+        gw.now = lambda: before() + devices.LIFE
+    assert not devices.is_device_known(gw, device, OLIVE)
 
 
 async def test_an_address_that_was_wrong_too_often_is_not_listened_to_but_for_known_browsers(console: Client) -> None:
@@ -125,8 +125,8 @@ async def test_a_header_that_no_setting_names_is_not_believed_and_one_that_is_na
     for number in range(MOST):
         await typed(console, "wrong", name=f"nobody-{number}", **{"X-Forwarded-For": f"192.0.2.{number}"})
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "192.0.2.200"}))[0] == 429
-    here = console.app[HERE]
-    here.config = replace(here.config, console=replace(here.config.console, address_header="X-Forwarded-For"))
+    gw = console.app[GATEWAY]
+    gw.config = replace(gw.config, console=replace(gw.config.console, address_header="X-Forwarded-For"))
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "192.0.2.200"}))[0] == 303
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "192.0.2.200, 127.0.0.1"}))[
         0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import webhook_events
 from gateway.core.delivery import DeliveryState
 from gateway.core.labels import name_mail_reply
@@ -19,35 +19,35 @@ from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_exchange import state
 from tests.suppliers import Http, served, supplier
 
-Served = tuple[Authority, Http]
+Served = tuple[Gateway, Http]
 TEXT = "We have Ada, thank you."
 
 
 @pytest.fixture
 async def there(tmp_path: Path) -> AsyncIterator[Served]:
     """Worcestershire with its console and its API, which writes letters to Birmingham."""
-    here = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OUTREACH))
-    letters.enter(here)
-    async with served(here) as http:
-        yield here, http
-    here.store.close()
+    gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OUTREACH))
+    letters.enter(gw)
+    async with served(gw) as http:
+        yield gw, http
+    gw.store.close()
 
 
-async def answered(here: Authority) -> tuple[str, str]:
+async def answered(gw: Gateway) -> tuple[str, str]:
     """A letter to which a reply came: the notice, and its case."""
-    sent, called = await letters.letter(here)
-    letters.come(here, letters.reply(called, TEXT))
-    return sent, here.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
+    sent, called = await letters.letter(gw)
+    letters.come(gw, letters.reply(called, TEXT))
+    return sent, gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
 
 
-def acts(here: Authority, sent: str) -> set[str]:
-    return {one.act for one in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
+def acts(gw: Gateway, sent: str) -> set[str]:
+    return {one.act for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
 
 
 async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(there: Served) -> None:
-    here, http = there
-    sent, case = await answered(here)
-    cookies, token = session(here, Role.CME_OFFICER)
+    gw, http = there
+    sent, case = await answered(gw)
+    cookies, token = session(gw, Role.CME_OFFICER)
     inbox = await (await http.get("/inbox", cookies=cookies)).text()
     assert "Inbox (1)" in inbox
     assert f"/cases/{case}/replies/1" in inbox
@@ -55,7 +55,7 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
     assert TEXT in page
     assert "Ada Testchild-Example, born 31 March 2016" in page
-    assert "reply.read" in acts(here, sent)
+    assert "reply.read" in acts(gw, sent)
     missing = await http.post(
         f"/cases/{case}/replies/1", cookies=cookies, data={"form_token": token, "was": "waiting/"}
     )
@@ -67,7 +67,7 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     assert name_mail_reply("accepted-by-mail") in shown
     assert "It is not a signed acceptance." in shown
     assert f"/cases/{case}/notices/{sent}/close" not in shown
-    assert state(here, sent) is DeliveryState.ACCEPTED_BY_MAIL
+    assert state(gw, sent) is DeliveryState.ACCEPTED_BY_MAIL
     again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
     assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
     sent_page = await (await http.get("/sent", cookies=cookies)).text()
@@ -76,10 +76,10 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
 
 
 async def test_a_reply_of_another_case_is_not_shown_here(there: Served) -> None:
-    here, http = there
-    _, case = await answered(here)
-    _, other = await answered(here)
-    cookies, _ = session(here, Role.CME_OFFICER)
+    gw, http = there
+    _, case = await answered(gw)
+    _, other = await answered(gw)
+    cookies, _ = session(gw, Role.CME_OFFICER)
     for address in (f"/cases/{case}/replies/2", f"/cases/{other}/replies/1", f"/cases/{case}/replies/999999999999999"):
         got = await http.get(address, cookies=cookies)
         assert got.status == 404
@@ -87,25 +87,25 @@ async def test_a_reply_of_another_case_is_not_shown_here(there: Served) -> None:
 
 
 async def test_whatever_a_mail_holds_it_is_text(there: Served) -> None:
-    here, http = there
-    sent, called = await letters.letter(here)
+    gw, http = there
+    sent, called = await letters.letter(gw)
     text = "<script>alert(1)</script> \u009b31m \u202egnp.exe {{ 7 * 7 }}"
     raw = letters.reply(called, text).replace(b"RE: ", "RE: <b>\u202e".encode())
-    letters.come(here, raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1))
-    case = here.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
-    cookies, _ = session(here, Role.CME_OFFICER)
+    letters.come(gw, raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1))
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
+    cookies, _ = session(gw, Role.CME_OFFICER)
     page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
     assert "&lt;script&gt;" in page
     assert "{{ 7 * 7 }}" in page
     assert not set("\u009b\u202e") & set(page)
-    shown = cme_gateway("replies", "show", "1", "--home", str(here.config.home)).stdout
+    shown = cme_gateway("replies", "show", "1", "--home", str(gw.config.home)).stdout
     assert not set("\u009b\u202e\x1b") & set(shown)
 
 
 async def test_the_commands_list_show_and_judge(there: Served) -> None:
-    here, _ = there
-    sent, _ = await answered(here)
-    home = ("--home", str(here.config.home))
+    gw, _ = there
+    sent, _ = await answered(gw)
+    home = ("--home", str(gw.config.home))
     listed = cme_gateway("replies", "list", *home).stdout
     assert "not read yet" in listed
     assert TEXT not in listed
@@ -125,9 +125,9 @@ async def test_the_commands_list_show_and_judge(there: Served) -> None:
 
 
 async def test_a_case_system_lists_reads_and_judges(there: Served) -> None:
-    here, http = there
-    sent, _ = await answered(here)
-    one = await supplier(http, here)
+    gw, http = there
+    sent, _ = await answered(gw)
+    one = await supplier(http, gw)
     [waiting] = (await (await one.get("/mail-replies?waiting=yes")).json())["replies"]
     assert (waiting["notice"], waiting["stage"], waiting["signed"]) == (sent, "waiting", False)
     assert (await (await one.get("/mail-replies/1")).json())["body"] == TEXT
@@ -148,22 +148,22 @@ async def test_a_case_system_lists_reads_and_judges(there: Served) -> None:
 
 
 async def test_who_may_only_see_how_notices_stand_reads_and_judges_nothing(there: Served) -> None:
-    here, http = there
-    sent, _ = await answered(here)
-    one = await supplier(http, here, [Scope.STATUS_READ])
+    gw, http = there
+    sent, _ = await answered(gw)
+    one = await supplier(http, gw, [Scope.STATUS_READ])
     assert (await one.get("/mail-replies")).status == 200
     assert (await one.get("/mail-replies/1")).status == 403
     assert (await one.post("/mail-replies/1/judgement", {"judgement": "accepted-by-mail"})).status == 403
-    assert state(here, sent) is DeliveryState.SENT
+    assert state(gw, sent) is DeliveryState.SENT
 
 
 async def test_pages_of_many_lead_on(there: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    here, http = there
+    gw, http = there
     monkeypatch.setattr("gateway.api.mail_replies.PAGE", 2)
-    _, called = await letters.letter(here)
+    _, called = await letters.letter(gw)
     for number in range(5):
-        letters.come(here, letters.reply(called, f"Reply {number}."))
-    one = await supplier(http, here)
+        letters.come(gw, letters.reply(called, f"Reply {number}."))
+    one = await supplier(http, gw)
     for query, wanted in (("?waiting=yes", [1, 2, 3, 4, 5]), ("", [5, 4, 3, 2, 1])):
         found, address = [], f"/mail-replies{query}"
         while address:
@@ -174,11 +174,11 @@ async def test_pages_of_many_lead_on(there: Served, monkeypatch: pytest.MonkeyPa
 
 
 async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
-    here, _ = there
-    sent, _ = await answered(here)
+    gw, _ = there
+    sent, _ = await answered(gw)
     happened = [
         each
-        for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))
+        for entry in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))
         for each in webhook_events.list_entry_events(entry.act, sent, "330", ())
     ]
     assert [each.event for each in happened].count(WebhookEvent.STATE) >= 2  # it was sent, and a mail came

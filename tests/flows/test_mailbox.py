@@ -11,7 +11,7 @@ from adapters.mailbox import Mailbox
 from adapters.route import Bundle, HandedOver, NotReached, Parcel, RouteAddress, TryLater
 from gateway import app, home_folder
 from gateway.authorities.partners import add_partner
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding
 from gateway.exchange import collect, mailbox
@@ -27,7 +27,7 @@ from tests.conftest import free_port, introduce, make
 from tests.contract.worlds import hosting, with_mailbox
 from tests.flows.test_exchange import state, until, whole
 
-Three = tuple[Authority, Authority, Authority]
+Three = tuple[Gateway, Gateway, Gateway]
 
 
 @pytest.fixture
@@ -44,21 +44,21 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
         worcestershire.config, listen=ListenSettings(port=free_port())
     )  # not what its card says
     yield sandwell, worcestershire, host
-    for here in (sandwell, worcestershire, host):
-        here.store.close()
+    for gw in (sandwell, worcestershire, host):
+        gw.store.close()
 
 
-def at(here: Authority, worcestershire: Authority) -> tuple[Mailbox, RouteAddress]:
+def at(gw: Gateway, worcestershire: Gateway) -> tuple[Mailbox, RouteAddress]:
     """A carrier, and Worcestershire's mailbox as this authority finds it."""
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "mailbox"]
-    carrier = here.carriers["mailbox"]
+    carrier = gw.carriers["mailbox"]
     assert isinstance(carrier, Mailbox)
-    return carrier, here.address("885", route)
+    return carrier, gw.address("885", route)
 
 
-async def closed(*all_of_them: Authority) -> None:
-    for here in all_of_them:
-        for carrier in here.carriers.values():
+async def closed(*all_of_them: Gateway) -> None:
+    for gw in all_of_them:
+        for carrier in gw.carriers.values():
             await carrier.close()
 
 
@@ -94,8 +94,8 @@ async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
     assert inbox_of(host) == []
 
 
-def inbox_of(here: Authority) -> list[str]:
-    return [one.message_id for one in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))]
+def inbox_of(gw: Gateway) -> list[str]:
+    return [one.message_id for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))]
 
 
 async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three: Three) -> None:

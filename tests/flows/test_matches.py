@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
 from gateway.errors import ConfigProblem, Unusable
@@ -66,8 +66,8 @@ def extract(*rows: str, head: str = HEAD) -> io.BytesIO:
     return io.BytesIO("\r\n".join([head, *rows, ""]).encode())
 
 
-def load(here: Authority, *rows: str) -> None:
-    children_index.load_extract(here, extract(*rows, *OTHERS), "ines")
+def load(gw: Gateway, *rows: str) -> None:
+    children_index.load_extract(gw, extract(*rows, *OTHERS), "ines")
 
 
 def enquiry(**changed: object) -> Message:
@@ -84,18 +84,18 @@ async def come(pair: Pair, *messages: Message) -> list[str]:
     return [one.header.message_id for one in messages]
 
 
-def found(here: Authority, message_id: str) -> MatchState:
-    search = here.store.look(lambda tx: searches.find_search(tx, "333", message_id))
+def found(gw: Gateway, message_id: str) -> MatchState:
+    search = gw.store.look(lambda tx: searches.find_search(tx, "333", message_id))
     assert search is not None
     return search.state
 
 
-def possible(here: Authority, message_id: str) -> Sequence[searches.PossibleMatch]:
-    return here.store.look(lambda tx: searches.list_matches(tx, "333", message_id))
+def possible(gw: Gateway, message_id: str) -> Sequence[searches.PossibleMatch]:
+    return gw.store.look(lambda tx: searches.list_matches(tx, "333", message_id))
 
 
-def by_machine(here: Authority) -> None:
-    here.config = replace(here.config, search=SearchSettings(no_trace="machine"))
+def by_machine(gw: Gateway) -> None:
+    gw.config = replace(gw.config, search=SearchSettings(no_trace="machine"))
 
 
 async def test_an_officer_sees_who_may_be_the_child_and_why(pair: Pair) -> None:
@@ -259,7 +259,7 @@ async def test_a_named_brother_who_is_here_is_shown_as_what_he_is(pair: Pair) ->
     assert one.reasons[0] == "named-sibling"
 
 
-async def stand_down(sandwell: Authority, asked: str) -> None:
+async def stand_down(sandwell: Gateway, asked: str) -> None:
     await asyncio.to_thread(
         amend.stand_down_search,
         sandwell,
@@ -269,7 +269,7 @@ async def stand_down(sandwell: Authority, asked: str) -> None:
     )
 
 
-async def take_back(sandwell: Authority, asked: str) -> None:
+async def take_back(sandwell: Gateway, asked: str) -> None:
     await asyncio.to_thread(
         amend.withdraw_notice, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
     )
@@ -277,7 +277,7 @@ async def take_back(sandwell: Authority, asked: str) -> None:
 
 @pytest.mark.parametrize("ending", [stand_down, take_back])
 async def test_matches_go_when_the_sender_searches_no_more(
-    pair: Pair, ending: Callable[[Authority, str], Awaitable[None]]
+    pair: Pair, ending: Callable[[Gateway, str], Awaitable[None]]
 ) -> None:
     sandwell, worcestershire = pair
     load(worcestershire, EVE)
@@ -315,19 +315,19 @@ async def test_a_test_message_is_no_search(pair: Pair) -> None:
 
 
 async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, tmp_path: Path) -> None:
-    here = pair[1]
+    gw = pair[1]
     folder = tmp_path / "all"
     folder.mkdir()
     for name, rows in (("first", [EVE, ",,,01/01/2012,F,,,", *OTHERS]), ("part", [EVE])):
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
-        await children_index.take_in_extracts(here, folder)
-    assert "The name is missing." in folders.text_of(here.config.home, "children")
-    assert "may be missing" in folders.text_of(here.config.home, "children", "failed")
-    counts = here.store.look(index.find_current_load)
+        await children_index.take_in_extracts(gw, folder)
+    assert "The name is missing." in folders.text_of(gw.config.home, "children")
+    assert "may be missing" in folders.text_of(gw.config.home, "children", "failed")
+    counts = gw.store.look(index.find_current_load)
     assert counts is not None
     assert counts.children == 61
-    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="children.loaded"))
+    [entry] = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="children.loaded"))
     assert json.loads(entry.entry)["detail"] == {"children": 61, "unread": 1}
 
 
@@ -343,39 +343,39 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
     ],
 )
 def test_an_extract_that_is_broken_or_too_small_changes_nothing(tmp_path: Path, text: bytes, says: str) -> None:
-    here = make(tmp_path / "885", "885", "Worcestershire")
-    load(here, EVE)
-    before = here.store.look(index.find_current_load)
+    gw = make(tmp_path / "885", "885", "Worcestershire")
+    load(gw, EVE)
+    before = gw.store.look(index.find_current_load)
     with pytest.raises(Unusable) as caught:
-        children_index.load_extract(here, io.BytesIO(text), "ines")
+        children_index.load_extract(gw, io.BytesIO(text), "ines")
     assert caught.value.code == says
-    assert here.store.look(index.find_current_load) == before
+    assert gw.store.look(index.find_current_load) == before
     if says == "children.too-few":
-        children_index.load_extract(here, io.BytesIO(text), "ines", fewer=True)
-        after = here.store.look(index.find_current_load)
+        children_index.load_extract(gw, io.BytesIO(text), "ines", fewer=True)
+        after = gw.store.look(index.find_current_load)
         assert after is not None
         assert after.children == 29
-    here.store.close()
+    gw.store.close()
 
 
 def test_a_new_index_leaves_nothing_of_the_old_one(pair: Pair) -> None:
-    here = pair[1]
+    gw = pair[1]
     for _ in range(3):
-        load(here, EVE)
-    counts = here.store.look(index.find_current_load)
+        load(gw, EVE)
+    counts = gw.store.look(index.find_current_load)
     assert counts is not None
-    assert here.store.look(lambda tx: index.list_old_loads(tx, counts.load)) == []
-    asked = known_children.digest_keys(here, counts.load, {"u|L330345624117"})
-    assert len(here.store.look(lambda tx: index.find_child_numbers(tx, counts.load, asked))) == 1
+    assert gw.store.look(lambda tx: index.list_old_loads(tx, counts.load)) == []
+    asked = known_children.digest_keys(gw, counts.load, {"u|L330345624117"})
+    assert len(gw.store.look(lambda tx: index.find_child_numbers(tx, counts.load, asked))) == 1
 
 
 def test_of_two_loads_at_once_the_newer_stands(pair: Pair) -> None:
-    here = pair[1]
-    load(here, EVE)
-    counts = here.store.look(index.find_current_load)
+    gw = pair[1]
+    load(gw, EVE)
+    counts = gw.store.look(index.find_current_load)
     assert counts is not None
     with pytest.raises(Unusable, match=r"children\.overtaken"):
-        here.store.run(lambda tx: index.activate_load(tx, here.now(), counts.load - 1, 0))
+        gw.store.run(lambda tx: index.activate_load(tx, gw.now(), counts.load - 1, 0))
 
 
 def test_a_policy_that_is_none_is_named(tmp_path: Path) -> None:
@@ -423,17 +423,17 @@ def test_the_commands(tmp_path: Path) -> None:
     assert cme_gateway("matches", "show", "x", *home).returncode == 4
 
 
-async def _came(sandwell: Authority, worcestershire: Authority, *messages: Message) -> None:
+async def _came(sandwell: Gateway, worcestershire: Gateway, *messages: Message) -> None:
     await come((sandwell, worcestershire), *messages)
 
 
 def test_the_folder_of_all_children_is_checked(tmp_path: Path) -> None:
-    here = make(tmp_path / "885", "885", "Worcestershire")
-    here.config = replace(here.config, one=OneSettings(children_folder="all"))
-    checks = {one.name: one for one in doctor.examine(here)}
+    gw = make(tmp_path / "885", "885", "Worcestershire")
+    gw.config = replace(gw.config, one=OneSettings(children_folder="all"))
+    checks = {one.name: one for one in doctor.examine(gw)}
     assert checks["ONE's children folder"].result == "fail"
     assert checks["index of our children"].result == "warn"
-    here.store.close()
+    gw.store.close()
 
 
 async def test_one_that_does_not_open_holds_up_no_other(pair: Pair) -> None:

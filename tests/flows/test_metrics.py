@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
@@ -31,10 +31,10 @@ from tests.prometheus import scraping
 from tests.structure.test_monitoring import asked
 
 
-def watched(here: Authority) -> int:
+def watched(gw: Gateway) -> int:
     """Give it a port for its metrics."""
     port = free_port()
-    here.config = replace(here.config, metrics=MetricsSettings(port=port))
+    gw.config = replace(gw.config, metrics=MetricsSettings(port=port))
     return port
 
 
@@ -43,17 +43,17 @@ async def scrape(port: int, path: str = "/metrics") -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-def with_everything(here: Authority, tmp_path: Path) -> None:
+def with_everything(gw: Gateway, tmp_path: Path) -> None:
     """A mailbox that it holds, a folder of ONE's, an index, a failure: all that a metric may speak of."""
     (tmp_path / "one").mkdir()
-    (here.config.home / "taken-in" / "leavers" / "done").mkdir(parents=True)
+    (gw.config.home / "taken-in" / "leavers" / "done").mkdir(parents=True)
     one = OneSettings(folder=str(tmp_path / "one"))
-    here.config = replace(here.config, hosting=HostingSettings(owners="885"), one=one)
-    load(here)
-    here.store.run(
-        lambda tx: mailboxes.add_bundle(tx, MailboxBundle("885", "messages", "b", "330", b"sealed.bundle", here.now()))
+    gw.config = replace(gw.config, hosting=HostingSettings(owners="885"), one=one)
+    load(gw)
+    gw.store.run(
+        lambda tx: mailboxes.add_bundle(tx, MailboxBundle("885", "messages", "b", "330", b"sealed.bundle", gw.now()))
     )
-    here.store.run(lambda tx: partner_health.note_route_failure(tx, here.now(), "885", "sftp", "nobody answers"))
+    gw.store.run(lambda tx: partner_health.note_route_failure(tx, gw.now(), "885", "sftp", "nobody answers"))
 
 
 async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask_for(
@@ -81,8 +81,8 @@ async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask
             rules = prometheus.ask("rules")["groups"][0]["rules"]
             assert len(rules) > 15
             assert {rule["health"] for rule in rules} <= {"ok", "unknown"}
-    for here in (sandwell, worcestershire, birmingham):
-        here.store.close()
+    for gw in (sandwell, worcestershire, birmingham):
+        gw.store.close()
 
 
 async def until_true(true: Callable[[], bool]) -> None:
@@ -120,7 +120,7 @@ def words(value: object) -> set[str]:
 
 async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    ports = [watched(here) for here in pair]
+    ports = [watched(gw) for gw in pair]
     message = notice()
     async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [message], by="olive")
@@ -130,7 +130,7 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
             amend.release_all(sandwell, "885", "olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
-            seen += [repr(health.look(here)) for here in pair]
+            seen += [repr(health.look(gw)) for gw in pair]
     said = (words(asdict(message.body)) | {sent, message.header.conversation_id}) - {
         "none",
         "01632 960101",
@@ -148,10 +148,10 @@ async def test_an_eager_scraper_does_not_load_the_database(pair: Pair, monkeypat
     port, looks = watched(sandwell), 0
     look = health.look
 
-    def counted(here: Authority) -> Health:
+    def counted(gw: Gateway) -> Health:
         nonlocal looks
         looks += 1
-        return look(here)
+        return look(gw)
 
     monkeypatch.setattr(health, "look", counted)
     async with app.run_gateway(sandwell):

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, send_notices
@@ -14,12 +14,12 @@ from tests.flows.test_exchange import Pair
 CASE = "0199f3a1-7c00-7abc-8def-00000000cafe"
 
 
-def claimed(here: Authority, most: int = 100) -> list[str]:
-    return [one.message_id for one in here.store.run(lambda tx: outbox.claim_deliveries(tx, here.now(), "885", most))]
+def claimed(gw: Gateway, most: int = 100) -> list[str]:
+    return [one.message_id for one in gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), "885", most))]
 
 
-def shown(here: Authority) -> list[InboxItem]:
-    return here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))
+def shown(gw: Gateway) -> list[InboxItem]:
+    return gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))
 
 
 async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> None:

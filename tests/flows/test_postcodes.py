@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.authorities import postcodes
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.errors import Unusable
 from gateway.store import audit_log
 from schemas import xml
@@ -39,7 +39,7 @@ def directory(head: str = OLD, rows: tuple[tuple[str, str, str], ...] = ROWS, mo
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
+def gw(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gateway]:
     url = "" if request.param == "sqlite" else new_database(request.getfixturevalue("postgres"))
     made = make(tmp_path / "333", "333", "Sandwell", url)
     yield made
@@ -47,11 +47,11 @@ def here(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Authority]:
 
 
 @pytest.mark.parametrize("head", [OLD, NEW, "\ufeff".encode().decode("latin-1") + NEW])
-def test_a_release_is_taken_in(here: Authority, head: str) -> None:
-    done = postcodes.import_directory(here, io.BytesIO(directory(head)), by="ines")
+def test_a_release_is_taken_in(gw: Gateway, head: str) -> None:
+    done = postcodes.import_directory(gw, io.BytesIO(directory(head)), by="ines")
     assert (done.postcodes, done.elsewhere, done.malformed, done.gone) == (4, 1, 0, 0)
     asked = ("b70 8sz", "WS11TP", "WR1 9ZZ", "CF10 1AA", "EH1 1AA", "nonsense")
-    assert [postcodes.find_authority_of_postcode(here, one) for one in asked] == [
+    assert [postcodes.find_authority_of_postcode(gw, one) for one in asked] == [
         "333",
         "335",
         "885",
@@ -59,24 +59,24 @@ def test_a_release_is_taken_in(here: Authority, head: str) -> None:
         None,
         None,
     ]
-    [entry] = here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="postcodes.imported"))
+    [entry] = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="postcodes.imported"))
     assert entry.actor == "ines"
 
 
-def test_a_newer_release_takes_the_place_of_the_older(here: Authority) -> None:
-    postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
+def test_a_newer_release_takes_the_place_of_the_older(gw: Gateway) -> None:
+    postcodes.import_directory(gw, io.BytesIO(directory()), by="ines")
     moved = (("B70 8SZ", "E99999999", "E08000030"), *ROWS[2:])
-    done = postcodes.import_directory(here, io.BytesIO(directory(NEW, moved)), by="ines")
+    done = postcodes.import_directory(gw, io.BytesIO(directory(NEW, moved)), by="ines")
     assert (done.postcodes, done.gone) == (3, 1)
-    assert postcodes.find_authority_of_postcode(here, "B70 8SZ") == "335"
-    assert postcodes.find_authority_of_postcode(here, "WS1 1TP") is None
+    assert postcodes.find_authority_of_postcode(gw, "B70 8SZ") == "335"
+    assert postcodes.find_authority_of_postcode(gw, "WS1 1TP") is None
 
 
-def test_a_part_of_a_directory_takes_nothing_away(here: Authority) -> None:
-    postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
+def test_a_part_of_a_directory_takes_nothing_away(gw: Gateway) -> None:
+    postcodes.import_directory(gw, io.BytesIO(directory()), by="ines")
     with pytest.raises(Unusable, match=r"postcodes\.too-few"):
-        postcodes.import_directory(here, io.BytesIO(directory(NEW, ROWS[:1])), by="ines")
-    assert postcodes.find_authority_of_postcode(here, "WS1 1TP") == "335"
+        postcodes.import_directory(gw, io.BytesIO(directory(NEW, ROWS[:1])), by="ines")
+    assert postcodes.find_authority_of_postcode(gw, "WS1 1TP") == "335"
 
 
 @pytest.mark.parametrize(
@@ -89,10 +89,10 @@ def test_a_part_of_a_directory_takes_nothing_away(here: Authority) -> None:
     ],
 )
 def test_what_is_no_directory_is_named(tmp_path: Path, content: bytes, says: str) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
+    gw = make(tmp_path / "333", "333", "Sandwell")
     with pytest.raises(Unusable, match=says):
-        postcodes.import_directory(here, io.BytesIO(content), by="ines")
-    here.store.close()
+        postcodes.import_directory(gw, io.BytesIO(content), by="ines")
+    gw.store.close()
 
 
 @given(st.binary(max_size=400))
@@ -102,10 +102,8 @@ def test_no_row_stops_an_import(noise: bytes) -> None:
     assert [code for code, _ in found[:4]] == ["B708SZ", "WS11TP", "WR19ZZ", "CF101AA"]
 
 
-def test_rows_that_hold_no_postcode_are_counted(here: Authority) -> None:
-    done = postcodes.import_directory(
-        here, io.BytesIO(directory(more="short\r\na,b,not one,,,E1,x,E2,y\r\n")), by="ines"
-    )
+def test_rows_that_hold_no_postcode_are_counted(gw: Gateway) -> None:
+    done = postcodes.import_directory(gw, io.BytesIO(directory(more="short\r\na,b,not one,,,E1,x,E2,y\r\n")), by="ines")
     assert (done.postcodes, done.malformed) == (4, 2)
 
 
@@ -145,20 +143,20 @@ def going_to(postcode: str | None) -> Message:
     return replace(found, body=replace(found.body, destination_address=address))
 
 
-def test_a_notice_to_another_authority_than_where_the_child_moves_is_doubted(here: Authority) -> None:
-    postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
-    assert postcodes.describe_other_authority(here, going_to("WR1 9ZZ")) is None
-    assert postcodes.describe_other_authority(here, going_to("ZZ1 1ZZ")) is None
-    assert postcodes.describe_other_authority(here, going_to(None)) is None
-    doubt = postcodes.describe_other_authority(here, going_to("WS1 1TP"))
+def test_a_notice_to_another_authority_than_where_the_child_moves_is_doubted(gw: Gateway) -> None:
+    postcodes.import_directory(gw, io.BytesIO(directory()), by="ines")
+    assert postcodes.describe_other_authority(gw, going_to("WR1 9ZZ")) is None
+    assert postcodes.describe_other_authority(gw, going_to("ZZ1 1ZZ")) is None
+    assert postcodes.describe_other_authority(gw, going_to(None)) is None
+    doubt = postcodes.describe_other_authority(gw, going_to("WS1 1TP"))
     assert doubt == ("The new postcode is in Walsall (335), but the notice is to Worcestershire (885).")
 
 
 def test_whoever_sends_is_told_of_the_doubt(tmp_path: Path) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
-    postcodes.import_directory(here, io.BytesIO(directory()), by="ines")
-    for one in (here, there):
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
+    postcodes.import_directory(gw, io.BytesIO(directory()), by="ines")
+    for one in (gw, there):
         one.store.close()
     (tmp_path / "notice.xml").write_bytes(xml.write(going_to("WS1 1TP")))
     done = cme_gateway("send", str(tmp_path / "notice.xml"), "--home", str(tmp_path / "333"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.exchange import respond
@@ -27,26 +27,26 @@ from tests.needs import need
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 
-def made(home: Path, code: str, name: str, at: datetime) -> Authority:
+def made(home: Path, code: str, name: str, at: datetime) -> Gateway:
     """A gateway that was made at that moment, which is its now."""
     home_folder.create_gateway(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
     return home_folder.open_gateway(home, now=lambda: at)
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> tuple[Authority, Authority]:
+def pair(tmp_path: Path) -> tuple[Gateway, Gateway]:
     both = made(tmp_path / "333", "333", "Sandwell", MONDAY), made(tmp_path / "885", "885", "Worcestershire", MONDAY)
     introduce(*both)
     return both
 
 
-def owed(here: Authority, after: timedelta = timedelta(0)) -> list[Owed]:
-    here.now = lambda: MONDAY + after
-    found = reconcile.list_owed(here)
-    return here.store.look(lambda tx: reconcile.list_pursued(tx, found))
+def owed(gw: Gateway, after: timedelta = timedelta(0)) -> list[Owed]:
+    gw.now = lambda: MONDAY + after
+    found = reconcile.list_owed(gw)
+    return gw.store.look(lambda tx: reconcile.list_pursued(tx, found))
 
 
-async def exchanged(pair: tuple[Authority, Authority]) -> str:
+async def exchanged(pair: tuple[Gateway, Gateway]) -> str:
     """A notice that Worcestershire has, as Sandwell knows by its receipt."""
     sandwell, worcestershire = pair
     [ready] = prepare_messages(sandwell, [notice(now=MONDAY)], "olive")
@@ -55,13 +55,13 @@ async def exchanged(pair: tuple[Authority, Authority]) -> str:
     return ready.message_id
 
 
-def stands(here: Authority, message_id: str, state: DeliveryState) -> None:
-    here.store.run(
-        lambda tx: outbox.settle_deliveries(tx, here.now(), [SettledTry(message_id, state, "https", "receipted")])
+def stands(gw: Gateway, message_id: str, state: DeliveryState) -> None:
+    gw.store.run(
+        lambda tx: outbox.settle_deliveries(tx, gw.now(), [SettledTry(message_id, state, "https", "receipted")])
     )
 
 
-async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Authority, Authority]) -> None:
+async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchanged(pair)
     [one] = owed(sandwell)
@@ -91,7 +91,7 @@ async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Aut
     ],
 )
 async def test_who_is_late_is_rung_and_then_the_service_manager_is_told(
-    pair: tuple[Authority, Authority], state: DeliveryState, after: timedelta, step: DutyStep
+    pair: tuple[Gateway, Gateway], state: DeliveryState, after: timedelta, step: DutyStep
 ) -> None:
     sandwell, _ = pair
     sent = await exchanged(pair)
@@ -102,7 +102,7 @@ async def test_who_is_late_is_rung_and_then_the_service_manager_is_told(
     assert one.ring == "CME Officer, 01632 960101"
 
 
-async def test_a_weekend_counts_for_nobody(pair: tuple[Authority, Authority]) -> None:
+async def test_a_weekend_counts_for_nobody(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, _ = pair
     sent = await exchanged(pair)
     sandwell.now = lambda: MONDAY + timedelta(days=4)  # Friday
@@ -111,7 +111,7 @@ async def test_a_weekend_counts_for_nobody(pair: tuple[Authority, Authority]) ->
     assert (one.step, one.working_days) == (DutyStep.WAIT, 1)
 
 
-async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Authority, Authority]) -> None:
+async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, _ = pair
     stands(sandwell, await exchanged(pair), DeliveryState.CONCLUDED)
     assert owed(sandwell, timedelta(days=99)) == []
@@ -120,15 +120,15 @@ async def test_what_is_concluded_is_owed_by_nobody(pair: tuple[Authority, Author
 def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: Path) -> None:
     home = tmp_path / "333"
     five_hours_ago = datetime.now(UTC) - timedelta(hours=5)
-    here, there = (
+    gw, there = (
         made(home, "333", "Sandwell", five_hours_ago),
         made(tmp_path / "885", "885", "Worcestershire", five_hours_ago),
     )
-    introduce(here, there)
+    introduce(gw, there)
     assert "No outstanding replies or decisions." in cme_gateway("reconcile", "--home", str(home)).stdout
-    message = notice(now=here.now())
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
-    for one in (here, there):
+    message = notice(now=gw.now())
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
+    for one in (gw, there):
         one.store.close()
     shown = cme_gateway("reconcile", "--home", str(home))
     assert shown.returncode == 3
@@ -143,10 +143,10 @@ def test_the_command_says_it_and_its_exit_code_that_something_is_late(tmp_path: 
 def late_home(tmp_path: Path) -> Path:
     """Sandwell, whose notice has had no receipt for five hours."""
     at = datetime.now(UTC) - timedelta(hours=5)
-    here, there = made(tmp_path / "333", "333", "Sandwell", at), made(tmp_path / "885", "885", "Worcestershire", at)
-    introduce(here, there)
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [notice(now=at)], "olive")))
-    for one in (here, there):
+    gw, there = made(tmp_path / "333", "333", "Sandwell", at), made(tmp_path / "885", "885", "Worcestershire", at)
+    introduce(gw, there)
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [notice(now=at)], "olive")))
+    for one in (gw, there):
         one.store.close()
     return tmp_path / "333"
 
@@ -186,7 +186,7 @@ def test_what_cannot_be_written_leaves_nothing_behind(late_home: Path, tmp_path:
         assert [file for file in kept.iterdir() if file.name.startswith(".")] == []
 
 
-async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Authority, Authority]) -> None:
+async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Gateway, Gateway]) -> None:
     await exchanged(pair)
     [one] = owed(pair[0])
     birmingham, other_case = one._replace(partner="330"), one._replace(case="another", partner="330")

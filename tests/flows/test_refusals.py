@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from adapters.https import MESSAGES_TYPE
 from gateway import app, home_folder
 from gateway.cli import main
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
 from gateway.exchange.receive import receive_parcels
@@ -29,10 +29,10 @@ from tests.children import notice, sample
 from tests.conftest import introduce, make
 from tests.refusals import expect_refusal
 
-Pair = tuple[Authority, Authority]
+Pair = tuple[Gateway, Gateway]
 
 
-async def post(there: Authority, body: bytes, token: str, kind: str = MESSAGES_TYPE) -> tuple[int, dict[str, str]]:
+async def post(there: Gateway, body: bytes, token: str, kind: str = MESSAGES_TYPE) -> tuple[int, dict[str, str]]:
     trusted = ssl.create_default_context(cafile=str(there.config.home / home_folder.TLS_CERTIFICATE))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": kind}
     async with (
@@ -43,8 +43,8 @@ async def post(there: Authority, body: bytes, token: str, kind: str = MESSAGES_T
         return answer.status, json.loads(text) if "json" in answer.content_type else {}
 
 
-def good_token(here: Authority, there: Authority) -> str:
-    return bearer.issue(there.code, ring=here.ring, now=here.now())
+def good_token(gw: Gateway, there: Gateway) -> str:
+    return bearer.issue(there.code, ring=gw.ring, now=gw.now())
 
 
 async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted(pair: Pair) -> None:
@@ -108,21 +108,21 @@ def test_missing_keys_are_named(tmp_path: Path) -> None:
 
 async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_path: Path) -> None:
     home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
-    here = home_folder.open_gateway(tmp_path / "333")
+    gw = home_folder.open_gateway(tmp_path / "333")
 
     def fill(tx: Connection) -> None:
         pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
         tx.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
         audit_log.append_entries(
-            tx, here.now(), [audit_log.AuditEntry("test", "x" * 70, detail={"much": "y" * 4000})] * 200
+            tx, gw.now(), [audit_log.AuditEntry("test", "x" * 70, detail={"much": "y" * 4000})] * 200
         )
 
-    before = here.store.look(audit_log.get_tree_head).size
+    before = gw.store.look(audit_log.get_tree_head).size
     with pytest.raises(StoreUnavailable) as caught:
-        await here.store.write(fill)
+        await gw.store.write(fill)
     assert caught.value.code == "store.full"
-    assert here.store.look(audit_log.get_tree_head).size == before
-    here.store.close()
+    assert gw.store.look(audit_log.get_tree_head).size == before
+    gw.store.close()
 
 
 @pytest.mark.parametrize(
@@ -200,11 +200,11 @@ async def test_nothing_personal_stands_in_the_audit_log(pair: Pair) -> None:
 def test_a_list_fits_on_eighty_columns_and_shows_ids_whole(
     tmp_path: Path,
 ) -> None:
-    here, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    introduce(here, there)
+    gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(gw, there)
     message = notice(name="transfer-notice-restricted")
-    here.store.run(lambda tx: queue_messages(tx, here, prepare_messages(here, [message], "olive")))
-    for one in (here, there):
+    gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
+    for one in (gw, there):
         one.store.close()
     line = [sys.executable, "-m", "gateway", "outbox", "--home", str(tmp_path / "333")]
     shown = subprocess.run(line, capture_output=True, text=True, check=True, env={"COLUMNS": "80", "PATH": ""}).stdout

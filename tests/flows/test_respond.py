@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gateway import app
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
 from gateway.errors import NotAllowed
@@ -20,7 +20,7 @@ from tests.flows.test_exchange import OFFICER, Pair, state, until
 NO_TRACE = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
 
 
-async def arrived(sandwell: Authority, worcestershire: Authority, name: str) -> str:
+async def arrived(sandwell: Gateway, worcestershire: Gateway, name: str) -> str:
     """A notice that Worcestershire has from Sandwell."""
     [ready] = prepare_messages(sandwell, [notice(name=name)], "olive")
     await receive_parcels(worcestershire, [ready.sealed], "333")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING
 from gateway.core.search_status import AnswerState
@@ -31,7 +31,7 @@ VISIT = [("home-visit", "no-information")]
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> dict[str, Authority]:
+def world(tmp_path: Path) -> dict[str, Gateway]:
     names = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham", "332": "Dudley"}
     all_of_them = {code: made(tmp_path / code, code, name, TUESDAY) for code, name in names.items()}
     for code in ("885", "330", "332"):
@@ -39,23 +39,23 @@ def world(tmp_path: Path) -> dict[str, Authority]:
     return all_of_them
 
 
-def on(world: dict[str, Authority], days: float) -> None:
+def on(world: dict[str, Gateway], days: float) -> None:
     """So many days later, for everybody."""
-    for here in world.values():
-        here.now = lambda: TUESDAY + timedelta(days=days)
+    for gw in world.values():
+        gw.now = lambda: TUESDAY + timedelta(days=days)
 
 
-def asked(world: dict[str, Authority], *codes: str) -> enquire.EnquiryResult:
-    here = world["333"]
-    return enquire.ask_authorities(here, notice(name="whereabouts-enquiry", now=here.now()), list(codes), {}, by="tara")
+def asked(world: dict[str, Gateway], *codes: str) -> enquire.EnquiryResult:
+    gw = world["333"]
+    return enquire.ask_authorities(gw, notice(name="whereabouts-enquiry", now=gw.now()), list(codes), {}, by="tara")
 
 
-async def answers(world: dict[str, Authority], code: str, message_id: str, body: WhereaboutsResponse) -> None:
+async def answers(world: dict[str, Gateway], code: str, message_id: str, body: WhereaboutsResponse) -> None:
     respond.answer_search(world[code], message_id, body, by="otto")
     await hand_over(world[code], world["333"])
 
 
-def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: dict[str, Authority]) -> None:
+def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     case = asked(world, "885").case
     for number, day in enumerate((14, 28, 42)):  # over 28 March, when the clocks go forward
@@ -71,7 +71,7 @@ def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: di
     assert (one.checked, one.checked_by, one.since) == ("home-visit=no-information", "tara", date(2027, 3, 16))
 
 
-def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_first(world: dict[str, Authority]) -> None:
+def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_first(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     on(world, 4)  # a Saturday
     first = asked(world, "885").case
@@ -89,7 +89,7 @@ def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_firs
 
 
 async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_step(
-    world: dict[str, Authority],
+    world: dict[str, Gateway],
 ) -> None:
     sandwell = world["333"]
     first = asked(world, "885", "330", "332")
@@ -118,7 +118,7 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
     assert sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="review.done"))[0].actor == "tara"
 
 
-async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict[str, Authority]) -> None:
+async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     first = asked(world, "885")
     await hand_over(sandwell, world["885"])
@@ -131,7 +131,7 @@ async def test_where_asking_again_is_refused_nothing_is_written_down(world: dict
     assert one.reviews == 0
 
 
-async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_does(world: dict[str, Authority]) -> None:
+async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_does(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     first = asked(world, "885", "330")
     await hand_over(sandwell, world["885"])
@@ -149,7 +149,7 @@ FOUND_THEN = LocatedNotice(located_on=date(2027, 3, 16), way="in-education", rin
 
 
 async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_is_told(
-    world: dict[str, Authority],
+    world: dict[str, Gateway],
 ) -> None:
     sandwell = world["333"]
     first = asked(world, "885", "330")
@@ -171,7 +171,7 @@ async def test_it_ends_without_a_child_found_by_a_reason_and_whoever_was_asked_i
     assert (sent.state, sent.reason) == (DeliveryState.CONCLUDED, "the search has ended: manager's decision")
 
 
-def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: dict[str, Authority]) -> None:
+def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     first = asked(world, "885", "330")
     wrong = Withdrawal(reason="wrong-child", officer=OFFICER)
@@ -181,15 +181,15 @@ def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: di
     assert review.list_reviews(sandwell) == []
 
 
-def plain(here: Authority, message: Message) -> str:
-    [ready] = prepare_messages(here, [message], "tara")
-    here.store.run(lambda tx: put(tx, here, [ready]))
+def plain(gw: Gateway, message: Message) -> str:
+    [ready] = prepare_messages(gw, [message], "tara")
+    gw.store.run(lambda tx: put(tx, gw, [ready]))
     return message.header.conversation_id
 
 
 @pytest.mark.parametrize(("name", "is_under"), [("whereabouts-unknown-notice", True), ("transfer-notice", False)])
 def test_what_is_sent_by_itself_is_under_review_where_it_is_a_search(
-    world: dict[str, Authority], name: str, is_under: bool
+    world: dict[str, Gateway], name: str, is_under: bool
 ) -> None:
     sandwell = world["333"]
     case = plain(sandwell, notice(name=name, now=sandwell.now()))

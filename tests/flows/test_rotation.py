@@ -5,20 +5,20 @@ from pathlib import Path
 from gateway import app, home_folder
 from gateway.auditing import audit
 from gateway.auditing.audit import LogVerdict
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 from keys.trust import Trust
 from tests.conftest import make
 
 
-def verdict(here: Authority) -> LogVerdict:
-    return here.store.look(lambda tx: audit.verify_log(tx, Trust({here.code: here.own_card}), here.code))
+def verdict(gw: Gateway) -> LogVerdict:
+    return gw.store.look(lambda tx: audit.verify_log(tx, Trust({gw.code: gw.own_card}), gw.code))
 
 
-async def signed(here: Authority, times: int) -> None:
+async def signed(gw: Gateway, times: int) -> None:
     for number in range(times):
-        await audit.sign_checkpoint(here, AuditEntry("notice.read", f"olive {number}"))
+        await audit.sign_checkpoint(gw, AuditEntry("notice.read", f"olive {number}"))
 
 
 async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_path: Path) -> None:
@@ -64,21 +64,21 @@ async def test_an_entry_that_was_changed_under_a_revoked_checkpoint_is_still_fou
 
 
 def test_an_empty_log_and_one_without_a_checkpoint_are_not_whole(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    trust = Trust({"333": here.own_card})
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    trust = Trust({"333": gw.own_card})
     for entries in ([], ["{}"]):
         [*_, last] = audit.check_entries(entries, [], trust, "333").faults
         assert "No checkpoint" in last
-    here.store.close()
+    gw.store.close()
 
 
 async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    await signed(here, 20)
-    entries = [kept.entry for kept in here.store.look(lambda tx: list(audit_log.list_entries(tx)))]
-    notes: list[str] = here.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    await signed(gw, 20)
+    entries = [kept.entry for kept in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))]
+    notes: list[str] = gw.store.look(lambda tx: list(audit_log.list_checkpoints(tx)))
     del entries[5]
-    found = audit.check_entries(entries, notes, Trust({"333": here.own_card}), "333")
+    found = audit.check_entries(entries, notes, Trust({"333": gw.own_card}), "333")
     assert found.faults[0].startswith("Entry 5:")
     assert len(found.faults) == 4  # the gap; the first checkpoint that disagrees; how many more; one signed over more
-    here.store.close()
+    gw.store.close()

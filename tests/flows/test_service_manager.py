@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway import home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.exchange.send import send_notices
 from gateway.reconciliation import send_reminders
 from schemas.message import Child
@@ -29,17 +29,17 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture
-def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Authority]:
+def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write(f'[deadlines]\nservice_manager = "{MANAGER}"\n{servers.settings(OURS)}')
-    here = home_folder.open_gateway(tmp_path / "333")
-    introduce(here, make(tmp_path / "885", "885", "Worcestershire"))
-    yield here
-    here.store.close()
+    gw = home_folder.open_gateway(tmp_path / "333")
+    introduce(gw, make(tmp_path / "885", "885", "Worcestershire"))
+    yield gw
+    gw.store.close()
 
 
-async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Authority, servers: Servers) -> None:
+async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gateway, servers: Servers) -> None:
     message = notice()
     [sent] = await send_notices(sandwell, [message], "olive")
     real = sandwell.now
@@ -64,7 +64,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Author
     assert child.surname not in raw.decode()
 
 
-async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Authority, servers: Servers) -> None:
+async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Gateway, servers: Servers) -> None:
     await send_notices(sandwell, [notice()], "olive")
     real, account = sandwell.now, sandwell.mail
     sandwell.now = lambda: real() + timedelta(hours=3)

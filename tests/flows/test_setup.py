@@ -92,12 +92,12 @@ def test_a_card_that_is_no_use_is_named(tmp_path: Path, harm: Callable[[Path], N
 
 
 def test_a_certificate_that_would_end_before_the_card_is_made_anew(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
-    here.store.close()
+    gw = make(tmp_path / "333", "333", "Sandwell")
+    gw.store.close()
     first = home_folder.read_certificate(tmp_path / "333")
     home_folder.renew_card(tmp_path / "333", by="ines")
     assert home_folder.read_certificate(tmp_path / "333") == first
-    key, certificate = tls.self_signed("gateway.sandwell.example", now=here.now(), days=100)
+    key, certificate = tls.self_signed("gateway.sandwell.example", now=gw.now(), days=100)
     (tmp_path / "333" / home_folder.TLS_KEY).write_bytes(key)
     (tmp_path / "333" / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     ours = home_folder.renew_card(tmp_path / "333", by="ines")

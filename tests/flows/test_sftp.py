@@ -12,7 +12,7 @@ import pytest
 from adapters.route import Bundle, HandedOver, Login, NotReached, Parcel, RouteAddress, TryLater
 from adapters.sftp import CLAIM_SECONDS, Sftp
 from gateway import app, home_folder
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, DeliveryState
 from gateway.errors import ConfigProblem
 from gateway.exchange import collect
@@ -33,7 +33,7 @@ def server(tmp_path: Path) -> Iterator[Sshd]:
 
 
 @pytest.fixture
-def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Authority, Authority]]:
+def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Gateway, Gateway]]:
     """Sandwell, and Worcestershire, whose card names the server; its HTTPS port is closed to the world."""
     monkeypatch.setattr(collect, "LOOK_EVERY", 0.2)
     sandwell = make(tmp_path / "333", "333", "Sandwell")
@@ -48,8 +48,8 @@ def pair(tmp_path: Path, server: Sshd, monkeypatch: pytest.MonkeyPatch) -> Itera
     both = home_folder.open_gateway(tmp_path / "333"), home_folder.open_gateway(tmp_path / "885")
     introduce(*both)
     yield both
-    for here in both:
-        here.store.close()
+    for gw in both:
+        gw.store.close()
 
 
 def files(server: Sshd, folder: str) -> list[str]:
@@ -69,7 +69,7 @@ async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_b
     assert (files(server, "in"), files(server, "out")) == ([], [])
 
 
-def carry(sandwell: Authority) -> tuple[Sftp, RouteAddress]:
+def carry(sandwell: Gateway) -> tuple[Sftp, RouteAddress]:
     """Sandwell's carrier, and Worcestershire's folder as Sandwell finds it."""
     carrier = sandwell.carriers["sftp"]
     assert isinstance(carrier, Sftp)
@@ -77,14 +77,14 @@ def carry(sandwell: Authority) -> tuple[Sftp, RouteAddress]:
     return carrier, sandwell.address("885", route)
 
 
-def own(worcestershire: Authority) -> RouteAddress:
+def own(worcestershire: Gateway) -> RouteAddress:
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "sftp"]
     return worcestershire.address("885", route)
 
 
-async def closed(*both: Authority) -> None:
-    for here in both:
-        for carrier in here.carriers.values():
+async def closed(*both: Gateway) -> None:
+    for gw in both:
+        for carrier in gw.carriers.values():
             await carrier.close()
 
 
@@ -319,7 +319,7 @@ def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
 
 def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    assert not [one for here in pair for one in doctor.examine(here) if "no login" in one.detail]
-    for here, name, result in ((sandwell, "route to 885", "warn"), (worcestershire, "our SFTP folder", "fail")):
-        here.logins = {}
-        assert (name, result) in {(one.name, one.result) for one in doctor.examine(here)}
+    assert not [one for gw in pair for one in doctor.examine(gw) if "no login" in one.detail]
+    for gw, name, result in ((sandwell, "route to 885", "warn"), (worcestershire, "our SFTP folder", "fail")):
+        gw.logins = {}
+        assert (name, result) in {(one.name, one.result) for one in doctor.examine(gw)}

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from gateway.access import devices, people, sessions, sign_in
 from gateway.access.sessions import Session, SignInStage
 from gateway.access.single_sign_on import DirectoryPerson as Known
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
@@ -32,124 +32,124 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture
-def here(world: World) -> Authority:
+def gw(world: World) -> Gateway:
     return world.houses["333"]
 
 
 @pytest.fixture
-def first(here: Authority) -> str:
+def first(gw: Gateway) -> str:
     """The one-time password of a new officer."""
-    return people.add_account(here, NAME, "Ash Example", [Role.CME_OFFICER], "test")
+    return people.add_account(gw, NAME, "Ash Example", [Role.CME_OFFICER], "test")
 
 
-def come_in(here: Authority, password: str = GOOD) -> Session:
-    found = sessions.use_session(here, sign_in.begin(here, NAME, password))
+def come_in(gw: Gateway, password: str = GOOD) -> Session:
+    found = sessions.use_session(gw, sign_in.begin(gw, NAME, password))
     assert found is not None
     return found
 
 
-def chosen(here: Authority, first: str) -> str:
+def chosen(gw: Gateway, first: str) -> str:
     """They have chosen a password of their own: the secret of the session."""
-    return sign_in.give_new_password(here, sign_in.begin(here, NAME, first), GOOD)
+    return sign_in.give_new_password(gw, sign_in.begin(gw, NAME, first), GOOD)
 
 
-def acts(here: Authority) -> list[tuple[str, dict[str, object]]]:
-    found = here.store.look(lambda tx: list(audit_log.list_entries(tx)))
+def acts(gw: Gateway) -> list[tuple[str, dict[str, object]]]:
+    found = gw.store.look(lambda tx: list(audit_log.list_entries(tx)))
     return [(one.act, json.loads(one.entry).get("detail", {})) for one in found if one.act.startswith("person.")]
 
 
-def refused(here: Authority, password: str) -> str:
+def refused(gw: Gateway, password: str) -> str:
     with pytest.raises(NotAllowed) as why:
-        sign_in.begin(here, NAME, password)
+        sign_in.begin(gw, NAME, password)
     return why.value.code
 
 
-def test_a_one_time_password_lets_in_as_far_as_choosing_another(here: Authority, first: str) -> None:
-    session = come_in(here, first)
+def test_a_one_time_password_lets_in_as_far_as_choosing_another(gw: Gateway, first: str) -> None:
+    session = come_in(gw, first)
     assert session.stage is SignInStage.NEW_PASSWORD
     assert not session.roles
-    secret = chosen(here, first)
-    found = sessions.use_session(here, secret)
+    secret = chosen(gw, first)
+    found = sessions.use_session(gw, secret)
     assert found is not None
     assert (found.stage, found.roles) == (SignInStage.IN, frozenset({Role.CME_OFFICER}))
-    assert refused(here, first) == "sign-in.refused"
+    assert refused(gw, first) == "sign-in.refused"
 
 
-def test_a_one_time_password_counts_for_three_days(world: World, here: Authority, first: str) -> None:
+def test_a_one_time_password_counts_for_three_days(world: World, gw: Gateway, first: str) -> None:
     world.now += people.ONE_TIME_LIFE
-    assert refused(here, first) == "sign-in.refused"
+    assert refused(gw, first) == "sign-in.refused"
 
 
 def test_after_five_wrong_passwords_the_right_one_is_refused_for_a_quarter_of_an_hour(
-    world: World, here: Authority, first: str
+    world: World, gw: Gateway, first: str
 ) -> None:
-    chosen(here, first)
+    chosen(gw, first)
     for _ in range(lockout.TRIES):
-        assert refused(here, "wrong") == "sign-in.refused"
-    assert refused(here, GOOD) == "sign-in.refused"
+        assert refused(gw, "wrong") == "sign-in.refused"
+    assert refused(gw, GOOD) == "sign-in.refused"
     world.now += lockout.LOCKED
-    assert come_in(here).stage is SignInStage.IN
-    assert ("person.locked", {}) in acts(here)
+    assert come_in(gw).stage is SignInStage.IN
+    assert ("person.locked", {}) in acts(gw)
 
 
 def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_written_nowhere(
-    here: Authority, first: str
+    gw: Gateway, first: str
 ) -> None:
     with pytest.raises(NotAllowed) as nobody:
-        sign_in.begin(here, "Hunter2-typed-as-a-name", GOOD)
+        sign_in.begin(gw, "Hunter2-typed-as-a-name", GOOD)
     with pytest.raises(NotAllowed) as wrong:
-        sign_in.begin(here, NAME, "wrong")
+        sign_in.begin(gw, NAME, "wrong")
     assert str(nobody.value) == str(wrong.value)
     assert "hunter2" not in "".join(
-        one.entry.lower() for one in here.store.look(lambda tx: list(audit_log.list_entries(tx)))
+        one.entry.lower() for one in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))
     )
 
 
-def test_a_session_ends_after_half_an_hour_without_use(world: World, here: Authority, first: str) -> None:
-    secret = chosen(here, first)
+def test_a_session_ends_after_half_an_hour_without_use(world: World, gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
     world.now += sessions.IDLE - timedelta(minutes=1)
-    assert sessions.use_session(here, secret) is not None
+    assert sessions.use_session(gw, secret) is not None
     world.now += sessions.IDLE - timedelta(minutes=1)
-    assert sessions.use_session(here, secret) is not None  # it was used in between
+    assert sessions.use_session(gw, secret) is not None  # it was used in between
     world.now += sessions.IDLE
-    assert sessions.use_session(here, secret) is None
+    assert sessions.use_session(gw, secret) is None
 
 
-def test_a_session_ends_after_ten_hours_whatever_is_done(world: World, here: Authority, first: str) -> None:
-    secret = chosen(here, first)
+def test_a_session_ends_after_ten_hours_whatever_is_done(world: World, gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
     for _ in range(int(sessions.ABSOLUTE / timedelta(minutes=20)) - 1):
         world.now += timedelta(minutes=20)
-        assert sessions.use_session(here, secret) is not None
+        assert sessions.use_session(gw, secret) is not None
     world.now += timedelta(minutes=20)
-    assert sessions.use_session(here, secret) is None
+    assert sessions.use_session(gw, secret) is None
 
 
-def test_whose_roles_change_signs_in_again(here: Authority, first: str) -> None:
-    secret = chosen(here, first)
-    people.set_roles(here, NAME, [Role.AUDITOR], "test")
-    assert sessions.use_session(here, secret) is None
-    assert come_in(here).roles == {Role.AUDITOR}
+def test_whose_roles_change_signs_in_again(gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
+    people.set_roles(gw, NAME, [Role.AUDITOR], "test")
+    assert sessions.use_session(gw, secret) is None
+    assert come_in(gw).roles == {Role.AUDITOR}
 
 
-def test_who_has_left_is_out_at_once_and_does_not_come_in(here: Authority, first: str) -> None:
-    secret = chosen(here, first)
-    people.set_active(here, NAME, False, "test")
-    assert sessions.use_session(here, secret) is None
-    assert refused(here, GOOD) == "sign-in.refused"
+def test_who_has_left_is_out_at_once_and_does_not_come_in(gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
+    people.set_active(gw, NAME, False, "test")
+    assert sessions.use_session(gw, secret) is None
+    assert refused(gw, GOOD) == "sign-in.refused"
 
 
-def test_signing_out_ends_the_session_for_whoever_copied_its_secret_too(here: Authority, first: str) -> None:
-    secret = chosen(here, first)
-    found = sessions.use_session(here, secret)
+def test_signing_out_ends_the_session_for_whoever_copied_its_secret_too(gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
+    found = sessions.use_session(gw, secret)
     assert found is not None
-    sessions.sign_out(here, found)
-    assert sessions.use_session(here, secret) is None
+    sessions.sign_out(gw, found)
+    assert sessions.use_session(gw, secret) is None
 
 
-def test_a_forged_secret_is_nobody(here: Authority, first: str) -> None:
-    secret = chosen(here, first)
+def test_a_forged_secret_is_nobody(gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
     for forged in ("", "x", secret[:-1], secret.swapcase(), "\x00", "é" * 43):
-        assert sessions.use_session(here, forged) is None
+        assert sessions.use_session(gw, forged) is None
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_a_forged_secret_is_nobody(here: Authority, first: str) -> None:
         ("qwertyuiopasdf", "password.weak"),
     ],
 )
-def test_a_password_that_is_soon_guessed_is_refused(here: Authority, first: str, password: str, code: str) -> None:
-    secret = sign_in.begin(here, NAME, first)
+def test_a_password_that_is_soon_guessed_is_refused(gw: Gateway, first: str, password: str, code: str) -> None:
+    secret = sign_in.begin(gw, NAME, first)
     with pytest.raises(NotAllowed) as why:
-        sign_in.give_new_password(here, secret, password)
+        sign_in.give_new_password(gw, secret, password)
     assert why.value.code == code
 
 
@@ -174,54 +174,52 @@ def code_at(secret: bytes, now: datetime) -> str:
 
 
 def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_counts_once(
-    world: World, here: Authority, first: str
+    world: World, gw: Gateway, first: str
 ) -> None:
-    chosen(here, first)
+    chosen(gw, first)
     shared = one_time_code.new_secret()
-    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+    sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=30)
-    begun = sign_in.begin(here, NAME, GOOD)
-    waiting = sessions.use_session(here, begun)
+    begun = sign_in.begin(gw, NAME, GOOD)
+    waiting = sessions.use_session(gw, begun)
     assert waiting is not None
     assert (waiting.stage, waiting.roles) == (SignInStage.CODE, frozenset())
     with pytest.raises(NotAllowed):
-        sign_in.give_code(here, begun, "000000")
+        sign_in.give_code(gw, begun, "000000")
     code = code_at(shared, world.now)
-    inside = sessions.use_session(here, sign_in.give_code(here, begun, code))
+    inside = sessions.use_session(gw, sign_in.give_code(gw, begun, code))
     assert inside is not None
     assert inside.stage is SignInStage.IN
-    again = sign_in.begin(here, NAME, GOOD)
+    again = sign_in.begin(gw, NAME, GOOD)
     with pytest.raises(NotAllowed):
-        sign_in.give_code(here, again, code)
+        sign_in.give_code(gw, again, code)
 
 
-def test_five_wrong_codes_lock_the_account_too(world: World, here: Authority, first: str) -> None:
-    chosen(here, first)
+def test_five_wrong_codes_lock_the_account_too(world: World, gw: Gateway, first: str) -> None:
+    chosen(gw, first)
     shared = one_time_code.new_secret()
-    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+    sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
-    begun = sign_in.begin(here, NAME, GOOD)
+    begun = sign_in.begin(gw, NAME, GOOD)
     for _ in range(lockout.TRIES):
         with pytest.raises(NotAllowed):
-            sign_in.give_code(here, begun, "000000")
+            sign_in.give_code(gw, begun, "000000")
     with pytest.raises(NotAllowed):
-        sign_in.give_code(here, begun, code_at(shared, world.now))
+        sign_in.give_code(gw, begun, code_at(shared, world.now))
 
 
-def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(
-    world: World, here: Authority, first: str
-) -> None:
-    chosen(here, first)
-    shared, device = one_time_code.new_secret(), devices.remember_device(here, "", NAME)
-    sign_in.set_code(here, come_in(here), shared, code_at(shared, world.now))
+def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(world: World, gw: Gateway, first: str) -> None:
+    chosen(gw, first)
+    shared, device = one_time_code.new_secret(), devices.remember_device(gw, "", NAME)
+    sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
-    stranger, ours = sign_in.begin(here, NAME, GOOD), sign_in.begin(here, NAME, GOOD, device)
+    stranger, ours = sign_in.begin(gw, NAME, GOOD), sign_in.begin(gw, NAME, GOOD, device)
     for _ in range(lockout.TRIES):
         with pytest.raises(NotAllowed):
-            sign_in.give_code(here, stranger, "000000")
+            sign_in.give_code(gw, stranger, "000000")
     with pytest.raises(NotAllowed):
-        sign_in.give_code(here, stranger, code_at(shared, world.now))
-    found = sessions.use_session(here, sign_in.give_code(here, ours, code_at(shared, world.now), device))
+        sign_in.give_code(gw, stranger, code_at(shared, world.now))
+    found = sessions.use_session(gw, sign_in.give_code(gw, ours, code_at(shared, world.now), device))
     assert found is not None
     assert found.stage is SignInStage.IN
 
@@ -235,13 +233,13 @@ def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
     assert one_time_code.step(secret, code[-6:], at + timedelta(minutes=2)) is None
 
 
-def test_the_last_admin_stays(here: Authority) -> None:
-    people.add_account(here, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
+def test_the_last_admin_stays(gw: Gateway) -> None:
+    people.add_account(gw, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
     with pytest.raises(NotAllowed) as why:
-        people.set_active(here, "agnes@council.example", False, "test")
+        people.set_active(gw, "agnes@council.example", False, "test")
     assert why.value.code == "people.last-admin"
     with pytest.raises(NotAllowed) as why:
-        people.set_roles(here, "agnes@council.example", [Role.AUDITOR], "test")
+        people.set_roles(gw, "agnes@council.example", [Role.AUDITOR], "test")
     assert why.value.code == "people.last-admin"
 
 
@@ -249,29 +247,29 @@ def known(subject: str, email: str, *roles: Role) -> Known:
     return Known(subject, "Olive Testofficer", email, frozenset(roles))
 
 
-def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(here: Authority, first: str) -> None:
-    secret = sign_in.from_directory(here, known("s-1", "Olive@Council.example", Role.CME_OFFICER))
-    found = sessions.use_session(here, secret)
+def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(gw: Gateway, first: str) -> None:
+    secret = sign_in.from_directory(gw, known("s-1", "Olive@Council.example", Role.CME_OFFICER))
+    found = sessions.use_session(gw, secret)
     assert found is not None
     assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
     with pytest.raises(NotAllowed):
-        sign_in.begin(here, "olive@council.example", "")
-    sign_in.from_directory(here, known("s-1", "olive@council.example", Role.AUDITOR))
-    assert sessions.use_session(here, secret) is None
+        sign_in.begin(gw, "olive@council.example", "")
+    sign_in.from_directory(gw, known("s-1", "olive@council.example", Role.AUDITOR))
+    assert sessions.use_session(gw, secret) is None
 
 
-def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(here: Authority, first: str) -> None:
+def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(gw: Gateway, first: str) -> None:
     with pytest.raises(NotAllowed):  # of a local account
-        sign_in.from_directory(here, known("s-1", NAME, Role.ADMIN))
-    sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
+        sign_in.from_directory(gw, known("s-1", NAME, Role.ADMIN))
+    sign_in.from_directory(gw, known("s-2", "olive@council.example", Role.CME_OFFICER))
     with pytest.raises(NotAllowed):  # the address was given to a newcomer
-        sign_in.from_directory(here, known("s-3", "olive@council.example", Role.ADMIN))
+        sign_in.from_directory(gw, known("s-3", "olive@council.example", Role.ADMIN))
 
 
-def test_whoever_married_is_known_by_their_subject(here: Authority) -> None:
-    sign_in.from_directory(here, known("s-2", "olive@council.example", Role.CME_OFFICER))
+def test_whoever_married_is_known_by_their_subject(gw: Gateway) -> None:
+    sign_in.from_directory(gw, known("s-2", "olive@council.example", Role.CME_OFFICER))
     found = sessions.use_session(
-        here, sign_in.from_directory(here, known("s-2", "olive.new@council.example", Role.CME_OFFICER))
+        gw, sign_in.from_directory(gw, known("s-2", "olive.new@council.example", Role.CME_OFFICER))
     )
     assert found is not None
     assert found.person.name == "olive@council.example"

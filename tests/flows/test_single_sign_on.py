@@ -16,7 +16,7 @@ from gateway.access.single_sign_on import (
     begin_directory_sign_in,
     finish_directory_sign_in,
 )
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.file import parse
@@ -61,7 +61,7 @@ managers = "service_manager"
 """
 
 
-def connected(home: Path, issuer: str) -> Authority:
+def connected(home: Path, issuer: str) -> Gateway:
     """Sandwell's gateway, opened with this provider in its settings."""
     make(home, "333", "Sandwell").store.close()
     with (home / "gateway.toml").open("a") as settings:
@@ -85,26 +85,26 @@ def home(issuer: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(home: Path) -> Iterator[Authority]:
+def gw(home: Path) -> Iterator[Gateway]:
     """The same gateway, started anew: it knows nothing of the provider yet."""
     opened = home_folder.open_gateway(home)
     yield opened
     opened.store.close()
 
 
-async def come_back(here: Authority, who: str, *, cancel: bool = False) -> tuple[PendingSignIn, dict[str, str]]:
+async def come_back(gw: Gateway, who: str, *, cancel: bool = False) -> tuple[PendingSignIn, dict[str, str]]:
     """A sign-in up to the answer that the browser brings."""
-    pending, address = await begin_directory_sign_in(here, ANSWER)
+    pending, address = await begin_directory_sign_in(gw, ANSWER)
     return pending, await browse(address, who, cancel=cancel)
 
 
-async def sign_in(here: Authority, who: str) -> DirectoryPerson:
-    pending, answer = await come_back(here, who)
-    return await finish_directory_sign_in(here, pending, answer, ANSWER)
+async def sign_in(gw: Gateway, who: str) -> DirectoryPerson:
+    pending, answer = await come_back(gw, who)
+    return await finish_directory_sign_in(gw, pending, answer, ANSWER)
 
 
-async def test_an_officer_signs_in_and_has_the_roles_that_the_directory_says(here: Authority) -> None:
-    assert await sign_in(here, "ottoline") == DirectoryPerson(
+async def test_an_officer_signs_in_and_has_the_roles_that_the_directory_says(gw: Gateway) -> None:
+    assert await sign_in(gw, "ottoline") == DirectoryPerson(
         "ottoline",
         "Ottoline Testperson",
         "ottoline.testperson@sandwell.example",
@@ -113,204 +113,204 @@ async def test_an_officer_signs_in_and_has_the_roles_that_the_directory_says(her
     )
 
 
-async def test_groups_count_where_there_are_no_app_roles(here: Authority) -> None:
-    person = await sign_in(here, "grouped")
+async def test_groups_count_where_there_are_no_app_roles(gw: Gateway) -> None:
+    person = await sign_in(gw, "grouped")
     assert person.roles == {Role.PUPIL_TRACKING}
     assert person.email == "gus@sandwell.example"
 
 
-async def test_a_single_role_may_stand_alone(here: Authority) -> None:
-    assert (await sign_in(here, "single")).roles == {Role.AUDITOR}
+async def test_a_single_role_may_stand_alone(gw: Gateway) -> None:
+    assert (await sign_in(gw, "single")).roles == {Role.AUDITOR}
 
 
-async def test_roles_may_stand_in_another_claim(here: Authority) -> None:
-    here.config = replace(here.config, sign_in=replace(here.config.sign_in, roles_claim="groups"))
-    assert (await sign_in(here, "ottoline")).roles == {Role.SERVICE_MANAGER}
+async def test_roles_may_stand_in_another_claim(gw: Gateway) -> None:
+    gw.config = replace(gw.config, sign_in=replace(gw.config.sign_in, roles_claim="groups"))
+    assert (await sign_in(gw, "ottoline")).roles == {Role.SERVICE_MANAGER}
 
 
-async def test_a_name_is_one_line_whatever_the_directory_holds(here: Authority) -> None:
-    person = await sign_in(here, "odd")
+async def test_a_name_is_one_line_whatever_the_directory_holds(gw: Gateway) -> None:
+    person = await sign_in(gw, "odd")
     assert person.name.startswith("Odd [31m <b>xxx")
     assert len(person.name) == 200
     assert person.roles == {Role.CME_OFFICER}
 
 
 @pytest.mark.parametrize("who", ["nobody", "bare"])
-async def test_who_has_no_role_is_told_whom_to_ask(here: Authority, who: str) -> None:
+async def test_who_has_no_role_is_told_whom_to_ask(gw: Gateway, who: str) -> None:
     with pytest.raises(NotAllowed) as refused:
-        await sign_in(here, who)
+        await sign_in(gw, who)
     assert refused.value.code == "sign-in.no-role"
     assert "the ICT desk, 01632 960199" in refused.value.next_on_page
 
 
 @pytest.mark.parametrize("who", ["busy", "busier"])
-async def test_who_is_in_too_many_groups_is_told_so(here: Authority, who: str) -> None:
+async def test_who_is_in_too_many_groups_is_told_so(gw: Gateway, who: str) -> None:
     with pytest.raises(NotAllowed) as refused:
-        await sign_in(here, who)
+        await sign_in(gw, who)
     assert refused.value.code == "sign-in.too-many-groups"
     assert "so many groups" in refused.value.sentence
     assert "app role" in refused.value.next_on_page
 
 
-async def test_an_app_role_counts_however_many_groups_there_are(here: Authority) -> None:
-    assert (await sign_in(here, "busy-with-role")).roles == {Role.CME_OFFICER}
+async def test_an_app_role_counts_however_many_groups_there_are(gw: Gateway) -> None:
+    assert (await sign_in(gw, "busy-with-role")).roles == {Role.CME_OFFICER}
 
 
 @pytest.mark.parametrize("client", ["gateway-ps", "gateway-es"])
-async def test_other_algorithms_that_are_allowed(here: Authority, client: str) -> None:
-    assert here.identity_provider is not None
-    here.identity_provider = IdentityProvider(replace(here.identity_provider.registration, client_id=client))
-    assert (await sign_in(here, "ottoline")).subject == "ottoline"
+async def test_other_algorithms_that_are_allowed(gw: Gateway, client: str) -> None:
+    assert gw.identity_provider is not None
+    gw.identity_provider = IdentityProvider(replace(gw.identity_provider.registration, client_id=client))
+    assert (await sign_in(gw, "ottoline")).subject == "ottoline"
 
 
-async def test_what_the_browser_carries_away_gives_no_secret_away(here: Authority) -> None:
-    pending, address = await begin_directory_sign_in(here, ANSWER)
+async def test_what_the_browser_carries_away_gives_no_secret_away(gw: Gateway) -> None:
+    pending, address = await begin_directory_sign_in(gw, ANSWER)
     asked = parse_qs(urlsplit(address).query)
     assert asked["code_challenge_method"] == ["S256"]
     assert asked["scope"] == ["openid profile email"]
     assert pending.verifier not in address
     assert "secret" not in address
     assert pending.state not in repr(pending)
-    again, _ = await begin_directory_sign_in(here, ANSWER)
+    again, _ = await begin_directory_sign_in(gw, ANSWER)
     assert not {pending.state, pending.nonce, pending.verifier} & {again.state, again.nonce, again.verifier}
 
 
-async def test_who_breaks_it_off_is_not_signed_in(here: Authority) -> None:
-    pending, answer = await come_back(here, "ottoline", cancel=True)
+async def test_who_breaks_it_off_is_not_signed_in(gw: Gateway) -> None:
+    pending, answer = await come_back(gw, "ottoline", cancel=True)
     assert answer["error"] == "access_denied"
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(gw, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.denied"
 
 
 @pytest.mark.parametrize("word", ["server_error", "<script>alert(1)</script>", ""])
-async def test_what_the_provider_says_of_an_error_is_repeated_only_if_it_is_a_word(here: Authority, word: str) -> None:
-    pending, answer = await come_back(here, "ottoline", cancel=True)
+async def test_what_the_provider_says_of_an_error_is_repeated_only_if_it_is_a_word(gw: Gateway, word: str) -> None:
+    pending, answer = await come_back(gw, "ottoline", cancel=True)
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, pending, answer | {"error": word, "error_description": "<script>"}, ANSWER)
+        await finish_directory_sign_in(gw, pending, answer | {"error": word, "error_description": "<script>"}, ANSWER)
     assert refused.value.code == "sign-in.failed"
     assert "<" not in str(refused.value)
     assert ("server_error" in str(refused.value)) == (word == "server_error")
 
 
-async def test_an_answer_to_another_sign_in_is_refused(here: Authority) -> None:
+async def test_an_answer_to_another_sign_in_is_refused(gw: Gateway) -> None:
     """Somebody sends an officer's browser an answer of their own, so that the officer works under their name."""
-    mine, _ = await begin_directory_sign_in(here, ANSWER)
-    _, theirs = await come_back(here, "ottoline")
+    mine, _ = await begin_directory_sign_in(gw, ANSWER)
+    _, theirs = await come_back(gw, "ottoline")
     without = {name: value for name, value in theirs.items() if name != "state"}
     for answer in (theirs, without, theirs | {"state": ""}, theirs | {"state": "\udcff"}):
         with pytest.raises(NotAllowed) as refused:
-            await finish_directory_sign_in(here, mine, answer, ANSWER)
+            await finish_directory_sign_in(gw, mine, answer, ANSWER)
         assert refused.value.code == "sign-in.other-state"
 
 
 @pytest.mark.parametrize("said", [None, "", "https://login.elsewhere.example", "HTTP://127.0.0.1"])
-async def test_an_answer_of_another_provider_is_refused(here: Authority, said: str | None) -> None:
+async def test_an_answer_of_another_provider_is_refused(gw: Gateway, said: str | None) -> None:
     """RFC 9207: also where it names none, though our provider does."""
-    pending, answer = await come_back(here, "ottoline")
+    pending, answer = await come_back(gw, "ottoline")
     del answer["iss"]
     for mixed in (answer, {"error": "access_denied", "state": answer["state"]}):
         with pytest.raises(NotAllowed) as refused:
-            await finish_directory_sign_in(here, pending, mixed | ({} if said is None else {"iss": said}), ANSWER)
+            await finish_directory_sign_in(gw, pending, mixed | ({} if said is None else {"iss": said}), ANSWER)
         assert refused.value.code == "sign-in.other-issuer"
 
 
 @pytest.mark.parametrize("code", [None, "", "c" * 8193, "c\x00", "\ud800"])
-async def test_an_answer_without_a_code_is_refused(here: Authority, code: str | None) -> None:
-    pending, answer = await come_back(here, "ottoline")
+async def test_an_answer_without_a_code_is_refused(gw: Gateway, code: str | None) -> None:
+    pending, answer = await come_back(gw, "ottoline")
     del answer["code"]
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, pending, answer | ({} if code is None else {"code": code}), ANSWER)
+        await finish_directory_sign_in(gw, pending, answer | ({} if code is None else {"code": code}), ANSWER)
     assert refused.value.code == "sign-in.malformed"
 
 
-async def test_a_code_counts_once(here: Authority) -> None:
-    pending, answer = await come_back(here, "ottoline")
-    await finish_directory_sign_in(here, pending, answer, ANSWER)
+async def test_a_code_counts_once(gw: Gateway) -> None:
+    pending, answer = await come_back(gw, "ottoline")
+    await finish_directory_sign_in(gw, pending, answer, ANSWER)
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(gw, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
 
-async def test_a_code_that_was_stolen_is_of_no_use_without_the_verifier(here: Authority) -> None:
-    pending, answer = await come_back(here, "ottoline")
+async def test_a_code_that_was_stolen_is_of_no_use_without_the_verifier(gw: Gateway) -> None:
+    pending, answer = await come_back(gw, "ottoline")
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, replace(pending, verifier="v" * 64), answer, ANSWER)
+        await finish_directory_sign_in(gw, replace(pending, verifier="v" * 64), answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
 
-async def test_an_id_token_of_another_sign_in_is_refused(here: Authority) -> None:
-    pending, answer = await come_back(here, "ottoline")
+async def test_an_id_token_of_another_sign_in_is_refused(gw: Gateway) -> None:
+    pending, answer = await come_back(gw, "ottoline")
     with expect_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN):
-        await finish_directory_sign_in(here, replace(pending, nonce="of another sign-in"), answer, ANSWER)
+        await finish_directory_sign_in(gw, replace(pending, nonce="of another sign-in"), answer, ANSWER)
 
 
-async def test_what_was_given_to_another_program_is_refused(here: Authority) -> None:
+async def test_what_was_given_to_another_program_is_refused(gw: Gateway) -> None:
     """Its code by the provider, its ID token by us."""
-    ours = here.identity_provider
+    ours = gw.identity_provider
     assert ours is not None
     theirs = IdentityProvider(replace(ours.registration, client_id="another"))
-    here.identity_provider = theirs
-    pending, answer = await come_back(here, "ottoline")
-    here.identity_provider = ours
+    gw.identity_provider = theirs
+    pending, answer = await come_back(gw, "ottoline")
+    gw.identity_provider = ours
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(gw, pending, answer, ANSWER)
     assert refused.value.code == "sign-in.code"
 
-    here.identity_provider = theirs
-    pending, answer = await come_back(here, "ottoline")
+    gw.identity_provider = theirs
+    pending, answer = await come_back(gw, "ottoline")
     token = await theirs.redeem(answer["code"], verifier=pending.verifier, redirect_uri=ANSWER)
     expected = id_token.Expected(ours.registration.issuer, "gateway", pending.nonce)
     with expect_refusal(RefusalCode.ID_TOKEN_OTHER_AUDIENCE):
-        id_token.verify(token, await ours.keys(id_token.key_id(token)), expected=expected, now=here.now())
+        id_token.verify(token, await ours.keys(id_token.key_id(token)), expected=expected, now=gw.now())
 
 
-async def test_a_sign_in_lives_for_ten_minutes(here: Authority) -> None:
-    pending, answer = await come_back(here, "ottoline")
+async def test_a_sign_in_lives_for_ten_minutes(gw: Gateway) -> None:
+    pending, answer = await come_back(gw, "ottoline")
     early = replace(pending, begun_at=datetime.now(UTC) - timedelta(minutes=10))
     with pytest.raises(NotAllowed) as refused:
-        await finish_directory_sign_in(here, early, answer, ANSWER)
+        await finish_directory_sign_in(gw, early, answer, ANSWER)
     assert refused.value.code == "sign-in.too-late"
     almost = replace(pending, begun_at=datetime.now(UTC) - timedelta(minutes=9))
-    assert (await finish_directory_sign_in(here, almost, answer, ANSWER)).subject == "ottoline"
+    assert (await finish_directory_sign_in(gw, almost, answer, ANSWER)).subject == "ottoline"
 
 
-async def test_a_clock_that_is_wrong_is_named(here: Authority) -> None:
+async def test_a_clock_that_is_wrong_is_named(gw: Gateway) -> None:
     for shift, refusal in (
         (timedelta(hours=-1), RefusalCode.ID_TOKEN_FROM_THE_FUTURE),
         (timedelta(hours=2), RefusalCode.ID_TOKEN_EXPIRED),
     ):
-        here.now = lambda by=shift: datetime.now(UTC) + by  # type: ignore[misc]  # the default is what is bound
-        pending, answer = await come_back(here, "ottoline")
+        gw.now = lambda by=shift: datetime.now(UTC) + by  # type: ignore[misc]  # the default is what is bound
+        pending, answer = await come_back(gw, "ottoline")
         with expect_refusal(refusal):
-            await finish_directory_sign_in(here, pending, answer, ANSWER)
+            await finish_directory_sign_in(gw, pending, answer, ANSWER)
 
 
-async def test_a_wrong_client_secret_is_the_operators_to_mend(here: Authority) -> None:
-    assert here.identity_provider is not None
-    here.identity_provider = IdentityProvider(replace(here.identity_provider.registration, client_secret="another"))
+async def test_a_wrong_client_secret_is_the_operators_to_mend(gw: Gateway) -> None:
+    assert gw.identity_provider is not None
+    gw.identity_provider = IdentityProvider(replace(gw.identity_provider.registration, client_secret="another"))
     with pytest.raises(Unusable) as refused:
-        await sign_in(here, "ottoline")
+        await sign_in(gw, "ottoline")
     assert refused.value.code == "sign-in.client"
-    assert "another" not in str(refused.value) + repr(here.identity_provider.registration)
+    assert "another" not in str(refused.value) + repr(gw.identity_provider.registration)
 
 
-async def test_where_the_provider_calls_itself_something_else_nobody_signs_in(here: Authority) -> None:
-    assert here.identity_provider is not None
-    registration = here.identity_provider.registration
+async def test_where_the_provider_calls_itself_something_else_nobody_signs_in(gw: Gateway) -> None:
+    assert gw.identity_provider is not None
+    registration = gw.identity_provider.registration
     other = replace(registration, issuer=registration.issuer.replace("127.0.0.1", "localhost"))
-    here.identity_provider = IdentityProvider(other)
+    gw.identity_provider = IdentityProvider(other)
     with pytest.raises(Unusable, match="calls itself something else") as refused:
-        await begin_directory_sign_in(here, ANSWER)
+        await begin_directory_sign_in(gw, ANSWER)
     assert refused.value.code == "sign-in.not-as-agreed"
 
 
 async def test_without_settings_nobody_signs_in(tmp_path: Path) -> None:
-    here = make(tmp_path / "333", "333", "Sandwell")
+    gw = make(tmp_path / "333", "333", "Sandwell")
     with pytest.raises(NotAllowed) as refused:
-        await begin_directory_sign_in(here, ANSWER)
+        await begin_directory_sign_in(gw, ANSWER)
     assert refused.value.code == "sign-in.not-set"
-    here.store.close()
+    gw.store.close()
 
 
 async def test_a_provider_that_is_down_changes_its_keys_and_comes_back(
@@ -318,23 +318,23 @@ async def test_a_provider_that_is_down_changes_its_keys_and_comes_back(
 ) -> None:
     cache, port = pytestconfig.cache.mkdir("openid"), free_port()
     by_post = replace(MADE, methods=("client_secret_post",))
-    here = connected(tmp_path / "333", f"http://127.0.0.1:{port}")
+    gw = connected(tmp_path / "333", f"http://127.0.0.1:{port}")
     with pytest.raises(Unusable, match="cannot be reached") as refused:
-        await begin_directory_sign_in(here, ANSWER)
+        await begin_directory_sign_in(gw, ANSWER)
     assert refused.value.code == "sign-in.not-reached"
 
     with running(by_post, port, cache):
-        assert (await sign_in(here, "ottoline")).subject == "ottoline"
-        pending, answer = await come_back(here, "ottoline")
+        assert (await sign_in(gw, "ottoline")).subject == "ottoline"
+        pending, answer = await come_back(gw, "ottoline")
     with pytest.raises(Unusable, match="cannot be reached"):
-        await finish_directory_sign_in(here, pending, answer, ANSWER)
+        await finish_directory_sign_in(gw, pending, answer, ANSWER)
 
     with running(by_post, port, cache):  # with new keys
-        assert (await sign_in(here, "ottoline")).subject == "ottoline"
+        assert (await sign_in(gw, "ottoline")).subject == "ottoline"
     # and once more within a minute: a token cannot make us ask for keys as often as it likes
     with running(by_post, port, cache), expect_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY):
-        await sign_in(here, "ottoline")
-    here.store.close()
+        await sign_in(gw, "ottoline")
+    gw.store.close()
 
 
 TENANT = "https://login.microsoftonline.com/0b1d5b1e-0000-4000-8000-0000000000aa/v2.0"

@@ -15,7 +15,7 @@ from adapters.https import Https
 from adapters.route import NotReached, PartnerAnswer, RouteAddress
 from gateway import app, home_folder
 from gateway.auditing import audit, witness
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import respond, statements
@@ -33,7 +33,7 @@ from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import OFFICER, state, until, whole
 from tests.refusals import expect_refusal
 
-Pair = tuple[Authority, Authority]
+Pair = tuple[Gateway, Gateway]
 
 
 @pytest.fixture(autouse=True)
@@ -41,23 +41,23 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "LOOK_EVERY", 0.1)
 
 
-async def exchanged(here: Authority, there: Authority) -> str:
+async def exchanged(gw: Gateway, there: Gateway) -> str:
     """A notice that was sent and received."""
-    [sent] = await send_notices(here, [notice(here.code, there.code)], by="olive")
-    await until(lambda: state(here, sent) is DeliveryState.RECEIVED)
+    [sent] = await send_notices(gw, [notice(gw.code, there.code)], by="olive")
+    await until(lambda: state(gw, sent) is DeliveryState.RECEIVED)
     return sent
 
 
-async def compared(here: Authority, there: Authority) -> dict[str, HealedDifference]:
-    told = await compare_with(here, there.code, here.now() - statements.DAYS)
+async def compared(gw: Gateway, there: Gateway) -> dict[str, HealedDifference]:
+    told = await compare_with(gw, there.code, gw.now() - statements.DAYS)
     return {one.difference.message_id: one for one in told}
 
 
-def has(here: Authority, message_id: str) -> bool:
-    return message_id in {item.message_id for item in here.store.look(lambda tx: inbox.search_inbox(tx, here.now()))}
+def has(gw: Gateway, message_id: str) -> bool:
+    return message_id in {item.message_id for item in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
 
 
-def lose(there: Authority, message_id: str) -> None:
+def lose(there: Gateway, message_id: str) -> None:
     """As after a restore: it never came."""
 
     def work(tx: Connection) -> None:
@@ -72,8 +72,8 @@ def lose(there: Authority, message_id: str) -> None:
     there.store.run(work)
 
 
-def set_sent(here: Authority, message_id: str, **values: object) -> None:
-    here.store.run(
+def set_sent(gw: Gateway, message_id: str, **values: object) -> None:
+    gw.store.run(
         lambda tx: tx.execute(update(outbox_table).where(outbox_table.c.message_id == message_id).values(values))
     )
 
@@ -269,7 +269,7 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
 
             # What was sent is known again by its id, kind, case, digest and state there; what it said, only they have.
             assert {told[one].difference.differs for one in sent} == {DifferenceKind.FORGOTTEN_HERE}
-            there = [told[one].difference.there for one in sent]
+            there = [told[one].difference.theirs for one in sent]
             kept = [worcestershire.store.look(lambda tx, one=one: inbox.get_message(tx, one)) for one in sent]  # type: ignore[misc]
             assert [(row.case, row.sha256, row.kind, row.state) for row in there if row] == [
                 (item.conversation_id, item.digest, item.kind, item.state.value) for item in kept
@@ -288,7 +288,7 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
         restored.store.close()
 
 
-async def _alarmed(restored: Authority, worcestershire: Authority) -> None:
+async def _alarmed(restored: Gateway, worcestershire: Gateway) -> None:
     """The next receipts and proofs show it."""
     before = worcestershire.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, "333"))
     assert before is not None

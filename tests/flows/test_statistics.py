@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import Span
 from gateway.core.periods import get_month
 from gateway.paper import as_csv
@@ -26,11 +26,11 @@ NOVEMBER = get_month(2026, 11)
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
+def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
     both = pair_of(tmp_path)
     yield both
-    for here in both:
-        here.store.close()
+    for gw in both:
+        gw.store.close()
 
 
 def said(page: ReportPage, title: str) -> dict[Cell, tuple[Cell, ...]]:
@@ -38,11 +38,11 @@ def said(page: ReportPage, title: str) -> dict[Cell, tuple[Cell, ...]]:
     return {name: tuple(cells) for name, *cells in table.rows}
 
 
-def whole(here: Authority, days: Span = NOVEMBER) -> ReportPage:
-    return statistics.make_statistics(here, days, "sam", whole=True)
+def whole(gw: Gateway, days: Span = NOVEMBER) -> ReportPage:
+    return statistics.make_statistics(gw, days, "sam", whole=True)
 
 
-async def test_notices_are_counted_at_both_ends(pair: tuple[Authority, Authority]) -> None:
+async def test_notices_are_counted_at_both_ends(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
     await exchange(sandwell, worcestershire, notice(name="whereabouts-enquiry", now=MONDAY))
@@ -59,7 +59,7 @@ async def test_notices_are_counted_at_both_ends(pair: tuple[Authority, Authority
 
 
 async def test_reason_time_year_group_and_risk_group_are_read_from_the_notices(
-    pair: tuple[Authority, Authority],
+    pair: tuple[Gateway, Gateway],
 ) -> None:
     sandwell, worcestershire = pair
     school = School(school_name="Invented Primary", last_attended=date(2026, 11, 20))
@@ -82,20 +82,20 @@ async def test_reason_time_year_group_and_risk_group_are_read_from_the_notices(
     assert any(sum(map(int, cells)) for cells in groups.values())
 
 
-async def test_a_child_of_whom_nobody_knows_is_counted_by_the_time_since(pair: tuple[Authority, Authority]) -> None:
+async def test_a_child_of_whom_nobody_knows_is_counted_by_the_time_since(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, notice(name="whereabouts-unknown-notice", now=MONDAY))
     assert said(whole(sandwell), "Whereabouts unknown, by time")["All"] == (1, 0, 1)
 
 
-async def test_what_is_outside_the_period_is_not_counted(pair: tuple[Authority, Authority]) -> None:
+async def test_what_is_outside_the_period_is_not_counted(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
     assert said(whole(sandwell, get_month(2026, 10)), "Notices by type")["All"] == (0, 0, 0)
     assert said(whole(sandwell, Span(MONDAY.date(), MONDAY.date())), "Notices by type")["All"] == (1, 0, 1)
 
 
-async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Authority, Authority]) -> None:
+async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     mine = outbox_contents.c.message_id == sent
@@ -105,7 +105,7 @@ async def test_a_notice_that_was_destroyed_is_no_longer_held(pair: tuple[Authori
         assert said(page, title)["Deleted"] == (1, 0, 1)
 
 
-async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Authority, Authority]) -> None:
+async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
     page = statistics.make_statistics(sandwell, NOVEMBER, "sam")
@@ -116,7 +116,7 @@ async def test_small_numbers_are_hidden_from_everybody_else(pair: tuple[Authorit
     assert "TEAM" in " ".join(whole(sandwell).notes)
 
 
-async def test_a_report_is_one_entry_of_the_log_and_names_no_child(pair: tuple[Authority, Authority]) -> None:
+async def test_a_report_is_one_entry_of_the_log_and_names_no_child(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     message = transfer(MONDAY)
     await exchange(sandwell, worcestershire, message)
@@ -132,7 +132,7 @@ async def test_a_report_is_one_entry_of_the_log_and_names_no_child(pair: tuple[A
         assert str(secret) not in text
 
 
-async def test_the_command_gives_it_in_every_form(pair: tuple[Authority, Authority], tmp_path: Path) -> None:
+async def test_the_command_gives_it_in_every_form(pair: tuple[Gateway, Gateway], tmp_path: Path) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
     words = ("report", "statistics", "--home", str(tmp_path / "333"), "--month", "2026-11")
@@ -154,9 +154,7 @@ async def test_the_command_gives_it_in_every_form(pair: tuple[Authority, Authori
         (("--from", "2026-11-02", "--to", "2026-11-01"), "before --from"),
     ],
 )
-def test_a_period_must_be_one(
-    pair: tuple[Authority, Authority], words: tuple[str, ...], says: str, tmp_path: Path
-) -> None:
+def test_a_period_must_be_one(pair: tuple[Gateway, Gateway], words: tuple[str, ...], says: str, tmp_path: Path) -> None:
     done = cme_gateway("report", "statistics", "--home", str(tmp_path / "333"), *words)
     assert done.returncode == 2
     assert says in done.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.duties import Missing
 from gateway.core.periods import get_month
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -25,20 +25,20 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[tuple[Authority, Authority]]:
+def pair(tmp_path: Path) -> Iterator[tuple[Gateway, Gateway]]:
     both = pair_of(tmp_path)
     yield both
-    for here in both:
-        here.store.close()
+    for gw in both:
+        gw.store.close()
 
 
-def judged(here: Authority) -> set[JourneyLeg]:
-    known = here.store.look(lambda tx: read_period(tx, NOVEMBER))
-    return set(list_legs(known, here.now(), deadlines.read_terms(here.config)))
+def judged(gw: Gateway) -> set[JourneyLeg]:
+    known = gw.store.look(lambda tx: read_period(tx, NOVEMBER))
+    return set(list_legs(known, gw.now(), deadlines.read_terms(gw.config)))
 
 
-def report(here: Authority, *, whole: bool = True) -> ReportPage:
-    return timeliness.make_timeliness(here, NOVEMBER, whole=whole)
+def report(gw: Gateway, *, whole: bool = True) -> ReportPage:
+    return timeliness.make_timeliness(gw, NOVEMBER, whole=whole)
 
 
 def row(page: ReportPage, title: str, label: str = "All") -> tuple[Cell, ...]:
@@ -46,7 +46,7 @@ def row(page: ReportPage, title: str, label: str = "All") -> tuple[Cell, ...]:
     return next((tuple(cells) for name, *cells in table.rows if name == label), ())
 
 
-async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Authority, Authority]) -> None:
+async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     at(MONDAY + DAY, *pair)
@@ -64,7 +64,7 @@ async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Authority
     }
 
 
-async def test_a_step_that_took_too_long_is_late(pair: tuple[Authority, Authority]) -> None:
+async def test_a_step_that_took_too_long_is_late(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
     at(MONDAY + 3 * DAY, *pair)
@@ -72,7 +72,7 @@ async def test_a_step_that_took_too_long_is_late(pair: tuple[Authority, Authorit
     assert JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, 3, True) in judged(sandwell)
 
 
-async def test_what_has_not_come_is_judged_once_its_limit_has_passed(pair: tuple[Authority, Authority]) -> None:
+async def test_what_has_not_come_is_judged_once_its_limit_has_passed(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(sandwell, worcestershire, transfer(MONDAY))
     receipt = JourneyLeg("sent", "885", Missing.RECEIPT, 0.0, False)
@@ -82,7 +82,7 @@ async def test_what_has_not_come_is_judged_once_its_limit_has_passed(pair: tuple
     assert judged(sandwell) == {receipt, JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, None, True)}
 
 
-def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Authority, Authority]) -> None:
+def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, _ = pair
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, prepare_messages(sandwell, [transfer(MONDAY)], "olive")))
     at(MONDAY + HOUR / 2, sandwell)
@@ -92,7 +92,7 @@ def test_a_receipt_that_does_not_come_is_late_after_an_hour(pair: tuple[Authorit
 
 
 async def test_nobody_owes_more_than_the_receipt_to_a_notice_that_whereabouts_are_unknown(
-    pair: tuple[Authority, Authority],
+    pair: tuple[Gateway, Gateway],
 ) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, notice(name="whereabouts-unknown-notice", now=MONDAY))
@@ -101,7 +101,7 @@ async def test_nobody_owes_more_than_the_receipt_to_a_notice_that_whereabouts_ar
     assert {leg.missing for leg in judged(sandwell)} == {Missing.RECEIPT}
 
 
-async def test_a_handover_by_telephone_is_an_acknowledgement(pair: tuple[Authority, Authority]) -> None:
+async def test_a_handover_by_telephone_is_an_acknowledgement(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, _ = pair
     sent = await exchange(*pair, transfer(MONDAY))
     at(MONDAY + DAY, *pair)
@@ -109,7 +109,7 @@ async def test_a_handover_by_telephone_is_an_acknowledgement(pair: tuple[Authori
     assert JourneyLeg("sent", "885", Missing.ACKNOWLEDGEMENT, 1, False) in judged(sandwell)
 
 
-async def test_an_enquiry_is_owed_its_answer(pair: tuple[Authority, Authority]) -> None:
+async def test_an_enquiry_is_owed_its_answer(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     await exchange(*pair, notice(name="whereabouts-enquiry", now=MONDAY))
     at(MONDAY + 7 * DAY, *pair)
@@ -118,7 +118,7 @@ async def test_an_enquiry_is_owed_its_answer(pair: tuple[Authority, Authority]) 
 
 
 async def test_the_page_has_shares_and_percentiles_and_hides_them_where_few_are_counted(
-    pair: tuple[Authority, Authority],
+    pair: tuple[Gateway, Gateway],
 ) -> None:
     sandwell, worcestershire = pair
     ids = [await exchange(sandwell, worcestershire, transfer(MONDAY)) for _ in range(8)]
@@ -135,7 +135,7 @@ async def test_the_page_has_shares_and_percentiles_and_hides_them_where_few_are_
     assert row(report(worcestershire), "Acknowledgements you sent") == (6, 2, 8, "75 %", "1", "1")
 
 
-async def test_the_command_says_it(pair: tuple[Authority, Authority], tmp_path: Path) -> None:
+async def test_the_command_says_it(pair: tuple[Gateway, Gateway], tmp_path: Path) -> None:
     await exchange(*pair, transfer(MONDAY))
     done = cme_gateway("report", "timeliness", "--home", str(tmp_path / "333"), "--month", "2026-11", "--csv", "-")
     assert '"Delivery receipts from other authorities","All","On time","c"' in done.stdout

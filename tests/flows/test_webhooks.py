@@ -19,7 +19,7 @@ from aiohttp import web
 from adapters import webhook as carrier
 from adapters.safe_addresses import may_be_called
 from gateway.case_systems import clients, webhooks
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.permissions import Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
@@ -68,9 +68,9 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving(folder: Path, here: Authority) -> AsyncIterator[Receiver]:
+async def receiving(folder: Path, gw: Gateway) -> AsyncIterator[Receiver]:
     """It listens with a certificate that the gateway was told of."""
-    key, certificate = tls.self_signed("127.0.0.1", now=here.now(), days=9)
+    key, certificate = tls.self_signed("127.0.0.1", now=gw.now(), days=9)
     (folder / "key.pem").write_bytes(key)
     (folder / "ca.pem").write_bytes(certificate)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -81,59 +81,59 @@ async def receiving(folder: Path, here: Authority) -> AsyncIterator[Receiver]:
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", receiver.port, ssl_context=context).start()
-    ours = replace(here.config.api, webhook_hosts=f"127.0.0.1:{receiver.port}", webhook_ca_file=str(folder / "ca.pem"))
-    here.config = replace(here.config, api=ours)
+    ours = replace(gw.config.api, webhook_hosts=f"127.0.0.1:{receiver.port}", webhook_ca_file=str(folder / "ca.pem"))
+    gw.config = replace(gw.config, api=ours)
     try:
         yield receiver
     finally:
         await runner.cleanup()
 
 
-Told = tuple[Authority, Authority, Receiver]
+Told = tuple[Gateway, Gateway, Receiver]
 
 
 @pytest.fixture
 async def told(tmp_path: Path) -> AsyncIterator[Told]:
     """Worcestershire, Sandwell, and a case system of Worcestershire's that listens."""
-    here, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
-    introduce(here, sandwell)
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
-    async with receiving(tmp_path, here) as receiver:
-        yield here, sandwell, receiver
-    for one in (here, sandwell):
+    gw, sandwell = house(tmp_path / "885", "885", "Worcestershire", ()), make(tmp_path / "333", "333", "Sandwell")
+    introduce(gw, sandwell)
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
+    async with receiving(tmp_path, gw) as receiver:
+        yield gw, sandwell, receiver
+    for one in (gw, sandwell):
         one.store.close()
 
 
-def hooked(here: Authority, url: str, *events: WebhookEvent) -> tuple[Webhook, str]:
+def hooked(gw: Gateway, url: str, *events: WebhookEvent) -> tuple[Webhook, str]:
     shown: list[str] = []
     hook = webhooks.add_webhook(
-        here, "one-test", "api:one-test", url, events or tuple(WebhookEvent), also=lambda *told: shown.append(told[-1])
+        gw, "one-test", "api:one-test", url, events or tuple(WebhookEvent), also=lambda *told: shown.append(told[-1])
     )
     return hook, shown[0]
 
 
-async def came(here: Authority, sandwell: Authority) -> str:
+async def came(gw: Gateway, sandwell: Gateway) -> str:
     sent = notice()
-    await receive_parcels(here, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
+    await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
     return sent.header.message_id
 
 
-def stands(here: Authority) -> Webhook:
-    [found] = here.store.look(kept.list_webhooks)
+def stands(gw: Gateway) -> Webhook:
+    [found] = gw.store.look(kept.list_webhooks)
     return found
 
 
-def later(here: Authority, by: timedelta) -> None:
-    here.now = partial(lambda before: before() + by, here.now)
+def later(gw: Gateway, by: timedelta) -> None:
+    gw.now = partial(lambda before: before() + by, gw.now)
 
 
 async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_child(told: Told) -> None:
-    here, sandwell, receiver = told
-    before = await came(here, sandwell)
-    _, secret = hooked(here, receiver.url)
-    first, second = await came(here, sandwell), await came(here, sandwell)
-    respond.acknowledge_notice(here, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
-    await webhooks.send_events_due(here)
+    gw, sandwell, receiver = told
+    before = await came(gw, sandwell)
+    _, secret = hooked(gw, receiver.url)
+    first, second = await came(gw, sandwell), await came(gw, sandwell)
+    respond.acknowledge_notice(gw, first, Acknowledgement(decision="accepted", officer=OFFICER), "otto")
+    await webhooks.send_events_due(gw)
     assert receiver.events == [("notice.received", first), ("notice.received", second), ("notice.state", first)]
     assert before not in str(receiver.told)
     for headers, body in receiver.told:
@@ -142,127 +142,127 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
         assert headers["webhook-signature"] == f"v1,{b64encode(mac).decode()}"
         assert set(text_of.loads(body)) == {"type", "timestamp", "data"}
     assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 3
-    await webhooks.send_events_due(here)
+    await webhooks.send_events_due(gw)
     assert len(receiver.told) == 3
 
 
 async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url, WebhookEvent.RECEIPT)
-    await came(here, sandwell)
-    await webhooks.send_events_due(here)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url, WebhookEvent.RECEIPT)
+    await came(gw, sandwell)
+    await webhooks.send_events_due(gw)
     assert receiver.told == []
 
 
 async def test_what_was_not_taken_is_told_again_under_the_same_id_and_nothing_overtakes_it(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
     receiver.status = 500
-    first = await came(here, sandwell)
-    await webhooks.send_events_due(here)
-    second = await came(here, sandwell)
-    await webhooks.send_events_due(here)  # it waits
-    assert (stands(here).tries, stands(here).failed_as, len(receiver.told)) == (1, "answered 500", 1)
+    first = await came(gw, sandwell)
+    await webhooks.send_events_due(gw)
+    second = await came(gw, sandwell)
+    await webhooks.send_events_due(gw)  # it waits
+    assert (stands(gw).tries, stands(gw).failed_as, len(receiver.told)) == (1, "answered 500", 1)
     receiver.status = 200
-    later(here, timedelta(seconds=5))
-    await webhooks.send_events_due(here)
+    later(gw, timedelta(seconds=5))
+    await webhooks.send_events_due(gw)
     assert receiver.events == [("notice.received", one) for one in (first, first, second)]
     ids = [headers["webhook-id"] for headers, _ in receiver.told]
-    assert (ids[0], stands(here).failing_since, stands(here).tries) == (ids[1], None, 0)
+    assert (ids[0], stands(gw).failing_since, stands(gw).tries) == (ids[1], None, 0)
 
 
 async def test_after_three_days_it_is_given_up_doctor_says_so_and_it_can_go_on_where_it_stood(told: Told) -> None:
-    here, sandwell, receiver = told
-    hook, _ = hooked(here, receiver.url)
+    gw, sandwell, receiver = told
+    hook, _ = hooked(gw, receiver.url)
     receiver.status = 410
-    missed = await came(here, sandwell)
+    missed = await came(gw, sandwell)
     for _ in range(5):
-        await webhooks.send_events_due(here)
-        later(here, timedelta(hours=19))
-    assert not stands(here).active
+        await webhooks.send_events_due(gw)
+        later(gw, timedelta(hours=19))
+    assert not stands(gw).active
     assert [
-        entry.about for entry in here.store.look(lambda tx: audit_log.list_newest_entries(tx, act="webhook.given-up"))
+        entry.about for entry in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="webhook.given-up"))
     ] == [hook.id]
-    [check] = [one for one in doctor.examine(here) if one.name == "webhooks"]
+    [check] = [one for one in doctor.examine(gw) if one.name == "webhooks"]
     assert (check.result, f"api resume {hook.id}" in check.detail) == ("warn", True)
     receiver.status = 204
     receiver.told.clear()
-    webhooks.resume_webhook(here, hook.id, "ines")
-    await webhooks.send_events_due(here)
+    webhooks.resume_webhook(gw, hook.id, "ines")
+    await webhooks.send_events_due(gw)
     assert receiver.events == [("notice.received", missed)]
 
 
 async def test_one_that_is_slow_holds_up_no_other_and_two_processes_tell_once(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    await came(here, sandwell)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    await came(gw, sandwell)
     receiver.slow = 0.3
-    await asyncio.gather(webhooks.send_events_due(here), webhooks.send_events_due(here))
+    await asyncio.gather(webhooks.send_events_due(gw), webhooks.send_events_due(gw))
     assert len(receiver.told) == 1
 
 
 async def test_a_redirect_is_not_followed(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
     receiver.status, receiver.headers = 307, {"Location": receiver.url}
-    await came(here, sandwell)
-    await webhooks.send_events_due(here)
-    assert (len(receiver.told), stands(here).failed_as) == (1, "answered 307")
+    await came(gw, sandwell)
+    await webhooks.send_events_due(gw)
+    assert (len(receiver.told), stands(gw).failed_as) == (1, "answered 307")
 
 
 async def test_a_host_that_is_listed_no_more_is_not_called(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    await came(here, sandwell)
-    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    await webhooks.send_events_due(here)
-    assert (receiver.told, stands(here).failed_as) == ([], "the host is not listed any more")
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    await came(gw, sandwell)
+    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_hosts="cases.example"))
+    await webhooks.send_events_due(gw)
+    assert (receiver.told, stands(gw).failed_as) == ([], "the host is not listed any more")
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_not_told_anything(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    await came(here, sandwell)
-    here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=""))
-    await webhooks.send_events_due(here)
-    assert (receiver.told, stands(here).failed_as) == ([], "ClientConnectorCertificateError")
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    await came(gw, sandwell)
+    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_ca_file=""))
+    await webhooks.send_events_due(gw)
+    assert (receiver.told, stands(gw).failed_as) == ([], "ClientConnectorCertificateError")
 
 
 async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
     told: Told, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    await came(here, sandwell)
-    (here.config.home / "issuers.pem").write_text("no certificate")
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    await came(gw, sandwell)
+    (gw.config.home / "issuers.pem").write_text("no certificate")
     for file in ("issuers.pem", "gone.pem"):
-        here.config = replace(here.config, api=replace(here.config.api, webhook_ca_file=file))
-        await webhooks.send_events_due(here)
-        assert (receiver.told, stands(here).failed_as) == ([], None)
-        later(here, timedelta(minutes=10))
+        gw.config = replace(gw.config, api=replace(gw.config.api, webhook_ca_file=file))
+        await webhooks.send_events_due(gw)
+        assert (receiver.told, stands(gw).failed_as) == ([], None)
+        later(gw, timedelta(minutes=10))
         assert "webhook failed" in "".join(capfd.readouterr())  # an operator must mend it, and doctor names the file
-        [check] = [one for one in doctor.examine(here) if one.name == "webhooks" and file in one.detail]
+        [check] = [one for one in doctor.examine(gw) if one.name == "webhooks" and file in one.detail]
         assert check.result == "warn"
 
 
 async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    await came(here, sandwell)
-    clients.end_client(here, "one-test", "agnes")
-    await webhooks.send_events_due(here)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    await came(gw, sandwell)
+    clients.end_client(gw, "one-test", "agnes")
+    await webhooks.send_events_due(gw)
     assert receiver.told == []
 
 
 async def test_a_receipt_that_comes_is_told_of(told: Told) -> None:
-    here, sandwell, receiver = told
-    hooked(here, receiver.url)
-    [sent] = await send_notices(here, [notice("885", "333")], "olive")
-    world = World(here.config.home, houses={"333": sandwell, "885": here})
-    here.carriers = {"https": Wire(world)}
-    await deliver_now(here)
-    assert here.store.look(lambda tx: outbox.get_delivery(tx, sent)).state == "received"
-    await webhooks.send_events_due(here)
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    [sent] = await send_notices(gw, [notice("885", "333")], "olive")
+    world = World(gw.config.home, houses={"333": sandwell, "885": gw})
+    gw.carriers = {"https": Wire(world)}
+    await deliver_now(gw)
+    assert gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).state == "received"
+    await webhooks.send_events_due(gw)
     assert receiver.events == [("receipt.received", sent), ("notice.state", sent)]
 
 
@@ -292,10 +292,10 @@ def test_an_address_that_is_not_listed_is_refused(url: str) -> None:
 
 
 async def test_a_listed_name_that_leads_to_this_machine_is_not_called(told: Told) -> None:
-    here, _, receiver = told
+    gw, _, receiver = told
     port = receiver.port
     why = await carrier.post(
-        f"https://localhost:{port}/hook", b"{}", {}, hosts={f"localhost:{port}"}, ca=here.config.webhook_ca()
+        f"https://localhost:{port}/hook", b"{}", {}, hosts={f"localhost:{port}"}, ca=gw.config.webhook_ca()
     )
     assert (why is not None, receiver.told) == (True, [])
 
@@ -309,9 +309,9 @@ def test_where_a_name_may_lead(address: str, fits: bool) -> None:
 
 
 async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secret_once(told: Told) -> None:
-    here, _, receiver = told
-    async with served(here) as http:
-        one, other = await supplier(http, here), await supplier(http, here)
+    gw, _, receiver = told
+    async with served(gw) as http:
+        one, other = await supplier(http, gw), await supplier(http, gw)
         body: dict[str, Any] = {"url": receiver.url, "events": ["notice.received"]}
         got = await one.post("/webhooks", body, key="k")
         made = await got.json()
@@ -335,25 +335,25 @@ async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secr
 
 
 async def test_a_client_has_no_more_than_ten(told: Told) -> None:
-    here, _, receiver = told
+    gw, _, receiver = told
     for number in range(webhooks.MOST):
-        hooked(here, f"{receiver.url}/{number}")
+        hooked(gw, f"{receiver.url}/{number}")
     with pytest.raises(NotAllowed, match=r"webhook\.too-many"):
-        hooked(here, receiver.url)
+        hooked(gw, receiver.url)
 
 
-def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: tuple[Authority, Authority]) -> None:
-    here, _ = pair
-    here.config = replace(here.config, api=replace(here.config.api, webhook_hosts="cases.example"))
-    clients.add_client(here, "one-test", "ONE", Scope, "agnes")
-    made, _ = hooked(here, "https://cases.example/hook", WebhookEvent.RECEIVED)
-    now = here.now()
-    [hook] = here.store.look(lambda tx: kept.list_webhooks_due(tx, now))
+def test_on_either_database_a_webhook_is_claimed_once_and_keeps_its_place(pair: tuple[Gateway, Gateway]) -> None:
+    gw, _ = pair
+    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_hosts="cases.example"))
+    clients.add_client(gw, "one-test", "ONE", Scope, "agnes")
+    made, _ = hooked(gw, "https://cases.example/hook", WebhookEvent.RECEIVED)
+    now = gw.now()
+    [hook] = gw.store.look(lambda tx: kept.list_webhooks_due(tx, now))
     assert (hook.id, hook.events, hook.next_entry) == (made.id, (WebhookEvent.RECEIVED,), made.next_entry)
     until = now + timedelta(minutes=1)
-    assert [here.store.run(lambda tx: kept.claim_webhook(tx, hook, now, until)) for _ in range(2)] == [True, False]
-    assert here.store.look(lambda tx: kept.list_webhooks_due(tx, now)) == []
-    here.store.run(lambda tx: kept.set_webhook_failed(tx, hook, now, now, "answered 500"))
-    here.store.run(lambda tx: kept.set_webhook_told(tx, hook, 7, now))
-    assert (stands(here).next_entry, stands(here).tries, stands(here).failing_since) == (7, 0, None)
-    assert [one.number for one in here.store.look(lambda tx: audit_log.list_entries_from(tx, 1, 2))] == [1, 2]
+    assert [gw.store.run(lambda tx: kept.claim_webhook(tx, hook, now, until)) for _ in range(2)] == [True, False]
+    assert gw.store.look(lambda tx: kept.list_webhooks_due(tx, now)) == []
+    gw.store.run(lambda tx: kept.set_webhook_failed(tx, hook, now, now, "answered 500"))
+    gw.store.run(lambda tx: kept.set_webhook_told(tx, hook, 7, now))
+    assert (stands(gw).next_entry, stands(gw).tries, stands(gw).failing_since) == (7, 0, None)
+    assert [one.number for one in gw.store.look(lambda tx: audit_log.list_entries_from(tx, 1, 2))] == [1, 2]

@@ -10,7 +10,7 @@ from adapters.https import Https
 from adapters.route import NotReached, PartnerAnswer, RouteAddress
 from gateway import app
 from gateway.auditing import audit, witness
-from gateway.context import SYSTEM, Authority
+from gateway.context import SYSTEM, Gateway
 from gateway.core.checkpoint_rules import GRACE, BroughtCheckpoint, LogContradiction
 from gateway.core.delivery import DeliveryState
 from gateway.errors import NotFound
@@ -24,33 +24,33 @@ from tests.children import notice
 from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import state, until
 
-Pair = tuple[Authority, Authority]
+Pair = tuple[Gateway, Gateway]
 
 
-def summary(here: Authority, partner: str) -> CheckpointSummary:
-    found = here.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
+def summary(gw: Gateway, partner: str) -> CheckpointSummary:
+    found = gw.store.look(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
     assert found is not None
     return found
 
 
-def alarms(here: Authority) -> list[LogContradiction]:
-    return [one.alarm for one in here.store.look(partner_checkpoints.list_alarms)]
+def alarms(gw: Gateway) -> list[LogContradiction]:
+    return [one.alarm for one in gw.store.look(partner_checkpoints.list_alarms)]
 
 
-def see(here: Authority, there: Authority, *notes: str) -> None:
+def see(gw: Gateway, there: Gateway, *notes: str) -> None:
     """These checkpoints come in receipts that were made now."""
     brought = [BroughtCheckpoint(one, there.now()) for one in notes]
-    here.store.run(lambda tx: witness.witness_checkpoints(tx, here, there.code, brought))
+    gw.store.run(lambda tx: witness.witness_checkpoints(tx, gw, there.code, brought))
 
 
-async def grown(there: Authority) -> str:
+async def grown(there: Gateway) -> str:
     """Their log has one entry more: its checkpoint."""
     made = await audit.sign_checkpoint(there, AuditEntry("gateway.started", SYSTEM))
     assert made is not None
     return made
 
 
-def forged(there: Authority, size: int, root: bytes) -> str:
+def forged(there: Gateway, size: int, root: bytes) -> str:
     return note.sign_checkpoint(origin=note.origin_of(there.code), size=size, root=root, ring=there.ring)
 
 

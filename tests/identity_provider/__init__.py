@@ -17,7 +17,7 @@ from yarl import URL
 
 from tests.npm import installed
 
-HERE = Path(__file__).parent
+GATEWAY = Path(__file__).parent
 ANSWER = "https://console.sandwell.example/sign-in/answer"
 SECRET = "a secret, of this test: + / % 100"  # with what HTTP and forms would read otherwise
 FORM = re.compile(r'<form [^>]*action="([^"]+)"')
@@ -53,8 +53,8 @@ class Made:
 @contextmanager
 def running(made: Made, port: int, cache: Path) -> Iterator[str]:
     """The provider's address, which is its issuer, while it runs."""
-    script = installed(HERE, cache) / f"{os.getpid()}-{port}.mjs"  # it finds packages beside it
-    shutil.copy(HERE / "provider.js", script)
+    script = installed(GATEWAY, cache) / f"{os.getpid()}-{port}.mjs"  # it finds packages beside it
+    shutil.copy(GATEWAY / "provider.js", script)
     command = ["node", "--no-warnings", str(script), made.told(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
         try:

@@ -16,16 +16,18 @@ from keys import envelope
 from tests.npm import installed
 from tests.unit.keys.test_vectors import CARDS, PAYLOAD, TRUST, VECTORS, moment, ring_of
 
-HERE = Path(__file__).parent
-VECTORS_FILE = HERE.parents[1] / "schemas" / "vectors" / "vectors.json"
+GATEWAY = Path(__file__).parent
+VECTORS_FILE = GATEWAY.parents[1] / "schemas" / "vectors" / "vectors.json"
 RUN_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def theirs(pytestconfig: pytest.Config) -> dict[str, Any]:
     """What the other implementation says about our vectors."""
-    script = installed(HERE, pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"  # it finds packages beside it
-    shutil.copy(HERE / "open_and_seal.mjs", script)
+    script = (
+        installed(GATEWAY, pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"
+    )  # it finds packages beside it
+    shutil.copy(GATEWAY / "open_and_seal.mjs", script)
     command = ["node", str(script), str(VECTORS_FILE)]
     run = subprocess.run(command, capture_output=True, timeout=RUN_SECONDS, check=False)
     script.unlink()

@@ -8,7 +8,7 @@ from random import Random
 from gateway.auditing import witness
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.core.inbox_state import WAITING, InboxState
@@ -35,81 +35,81 @@ class Morning:
     more: bool = False
 
 
-def answer(here: Authority, how: str, chance: Random, others: list[str]) -> Morning:
+def answer(gw: Gateway, how: str, chance: Random, others: list[str]) -> Morning:
     """Do what one would do this morning with what came."""
     if how == SILENT:
         return Morning()
-    waiting = here.store.look(lambda tx: inbox.search_inbox(tx, here.now(), states=WAITING, limit=1000))
+    waiting = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), states=WAITING, limit=1000))
     if not waiting:
         return Morning()
-    reminded = here.store.look(lambda tx: inbox.list_last_reminders(tx, [one.message_id for one in waiting]))
+    reminded = gw.store.look(lambda tx: inbox.list_last_reminders(tx, [one.message_id for one in waiting]))
     went = False
     for item in waiting:
         if item.kind == "WhereaboutsUnknownNotice":
             continue
         asked = (item.sender, item.message_id) in reminded
         if asked or (how == PROMPT and chance.random() < 0.5):
-            _answer(here, item, chance, others)
+            _answer(gw, item, chance, others)
             went = True
     return Morning(went, more=went or how == PROMPT)
 
 
-def _answer(here: Authority, item: InboxItem, chance: Random, others: list[str]) -> None:
-    officer = here.officer("Otto Invented")
+def _answer(gw: Gateway, item: InboxItem, chance: Random, others: list[str]) -> None:
+    officer = gw.officer("Otto Invented")
     if item.kind == "WhereaboutsEnquiry":
         respond.answer_search(
-            here, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto"
+            gw, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto"
         )
     elif item.state is InboxState.ACKNOWLEDGED:
-        body = Outcome(result="in-education", confirmed_on=here.now().date(), officer=officer)
-        respond.send_outcome(here, item.message_id, body, "otto")
+        body = Outcome(result="in-education", confirmed_on=gw.now().date(), officer=officer)
+        respond.send_outcome(gw, item.message_id, body, "otto")
     else:
         luck = chance.random()
         said = Acknowledgement(decision="accepted", officer=officer)
         if luck < 0.08:
             said = Acknowledgement(decision="rejected", reason="not-our-area", officer=officer)
         elif luck < 0.16:
-            to = chance.choice([code for code in others if code not in (here.code, item.sender)])
+            to = chance.choice([code for code in others if code not in (gw.code, item.sender)])
             said = Acknowledgement(decision="passed-on", passed_to=to, officer=officer)
-        respond.acknowledge_notice(here, item.message_id, said, "otto")
+        respond.acknowledge_notice(gw, item.message_id, said, "otto")
 
 
-def follow_up(here: Authority, owed: Sequence[Owed], chance: Random, others: list[str]) -> bool:
+def follow_up(gw: Gateway, owed: Sequence[Owed], chance: Random, others: list[str]) -> bool:
     """Decide what waits for a decision of ours, and ring whoever is for the service manager; did anything go out?"""
     went = False
     for one in owed:
         if one.missing is Missing.DECISION:
-            went |= _decide(here, one, chance, others)
+            went |= _decide(gw, one, chance, others)
         elif one.owed_by == "them" and one.step is DutyStep.ESCALATE:
-            _ring(here, one)
+            _ring(gw, one)
     return went
 
 
-def _decide(here: Authority, one: Owed, chance: Random, others: list[str]) -> bool:
+def _decide(gw: Gateway, one: Owed, chance: Random, others: list[str]) -> bool:
     if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == DeliveryState.FAILED:
-        amend.release_all(here, one.partner, "olive")
+        amend.release_all(gw, one.partner, "olive")
         return True
     if one.kind == "TransferNotice" and one.state == DeliveryState.PASSED_ON:
-        to = chance.choice([code for code in others if code not in (here.code, one.partner)])
-        amend.send_notice_on(here, one.message_id, to, "olive")
+        to = chance.choice([code for code in others if code not in (gw.code, one.partner)])
+        amend.send_notice_on(gw, one.message_id, to, "olive")
         return True
-    body = Withdrawal(reason="sent-in-error", officer=here.officer("Olive Invented"))
-    return amend.withdraw_notice(here, one.message_id, body, "olive") is not None
+    body = Withdrawal(reason="sent-in-error", officer=gw.officer("Olive Invented"))
+    return amend.withdraw_notice(gw, one.message_id, body, "olive") is not None
 
 
-def _ring(here: Authority, one: Owed) -> None:
-    call = PhoneCall("Otto Invented", here.now())
+def _ring(gw: Gateway, one: Owed) -> None:
+    call = PhoneCall("Otto Invented", gw.now())
     if one.kind == "TransferNotice":
         if not one.handed_over_at:
-            by_hand.record_handover(here, one.message_id, call, "olive")
-        by_hand.close_notice(here, one.message_id, "olive")
+            by_hand.record_handover(gw, one.message_id, call, "olive")
+        by_hand.close_notice(gw, one.message_id, "olive")
     elif one.kind == "WhereaboutsEnquiry":
-        by_hand.record_outcome(here, one.message_id, "no-trace", call, "olive")
+        by_hand.record_outcome(gw, one.message_id, "no-trace", call, "olive")
 
 
-def clear_alarms(here: Authority) -> list[str]:
+def clear_alarms(gw: Gateway) -> list[str]:
     """Ring whoever's log does not hold, and accept that it began anew: whose they were."""
-    alarms = here.store.look(partner_checkpoints.list_alarms)
+    alarms = gw.store.look(partner_checkpoints.list_alarms)
     for one in alarms:
-        witness.accept_new_log(here, one.authority, by="olive")
+        witness.accept_new_log(gw, one.authority, by="olive")
     return [one.authority for one in alarms]

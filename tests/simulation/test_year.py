@@ -20,7 +20,7 @@ import pytest
 
 from adapters.route import NotReached
 from gateway.auditing import audit, witness
-from gateway.context import Authority
+from gateway.context import Gateway
 from gateway.core.calendar import Calendar
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
@@ -66,7 +66,7 @@ class Year:
     def codes(self) -> list[str]:
         return list(self.world.houses)
 
-    def house(self, code: str) -> Authority:
+    def house(self, code: str) -> Gateway:
         return self.world.houses[code]
 
     async def step(self, *, quiet: bool) -> None:
@@ -91,8 +91,8 @@ class Year:
             sender = self.chance.choice(self.codes[:BUSY])
             recipient = self.chance.choice([code for code in self.codes if code != sender])
             name = self.chance.choice(["transfer-notice", "transfer-notice-restricted", "whereabouts-enquiry"])
-            here = self.house(sender)
-            await send_notices(here, [notice(sender, recipient, name=name, now=here.now())], "olive")
+            gw = self.house(sender)
+            await send_notices(gw, [notice(sender, recipient, name=name, now=gw.now())], "olive")
             self.awake.add(sender)
 
     def officers_answer(self) -> None:
@@ -112,17 +112,17 @@ class Year:
 
     async def late_ones_are_chased(self) -> None:
         for code in self.codes if self.world.now.weekday() == 0 else self.codes[:BUSY]:
-            here = self.house(code)
+            gw = self.house(code)
             if not self.rests(code, self.settled):
-                owed = reconcile.list_owed(here)
+                owed = reconcile.list_owed(gw)
                 if any(one.step is not DutyStep.WAIT or one.missing is Missing.DECISION for one in owed):
-                    done = await send_reminders.send_due_reminders(here)
-                    went = people.follow_up(here, reconcile.list_owed(here), self.chance, self.codes)
+                    done = await send_reminders.send_due_reminders(gw)
+                    went = people.follow_up(gw, reconcile.list_owed(gw), self.chance, self.codes)
                     if went or done.reminded:
                         self.awake.add(code)
                 elif not owed:
                     self.settled[code] = self.world.now
-            await audit.sign_checkpoint(here)
+            await audit.sign_checkpoint(gw)
 
     def gateways_go_down(self, *, quiet: bool) -> None:
         down = self.world.wire.down
@@ -132,9 +132,9 @@ class Year:
 
     async def deliver(self) -> None:
         for code in sorted(self.awake):
-            here = self.house(code)
-            await deliver_now(here)
-            if not here.store.look(lambda tx: outbox.search_outbox(tx, states=(DeliveryState.QUEUED,), limit=1)):
+            gw = self.house(code)
+            await deliver_now(gw)
+            if not gw.store.look(lambda tx: outbox.search_outbox(tx, states=(DeliveryState.QUEUED,), limit=1)):
                 self.awake.discard(code)
 
     def pairs(self) -> list[tuple[str, str]]:
@@ -146,18 +146,18 @@ class Year:
         """Statements and proofs between these, as daily and hourly; then whoever was asked to compare does."""
         for one, other in pairs:
             for code, partner in ((one, other), (other, one)):
-                here = self.house(code)
+                gw = self.house(code)
                 try:
-                    await statements.compare_with(here, partner, here.now() - statements.DAYS)
-                    await witness.check_partner_log(here, partner)
+                    await statements.compare_with(gw, partner, gw.now() - statements.DAYS)
+                    await witness.check_partner_log(gw, partner)
                 except NotReached:
                     continue
                 self.awake.add(code)
-                self.alarms.update(people.clear_alarms(here))
+                self.alarms.update(people.clear_alarms(gw))
         for code in self.codes:
-            here = self.house(code)
-            for partner in list(here.asked):
-                await statements.compare_with(here, partner, here.asked.pop(partner))
+            gw = self.house(code)
+            for partner in list(gw.asked):
+                await statements.compare_with(gw, partner, gw.asked.pop(partner))
                 self.awake.add(code)
 
     async def restore(self, code: str) -> None:
@@ -176,12 +176,12 @@ class Year:
         for leftover in ("store.db", "store.db-wal", "store.db-shm"):
             (home / leftover).unlink(missing_ok=True)
         shutil.copy(home / "backup.db", home / "store.db")
-        here = self.world.open(code)
+        gw = self.world.open(code)
         self.answered.pop(code, None)
         self.settled.pop(code, None)
-        after = standings(here)
+        after = standings(gw)
         self.touched[code] = {key for key in before | after if before.get(key) != after.get(key)}
-        sent = {one.message_id for one in here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))}
+        sent = {one.message_id for one in gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))}
         self.forgotten[code] = {key for key in self.touched[code] if self.arrived(code, key) and key not in sent}
         await self.compare([pair for pair in self.pairs() if code in pair])
         self.awake.add(code)
@@ -191,8 +191,8 @@ class Year:
         others = [one for one in self.codes[:BUSY] if one not in (code, *self.world.wire.down)]
         other = self.chance.choice(others)
         for sender, recipient in ((code, other), (other, code)):
-            here = self.house(sender)
-            await send_notices(here, [notice(sender, recipient, now=here.now())], "olive")
+            gw = self.house(sender)
+            await send_notices(gw, [notice(sender, recipient, now=gw.now())], "olive")
             self.awake.add(sender)
 
     def arrived(self, sender: str, message_id: str) -> bool:
@@ -214,17 +214,17 @@ class Year:
         return [one for one in owed if one.owed_by == "them" or one.missing is Missing.DECISION]
 
 
-def came(here: Authority) -> list[inbox.InboxItem]:
-    return here.store.look(lambda tx: inbox.search_inbox(tx, here.now() + A_WEEK, limit=100_000))
+def came(gw: Gateway) -> list[inbox.InboxItem]:
+    return gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now() + A_WEEK, limit=100_000))
 
 
-def standings(here: Authority) -> dict[str, str]:
-    sent = here.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
-    return {one.message_id: one.state.value for one in sent} | {one.message_id: one.state.value for one in came(here)}
+def standings(gw: Gateway) -> dict[str, str]:
+    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
+    return {one.message_id: one.state.value for one in sent} | {one.message_id: one.state.value for one in came(gw)}
 
 
-def entries(here: Authority, act: str) -> list[LoggedEntry]:
-    return list(here.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=100_000)))
+def entries(gw: Gateway, act: str) -> list[LoggedEntry]:
+    return list(gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act=act, limit=100_000)))
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ def test_no_key_is_used_outside_keys(package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["here.ring.wrapping", "ring._keys", "self.ring.signing.private", "import hmac", "from hmac import digest"]
+    "text", ["gw.ring.wrapping", "ring._keys", "self.ring.signing.private", "import hmac", "from hmac import digest"]
 )
 def test_each_use_would_be_found(text: str) -> None:
     assert list(find_raw_keys(text))

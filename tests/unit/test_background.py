@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from gateway import background
-from gateway.context import Authority
+from gateway.context import Gateway
 
 
 class Watched(SimpleNamespace):
@@ -20,11 +20,11 @@ class Watched(SimpleNamespace):
 
 
 @pytest.fixture
-def gateway() -> Authority:
-    return cast(Authority, Watched(looked=[]))
+def gateway() -> Gateway:
+    return cast(Gateway, Watched(looked=[]))
 
 
-async def run_until(gateway: Authority, is_done: Callable[[], bool], work: Any, **how: Any) -> None:
+async def run_until(gateway: Gateway, is_done: Callable[[], bool], work: Any, **how: Any) -> None:
     """Run a loop until this holds, or for ten seconds."""
     stop = asyncio.Event()
     loop = asyncio.create_task(background.run_every(gateway, stop, "counting", work, seconds=0.001, **how))
@@ -38,7 +38,7 @@ async def run_until(gateway: Authority, is_done: Callable[[], bool], work: Any, 
 
 @pytest.mark.parametrize("waits_first", [False, True])
 async def test_a_loop_outlives_what_its_work_raises_and_says_the_same_trouble_once(
-    gateway: Authority, monkeypatch: pytest.MonkeyPatch, waits_first: bool
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, waits_first: bool
 ) -> None:
     logged: list[str] = []
     monkeypatch.setattr(background, "log_failure", lambda name, why: logged.append(f"{name}: {why}"))
@@ -56,7 +56,7 @@ async def test_a_loop_outlives_what_its_work_raises_and_says_the_same_trouble_on
     assert {name for name, _ in cast(Any, gateway).looked} == {"counting"}
 
 
-async def test_a_turn_under_way_is_cancelled_only_where_the_loop_breaks_off(gateway: Authority) -> None:
+async def test_a_turn_under_way_is_cancelled_only_where_the_loop_breaks_off(gateway: Gateway) -> None:
     ended: list[str] = []
     begun = asyncio.Event()
 
@@ -84,7 +84,7 @@ async def test_a_turn_under_way_is_cancelled_only_where_the_loop_breaks_off(gate
     ],
 )
 async def test_a_loop_is_late_after_three_turns_and_never_sooner_than_five_minutes(
-    gateway: Authority, seconds: float, late_after: timedelta | None, late: timedelta
+    gateway: Gateway, seconds: float, late_after: timedelta | None, late: timedelta
 ) -> None:
     stop = asyncio.Event()
 

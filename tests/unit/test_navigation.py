@@ -57,9 +57,9 @@ def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_one_entry_says_where_somebody_is(path: str) -> None:
-    here = of(path, *Role)
-    assert [one.current or one.active for one in here.sections].count(True) == 1
-    assert [one.href for one in (*here.sections, *here.rooms) if one.current] == [path]
+    gw = of(path, *Role)
+    assert [one.current or one.active for one in gw.sections].count(True) == 1
+    assert [one.href for one in (*gw.sections, *gw.rooms) if one.current] == [path]
 
 
 def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level() -> None:
@@ -68,17 +68,17 @@ def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level()
         ("/partners/333", "Administration"),
         ("/audit/1", "Audit log"),
     ):
-        here = of(path, *Role)
-        assert [one.text for one in here.sections if one.active] == [section]
-        assert here.rooms == ()
+        gw = of(path, *Role)
+        assert [one.text for one in gw.sections if one.active] == [section]
+        assert gw.rooms == ()
     assert not any(one.active for one in of("/account", *Role).sections)
     assert not any(one.active for one in of("/findings", *Role).sections)
 
 
 def test_what_waits_is_counted_beside_its_room() -> None:
     many = {"/inbox": MOST_COUNTED + 1, "/matches": 3, "/drafts": 0}
-    here = of("/sent", Role.CME_OFFICER, counts=many)
-    assert [one.text for one in here.rooms] == [
+    gw = of("/sent", Role.CME_OFFICER, counts=many)
+    assert [one.text for one in gw.rooms] == [
         "Inbox (99+)",
         "Possible matches (3)",
         "14-day reviews",

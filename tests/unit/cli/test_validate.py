@@ -9,7 +9,7 @@ from gateway.cli import cli
 from gateway.cli.output import out
 from schemas.samples import make
 
-INVALID = make.HERE / "invalid"
+INVALID = make.GATEWAY / "invalid"
 
 
 def printed(monkeypatch: pytest.MonkeyPatch, file: Path, columns: int) -> tuple[int, list[str]]:
@@ -42,5 +42,5 @@ def test_a_warning_alone_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_sample_that_is_right_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    code, lines = printed(monkeypatch, make.HERE / "valid" / "outcome.xml", 80)
+    code, lines = printed(monkeypatch, make.GATEWAY / "valid" / "outcome.xml", 80)
     assert (code, lines[-1]) == (0, "No problems found.")

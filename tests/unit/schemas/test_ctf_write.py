@@ -16,7 +16,7 @@ from schemas.ctf_write import NAME_LIMITS, NOT_KNOWN, NotCarried, file_name, sho
 from schemas.message import Child, Message, TransferNotice, WhereaboutsUnknownNotice
 from tests.children import notice, sample
 
-HERE = ("885", "LLLL")
+GATEWAY = ("885", "LLLL")
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 LETTERS = st.characters(exclude_categories=("Cs", "Cc", "Zs", "Zl", "Zp", "Co", "Cn"))
 NAMES = st.text(LETTERS, min_size=1, max_size=60)
@@ -66,8 +66,8 @@ def children(draw: st.DrawFn) -> Child:
 
 @given(children(), st.dates(date(2026, 7, 30), date(2026, 8, 3)))
 def test_what_is_written_is_read_by_us_and_by_one(child: Child, day: date) -> None:
-    made = write(of(child), HERE, at(day))
-    [leaver] = ctf.read(BytesIO(made.text), file_name("333", HERE, 1), today=day)
+    made = write(of(child), GATEWAY, at(day))
+    [leaver] = ctf.read(BytesIO(made.text), file_name("333", GATEWAY, 1), today=day)
     names = {"Surname": child.surname, "Forename": child.forename or ""}
     found = {"Surname": leaver.surname, "Forename": leaver.forename}
     for name, whole in names.items():
@@ -77,13 +77,13 @@ def test_what_is_written_is_read_by_us_and_by_one(child: Child, day: date) -> No
         assert normalize("NFC", whole).startswith(found[name])
     assert (leaver.upn, leaver.dob, leaver.sex) == (child.upn or "", child.dob.isoformat(), child.sex)
     assert (leaver.school_lea, leaver.destination_la) == ("333", "885")
-    assert judge(file_name("333", HERE, 1), made.text, [], day) == "unmatched"
+    assert judge(file_name("333", GATEWAY, 1), made.text, [], day) == "unmatched"
 
 
 @pytest.mark.parametrize("name", ["", "-correction", "-restricted", "-siblings", "-without-upn"])
 @pytest.mark.parametrize("day", [date(2026, 7, 31), date(2026, 8, 1)])
 def test_every_sample_of_a_transfer_notice_is_taken_in_by_one(name: str, day: date) -> None:
-    made = write(xml.read(sample(f"transfer-notice{name}")), HERE, at(day))
+    made = write(xml.read(sample(f"transfer-notice{name}")), GATEWAY, at(day))
     assert made.shortened == ()
     assert judge("333LLLL_CTF_885LLLL_001.xml", made.text, [], day) == "unmatched"
 
@@ -96,16 +96,16 @@ def test_every_sample_of_a_transfer_notice_is_taken_in_by_one(name: str, day: da
     ],
 )
 def test_the_version_changes_on_the_first_of_august(written_at: datetime, version: str, year: str) -> None:
-    header = etree.fromstring(write(notice(), HERE, written_at).text).find("Header")
+    header = etree.fromstring(write(notice(), GATEWAY, written_at).text).find("Header")
     assert header is not None
     assert (header.findtext("CTFversion"), header.findtext("SourceSchool/AcademicYear")) == (version, year)
     assert header.findtext("DateTime") == f"{written_at:%Y-%m-%dT%H:%M:%S}"
 
 
 def test_one_takes_the_version_before_too_and_no_older_one() -> None:
-    old = write(notice(), HERE, at(date(2025, 9, 1))).text
-    assert judge(file_name("333", HERE, 1), old, [], date(2026, 9, 1)) == "unmatched"
-    assert "not an expected version" in judge(file_name("333", HERE, 1), old, [], date(2027, 9, 1))
+    old = write(notice(), GATEWAY, at(date(2025, 9, 1))).text
+    assert judge(file_name("333", GATEWAY, 1), old, [], date(2026, 9, 1)) == "unmatched"
+    assert "not an expected version" in judge(file_name("333", GATEWAY, 1), old, [], date(2027, 9, 1))
 
 
 @pytest.mark.parametrize(
@@ -139,23 +139,23 @@ def test_a_cut_name_never_loses_a_mark_of_its_last_letter(whole: str, longest: i
 
 def test_what_was_shortened_is_named_and_never_quoted() -> None:
     long = replace(ADA, surname="Invented-" * 9, forename="Placeholder-Invented", middle_names="Sample " * 9)
-    made = write(of(long), HERE, NOW)
+    made = write(of(long), GATEWAY, NOW)
     assert made.shortened == ("Surname", "Forename", "MiddleNames")
     found = pupil(made.text)
     assert [len(found.findtext(name) or "") for name in ("Surname", "Forename")] == [30, 15]
 
 
 def test_a_child_has_one_name_and_no_upn() -> None:
-    made = write(xml.read(sample("transfer-notice-without-upn")), HERE, NOW)
+    made = write(xml.read(sample("transfer-notice-without-upn")), GATEWAY, NOW)
     found = pupil(made.text)
     assert found.find("UPN") is None
     assert found.find("Forename") is None
 
 
 def test_a_former_upn_is_written_only_where_the_notice_holds_it_and_only_the_first() -> None:
-    assert pupil(write(of(ADA), HERE, NOW).text).find("BasicDetails/FormerUPN") is None
+    assert pupil(write(of(ADA), GATEWAY, NOW).text).find("BasicDetails/FormerUPN") is None
     two = replace(ADA, former_upn=("X909200018042", "L330345624117"))
-    made = write(of(two), HERE, NOW)
+    made = write(of(two), GATEWAY, NOW)
     assert pupil(made.text).findtext("BasicDetails/FormerUPN") == "X909200018042"
     assert made.shortened == ("FormerUPN",)
 
@@ -167,7 +167,7 @@ def test_the_file_of_a_restricted_child_says_no_place_and_nothing_that_leads_to_
         open_body, restriction=restriction, child=child
     )  # the rules refuse it; the writer does not rely on them
     assert rules.errors(rules.check(Message(notice().header, careless), today=NOW.date()))
-    made = write(Message(notice().header, careless), HERE, NOW)
+    made = write(Message(notice().header, careless), GATEWAY, NOW)
     assert {one.tag for one in pupil(made.text)} == {
         "UPN", "Surname", "Forename", "DOB", "Sex", "BasicDetails", "LookedAfter", "SENhistory"
     }  # fmt: skip
@@ -178,7 +178,7 @@ def test_the_file_of_a_restricted_child_says_no_place_and_nothing_that_leads_to_
 @pytest.mark.parametrize("name", ["transfer-notice-phone-only", "acknowledgement", "outcome", "withdrawal"])
 def test_there_is_no_file_of_what_may_not_go_by_machine_or_is_about_no_child(name: str) -> None:
     with pytest.raises(NotCarried):
-        write(notice(name=name), HERE, NOW)
+        write(notice(name=name), GATEWAY, NOW)
 
 
 def test_a_child_nobody_finds_is_written_for_school2school() -> None:
@@ -194,7 +194,7 @@ def test_a_child_nobody_finds_is_written_for_school2school() -> None:
 
 
 def test_numbers_begin_anew_after_999() -> None:
-    assert [file_name("333", HERE, number)[-7:-4] for number in (1, 999, 1000, 1998, 1999)] == [
+    assert [file_name("333", GATEWAY, number)[-7:-4] for number in (1, 999, 1000, 1998, 1999)] == [
         "001", "999", "001", "999", "001"
     ]  # fmt: skip
 
@@ -213,8 +213,8 @@ KNOWN = Student("Testchild-Example", "Ada", "2016-03-31", "X333210123001")
     ],
 )
 def test_one_compares_the_pupil_with_its_own(student: Student, result: str) -> None:
-    made = write(notice(now=datetime(2026, 11, 24, tzinfo=UTC)), HERE, NOW)
-    assert judge(file_name("333", HERE, 1), made.text, [student], NOW.date()) == result
+    made = write(notice(now=datetime(2026, 11, 24, tzinfo=UTC)), GATEWAY, NOW)
+    assert judge(file_name("333", GATEWAY, 1), made.text, [student], NOW.date()) == result
 
 
 @pytest.mark.parametrize(
@@ -228,5 +228,5 @@ def test_one_compares_the_pupil_with_its_own(student: Student, result: str) -> N
     ],
 )
 def test_one_finds_what_is_wrong_with_a_file(old: bytes, new: bytes, name: str | None, says: str) -> None:
-    text = write(notice(), HERE, NOW).text.replace(old, new) if old else write(notice(), HERE, NOW).text
-    assert says in judge(name or file_name("333", HERE, 1), text, [], NOW.date())
+    text = write(notice(), GATEWAY, NOW).text.replace(old, new) if old else write(notice(), GATEWAY, NOW).text
+    assert says in judge(name or file_name("333", GATEWAY, 1), text, [], NOW.date())
