@@ -1,8 +1,9 @@
 """What a server answers, read to its end, whatever its framing: with a length, in chunks, or until it closes.
 
-A proxy on the way may compress and stream whatever was asked for (RFC 9110, 8.4; RFC 9112, 7). So the end is where the framing
-says, never where a header promises; and a bound holds for what is read as it is unpacked, so that a small answer cannot swell.
-Whoever reads sets `auto_decompress=False` on the session, for aiohttp unpacks a part whole before anybody can look at its size.
+A proxy on the way may compress and stream whatever was asked for (RFC 9110, 8.4; RFC 9112, 7). So the end is where the
+framing says, never where a header promises; and a bound holds for what is read as it is unpacked, so that a small
+answer cannot swell. Whoever reads sets `auto_decompress=False` on the session, for aiohttp unpacks a part whole before
+anybody can look at its size.
 """
 
 import asyncio
@@ -13,12 +14,15 @@ import aiohttp
 from adapters.route import NotReached
 
 PART_BYTES = 65_536
-GZIP_OR_ZLIB, RAW = 47, -15  # zlib's window bits
+# zlib's window bits.
+GZIP_OR_ZLIB, RAW = 47, -15
 MOST_MEMBERS = (
-    16  # of gzip in one answer: what follows each is copied, so thousands would cost the square of their number
+    # Of gzip in one answer: what follows each is copied, so thousands would cost the square of their number.
+    16
 )
 PACKED = ("gzip", "x-gzip", "deflate")
-PLAIN = {"Accept-Encoding": "identity"}  # what is asked for; what comes may be otherwise
+# What is asked for; what comes may be otherwise.
+PLAIN = {"Accept-Encoding": "identity"}
 
 
 class AnswerTooLong(NotReached):
@@ -32,8 +36,8 @@ class AnswerTooLong(NotReached):
 async def read_answer(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """Read the whole body, unpacked, of `most` bytes at most.
 
-    Raises TooLong where it is longer, NotReached where it is packed in a way that is not read here; aiohttp.ClientError where
-    it breaks off.
+    Raises TooLong where it is longer, NotReached where it is packed in a way that is not read here; aiohttp.ClientError
+    where it breaks off.
     """
     packing = answer.headers.get("Content-Encoding", "").strip().lower() or "identity"
     if packing not in ("identity", *PACKED):
@@ -41,11 +45,13 @@ async def read_answer(answer: aiohttp.ClientResponse, most: int) -> bytes:
     body = bytearray()
     async for part in answer.content.iter_chunked(PART_BYTES):
         body += part
-        if len(body) > most:  # packed, it is no longer than that either, but for what cannot be packed
+        # Packed, it is no longer than that either, but for what cannot be packed.
+        if len(body) > most:
             raise AnswerTooLong(most)
     if packing == "identity" or not body:
         return bytes(body)
-    return await asyncio.to_thread(_unpack, bytes(body), most)  # a large one takes the better part of a second
+    # A large one takes the better part of a second.
+    return await asyncio.to_thread(_unpack, bytes(body), most)
 
 
 def _unpack(packed: bytes, most: int) -> bytes:

@@ -19,7 +19,8 @@ class Client:
 
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # for addresses on this machine, and for all others
+        # For addresses on this machine, and for all others.
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
 
     async def request(

@@ -1,12 +1,17 @@
-"""What a signed mail holds whose text lies within its signature (RFC 5652, 5.1; RFC 8551, 3.5.2). No signature is checked here.
+"""What a signed mail holds whose text lies within its signature (RFC 5652, 5.1; RFC 8551, 3.5.2).
 
-ContentInfo is a sequence of an OID and [0] { SignedData }; SignedData, of a version, digest algorithms, and the content: a
-sequence of an OID and [0] { octets, in one piece or in several }. Lengths may be left open (X.690, 8.1.3.6).
+No signature is checked here.
+
+ContentInfo is a sequence of an OID and [0] { SignedData }; SignedData, of a version, digest algorithms, and the
+content: a sequence of an OID and [0] { octets, in one piece or in several }. Lengths may be left open (X.690, 8.1.3.6).
 """
 
-SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # 1.2.840.113549.1.7.2
-DEEPEST = 32  # values within values
-MOST_PIECES = 100_000  # of the content: programs write a thousand bytes in one
+# 1.2.840.113549.1.7.2.
+SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")
+# Values within values.
+DEEPEST = 32
+# Of the content: programs write a thousand bytes in one.
+MOST_PIECES = 100_000
 SEQUENCE, OCTETS, CONTEXT = 0x30, 0x04, 0xA0
 CONSTRUCTED = 0x20
 
@@ -19,7 +24,8 @@ def read_signed_content(der: bytes) -> bytes | None:
         info, _ = _enter(der, 0, SEQUENCE)
         signed, _ = _enter(der, _end(der, info, 0), CONTEXT)
         at, _ = _enter(der, signed, SEQUENCE)
-        at = _end(der, _end(der, at, 0), 0)  # after the version and the digest algorithms
+        # After the version and the digest algorithms.
+        at = _end(der, _end(der, at, 0), 0)
         at, _ = _enter(der, at, SEQUENCE)
         at, _ = _enter(der, _end(der, at, 0), CONTEXT)
         pieces: list[bytes] = []

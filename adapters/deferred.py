@@ -1,6 +1,7 @@
 """What lies somewhere and could not be handled is put off, so that it holds up nothing that lies behind it.
 
-It is tried again after half a minute, then ever more seldom, as the reason may pass: a quota, a right, a server's bad hour.
+It is tried again after half a minute, then ever more seldom, as the reason may pass: a quota, a right, a server's bad
+hour.
 """
 
 import time
@@ -13,16 +14,20 @@ from adapters.route import Left
 
 Key = TypeVar("Key", bound=Hashable)
 
-FIRST_AGAIN = 30.0  # seconds
-SLOWER = 4  # times as long before each further try
-LAST_AGAIN = 3600.0  # seconds: once an hour, for as long as it lies there
+# Seconds.
+FIRST_AGAIN = 30.0
+# Times as long before each further try.
+SLOWER = 4
+# Seconds: once an hour, for as long as it lies there.
+LAST_AGAIN = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class _DeferredThing:
     why: str
     tries: int
-    again_at: float  # by the monotonic clock
+    # By the monotonic clock.
+    again_at: float
 
 
 class PutOff(Generic[Key]):

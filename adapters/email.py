@@ -1,8 +1,8 @@
 """Secure email: sealed messages as attachments from one gateway's mailbox to another's, and letters to people.
 
-Mail leaves by our own relay and comes into our own mailbox, over TLS with a certificate that holds, or not at all. What is
-sealed needs no more; a letter that can be read on its way goes only where the relay demands TLS on (RFC 8689), or to a domain
-for which we know that it does.
+Mail leaves by our own relay and comes into our own mailbox, over TLS with a certificate that holds, or not at all. What
+is sealed needs no more; a letter that can be read on its way goes only where the relay demands TLS on (RFC 8689), or to
+a domain for which we know that it does.
 """
 
 import asyncio
@@ -42,7 +42,8 @@ from adapters.route import (
 from adapters.tokens import Tokens
 
 SEND_SECONDS = 30
-POLL_SECONDS = 5.0  # between two looks into a mailbox where nothing lies
+# Between two looks into a mailbox where nothing lies.
+POLL_SECONDS = 5.0
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
 TOO_LONG = "mails that take too long to read"
@@ -70,7 +71,8 @@ class Email:
         attempt = await self._send_sealed(address.mail, address, "sealed", bundle)
         if isinstance(attempt, Refused) and attempt.code == f"email.{TOO_LARGE}" and len(parcels) > 1:
             return await in_halves(self, address, parcels)
-        if isinstance(attempt, Refused):  # a server can be mended while we go on trying: only a receipt ends a delivery
+        # A server can be mended while we go on trying: only a receipt ends a delivery.
+        if isinstance(attempt, Refused):
             attempt = TryLater(attempt.reason)
         return [attempt] * len(parcels)
 
@@ -100,7 +102,8 @@ class Email:
             attempt = await self._send_sealed(account, back, "receipts", "\n".join(receipts).encode())
             if isinstance(attempt, TryLater):
                 inbox = await self._inbox(account)
-                inbox.put_off(int(found.name), NO_RECEIPTS)  # it is tried again, with the same receipts
+                # It is tried again, with the same receipts.
+                inbox.put_off(int(found.name), NO_RECEIPTS)
                 raise NotDone(attempt.reason)
         inbox, uid = await self._inbox(account), int(found.name)
         await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
@@ -133,8 +136,10 @@ class Email:
                     inbox.leave(uid, len(raw), CHANGED)
                 case "automatic" | Changed() if inbox.may_be_another(uid, len(raw)):
                     inbox.leave(uid, len(raw))
-                case "automatic" | Changed():  # of us: our own mail came back, and its receipt is asked for in any case
-                    with suppress(NotDone):  # it is remembered, and the others are looked at
+                # Of us: our own mail came back, and its receipt is asked for in any case.
+                case "automatic" | Changed():
+                    # It is remembered, and the others are looked at.
+                    with suppress(NotDone):
                         await asyncio.to_thread(inbox.put_aside, uid)
                 case one:
                     found.append(one)
@@ -198,7 +203,8 @@ def try_servers(account: MailAccount) -> list[tuple[str, str | None]]:
         finally:
             await carrier.close()
 
-    with ThreadPoolExecutor(1) as apart:  # there may be a loop in this thread
+    # There may be a loop in this thread.
+    with ThreadPoolExecutor(1) as apart:
         return apart.submit(asyncio.run, work()).result()
 
 
@@ -209,7 +215,8 @@ def _account(address: RouteAddress) -> MailAccount:
 
 
 def _to(address: RouteAddress) -> str:
-    return unquote(urlsplit(address.url).path)  # RFC 6068
+    # RFC 6068.
+    return unquote(urlsplit(address.url).path)
 
 
 def _relay(account: MailAccount) -> aiosmtplib.SMTP:
@@ -218,7 +225,8 @@ def _relay(account: MailAccount) -> aiosmtplib.SMTP:
         hostname=place.hostname,
         port=place.port or PORTS[place.scheme],
         use_tls=place.scheme == "smtps",
-        start_tls=place.scheme == "smtp",  # without it, nothing is sent
+        # Without it, nothing is sent.
+        start_tls=place.scheme == "smtp",
         tls_context=ssl.create_default_context(cadata=account.authorities),
         timeout=SEND_SECONDS / 3,
     )
@@ -237,7 +245,8 @@ def _ending(why: Exception) -> TryLater | Refused:
             return TryLater(str(why))
         case aiosmtplib.SMTPRecipientsRefused():
             return _ending(why.recipients[0])
-        case aiosmtplib.SMTPSenderRefused() if why.code == TOO_LARGE:  # it is told the size with the sender (RFC 1870)
+        # It is told the size with the sender (RFC 1870).
+        case aiosmtplib.SMTPSenderRefused() if why.code == TOO_LARGE:
             return Refused(f"email.{TOO_LARGE}", "our mail server finds it too large")
         case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPSenderRefused():
             return TryLater(f"our mail server refused us ({why.code})")

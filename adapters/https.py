@@ -15,7 +15,8 @@ from adapters.statuses import Means, meaning, not_taken
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
-MAX_ANSWER_BYTES = 4_194_304  # 100 receipts of 16 KiB, and more than any partner has reason to send
+# 100 receipts of 16 KiB, and more than any partner has reason to send.
+MAX_ANSWER_BYTES = 4_194_304
 
 
 class Https:

@@ -18,34 +18,46 @@ from imapclient.exceptions import IMAPClientAbortError, IMAPClientError, LoginEr
 from adapters.deferred import PutOff
 from adapters.route import Left, MailAccount, NotDone, NotReached
 
-ASIDE = "CME handled"  # the folder for mails of people and servers that we have taken note of
-HANDLED = "CME-Handled"  # a keyword on mails that we have taken note of, where they cannot be moved (RFC 9051, 2.3.2)
+# The folder for mails of people and servers that we have taken note of.
+ASIDE = "CME handled"
+# A keyword on mails that we have taken note of, where they cannot be moved (RFC 9051, 2.3.2).
+HANDLED = "CME-Handled"
 NOT_GIVEN = "mails that our mailbox's server does not give"
 NOT_MOVED = "mails that we have taken note of, and that our mailbox's server does not let us move or delete"
 OTHER_SIZE = "mails in whose place our mailbox's server gave something else"
-MOST_MAILS = 20  # in one visit
+# In one visit.
+MOST_MAILS = 20
 AGAIN_AFTER = (
-    600.0  # seconds: what is nothing of ours is looked at again, as a server may give something in its place at first
+    # Seconds: what is nothing of ours is looked at again, as a server may give something in its place at first.
+    600.0
 )
-MOST_LOOKS = 4  # at one such mail, until the gateway is started again: within half an hour a mail server has scanned it
-MAX_BYTES = 16_777_216  # of one mail
-TIMEOUT = SocketTimeout(connect=10, read=30)  # seconds
+# At one such mail, until the gateway is started again: within half an hour a mail server has scanned it.
+MOST_LOOKS = 4
+# Of one mail.
+MAX_BYTES = 16_777_216
+# Seconds.
+TIMEOUT = SocketTimeout(connect=10, read=30)
 PORTS = {"imap": 143, "imaps": 993}
 
 
-_End = Callable[[IMAPClient, int], None]  # by which a mail that is handled leaves the folder
+# By which a mail that is handled leaves the folder.
+_End = Callable[[IMAPClient, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """A mail that was looked at, and left where it lies."""
 
-    again_at: float  # by the monotonic clock
-    why: str | None  # it may be ours; None: it is nothing of ours
+    # By the monotonic clock.
+    again_at: float
+    # It may be ours; None: it is nothing of ours.
+    why: str | None
 
 
 class Inbox:
-    """Keeps one connection open. Mails that are nothing of ours are left where they are, and looked at again a few times.
+    """Keeps one connection open.
+
+    Mails that are nothing of ours are left where they are, and looked at again a few times.
 
     One over which the server stumbles is put off, and those behind it are read.
     """
@@ -56,17 +68,23 @@ class Inbox:
         self._client: IMAPClient | None = None
         self._token: str | None = None
         self._alone, self._closed = Lock(), False
-        self._folder: int | None = None  # its UIDVALIDITY (RFC 9051, 2.3.1.1)
+        # Its UIDVALIDITY (RFC 9051, 2.3.1.1).
+        self._folder: int | None = None
         self._begin()
 
     def _begin(self) -> None:
         """Forget every mail: the numbers mean others now."""
-        self._strange: dict[int, _Seen] = {}  # by number in the folder as it is now
-        self._looks: dict[int, int] = {}  # how often each of them was looked at
+        # By number in the folder as it is now.
+        self._strange: dict[int, _Seen] = {}
+        # How often each of them was looked at.
+        self._looks: dict[int, int] = {}
         self._put_off: PutOff[int] = PutOff()
-        self._handled: dict[int, _End] = {}  # what is durable here and could not be taken away
-        self._sizes: dict[int, int] = {}  # as the server says
-        self._trying: int | None = None  # over which a connection may break
+        # What is durable here and could not be taken away.
+        self._handled: dict[int, _End] = {}
+        # As the server says.
+        self._sizes: dict[int, int] = {}
+        # Over which a connection may break.
+        self._trying: int | None = None
 
     def use(self, token: str | None) -> None:
         """Sign in with this token from now on, where a password is not taken."""
@@ -75,7 +93,8 @@ class Inbox:
     def look(self) -> list[tuple[int, bytes]]:
         """Return the oldest mails that were not looked at, each with its number. Raises NotReached."""
         with self._connected() as client:
-            client.noop()  # lets the server say what has come
+            # Lets the server say what has come.
+            client.noop()
             lie = set(client.search(["UNDELETED"]))
             self._put_off.keep(lie)
             self._sizes = {uid: size for uid, size in self._sizes.items() if uid in lie}
@@ -88,14 +107,16 @@ class Inbox:
             # what was put off comes last: it may be put off again
             uids = sorted(new, key=lambda uid: (uid in self._put_off, uid))[:MOST_MAILS]
             for uid in uids:
-                self._strange.pop(uid, None)  # whoever reads it says again what it is
+                # Whoever reads it says again what it is.
+                self._strange.pop(uid, None)
             self._measure(client, uids)
             return [(uid, raw) for uid in uids if (raw := self._fetch(client, uid)) is not None]
 
     def _take_away(self, client: IMAPClient, lie: set[int]) -> None:
         """Try again what is handled and lies there still; a process before this one may have left some, and a sign."""
         self._handled = {uid: end for uid, end in self._handled.items() if uid in lie}
-        with _unless_broken():  # not every server keeps signs of ours
+        # Not every server keeps signs of ours.
+        with _unless_broken():
             for uid in set(client.search(["UNDELETED", "KEYWORD", HANDLED])) & lie:
                 self._handled.setdefault(uid, self._move)
         for uid in [uid for uid in sorted(self._handled) if self._put_off.is_due(uid)][:MOST_MAILS]:
@@ -147,8 +168,8 @@ class Inbox:
     def leave(self, uid: int, size: int, why: str | None = None) -> None:
         """Leave it for a while: nothing of ours, or `why`.
 
-        It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the place of a
-        mail that is not scanned yet.
+        It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the
+        place of a mail that is not scanned yet.
         """
         another = self.may_be_another(uid, size)
         self._looks[uid] = self._looks.get(uid, 0) + 1
@@ -184,7 +205,10 @@ class Inbox:
             self._end(client, uid, self._delete)
 
     def put_aside(self, uid: int) -> None:
-        """Move it to the folder of what we have taken note of, where a person may still read it. Raises as `remove` does."""
+        """Move it to the folder of what we have taken note of, where a person may still read it.
+
+        Raises as `remove` does.
+        """
         with self._connected() as client:
             self._end(client, uid, self._move)
 
@@ -246,7 +270,8 @@ class Inbox:
             except NotDone:
                 raise
             except (OSError, IMAPClientError) as why:
-                if self._trying is not None:  # it may break again over the same mail
+                # It may break again over the same mail.
+                if self._trying is not None:
                     self._put_off.add(self._trying, NOT_GIVEN)
                     self._trying = None
                 self._drop()
@@ -270,7 +295,8 @@ class Inbox:
         except BaseException:
             client.shutdown()
             raise
-        if folder != self._folder:  # its numbers mean other mails now
+        # Its numbers mean other mails now.
+        if folder != self._folder:
             self._folder = folder
             self._begin()
         return client

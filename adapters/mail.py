@@ -4,9 +4,9 @@
     Message-ID: <333-<sha256>.sealed@sandwell.example>
     attachment 333-<half of it>.sealed, or .receipts: one a line
 
-No name here is made of anything that a message says. A mail from others is hostile: whatever its parser stumbles over makes
-it a stranger, which is left alone. Before a mail is called a machine's, or a person's, every part of it was searched for what a
-gateway sealed.
+No name here is made of anything that a message says. A mail from others is hostile: whatever its parser stumbles over
+makes it a stranger, which is left alone. Before a mail is called a machine's, or a person's, every part of it was
+searched for what a gateway sealed.
 """
 
 import re
@@ -28,20 +28,30 @@ from adapters.route import Bundle, Changed, EmailReply, Letter, MailText, Return
 
 __all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
 
-FILE_DIGEST = 32  # of 64 characters in a file's name, so that it fits a line, and no relay need put it together again
+# Of 64 characters in a file's name, so that it fits a line, and no relay need put it together again.
+FILE_DIGEST = 32
 FOR_PEOPLE = (
     "This email was sent automatically to a CME gateway. You cannot open the attachment, and do not need to do anything.\n\n"
     "Please tell your IT team it reached the wrong mailbox. Do not forward it.\n"
 )
-PLAIN = policy.SMTP.clone(cte_type="7bit")  # what every relay passes on as it is
-LONGEST_TEXT = 20_000  # characters of a mail of people's that are kept
-LONGEST_HEADER = 500  # characters of its subject, and of whom it is from
-MOST_ATTACHED = 20  # names of files that are kept
-MOST_PARTS = 1_000  # lines that may begin a part: ours have three, people's some dozens
-MOST_HEADERS = 2_000  # lines at the beginning that are measured
-LONGEST_LINE = 65_536  # of them; a mail's lines have 998 characters at most (RFC 5322, 2.1.1)
-LONGEST_DOMAIN = 253  # RFC 1035, 2.3.4
-LONGEST_SIGNED = 1_048_576  # of what a person signed
+# What every relay passes on as it is.
+PLAIN = policy.SMTP.clone(cte_type="7bit")
+# Characters of a mail of people's that are kept.
+LONGEST_TEXT = 20_000
+# Characters of its subject, and of whom it is from.
+LONGEST_HEADER = 500
+# Names of files that are kept.
+MOST_ATTACHED = 20
+# Lines that may begin a part: ours have three, people's some dozens.
+MOST_PARTS = 1_000
+# Lines at the beginning that are measured.
+MOST_HEADERS = 2_000
+# Of them; a mail's lines have 998 characters at most (RFC 5322, 2.1.1).
+LONGEST_LINE = 65_536
+# RFC 1035, 2.3.4.
+LONGEST_DOMAIN = 253
+# Of what a person signed.
+LONGEST_SIGNED = 1_048_576
 
 Mail = Bundle | Changed | EmailReply | Returned | Literal["automatic", "strange"]
 
@@ -81,7 +91,10 @@ def entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
 
 
 def read(raw: bytes, name: str) -> Mail:
-    """What a mail is to us. `name` is the carrier's own word for it. May take long over what is hostile (`mail_apart`)."""
+    """What a mail is to us.
+
+    `name` is the carrier's own word for it. May take long over what is hostile (`mail_apart`).
+    """
     if raw.count(b"\n--") > MOST_PARTS or max(map(len, raw.split(b"\n", MOST_HEADERS)[:-1]), default=0) > LONGEST_LINE:
         return "strange"
     try:
@@ -91,7 +104,9 @@ def read(raw: bytes, name: str) -> Mail:
 
 
 def _read(mail: EmailMessage, name: str, raw: bytes) -> Mail:
-    """A server's word that ours did not arrive comes first, for it may have ours within; then whatever was sealed to us."""
+    """A server's word that ours did not arrive comes first, for it may have ours within; then whatever was sealed to
+    us.
+    """
     parts: list[Message] = find_parts(mail)
     ticket = next(_tickets(parts), None)
     failure = mail_machines.find_failure(parts)
@@ -110,12 +125,15 @@ def _address(mail: EmailMessage, ticket: str, sender: str, to: str, now: datetim
     mail["From"], mail["To"] = sender, to
     mail["Date"] = format_datetime(now)
     mail["Message-ID"] = f"<{ticket}@{sender.rpartition('@')[2]}>"
-    mail["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: nobody's absence is to be answered to a machine
-    mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"  # the same, as Exchange wants it
+    # RFC 3834, 5: nobody's absence is to be answered to a machine.
+    mail["Auto-Submitted"] = "auto-generated"
+    # The same, as Exchange wants it.
+    mail["X-Auto-Response-Suppress"] = "OOF, AutoReply"
 
 
 def _tickets(parts: Sequence[Message]) -> Iterator[str]:
-    """Find what a mail is about: what it answers first, then what it says of itself, then what stands in any part of it.
+    """Find what a mail is about: what it answers first, then what it says of itself, then what stands in any part of
+    it.
 
     Relays put ids of their own in the place of ours, so one place is not enough.
     """

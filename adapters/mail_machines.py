@@ -1,7 +1,9 @@
-"""Who wrote a mail: a person, perhaps; a machine, as it says; or a mail server that could not deliver ours, and says so.
+"""Who wrote a mail: a person, perhaps; a machine, as it says; or a mail server that could not deliver ours, and says
+so.
 
-No language has an end, so what is decided here is small. That ours could not be delivered is believed of a mail server only, where
-it names a lasting error (RFC 3463, RFC 3464, RFC 6533). Nothing here makes a mail an acceptance: a person says that of each.
+No language has an end, so what is decided here is small. That ours could not be delivered is believed of a mail server
+only, where it names a lasting error (RFC 3463, RFC 3464, RFC 6533). Nothing here makes a mail an acceptance: a person
+says that of each.
 """
 
 import re
@@ -15,7 +17,8 @@ STATUS = ("message/delivery-status", "message/global-delivery-status", "message/
 DISPOSITION = ("message/disposition-notification", "message/global-disposition-notification")
 NO_REASON = "it was returned without a reason"
 LONGEST_REASON = 200
-LONGEST_STATUS = 65_536  # bytes of a file that may be a status: of some hundred recipients
+# Bytes of a file that may be a status: of some hundred recipients.
+LONGEST_STATUS = 65_536
 
 _SERVERS = re.compile(
     r"(?i)(?:mailer-?daemon|mail-?daemon|post-?master|microsoftexchange[0-9a-f]*|mail-?system|"
@@ -61,10 +64,13 @@ _WEAK = (
 
 
 def find_failure(parts: Sequence[Message]) -> str | None:
-    """Say why servers could not deliver a mail of ours, as they put it; None where none says that it could not, for good."""
+    """Say why servers could not deliver a mail of ours, as they put it; None where none says that it could not, for
+    good.
+    """
     mail = parts[0]
     if any(map(_is_disposition, parts)):
-        return None  # it says what became of a mail that arrived
+        # It says what became of a mail that arrived.
+        return None
     server = is_from_server(mail) or bool(get_header(mail, "X-Failed-Recipients"))
     report = get_header(mail, "Content-Type").lower().startswith("multipart/report") or any(map(_is_status, parts))
     statuses = [text for part in parts if (text := _read_status(part, trusted=report or server))]
@@ -86,7 +92,10 @@ def _find_actions(text: str) -> Iterator[str]:
 
 
 def _find_failure_in_words(parts: Sequence[Message]) -> str | None:
-    """Of servers that know no reports. An absence notice comes from nobody too, and may say that somebody cannot be reached."""
+    """Of servers that know no reports.
+
+    An absence notice comes from nobody too, and may say that somebody cannot be reached.
+    """
     mail = parts[0]
     subject = get_header(mail, "Subject")
     if _WILL_TRY.search(subject) or _ABSENCE.search(subject):
@@ -146,7 +155,9 @@ def is_from_machine(mail: Message) -> bool:
 
 
 def is_marked(mail: Message) -> bool:
-    """Say whether a mail that names nothing of ours is marked as a machine's: it is put aside, where a person may read it."""
+    """Say whether a mail that names nothing of ours is marked as a machine's: it is put aside, where a person may read
+    it.
+    """
     submitted = get_header(mail, "Auto-Submitted").lower()
     return (
         (submitted != "" and not submitted.startswith("no"))
@@ -161,7 +172,8 @@ def is_marked(mail: Message) -> bool:
 def is_surely_automatic(parts: Sequence[Message]) -> bool:
     """Say whether nobody need look: a report without failure, or an answer of a machine that says so twice.
 
-    A mail that was deleted unread is for a person to know (RFC 8098, 3.2.6.2). A service desk, too, marks what its people write.
+    A mail that was deleted unread is for a person to know (RFC 8098, 3.2.6.2). A service desk, too, marks what its
+    people write.
     """
     mail = parts[0]
     dispositions = [read_content(part).decode("utf-8", "replace") for part in parts if _is_disposition(part)]

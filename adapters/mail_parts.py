@@ -1,4 +1,6 @@
-"""Every part of a mail, however relays have packed it: in other mails, in a signature, in a winmail.dat, or encoded against the rules."""
+"""Every part of a mail, however relays have packed it: in other mails, in a signature, in a winmail.dat, or encoded
+against the rules.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,14 +10,18 @@ from html import unescape
 
 from adapters import cms, tnef
 
-DEEPEST = 12  # mails and parts within each other: ours have two, forwarded ones some five
-MOST = 1_000  # parts, however deep
-LONGEST_TEXT = 100_000  # characters of one part in which something is looked for
+# Mails and parts within each other: ours have two, forwarded ones some five.
+DEEPEST = 12
+# Parts, however deep.
+MOST = 1_000
+# Characters of one part in which something is looked for.
+LONGEST_TEXT = 100_000
 SMIME = ("application/pkcs7-mime", "application/x-pkcs7-mime")
 TNEF = ("application/ms-tnef", "application/vnd.ms-tnef")
 _ENCODED = ("base64", "quoted-printable", "x-uuencode", "uuencode")
 _TAG = re.compile(r"(<[^<>]{1,2000}>)")
-_LINE_TAGS = re.compile(r"(?i)</?(?:br|p|div|tr|li|h[1-6])\b")  # a <wbr> breaks nothing
+# A <wbr> breaks nothing.
+_LINE_TAGS = re.compile(r"(?i)</?(?:br|p|div|tr|li|h[1-6])\b")
 _HIDDEN = re.compile(r"(?i)<(style|script|head)\b")
 
 
@@ -38,7 +44,8 @@ def _add(part: Message, depth: int, found: list[Message]) -> None:
 def _within(part: Message) -> list[Message]:
     kind = part.get_content_type()
     if part.get_content_maintype() == "message" and "delivery-status" not in kind and _is_encoded(part):
-        return [parse_mail(read_content(part))]  # RFC 2046, 5.2.1, allows that to nobody, and relays do it
+        # RFC 2046, 5.2.1, allows that to nobody, and relays do it.
+        return [parse_mail(read_content(part))]
     payload = part.get_payload()
     if isinstance(payload, list) and kind != "message/delivery-status":
         return [inner for inner in payload if isinstance(inner, Message)]
@@ -134,7 +141,8 @@ def decode_text(content: bytes, charset: str | None = None) -> str:
 
 def _without_marks(html: str) -> str:
     shown: list[str] = []
-    hidden = ""  # within which element, whose text nobody is shown
+    # Within which element, whose text nobody is shown.
+    hidden = ""
     for piece in _TAG.split(html):
         if not piece.startswith("<"):
             shown.append("" if hidden else piece)

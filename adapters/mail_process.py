@@ -1,7 +1,9 @@
-"""Mails are read in a process of its own: a parser's time over what strangers send has no bound, and a process can be killed.
+"""Mails are read in a process of its own: a parser's time over what strangers send has no bound, and a process can be
+killed.
 
-A thread could not be ended, and would hold the interpreter. The process gets a mail, and says in a line of JSON what it is
-to us (`mail.read`), with the bytes that belong to it behind; it is begun with the first mail, and ends with its parent.
+A thread could not be ended, and would hold the interpreter. The process gets a mail, and says in a line of JSON what it
+is to us (`mail.read`), with the bytes that belong to it behind; it is begun with the first mail, and ends with its
+parent.
 
     -> length (4 bytes), mail
     <- length of the line, length of the rest (4 bytes each), line, rest
@@ -22,11 +24,16 @@ from adapters import mail
 from adapters.mail import Mail
 from adapters.route import Bundle, Changed, EmailReply, MailText, Returned
 
-SECONDS = 30.0  # for one mail: ours take milliseconds, and a machine may be busy
-MAX_MEMORY = 2**30  # bytes: a mail of 16 MiB takes some hundred
-MAX_LINE = 65_536  # what a mail is, without its content
-MAX_REST = 33_554_432  # twice the largest mail
-ROOT = str(Path(__file__).parents[1])  # where our own code lies, and not whatever lies in the folder we were started in
+# For one mail: ours take milliseconds, and a machine may be busy.
+SECONDS = 30.0
+# Bytes: a mail of 16 MiB takes some hundred.
+MAX_MEMORY = 2**30
+# What a mail is, without its content.
+MAX_LINE = 65_536
+# Twice the largest mail.
+MAX_REST = 33_554_432
+# Where our own code lies, and not whatever lies in the folder we were started in.
+ROOT = str(Path(__file__).parents[1])
 ASKED, ANSWERED = struct.Struct("!I"), struct.Struct("!II")
 
 
@@ -51,7 +58,8 @@ class Reader:
             except (TimeoutError, EOFError, OSError, ValueError):
                 await self.close()
                 raise MailTooLong from None
-            except BaseException:  # told to stop: half an answer is no answer to the next mail
+            except BaseException:
+                # Told to stop: half an answer is no answer to the next mail.
                 await self.close()
                 raise
         return _unpack(line, rest, name)

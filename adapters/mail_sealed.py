@@ -1,7 +1,9 @@
-"""The sealed messages or receipts in a mail, found by what they are: relays rename, wrap, sign, forward and re-encode attachments.
+"""The sealed messages or receipts in a mail, found by what they are: relays rename, wrap, sign, forward and re-encode
+attachments.
 
-What was found is ours where its digest is the one in a file's name or in a Message-ID; or, where a relay has taken both away, where
-each line says itself what it is. Nothing here is believed: every line proves itself, or is refused, where it is opened.
+What was found is ours where its digest is the one in a file's name or in a Message-ID; or, where a relay has taken both
+away, where each line says itself what it is. Nothing here is believed: every line proves itself, or is refused, where
+it is opened.
 """
 
 import json
@@ -20,8 +22,10 @@ from adapters.mail_names import FILE, HOLDS
 from adapters.mail_parts import decode_text, find_leaves, get_file_name, get_header
 from adapters.route import Bundle
 
-MOST_LINES = 1_000  # of a bundle; ours hold a hundred
-LINE = re.compile(rb"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){1,2}")  # base64url of {" and so on
+# Of a bundle; ours hold a hundred.
+MOST_LINES = 1_000
+# base64url of {" and so on.
+LINE = re.compile(rb"(?<![A-Za-z0-9_.-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]+){1,2}")
 SUBJECTS = {
     "sealed": "OFFICIAL-SENSITIVE: CME exchange, sealed messages from {}",
     "receipts": "OFFICIAL: CME exchange, receipts from {}",
@@ -29,11 +33,13 @@ SUBJECTS = {
 _SUBJECT = re.compile(r"CME exchange, (?:sealed messages|receipts) from ([0-9]{3})$")
 # between two lines of which the second holds nothing but more of the first
 _WRAPPED = re.compile(rb"(?m)(?<=[A-Za-z0-9_.-])[ \t]*=?\n[ \t>]*(?!eyJ)(?=[A-Za-z0-9_.-]+[ \t]*=?$)")
-MOST_BLOCKS = 20  # of base64 in one part: a mail that is shown as a text has one for each of its parts
+# Of base64 in one part: a mail that is shown as a text has one for each of its parts.
+MOST_BLOCKS = 20
 _BASE64 = re.compile(rb"(?m)^(?:[A-Za-z0-9+/]{40,100}\n)*[A-Za-z0-9+/]{16,100}={0,2}$")
 _UUENCODED = re.compile(rb"(?m)^begin [0-7]{3,4} [^\n]{0,300}\n")
 
-Known = tuple[str, str, str]  # who has sent it, its digest or the beginning of that, and what it holds
+# Who has sent it, its digest or the beginning of that, and what it holds.
+Known = tuple[str, str, str]
 
 
 def find_bundle(parts: Sequence[Message], name: str) -> Bundle | None:

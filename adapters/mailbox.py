@@ -1,4 +1,5 @@
-"""Mailbox: another authority's gateway keeps sealed messages for one that lets nobody in, until it comes and fetches them.
+"""Mailbox: another authority's gateway keeps sealed messages for one that lets nobody in, until it comes and fetches
+them.
 
     POST   <url>/messages             a sender leaves a bundle: sealed messages, one a line
     GET    <url>/messages             the owner fetches bundles; the host waits up to half a minute for one to come
@@ -26,10 +27,13 @@ from adapters.statuses import Means, is_of_exchange, meaning, not_taken
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 NOT_AGREED = "bundles that are not in the form that was agreed"
 NOT_LET_GO = "bundles that are durable here, and that the host does not let go"
-NAME = re.compile("[0-9]{3}-[0-9a-f]{64}")  # as hosts call a bundle
-MAX_LIST_BYTES = 67_108_864  # a host hands out no more at once
+# As hosts call a bundle.
+NAME = re.compile("[0-9]{3}-[0-9a-f]{64}")
+# A host hands out no more at once.
+MAX_LIST_BYTES = 67_108_864
 MOST_PARTS = (
-    100_000  # of a list: lines and members. Each costs some hundred bytes of memory, and a microsecond of the loop
+    # Of a list: lines and members. Each costs some hundred bytes of memory, and a microsecond of the loop.
+    100_000
 )
 
 
@@ -39,7 +43,8 @@ class Mailbox:
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
         self._client = Client()
-        self._put_off: defaultdict[str, PutOff[str]] = defaultdict(PutOff)  # by address
+        # By address.
+        self._put_off: defaultdict[str, PutOff[str]] = defaultdict(PutOff)
 
     async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         """Leave the parcels as one bundle; in halves where the host finds them too many, or too large together."""
@@ -54,7 +59,8 @@ class Mailbox:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
         halves = meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
         one_is_wrong = answer.status == 400 and len(parcels) > 1 and is_of_exchange(answer)
-        if halves or one_is_wrong:  # one that is no sealed message holds up no other
+        # One that is no sealed message holds up no other.
+        if halves or one_is_wrong:
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
@@ -70,9 +76,8 @@ class Mailbox:
         rows = _list_in(answer.body)
         found: list[Bundle] = []
         for row in rows:
-            with suppress(
-                ValueError, TypeError, KeyError, AttributeError
-            ):  # one that is not as agreed holds up no other
+            # One that is not as agreed holds up no other.
+            with suppress(ValueError, TypeError, KeyError, AttributeError):
                 sender = row["sender"] if ours else address.authority
                 found.append(Bundle(_name(row["name"]), what, str(sender), _lines(row["lines"])))
         put_off, bad = self._put_off[address.url], len(rows) - len(found)
@@ -90,7 +95,8 @@ class Mailbox:
             answer = await self._client.request("POST", address, path, body=body, kind=RECEIPTS_TYPE, most=65_536)
         else:
             answer = await self._client.request("DELETE", address, f"/receipts/{found.name}", most=65_536)
-        if answer.status not in (200, 404):  # 404: another process was quicker
+        # 404: another process was quicker.
+        if answer.status not in (200, 404):
             await self.put_off(address, found, NOT_LET_GO)
             raise NotDone(f"the mailbox's host answered {answer.status}")
         self._put_off[address.url].forget(found.name)
@@ -111,7 +117,10 @@ def carrier() -> Mailbox:
 
 
 def _list_in(body: bytes) -> list[Any]:
-    """What a host lists. Raises NotReached where it has not the agreed form, or has so many parts that it would hold up the loop."""
+    """What a host lists.
+
+    Raises NotReached where it has not the agreed form, or has so many parts that it would hold up the loop.
+    """
     try:
         if sum(body.count(sign) for sign in (b",", b"[", b"{")) <= MOST_PARTS:
             return list(json.loads(body))

@@ -1,8 +1,8 @@
 """What is asked of an identity provider, the council's directory in which its people sign in (OpenID Connect).
 
-Three questions: where its endpoints are (Discovery 1.0), which keys it signs with (JWK Set, RFC 7517, 5), and, for a code
-that a person's browser brought, who that person is (Core 1.0, 3.1.3). The answers are not believed here: what the ID
-token says counts once it was verified elsewhere, with those keys.
+Three questions: where its endpoints are (Discovery 1.0), which keys it signs with (JWK Set, RFC 7517, 5), and, for a
+code that a person's browser brought, who that person is (Core 1.0, 3.1.3). The answers are not believed here: what the
+ID token says counts once it was verified elsewhere, with those keys.
 """
 
 import json
@@ -18,10 +18,14 @@ import aiohttp
 from adapters.bounded_answers import PLAIN, AnswerTooLong, read_answer
 from adapters.route import NotReached
 
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)  # a person waits
-MAX_BYTES = 262_144  # Entra's keys with their certificates are 20 KB, an ID token with many groups 16 KB
-KEPT = 3600.0  # seconds that endpoints and keys are kept
-AGAIN = 60.0  # seconds between two looks for a key that is not among those that we keep
+# A person waits.
+TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)
+# Entra's keys with their certificates are 20 KB, an ID token with many groups 16 KB.
+MAX_BYTES = 262_144
+# Seconds that endpoints and keys are kept.
+KEPT = 3600.0
+# Seconds between two looks for a key that is not among those that we keep.
+AGAIN = 60.0
 DISCOVERY = "/.well-known/openid-configuration"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 BASIC, POST = "client_secret_basic", "client_secret_post"
@@ -52,7 +56,8 @@ class Endpoints:
     token: str
     keys: str
     secret_by_post: bool
-    names_itself: bool  # in each answer that a browser brings (RFC 9207)
+    # In each answer that a browser brings (RFC 9207).
+    names_itself: bool
 
 
 class IdentityProvider:
@@ -75,7 +80,10 @@ class IdentityProvider:
         return self._endpoints[0]
 
     async def keys(self, kid: str) -> Sequence[object]:
-        """Its keys, which have the one of this name among them if it has published that. Raises NotReached, NotAsAgreed."""
+        """Its keys, which have the one of this name among them if it has published that.
+
+        Raises NotReached, NotAsAgreed.
+        """
         address = (await self.endpoints()).keys
         if self._keys is None or self._clock() > self._keys[1] + KEPT:
             self._keys = _keys(await self._get(address)), self._clock()
@@ -91,7 +99,8 @@ class IdentityProvider:
             "grant_type": "authorization_code",
             "code": code,
             "redirect_uri": redirect_uri,
-            "code_verifier": verifier,  # RFC 7636, 4.5
+            # RFC 7636, 4.5.
+            "code_verifier": verifier,
         }
         headers = {}
         if endpoints.secret_by_post:
@@ -127,7 +136,8 @@ class IdentityProvider:
             raise NotAsAgreed("the identity provider's answer is too large") from None
         except TimeoutError:
             raise NotReached("the identity provider did not answer in time") from None
-        except aiohttp.ClientSSLError:  # of a certificate that does not hold, too
+        except aiohttp.ClientSSLError:
+            # Of a certificate that does not hold, too.
             raise NotReached("the identity provider's certificate is not one that this machine trusts") from None
         except (aiohttp.ClientError, OSError) as why:
             raise NotReached(f"the identity provider cannot be reached ({type(why).__name__})") from None
@@ -150,7 +160,8 @@ def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
     authorization, token, keys = (
         _guarded(said.get(name), issuer) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
     )
-    methods = said.get("token_endpoint_auth_methods_supported", [BASIC])  # Discovery 1.0, 3: the default
+    # Discovery 1.0, 3: the default.
+    methods = said.get("token_endpoint_auth_methods_supported", [BASIC])
     if not (isinstance(methods, list) and {BASIC, POST} & {one for one in methods if isinstance(one, str)}):
         raise NotAsAgreed("the identity provider takes no client secret")
     names_itself = said.get("authorization_response_iss_parameter_supported") is True

@@ -1,8 +1,9 @@
 """Where a name may lead that somebody else gave us: not to this machine, nor to what lies only beside it (CWE-918).
 
-Addresses of a link, where metadata of a cloud lie, of many, of nobody, or that are reserved, are never called. Loopback is called
-only where it is said so. Private addresses may be called: councils exchange over them. A name is looked up at each connection, and
-what it was found to lead to is what is connected to, so that it cannot lead elsewhere a moment later.
+Addresses of a link, where metadata of a cloud lie, of many, of nobody, or that are reserved, are never called. Loopback
+is called only where it is said so. Private addresses may be called: councils exchange over them. A name is looked up at
+each connection, and what it was found to lead to is what is connected to, so that it cannot lead elsewhere a moment
+later.
 """
 
 import ipaddress
@@ -44,7 +45,9 @@ def may_be_called(text: str, *, loopback: bool = False) -> bool:
 
 
 def is_name_or_may_be_called(host: str, *, loopback: bool = False) -> bool:
-    """The same of a host in an address, which may be a name: names are looked up by the resolver, literal addresses are not."""
+    """The same of a host in an address, which may be a name: names are looked up by the resolver, literal addresses are
+    not.
+    """
     try:
         return may_be_called(host.strip("[]"), loopback=loopback)
     except ValueError:

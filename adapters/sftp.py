@@ -6,9 +6,9 @@
     <path>/archive/333-<sha256>.sealed  what its owner has; only where there is a folder of this name
     .<sha256>.part                      not yet whole
 
-A file is written under a hidden name, then renamed, so nobody sees a half of one (`sftp_files` has the ways round servers that
-cannot). Its name is made of the digest of what stands in it and of nothing that a message says, so the same bundle twice is one
-file. Names that are not ours are left alone, and said.
+A file is written under a hidden name, then renamed, so nobody sees a half of one (`sftp_files` has the ways round
+servers that cannot). Its name is made of the digest of what stands in it and of nothing that a message says, so the
+same bundle twice is one file. Names that are not ours are left alone, and said.
 """
 
 import asyncio
@@ -59,11 +59,15 @@ NAME = re.compile(r"(?P<stem>(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64}))\.(?P
 PART = re.compile(r"[.]?[0-9a-f]{64}[.]part")
 NOT_READ = "files that the server does not let us take or read"
 NOT_FINISHED = "files that are durable here, and that the server does not let us answer or take away"
-STUCK_SECONDS = 3600  # whoever began to write a file has finished by then, or never will
-CLAIM_SECONDS = 600  # what was taken and not finished by then is taken up again: doing it twice has one effect
-MOST_FILES = 20  # in one visit; a file of ours is near half a megabyte
+# Whoever began to write a file has finished by then, or never will.
+STUCK_SECONDS = 3600
+# What was taken and not finished by then is taken up again: doing it twice has one effect.
+CLAIM_SECONDS = 600
+# In one visit; a file of ours is near half a megabyte.
+MOST_FILES = 20
 MOST_LISTED = 10_000
-VISIT_SECONDS = 30  # with an HTTPS try before it, below the time of a claim on a delivery (two minutes)
+# With an HTTPS try before it, below the time of a claim on a delivery (two minutes).
+VISIT_SECONDS = 30
 
 
 _Key = tuple[str, Login | None, str | None]
@@ -74,10 +78,10 @@ class Sftp:
 
     def __init__(self) -> None:
         """Nothing is opened before the first visit."""
-        self._connecting = asyncio.Lock()  # or two visits at once would each open a connection, and one be forgotten
-        self._put_off: defaultdict[tuple[str, bool], PutOff[str]] = defaultdict(
-            PutOff
-        )  # by address, and whether it is ours
+        # Or two visits at once would each open a connection, and one be forgotten.
+        self._connecting = asyncio.Lock()
+        # By address, and whether it is ours.
+        self._put_off: defaultdict[tuple[str, bool], PutOff[str]] = defaultdict(PutOff)
         # By address: how files are left there, as it went the last time, or each would leave one more half of itself.
         self._ways: dict[str, int] = {}
         self._open: dict[_Key, tuple[asyncssh.SSHClientConnection, asyncssh.SFTPClient]] = {}
@@ -93,7 +97,9 @@ class Sftp:
         return [HandedOver("on their SFTP server")] * len(parcels)
 
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
-        """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our folder."""
+        """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our
+        folder.
+        """
         ours = address.us == address.authority
         put_off = self._put_off[address.url, ours]
         async with self._visit(address) as (server, path):
@@ -109,7 +115,8 @@ class Sftp:
                 if taken := await _take_or_put_off(server, folder, name, put_off, until):
                     sender = name[:3] if ours else address.authority
                     found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
-        strange = sum(_is_strange(entry) for entry in lies) if ours else 0  # elsewhere it is its owner's to look at
+        # Elsewhere it is its owner's to look at.
+        strange = sum(_is_strange(entry) for entry in lies) if ours else 0
         return [*found, *([Strange(strange)] if strange else []), *put_off.left()]
 
     async def finish(
@@ -128,7 +135,8 @@ class Sftp:
                     with doing(REMOVE):
                         await server.remove(f"{path}/{OUT}/{found.name}")
             except asyncssh.SFTPNoSuchFile:
-                pass  # another process was quicker
+                # Another process was quicker.
+                pass
             except asyncssh.SFTPError as why:
                 if isinstance(why, LOST):
                     raise
@@ -196,7 +204,8 @@ def carrier() -> Sftp:
 
 
 async def _leads_to(address: RouteAddress, host: str) -> str:
-    """Where a server's name leads: to nothing inside, unless it is our own server, or our own gateway is on this machine too.
+    """Where a server's name leads: to nothing inside, unless it is our own server, or our own gateway is on this
+    machine too.
 
     What is connected to is what was judged; the host key that is pinned is the server's, under whatever name.
     """
@@ -222,7 +231,8 @@ async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
         if there:
             await rename_over(server, f"{path}/{IN}/{name}", f"{path}/{ARCHIVE}/{name.removesuffix('.taken')}.sealed")
             return
-    except asyncssh.SFTPError as why:  # some servers answer so where there is no such folder
+    except asyncssh.SFTPError as why:
+        # Some servers answer so where there is no such folder.
         if there or isinstance(why, LOST):
             raise
     with doing(REMOVE):
@@ -233,7 +243,8 @@ async def _listed(server: asyncssh.SFTPClient, folder: str) -> list[asyncssh.SFT
     """What lies there, up to a limit: of an endless list, the rest is seen when the first have been taken away."""
     lies: list[asyncssh.SFTPName] = []
     with doing(LIST):
-        async for entry in server.scandir(folder.encode()):  # as bytes: one name that is no text would end the list
+        # As bytes: one name that is no text would end the list.
+        async for entry in server.scandir(folder.encode()):
             lies.append(entry)
             if len(lies) == MOST_LISTED:
                 break
@@ -269,7 +280,9 @@ def _is_wanted(entry: asyncssh.SFTPName, us: str, ours: bool, put_off: PutOff[st
 
 
 def _is_strange(entry: asyncssh.SFTPName) -> bool:
-    """Neither ours nor on the way to be: another name, no file, too large, or half written for as long as nobody writes."""
+    """Neither ours nor on the way to be: another name, no file, too large, or half written for as long as nobody
+    writes.
+    """
     name, attrs = _name(entry), entry.attrs
     if PART.fullmatch(name):
         return time.time() - (attrs.mtime or 0) > STUCK_SECONDS
@@ -310,7 +323,8 @@ async def _take(
         named = None if kind == "receipts" else stem[4:]
         return name, tuple(await read_lines(server, f"{folder}/{name}", named, until))
     except asyncssh.SFTPNoSuchFile:
-        if kind == "receipts":  # another process was quicker; of what we have just renamed, nobody was
+        # Another process was quicker; of what we have just renamed, nobody was.
+        if kind == "receipts":
             return None
         raise
 

@@ -1,8 +1,11 @@
-"""Files on an SFTP server, left whole and taken once, whatever the server makes of it. What failed is said for what it was.
+"""Files on an SFTP server, left whole and taken once, whatever the server makes of it.
 
-A file is best written under a hidden name and then renamed, so that nobody sees a half of one. Some servers take no hidden names,
-some take away what is closed to have it scanned, and some let nobody rename: then it is written under a plain name, or at last
-under its own. Whoever takes it holds it against the digest in its name, and waits while it still grows.
+What failed is said for what it was.
+
+A file is best written under a hidden name and then renamed, so that nobody sees a half of one. Some servers take no
+hidden names, some take away what is closed to have it scanned, and some let nobody rename: then it is written under a
+plain name, or at last under its own. Whoever takes it holds it against the digest in its name, and waits while it still
+grows.
 """
 
 import asyncio
@@ -16,12 +19,18 @@ import asyncssh
 LOST = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection)
 GONE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 DENIED = (asyncssh.SFTPPermissionDenied, asyncssh.SFTPWriteProtect, asyncssh.SFTPCannotDelete)
-FULL = ("no space", "disk full", "disk is full", "not enough space", "out of space", "quota")  # in what servers say
-AROUND = b" \t\r\x1a\xef\xbb\xbf"  # what servers and editors put around a line of ours, which has none of it
-MAX_BYTES = 16_777_216  # of one file
-MOST_LINES = 1_000  # of one file; ours hold a hundred
-SETTLE_SECONDS = 2.0  # between two readings of what is not yet as its name says
-MOST_SETTLING = 10.0  # seconds of one visit, for all of its files: many that were changed must not use it up
+# In what servers say.
+FULL = ("no space", "disk full", "disk is full", "not enough space", "out of space", "quota")
+# What servers and editors put around a line of ours, which has none of it.
+AROUND = b" \t\r\x1a\xef\xbb\xbf"
+# Of one file.
+MAX_BYTES = 16_777_216
+# Of one file; ours hold a hundred.
+MOST_LINES = 1_000
+# Between two readings of what is not yet as its name says.
+SETTLE_SECONDS = 2.0
+# Seconds of one visit, for all of its files: many that were changed must not use it up.
+MOST_SETTLING = 10.0
 # How a file is left: under which name it is written first ("" is its own). What did not go one way is tried the next.
 WAYS = (".{}.part", "{}.part", "")
 LIST, WRITE, RENAME, CLAIM, READ, REMOVE = (
@@ -98,7 +107,8 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
     path = f"{folder}/{name}"
     half = f"{folder}/{first.format(digest(content))}" if first else path
     if not first and await _size(server, path) == len(content):
-        return  # it lies there: names are digests
+        # It lies there: names are digests.
+        return
     try:
         with doing(WRITE):
             async with server.open(half, "wb") as file:
@@ -110,18 +120,23 @@ async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: b
                 await _check_there(server, path)
     except asyncssh.SFTPError:
         with suppress(asyncssh.SFTPError):
-            await server.remove(half)  # or it would fill the disk on which there was no room for it
+            # Or it would fill the disk on which there was no room for it.
+            await server.remove(half)
         raise
 
 
 async def _check_there(server: asyncssh.SFTPClient, path: str) -> None:
-    """What a server has taken away at once may come back when it was scanned: the next try will see. Raises SFTPNoSuchFile."""
+    """What a server has taken away at once may come back when it was scanned: the next try will see.
+
+    Raises SFTPNoSuchFile.
+    """
     try:
         await server.stat(path)
     except (*LOST, *GONE):
         raise
     except asyncssh.SFTPError:
-        return  # it does not say
+        # It does not say.
+        return
 
 
 async def _size(server: asyncssh.SFTPClient, path: str) -> int | None:
@@ -147,14 +162,16 @@ async def rename_over(server: asyncssh.SFTPClient, old: str, new: str) -> None:
             try:
                 await server.remove(new)
             except GONE:
-                raise why from None  # so it was no name that was taken
+                # So it was no name that was taken.
+                raise why from None
             await server.rename(old, new)
 
 
 async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, until: float) -> Sequence[bytes]:
     """Read a file's lines, whatever ends them.
 
-    `named`: the digest that its name gives; while it differs and the file grows, wait, but not longer than `until` (monotonic).
+    `named`: the digest that its name gives; while it differs and the file grows, wait, but not longer than `until`
+    (monotonic).
     """
     content = await _read(server, path)
     lines = split_lines(content)
@@ -162,7 +179,8 @@ async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, 
         await asyncio.sleep(SETTLE_SECONDS)
         before, content = content, await _read(server, path)
         lines = split_lines(content)
-        if content == before:  # it is whole, and was changed: the seals tell what is still good of it
+        # It is whole, and was changed: the seals tell what is still good of it.
+        if content == before:
             break
     return lines
 

@@ -1,7 +1,8 @@
 """SSH sessions: what they are spoken in, how one is opened, and in a sentence why one was not.
 
-Nothing is offered from whose beginning a third party may cut (Terrapin, CVE-2023-48795): neither ChaCha20-Poly1305, nor a MAC
-over the ciphertext (-etm), nor CBC; and nothing that rests on SHA-1. What an old server lacks of the rest is named.
+Nothing is offered from whose beginning a third party may cut (Terrapin, CVE-2023-48795): neither ChaCha20-Poly1305, nor
+a MAC over the ciphertext (-etm), nor CBC; and nothing that rests on SHA-1. What an old server lacks of the rest is
+named.
 """
 
 import asyncio
@@ -39,9 +40,12 @@ SIGNATURES = (
 )
 HOST_KEY = re.compile(r"\b(?:ssh|ecdsa)-[a-z0-9-]+ +AAAA[A-Za-z0-9+/=]+")
 OLD = "the server is too old to be safe: it offers"
-MOST_GREETING_LINES = 50  # before a server says that it speaks SSH (RFC 4253, 4.2)
-LONGEST_OFFER = 35_000  # bytes: as long as any packet that all must take (RFC 4253, 6.1)
-KEXINIT = 20  # RFC 4250, 4.1.2
+# Before a server says that it speaks SSH (RFC 4253, 4.2).
+MOST_GREETING_LINES = 50
+# Bytes: as long as any packet that all must take (RFC 4253, 6.1).
+LONGEST_OFFER = 35_000
+# RFC 4250, 4.1.2.
+KEXINIT = 20
 
 
 class _Watching(asyncssh.SSHClient):
@@ -112,7 +116,8 @@ async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh
         )
     except (TimeoutError, OSError, asyncssh.Error, ValueError) as why:
         agreed, greeted = client.knows("recv_cipher"), client.knows("server_version")
-        # Whichever sees first that there is nothing in common breaks off, so what the server says of it is not relied on.
+        # Whichever sees first that there is nothing in common breaks off, so what the server says of it is not relied
+        # on.
         lacking = await _ask_what_lacks(host, port, signs) if greeted and not agreed else None
         raise NotReached(lacking or _explain(why, greeted, agreed, keys)) from why
 

@@ -1,7 +1,8 @@
 """What a status of HTTP means for a delivery: one table, which docs/routes.md repeats and a test holds.
 
-Only a verified receipt ends a delivery. Every other answer leaves it under way: a proxy that is being set up answers 404 or a page
-of HTML, a redirect is not followed, and a person there or here can mend each of them while we go on trying.
+Only a verified receipt ends a delivery. Every other answer leaves it under way: a proxy that is being set up answers
+404 or a page of HTML, a redirect is not followed, and a person there or here can mend each of them while we go on
+trying.
 """
 
 import json
@@ -10,14 +11,16 @@ from enum import StrEnum
 
 from adapters.route import PartnerAnswer, TryLater
 
-PROBLEM = "urn:cme-exchange:problem:"  # how the type of a problem of the exchange begins (RFC 9457)
+# How the type of a problem of the exchange begins (RFC 9457).
+PROBLEM = "urn:cme-exchange:problem:"
 
 
 class Means(StrEnum):
     """What follows from an answer that holds no receipts."""
 
     HALVES = "sent again in halves at once"
-    AT_ONCE = "tried again, and a finding at once"  # their gateway does not understand ours: waiting does not help
+    # Their gateway does not understand ours: waiting does not help.
+    AT_ONCE = "tried again, and a finding at once"
     LATER = "tried again, and a finding after 15 minutes"
 
 
@@ -25,7 +28,8 @@ class Means(StrEnum):
 class StatusRow:
     """Answers that mean the same."""
 
-    statuses: tuple[int, ...]  # none: all others
+    # None: all others.
+    statuses: tuple[int, ...]
     answer: str
     means: Means
 
@@ -56,7 +60,10 @@ def is_of_exchange(answer: PartnerAnswer) -> bool:
 
 
 def not_taken(answer: PartnerAnswer, whom: str = "the partner's gateway") -> TryLater:
-    """Turn an answer without receipts into a try that is repeated. Its code says who answered: `refused.`, a gateway; `answered.`, anything."""
+    """Turn an answer without receipts into a try that is repeated.
+
+    Its code says who answered: `refused.`, a gateway; `answered.`, anything.
+    """
     of_exchange = is_of_exchange(answer)
     code = f"{'refused' if of_exchange else 'answered'}.{answer.status}"
     at_once = meaning(answer.status, of_exchange=of_exchange, messages=1) is Means.AT_ONCE

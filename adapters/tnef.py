@@ -1,4 +1,5 @@
-"""What lies in a winmail.dat, in which Exchange packs mails for other Outlooks (Microsoft, MS-OXTNEF 2.1): text and files.
+"""What lies in a winmail.dat, in which Exchange packs mails for other Outlooks (Microsoft, MS-OXTNEF 2.1): text and
+files.
 
 signature (4 bytes), key (2), then attributes: level (1), id (4), length (4), value, checksum (2); least byte first
 """
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 
 SIGNATURE = 0x223E9F78
 BODY, ATTACHED = 0x0002800C, 0x0006800F
-MOST_ATTRIBUTES = 1_000  # a mail of people's has some dozens
+# A mail of people's has some dozens.
+MOST_ATTRIBUTES = 1_000
 _HEAD, _ATTRIBUTE = struct.Struct("<IH"), struct.Struct("<BII")
 
 

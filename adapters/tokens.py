@@ -14,7 +14,8 @@ from adapters.route import NotReached, TokenSource
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 MAX_BYTES = 65_536
-EARLY = 120.0  # seconds before its end, a token is got anew
+# Seconds before its end, a token is got anew.
+EARLY = 120.0
 
 
 class Tokens:
@@ -25,7 +26,10 @@ class Tokens:
         self._kept: dict[TokenSource, tuple[str, float]] = {}
 
     async def get(self, source: TokenSource, authorities: str | None) -> str:
-        """A token that holds. `authorities`: PEM, who may have issued the certificate of its server. Raises NotReached."""
+        """A token that holds.
+
+        `authorities`: PEM, who may have issued the certificate of its server. Raises NotReached.
+        """
         token, ends = self._kept.get(source, ("", 0.0))
         if time.monotonic() > ends - EARLY:
             token, seconds = await _fetch(source, authorities)
@@ -42,9 +46,8 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
     }
     trusted = ssl.create_default_context()
     if authorities:
-        trusted.load_verify_locations(
-            cadata=authorities
-        )  # as well: the token may come from somebody else than the mail
+        # As well: the token may come from somebody else than the mail.
+        trusted.load_verify_locations(cadata=authorities)
     try:
         async with (
             aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,

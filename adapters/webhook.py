@@ -1,9 +1,10 @@
-"""What happened, posted to where a case system wants to be told: over HTTPS, to a host that is listed, and nowhere else.
+"""What happened, posted to where a case system wants to be told: over HTTPS, to a host that is listed, and nowhere
+else.
 
-Who names the address is a client, so it is not believed (server-side request forgery): https only; host and port stand in the
-operator's list; no redirect is followed; and a name may not lead to this machine or to the addresses of its own link, where
-metadata of a cloud lie. An address that the list itself names by its digits may be such a one. What a name was found to lead to is
-what is connected to, so that it cannot lead elsewhere a moment later.
+Who names the address is a client, so it is not believed (server-side request forgery): https only; host and port stand
+in the operator's list; no redirect is followed; and a name may not lead to this machine or to the addresses of its own
+link, where metadata of a cloud lie. An address that the list itself names by its digits may be such a one. What a name
+was found to lead to is what is connected to, so that it cannot lead elsewhere a moment later.
 """
 
 import ssl
@@ -14,8 +15,10 @@ import aiohttp
 
 from adapters.safe_addresses import CarefulResolver
 
-TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)  # the standard wants 15 to 30 seconds at most
-MAX_URL = 500  # characters
+# The standard wants 15 to 30 seconds at most.
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)
+# Characters.
+MAX_URL = 500
 HTTPS_PORT = 443
 
 
@@ -46,7 +49,8 @@ async def post(
             session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
         ):
             return None if 200 <= answer.status < 300 else f"answered {answer.status}"
-    except (aiohttp.ClientError, OSError, ValueError) as why:  # TimeoutError is an OSError
+    except (aiohttp.ClientError, OSError, ValueError) as why:
+        # TimeoutError is an OSError.
         return type(why).__name__
 
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.api [messages]
 
-The store is that of `pages`. One case system, with a real token, makes one call after the other. Beside each call stands the limit of the
-same run: a bare handler that checks the same token, reads the same body, and answers as many bytes that it had at hand.
+The store is that of `pages`. One case system, with a real token, makes one call after the other. Beside each call
+stands the limit of the same run: a bare handler that checks the same token, reads the same body, and answers as many
+bytes that it had at hand.
 """
 
 import asyncio
@@ -41,7 +42,8 @@ from tests.consoles import house
 from tests.postgres import server
 from tests.suppliers import JSON, XML, Http, served
 
-ASKED = 100  # times each call
+# Times each call.
+ASKED = 100
 AS_FORM = "application/x-www-form-urlencoded"
 OFFICER = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}
 NAME = "one-bench"
@@ -149,7 +151,8 @@ async def one_store(gw: Gateway, there: Gateway, messages: int, title: str) -> N
         await receive_parcels(gw, [sealed.sealed for sealed in prepare_messages(there, [one], "bench")], "885")
     if title == "PostgreSQL":
         with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
+            # As its own keeper does in time.
+            connection.exec_driver_sql("VACUUM ANALYZE")
     OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
     gw.config = replace(gw.config, api=replace(gw.config.api, requests_per_minute=1_000_000))
     secret = clients.add_client(gw, NAME, "An invented case system", Scope, "bench")

@@ -3,8 +3,8 @@
     python -m benchmarks.exchange [messages]
 
 Whole way: queued, signed, sealed, sent over TLS, opened, verified, checked, durable, receipt verified and durable.
-Sandwell runs in this process; Worcestershire in one of its own; each has a core. The load is steady: whenever fewer than
-OUTSTANDING messages are under way, a batch is queued. Absolute figures move with the machine; the ratio less.
+Sandwell runs in this process; Worcestershire in one of its own; each has a core. The load is steady: whenever fewer
+than OUTSTANDING messages are under way, a batch is queued. Absolute figures move with the machine; the ratio less.
 """
 
 import asyncio
@@ -42,8 +42,10 @@ from tests.children import in_letters, notice
 from tests.conftest import free_port, introduce
 
 ROUNDS = 3
-OUTSTANDING = 800  # messages under way at once
-WARM = 1000  # messages before the clock starts
+# Messages under way at once.
+OUTSTANDING = 800
+# Messages before the clock starts.
+WARM = 1000
 
 
 def stages(gw: Gateway, there: Gateway, text: bytes, sealed: bytes, names: envelope.Names) -> dict[str, float]:
@@ -86,7 +88,8 @@ def stages(gw: Gateway, there: Gateway, text: bytes, sealed: bytes, names: envel
 async def whole(gw: Gateway, messages: int) -> tuple[float, list[float]]:
     """Seconds for all of them, and for each message the seconds from its queueing to its verified receipt.
 
-    A batch is queued whenever fewer than OUTSTANDING messages are under way: a steady load, as much as the two can bear.
+    A batch is queued whenever fewer than OUTSTANDING messages are under way: a steady load, as much as the two can
+    bear.
     """
     ready = [_about_child(number) for number in range(messages)]
     began = time.perf_counter()
@@ -137,7 +140,8 @@ def a_core_each(partner: int) -> Iterator[None]:
 
 def _keep_to(process: int, cores: set[int]) -> None:
     for thread in Path(f"/proc/{process}/task").iterdir():
-        with suppress(ProcessLookupError):  # it has ended meanwhile
+        # It has ended meanwhile.
+        with suppress(ProcessLookupError):
             os.sched_setaffinity(int(thread.name), cores)
 
 
@@ -166,7 +170,8 @@ async def main(messages: int) -> None:
         async with app.run_gateway(gw):
             bare = [measure_together(text, len(sealed), BATCH, folder)]
             rounds: list[tuple[float, list[float]]] = []
-            for _ in range(ROUNDS):  # between two measures of the limit each: machines are noisy
+            # Between two measures of the limit each: machines are noisy.
+            for _ in range(ROUNDS):
                 with a_core_each(partner.pid):
                     await whole(gw, WARM)
                     rounds.append(await whole(gw, messages))

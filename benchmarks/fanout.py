@@ -2,10 +2,11 @@
 
     python -m benchmarks.fanout [authorities]
 
-Sandwell runs in this process; the others, each with keys, certificate, HTTPS server and SQLite database of its own, together in
-one other process. Queued: checked, sealed and durable for all. Last receipt: from the same moment on, the last verified receipt
-is durable. Bare: as many TLS connections to the same servers, each with one small request, by plain aiohttp; and as many durable
-commits one after the other, two for each message, on the same disk. Absolute figures move with the machine; the ratios less.
+Sandwell runs in this process; the others, each with keys, certificate, HTTPS server and SQLite database of its own,
+together in one other process. Queued: checked, sealed and durable for all. Last receipt: from the same moment on, the
+last verified receipt is durable. Bare: as many TLS connections to the same servers, each with one small request, by
+plain aiohttp; and as many durable commits one after the other, two for each message, on the same disk. Absolute figures
+move with the machine; the ratios less.
 """
 
 import asyncio

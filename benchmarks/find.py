@@ -1,11 +1,13 @@
-"""How long it takes to find notices among a million, on SQLite and PostgreSQL, how large their blind index is, and what it costs.
+"""How long it takes to find notices among a million, on SQLite and PostgreSQL, how large their blind index is, and what
+it costs.
 
     python -m benchmarks.find [messages]
 
-The children are invented (`tests/population.py`), their surnames borne as unevenly as real ones; one in fifty is given the commonest
-name, so that a search for it has 20,000 hits. Half of the messages name a child, the others are replies. Their marks are made as the
-gateway makes them, and written in bulk; then `gateway.casework.find.find_notices` is timed whole: marks, questions, how each hit stands, and the entry
-of the audit log, which waits for the disk. So that the messages stand somewhere, each has a row in the inbox, without its content.
+The children are invented (`tests/population.py`), their surnames borne as unevenly as real ones; one in fifty is given
+the commonest name, so that a search for it has 20,000 hits. Half of the messages name a child, the others are replies.
+Their marks are made as the gateway makes them, and written in bulk; then `gateway.casework.find.find_notices` is timed
+whole: marks, questions, how each hit stands, and the entry of the audit log, which waits for the disk. So that the
+messages stand somewhere, each has a row in the inbox, without its content.
 """
 
 import asyncio
@@ -42,9 +44,12 @@ from tests.conftest import free_port, make, new_database
 from tests.population import Town
 from tests.postgres import server
 
-STEP = 10_000  # messages in one transaction
-COMMON, COMMON_IN_A_HUNDRED = "smith", 4  # of children: 20,000 of a million messages, for every second names one
-ASKED = 200  # searches of each kind
+# Messages in one transaction.
+STEP = 10_000
+# Of children: 20,000 of a million messages, for every second names one.
+COMMON, COMMON_IN_A_HUNDRED = "smith", 4
+# Searches of each kind.
+ASKED = 200
 FIRST = datetime(2024, 9, 1, tzinfo=UTC)
 OUT = Console(highlight=False, width=100)
 
@@ -204,7 +209,8 @@ async def main(messages: int) -> None:
             fill(gw, children, messages)
             if store_url:
                 with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
+                    # As its own keeper does in time.
+                    connection.exec_driver_sql("VACUUM ANALYZE")
             taken = time.perf_counter() - began
             OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {taken:.0f} s; the index has {size(gw)}")
             OUT.print(measure(gw, children, "found by"))

@@ -2,10 +2,11 @@
 
     python -m benchmarks.leavers [rows]
 
-Ours: the file is found, read to its end, and read again; each row is judged, checked, signed, sealed, locked for ourselves and
-durable with its audit entry; the report is written. Then the same file comes again, and nothing may be sent. Bare: the same
-rows, split by `csv`, a text of the same length signed, sealed and locked, and each batch durable in one table: no XML, no
-rules, no postcodes, no outbox, no audit. Absolute figures move with the machine; the ratio less.
+Ours: the file is found, read to its end, and read again; each row is judged, checked, signed, sealed, locked for
+ourselves and durable with its audit entry; the report is written. Then the same file comes again, and nothing may be
+sent. Bare: the same rows, split by `csv`, a text of the same length signed, sealed and locked, and each batch durable
+in one table: no XML, no rules, no postcodes, no outbox, no audit. Absolute figures move with the machine; the ratio
+less.
 """
 
 import asyncio
@@ -39,7 +40,8 @@ from tests.children import in_letters
 from tests.conftest import introduce, make
 
 HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,Old Address,Old Postcode,School LEA,School Estab,School Name"
-TEXT_BYTES = 1800  # about what the notice of such a row takes as XML
+# About what the notice of such a row takes as XML.
+TEXT_BYTES = 1800
 BARE_ROWS = 10_000
 MIB = 2**20
 
@@ -75,7 +77,8 @@ def bare(file: Path, folder: Path, rows: int) -> float:
                 data_key = os.urandom(32)
                 locked = AESGCM(data_key).encrypt(os.urandom(12), text, None)
                 wrapped = key.encrypt(os.urandom(12), data_key, None)
-                sealed = kem.suite.encrypt(signed.ljust(TEXT_BYTES * 4 // 3), public, b"info")  # as base64url
+                # As base64url.
+                sealed = kem.suite.encrypt(signed.ljust(TEXT_BYTES * 4 // 3), public, b"info")
                 ready.append((sealed, wrapped, locked))
             store.execute("BEGIN IMMEDIATE")
             store.executemany("INSERT INTO sent (sealed, data_key, content) VALUES (?, ?, ?)", ready)
@@ -100,7 +103,8 @@ def peak() -> float:
 
 async def main(rows: int) -> None:
     """Measure, and print the table."""
-    gc.set_threshold(*app.COLLECT_AFTER)  # as a gateway that runs does
+    # As a gateway that runs does.
+    gc.set_threshold(*app.COLLECT_AFTER)
     with TemporaryDirectory() as name:
         folder = Path(name)
         gw, there = make(folder / "333", "333", "Sandwell"), make(folder / "885", "885", "Worcestershire")

@@ -2,8 +2,8 @@
 
 Parsed and checked against the XSD once on each side, six operations of cryptography, the bytes over one TLS 1.3
 connection that is kept open, and a durable write for each batch: at the sender, at the receiver, and of the receipt.
-Means, as the whole way is one: what disturbs the machine counts against both. No SQL, no HTTP, no JSON, no rules, no audit
-log: what those cost is the distance between the limit and the whole way.
+Means, as the whole way is one: what disturbs the machine counts against both. No SQL, no HTTP, no JSON, no rules, no
+audit log: what those cost is the distance between the limit and the whole way.
 """
 
 import os
@@ -27,8 +27,10 @@ from lxml import etree
 from keys import algorithms, tls
 
 ROUNDS = 1000
-DURABLE_WRITES = 3  # a batch: at the sender, at the receiver, and of its receipts
-RECEIPT_BYTES = 700  # about what a receipt with its checkpoint takes
+# A batch: at the sender, at the receiver, and of its receipts.
+DURABLE_WRITES = 3
+# About what a receipt with its checkpoint takes.
+RECEIPT_BYTES = 700
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ def messages_per_second(limits: Sequence[Limit]) -> float:
 def measure_together(text: bytes, sealed_bytes: int, batch: int, folder: Path) -> list[Limit]:
     """The limit on each core while all are busy, as they are on the whole way: two cores are not twice one."""
     with ProcessPoolExecutor(CORES, get_context("spawn")) as pool:
-        list(pool.map(time.sleep, [1.0] * CORES))  # let them start, and import
+        # Let them start, and import.
+        list(pool.map(time.sleep, [1.0] * CORES))
         return list(pool.map(measure, *([one] * CORES for one in (text, sealed_bytes, batch, folder))))
 
 
@@ -81,7 +84,8 @@ def measure(text: bytes, sealed_bytes: int, batch: int, folder: Path) -> Limit:
     mark, receipt_mark = signing.sign(text), signing.sign(receipt)
     kem, seed = algorithms.KEMS[algorithms.DEFAULT_KEM], os.urandom(algorithms.SEED_BYTES)
     private, public = kem.private(seed), kem.public(kem.public_bytes(seed))
-    signed = os.urandom(len(text) * 4 // 3)  # as base64url, which a JWS is
+    # As base64url, which a JWS is.
+    signed = os.urandom(len(text) * 4 // 3)
     closed = kem.suite.encrypt(signed, public, b"info")
     schema = etree.XMLSchema(etree.fromstring((files("schemas") / "message-1.xsd").read_bytes()))
     return Limit(

@@ -1,11 +1,13 @@
-"""How well searches are matched against a hundred thousand children, how long each takes, and how long the index takes to load.
+"""How well searches are matched against a hundred thousand children, how long each takes, and how long the index takes
+to load.
 
     python -m benchmarks.matching [children] [seed]
 
-The population and the errors are invented (`tests/population.py`): what is measured is whether matching does what it is meant to, not
-how people err. The bits of `core/matching.py` were chosen with seed 1; what is reported is of another. The whole way is timed: an
-extract as CSV into the store, then keys, questions to the store, unlocking and comparing. Two tables: each kind of error among
-searches for children who are here; then searches as they come, most of them for children who are elsewhere.
+The population and the errors are invented (`tests/population.py`): what is measured is whether matching does what it is
+meant to, not how people err. The bits of `core/matching.py` were chosen with seed 1; what is reported is of another.
+The whole way is timed: an extract as CSV into the store, then keys, questions to the store, unlocking and comparing.
+Two tables: each kind of error among searches for children who are here; then searches as they come, most of them for
+children who are elsewhere.
 """
 
 import csv
@@ -31,12 +33,15 @@ from gateway.store.children import IndexLoad
 from tests.conftest import make
 from tests.population import KINDS, Search, Town
 
-OF_EACH = 100  # searches with each kind of error
-HERE_IN_A_HUNDRED = 5  # of the searches as they come: an authority of 152 may have more than its share
+# Searches with each kind of error.
+OF_EACH = 100
+# Of the searches as they come: an authority of 152 may have more than its share.
+HERE_IN_A_HUNDRED = 5
 AS_THEY_COME = 4000
 THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 
-Near = list[tuple[float, int]]  # strengths, and the numbers of children
+# Strengths, and the numbers of children.
+Near = list[tuple[float, int]]
 
 
 def extract(town: Town) -> io.BytesIO:
@@ -44,7 +49,8 @@ def extract(town: Town) -> io.BytesIO:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("UPN", "Surname", "Forename", "Middle Names", "Date of Birth", "Gender", "Postcode", "NC Year"))
-    for number, one in enumerate(town.children):  # the column that no comparison reads tells which child it is
+    # The column that no comparison reads tells which child it is.
+    for number, one in enumerate(town.children):
         upn, middle = "".join(one.upns[:1]), " ".join(one.middle_names)
         table.writerow((upn, one.surname, one.forename, middle, one.dob.isoformat(), one.sex, one.postcode, number))
     return io.BytesIO(text.getvalue().encode())

@@ -2,10 +2,10 @@
 
     python -m benchmarks.pages [messages]
 
-Half of the messages came, half were sent; three in a thousand of each wait for somebody, the others are at their end. Each has its
-entry in the audit log, and what was sent was tried once. The newest thousand and those that wait can be opened; no page opens another
-unasked. Then every page that may be opened by GET is asked for over HTTP, as the person whose work it is, one request after the other;
-what is found by typing is in `find`.
+Half of the messages came, half were sent; three in a thousand of each wait for somebody, the others are at their end.
+Each has its entry in the audit log, and what was sent was tried once. The newest thousand and those that wait can be
+opened; no page opens another unasked. Then every page that may be opened by GET is asked for over HTTP, as the person
+whose work it is, one request after the other; what is found by typing is in `find`.
 """
 
 import asyncio
@@ -45,11 +45,15 @@ from tests.conftest import free_port, make, new_database
 from tests.consoles import house, session, sign_in_name
 from tests.postgres import server
 
-STEP = 10_000  # messages in one transaction
+# Messages in one transaction.
+STEP = 10_000
 WAITING_IN_A_THOUSAND = 3
-OPENED = 1_000  # of the newest, that can be opened
-ASKED = 30  # times each page
-LIMIT_MS = 150  # issue 5: the 95th percentile of every page
+# Of the newest, that can be opened.
+OPENED = 1_000
+# Times each page.
+ASKED = 30
+# Issue 5: the 95th percentile of every page.
+LIMIT_MS = 150
 OUT = Console(highlight=False, width=100)
 
 
@@ -144,7 +148,8 @@ def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
         try:
             address = re.sub(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}", lambda part: parts[part[1]], door.path)
         except KeyError:
-            continue  # of something that this store does not hold
+            # Of something that this store does not hold.
+            continue
         yield door, role, address
 
 
@@ -155,7 +160,8 @@ async def measure(gw: Gateway, newest: Sequence[Mapping[str, object]], title: st
         TestServer(build_application(gw), port=gw.config.console.port), cookie_jar=CookieJar(unsafe=True)
     )
     await client.start_server()
-    gc.set_threshold(*COLLECT_AFTER)  # as `serve` does
+    # As `serve` does.
+    gc.set_threshold(*COLLECT_AFTER)
     reduce_garbage_collection()
     took: list[tuple[float, float, int, str]] = []
     try:
@@ -200,7 +206,8 @@ async def main(messages: int) -> None:
             await audit.sign_checkpoint(gw)
             if store_url:
                 with gw.store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                    connection.exec_driver_sql("VACUUM ANALYZE")  # as its own keeper does in time
+                    # As its own keeper does in time.
+                    connection.exec_driver_sql("VACUUM ANALYZE")
             OUT.print(f"\n[bold]{title}[/bold]: {messages:,} messages in {time.perf_counter() - began:.0f} s")
             OUT.print(await measure(gw, newest, title))
             gw.store.close()

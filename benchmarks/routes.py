@@ -2,9 +2,10 @@
 
     python -m benchmarks.routes [messages]
 
-Sandwell runs in this process; Worcestershire, the mailbox's host, OpenSSH's server and the mail servers in processes of their
-own. Bare: the same sealed messages and as many bytes of receipts, a batch at a time, carried there and back by plain asyncssh, by
-plain SMTP and IMAP, or posted to a server that reads and forgets. Absolute figures move with the machine; the ratio less.
+Sandwell runs in this process; Worcestershire, the mailbox's host, OpenSSH's server and the mail servers in processes of
+their own. Bare: the same sealed messages and as many bytes of receipts, a batch at a time, carried there and back by
+plain asyncssh, by plain SMTP and IMAP, or posted to a server that reads and forgets. Absolute figures move with the
+machine; the ratio less.
 """
 
 import asyncio
@@ -158,7 +159,8 @@ BARE = {"email": bare_email, "https": bare_https, "mailbox": bare_https, "sftp":
 async def main(messages: int) -> None:
     """Measure each route, and print the table."""
     collect.LOOK_EVERY = (
-        0.2  # a partner's receipts are looked for every two seconds; here the rate counts, not the wait
+        # A partner's receipts are looked for every two seconds; here the rate counts, not the wait.
+        0.2
     )
     email.POLL_SECONDS = 0.2
     table = Table("Route", "messages/s", "the same bytes alone", "ratio", box=None, pad_edge=False)

@@ -7,7 +7,8 @@ import sys
 def main() -> None:
     """Run the command. The rest is loaded inside, because Ctrl-C may come while it is."""
     try:
-        gc.disable()  # of what is loaded nothing is garbage, and looking for it takes a tenth of the start
+        # Of what is loaded nothing is garbage, and looking for it takes a tenth of the start.
+        gc.disable()
         from gateway.cli import main as command
 
         gc.enable()

@@ -43,22 +43,32 @@ from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSe
 from gateway.store import heartbeats
 from gateway.store.audit_log import AuditEntry
 
-CHECKPOINT_EVERY = 10.0  # seconds: how much of the log a partner's newest snapshot may lack
+# Seconds: how much of the log a partner's newest snapshot may lack.
+CHECKPOINT_EVERY = 10.0
+# What a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %.
 COLLECT_AFTER = (
     20_000,
     20,
     50,
-)  # what a batch makes lives as long as the batch: Python's own 700 looks in vain, for 5 to 9 %
-EXPIRE_EVERY = 3600.0  # seconds
-NOTE_EVERY = 15.0  # seconds: what the database, and so `doctor`, may not know yet of the loops
-EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05  # of all connections, so that no port shuts another
+)
+# Seconds.
+EXPIRE_EVERY = 3600.0
+# Seconds: what the database, and so `doctor`, may not know yet of the loops.
+NOTE_EVERY = 15.0
+# Of all connections, so that no port shuts another.
+EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05
 ANYBODY = ["0.0.0.0/0", "::/0"]
-PR_SET_DUMPABLE = 4  # prctl(2)
-STOP_SECONDS = 20  # for requests under way when told to stop
+# prctl(2).
+PR_SET_DUMPABLE = 4
+# For requests under way when told to stop.
+STOP_SECONDS = 20
 
 
 def reduce_garbage_collection() -> None:
-    """Let Python's collector pass over what is loaded by now: a look at all of it stops every request. Once for each process."""
+    """Let Python's collector pass over what is loaded by now: a look at all of it stops every request.
+
+    Once for each process.
+    """
     gc.collect()
     gc.freeze()
 
@@ -66,7 +76,8 @@ def reduce_garbage_collection() -> None:
 def disable_core_dumps() -> None:
     """Let no part of memory, in which keys lie, be written to a disk: no core dump, whoever asks for one."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # a pipe to which the system hands cores does not ask for the limit (core(5))
+    # A pipe to which the system hands cores does not ask for the limit (core(5)).
+    if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
@@ -81,7 +92,9 @@ async def run_gateway(gw: Gateway) -> AsyncIterator[None]:
 
 @contextmanager
 def _hold_home_folder(home: Path) -> Iterator[None]:
-    """Hold the home folder for one process that serves; the lock ends with the process, however that ends. Raises NotAllowed.
+    """Hold the home folder for one process that serves; the lock ends with the process, however that ends.
+
+    Raises NotAllowed.
 
     The folder itself is locked, so nothing is written. Where a file system knows no such locks, nothing is held.
     """
@@ -136,7 +149,8 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
         await _close_ports(ports)
         for carrier in gw.carriers.values():
             await carrier.close()
-        with suppress(StoreUnavailable):  # what was counted in the last minute
+        # What was counted in the last minute.
+        with suppress(StoreUnavailable):
             await gw.store.write(partial(bursts.write_counted, gw=gw, everything=True))
         await _sign_checkpoint(gw, AuditEntry("gateway.stopped", SYSTEM))
 
@@ -202,10 +216,12 @@ def _load_console_tls(config: Config) -> ssl.SSLContext | None:
     if not ours.tls_certificate_file:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2  # of what councils' browsers have, the oldest
+    # Of what councils' browsers have, the oldest.
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         context.load_cert_chain(config.home / ours.tls_certificate_file, config.home / ours.tls_key_file)
-    except OSError as why:  # of which SSLError is one
+    except OSError as why:
+        # Of which SSLError is one.
         raise unreadable_tls(type(why).__name__) from None
     return context
 
@@ -247,7 +263,8 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 async def _write_heartbeats(gw: Gateway, work: Callable[[Connection], None]) -> None:
     try:
         await gw.store.write(work)
-    except StoreUnavailable as why:  # the next time will do
+    except StoreUnavailable as why:
+        # The next time will do.
         log_failure("noting the loops", why)
 
 

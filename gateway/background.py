@@ -1,7 +1,8 @@
 """Background loops: work that a running gateway does again and again, each watched by Health under its name.
 
-A loop never ends by itself: whatever its work raises, it is tried again. The same trouble is said once in the log, not at
-every turn. Which loops a gateway runs stands in `gateway.app`; delivery has a loop of its own, which what is queued wakes.
+A loop never ends by itself: whatever its work raises, it is tried again. The same trouble is said once in the log, not
+at every turn. Which loops a gateway runs stands in `gateway.app`; delivery has a loop of its own, which what is queued
+wakes.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ async def run_every(
     """Run this work until told to stop, with so many seconds between two turns.
 
     `late_after`: how long a turn may take before Health calls the loop late, where it may take longer than others.
-    `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is cancelled.
+    `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is
+    cancelled.
     """
     late = late_after or max(LATE_AT_LEAST, TURNS_UNTIL_LATE * timedelta(seconds=seconds))
     loop = asyncio.create_task(_run_turns(gw, stop, name, work, seconds, late, waits_first))

@@ -22,7 +22,8 @@ from keys.ring import Ring
 from keys.trust import Trust
 from schemas.message import Officer
 
-SYSTEM = "cme-gateway"  # who acts when no person does
+# Who acts when no person does.
+SYSTEM = "cme-gateway"
 
 
 def wall_clock() -> datetime:
@@ -40,27 +41,34 @@ class Gateway:
     store: Store
     carriers: Mapping[str, Carrier]
     now: Callable[[], datetime] = wall_clock
-    logins: Mapping[str, Login] = field(default_factory=dict)  # by the authority at whose server we sign in
+    # By the authority at whose server we sign in.
+    logins: Mapping[str, Login] = field(default_factory=dict)
     mail: MailAccount | None = None
-    identity_provider: IdentityProvider | None = None  # where the council's people sign in
+    # Where the council's people sign in.
+    identity_provider: IdentityProvider | None = None
     trust: Trust = field(default_factory=lambda: Trust({}))
-    correspondents: Mapping[str, Correspondent] = field(default_factory=dict)  # who have no gateway: we write to people
-    due: asyncio.Event = field(default_factory=asyncio.Event)  # set when there may be something to deliver
-    checkpoint: str | None = None  # the newest that we signed
-    left: dict[tuple[str, str], dict[str, int]] = field(
-        default_factory=dict
-    )  # what is not handled, as `strange`, by reason
-    left_at: set[tuple[str, str]] | None = None  # where we look, as `strange`; None: nobody has looked yet
-    own_routes: dict[str, str | None] = field(
-        default_factory=dict
-    )  # how the last look at each of our own ended: what stood in the way
-    bursts: Bursts = field(default_factory=Bursts)  # what others can have us note, counted
-    strange: dict[tuple[str, str], int] = field(default_factory=dict)  # what is nothing of ours, by route and authority
-    asked: dict[str, datetime] = field(default_factory=dict)  # who wants us to compare with its statement, since when
-    clocks: dict[str, timedelta] = field(
-        default_factory=dict
-    )  # by how much partners' are before ours, as they answered
-    looked: dict[str, Heartbeat] = field(default_factory=dict)  # each loop of a gateway that runs, and when it last did
+    # Who have no gateway: we write to people.
+    correspondents: Mapping[str, Correspondent] = field(default_factory=dict)
+    # Set when there may be something to deliver.
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    # The newest that we signed.
+    checkpoint: str | None = None
+    # What is not handled, as `strange`, by reason.
+    left: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    # Where we look, as `strange`; None: nobody has looked yet.
+    left_at: set[tuple[str, str]] | None = None
+    # How the last look at each of our own ended: what stood in the way.
+    own_routes: dict[str, str | None] = field(default_factory=dict)
+    # What others can have us note, counted.
+    bursts: Bursts = field(default_factory=Bursts)
+    # What is nothing of ours, by route and authority.
+    strange: dict[tuple[str, str], int] = field(default_factory=dict)
+    # Who wants us to compare with its statement, since when.
+    asked: dict[str, datetime] = field(default_factory=dict)
+    # By how much partners' are before ours, as they answered.
+    clocks: dict[str, timedelta] = field(default_factory=dict)
+    # Each loop of a gateway that runs, and when it last did.
+    looked: dict[str, Heartbeat] = field(default_factory=dict)
     _serials: dict[str, int] = field(default_factory=dict)
 
     @property

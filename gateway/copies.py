@@ -66,7 +66,9 @@ def take_received(tx: Connection, gw: Gateway, sender: str, message_id: str, rea
 
 
 def take_copy(tx: Connection, gw: Gateway, key: Key, reader: Reader) -> Copy:
-    """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views it."""
+    """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views
+    it.
+    """
     sender, message_id = key
     if sender:
         return take_received(tx, gw, sender, message_id, reader)
@@ -83,7 +85,10 @@ def take_copies(tx: Connection, gw: Gateway, keys: Collection[Key], reader: Read
 
 
 def open_copy(gw: Gateway, copy: Copy) -> Message:
-    """Decrypt and read a copy. Raises keys.errors.Destroyed where its data key is gone, another Refusal where it was altered."""
+    """Decrypt and read a copy.
+
+    Raises keys.errors.Destroyed where its data key is gone, another Refusal where it was altered.
+    """
     return xml.read(at_rest.unlock(copy.locked, about=copy.message_id, ring=gw.ring))
 
 

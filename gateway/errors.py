@@ -12,8 +12,9 @@ GatewayError           code, one sentence, what to do next on a page and in a te
     Doubted                a file that may be right, and that a person must check before it counts
   Busy                   it is too much for now, or takes too long; the same may be asked again
 
-What each says is a row of `errors.csv`, by its code; where one code has several sentences, a variant tells them apart. Words in
-braces are filled in by the keywords with which the error is raised. An empty `next_in_terminal` means the same as on a page.
+What each says is a row of `errors.csv`, by its code; where one code has several sentences, a variant tells them apart.
+Words in braces are filled in by the keywords with which the error is raised. An empty `next_in_terminal` means the same
+as on a page.
 """
 
 import csv
@@ -61,7 +62,9 @@ class GatewayError(Exception):
     exit_code = 1
 
     def __init__(self, code: str, variant: str = "", /, **values: object) -> None:
-        """Take the words of `code` and `variant` from the table, and fill in `values`; none of them says anything about a child."""
+        """Take the words of `code` and `variant` from the table, and fill in `values`; none of them says anything about
+        a child.
+        """
         text = read_texts()[code, variant]
         self.code, self.status = code, text.status
         self.sentence = text.sentence.format_map(values).strip()

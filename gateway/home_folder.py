@@ -29,9 +29,11 @@ from keys.ring import Ring
 from keys.trust import Trust
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
-PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)  # last: with it, a gateway is whole
+# Last: with it, a gateway is whole.
+PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)
 CARD_LIFE = timedelta(days=365)
-PRIVATE = 0o700  # of the home folder and what lies in it
+# Of the home folder and what lies in it.
+PRIVATE = 0o700
 TLS_DAYS = 730
 
 SETTINGS = """\
@@ -77,8 +79,9 @@ def create_gateway(
 ) -> Config:
     """Make a gateway: settings, keys, certificate, card, database, and the first entry of its log.
 
-    All of it is made aside and moved in at the end, so that an attempt that failed is in nobody's way. Raises NotAllowed
-    where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be written there.
+    All of it is made aside and moved in at the end, so that an attempt that failed is in nobody's way. Raises
+    NotAllowed where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be
+    written there.
     """
     _check_no_gateway(home)
     settings = _format_settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
@@ -87,7 +90,8 @@ def create_gateway(
     try:
         home.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
         _make_private(home)
-        shutil.rmtree(aside, ignore_errors=True)  # of an attempt that was killed
+        # Of an attempt that was killed.
+        shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=PRIVATE)
         if passphrase_file is None:
             _write_private(aside / PASSPHRASE, token_urlsafe(32).encode())
@@ -104,7 +108,8 @@ def create_gateway(
 
 def _make_private(home: Path) -> None:
     """Make the home folder ours alone, also where somebody else made it and another umask held."""
-    with suppress(OSError):  # it is not ours: then whoever gave it to us says who may
+    # It is not ours: then whoever gave it to us says who may.
+    with suppress(OSError):
         if home.stat().st_mode & 0o077:
             home.chmod(PRIVATE)
 
@@ -290,8 +295,8 @@ def renew_card(home: Path, *, by: str) -> Card:
 def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
 
-    With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole. A
-    crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
+    With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole.
+    A crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
     """
     gw = open_gateway(home)
     try:

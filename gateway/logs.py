@@ -14,11 +14,13 @@ from typing import Any
 import structlog
 
 MEMBERS = frozenset({"timestamp", "level", "event", "code", "error", "at", "authority", "port", "count", "reference"})
-OFTEN = 60.0  # seconds in which one kind of event, of those that strangers can cause, is one line
+# Seconds in which one kind of event, of those that strangers can cause, is one line.
+OFTEN = 60.0
 _logger = structlog.get_logger()
 _seen: dict[
     tuple[str, ...], tuple[float, int]
-] = {}  # kinds of such events: when a line was written, how many came since
+    # Kinds of such events: when a line was written, how many came since.
+] = {}
 
 
 def configure_logging() -> None:
@@ -30,7 +32,8 @@ def configure_logging() -> None:
             _only_members,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # whatever stderr is when something is logged
+        # Whatever stderr is when something is logged.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
     root = logging.getLogger()
     if not any(isinstance(handler, _Libraries) for handler in root.handlers):

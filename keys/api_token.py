@@ -87,18 +87,23 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
 
     Raises ApiTokenRefused, with the code of the first check that fails.
     """
-    signed = jose.read(KIND, token)  # (1)
+    # (1).
+    signed = jose.read(KIND, token)
     ours = ring.signing
-    if not compare_digest(signed.kid.encode(), ours.kid.encode()):  # (2)
+    # (2).
+    if not compare_digest(signed.kid.encode(), ours.kid.encode()):
         raise build_refusal(RefusalCode.API_TOKEN_KEY)
-    jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())  # (3)
+    # (3).
+    jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())
     try:
         issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.API_TOKEN_MALFORMED) from None
-    if (issuer, meant_for) != (ring.authority, audience):  # (4)
+    # (4).
+    if (issuer, meant_for) != (ring.authority, audience):
         raise build_refusal(RefusalCode.API_TOKEN_OTHER_AUDIENCE)
-    if issued_at > now + jose.CLOCK_SKEW:  # (5)
+    # (5).
+    if issued_at > now + jose.CLOCK_SKEW:
         raise build_refusal(RefusalCode.API_TOKEN_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE):
         raise build_refusal(RefusalCode.API_TOKEN_EXPIRED)

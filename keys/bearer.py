@@ -59,20 +59,26 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
 
     Raises BearerRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
-    signed = jose.read(KIND, token)  # (1)
+    # (1).
+    signed = jose.read(KIND, token)
     try:
         caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.BEARER_MALFORMED) from None
-    if meant_for not in (audience, owner):  # (2)
+    # (2).
+    if meant_for not in (audience, owner):
         raise build_refusal(RefusalCode.BEARER_OTHER_AUDIENCE)
-    if issued_at > now + jose.CLOCK_SKEW:  # (3)
+    # (3).
+    if issued_at > now + jose.CLOCK_SKEW:
         raise build_refusal(RefusalCode.BEARER_FROM_THE_FUTURE)
     if now >= min(expires_at, issued_at + LIFE) + jose.CLOCK_SKEW:
         raise build_refusal(RefusalCode.BEARER_EXPIRED)
-    trust.current_card(caller, now)  # (4)
-    theirs = trust.signing_key(caller, signed.kid, issued_at)  # (5)
-    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    # (4).
+    trust.current_card(caller, now)
+    # (5).
+    theirs = trust.signing_key(caller, signed.kid, issued_at)
+    # (6).
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
     return caller
 
 

@@ -142,19 +142,28 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
 
     Raises EnvelopeRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
-    head, body = _halves(sealed)  # (1)
-    header = _read_header(head)  # (2)
-    if header.aud != ring.authority:  # (3)
+    # (1).
+    head, body = _halves(sealed)
+    # (2).
+    header = _read_header(head)
+    # (3).
+    if header.aud != ring.authority:
         raise build_refusal(RefusalCode.ENVELOPE_NOT_FOR_US)
-    ours = ring.sealing(header.kid)  # (4)
+    # (4).
+    ours = ring.sealing(header.kid)
     if header.suite != ours.kem.suite_name:
         raise build_refusal(RefusalCode.ENVELOPE_ALGORITHM)
-    trust.current_card(header.iss, now)  # (5)
-    _check_age(header.iat, now)  # (6)
-    inside = _open(ours, head, body)  # (7)
-    signed = jose.read(KIND, inside)  # (8)
+    # (5).
+    trust.current_card(header.iss, now)
+    # (6).
+    _check_age(header.iat, now)
+    # (7).
+    inside = _open(ours, head, body)
+    # (8).
+    signed = jose.read(KIND, inside)
     theirs: VerifyKey = trust.signing_key(header.iss, signed.kid, header.iat)
-    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (9)
+    # (9).
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
     return Opened(signed.payload, header.names, header.iat, signed.kid)
 
 

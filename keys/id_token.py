@@ -64,14 +64,21 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
 
     `keys` are the provider's, as JWK. Raises IdTokenRefused, with the code of the first check that fails.
     """
-    header = _header(token)  # (1)
-    key = _key(keys, header["kid"], header["alg"])  # (2)
-    claims = _signed(token, key, header["alg"])  # (3)
-    if claims.get("iss") != expected.issuer:  # (4)
+    # (1).
+    header = _header(token)
+    # (2).
+    key = _key(keys, header["kid"], header["alg"])
+    # (3).
+    claims = _signed(token, key, header["alg"])
+    # (4).
+    if claims.get("iss") != expected.issuer:
         raise build_refusal(RefusalCode.ID_TOKEN_OTHER_ISSUER)
-    _for_us(claims, expected.audience)  # (5)
-    _in_time(claims, now)  # (6)
-    nonce, subject = claims.get("nonce"), claims.get("sub")  # (7)
+    # (5).
+    _for_us(claims, expected.audience)
+    # (6).
+    _in_time(claims, now)
+    # (7).
+    nonce, subject = claims.get("nonce"), claims.get("sub")
     if not (isinstance(nonce, str) and compare_digest(_bytes(nonce), _bytes(expected.nonce))):
         raise build_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN)
     if not (

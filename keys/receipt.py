@@ -108,19 +108,25 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
 
     Raises ReceiptRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
-    signed = jose.read(KIND, token)  # (1)
+    # (1).
+    signed = jose.read(KIND, token)
     try:
         receipt = _receipt(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
-    if (receipt.issuer, receipt.audience) != (issuer, audience):  # (2)
+    # (2).
+    if (receipt.issuer, receipt.audience) != (issuer, audience):
         raise build_refusal(RefusalCode.RECEIPT_OTHER_PARTY)
-    if not compare_digest(receipt.sha256.encode(), sha256.encode()):  # (3)
+    # (3).
+    if not compare_digest(receipt.sha256.encode(), sha256.encode()):
         raise build_refusal(RefusalCode.RECEIPT_OTHER_MESSAGE)
-    if receipt.issued_at > now + jose.CLOCK_SKEW:  # (4)
+    # (4).
+    if receipt.issued_at > now + jose.CLOCK_SKEW:
         raise build_refusal(RefusalCode.RECEIPT_FROM_THE_FUTURE)
-    theirs = trust.signing_key(issuer, signed.kid, receipt.issued_at)  # (5)
-    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    # (5).
+    theirs = trust.signing_key(issuer, signed.kid, receipt.issued_at)
+    # (6).
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
     return receipt
 
 

@@ -126,19 +126,25 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
 
     Raises StatementRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
-    signed = jose.read(KIND, token)  # (1)
+    # (1).
+    signed = jose.read(KIND, token)
     try:
         statement = _statement(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
-    if (statement.issuer, statement.audience) != (issuer, audience):  # (2)
+    # (2).
+    if (statement.issuer, statement.audience) != (issuer, audience):
         raise build_refusal(RefusalCode.STATEMENT_OTHER_PARTY)
-    if statement.window != window:  # (3)
+    # (3).
+    if statement.window != window:
         raise build_refusal(RefusalCode.STATEMENT_OTHER_WINDOW)
-    if abs(statement.issued_at - now) > jose.CLOCK_SKEW:  # (4)
+    # (4).
+    if abs(statement.issued_at - now) > jose.CLOCK_SKEW:
         raise build_refusal(RefusalCode.STATEMENT_NOT_FRESH)
-    theirs = trust.signing_key(issuer, signed.kid, statement.issued_at)  # (5)
-    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)  # (6)
+    # (5).
+    theirs = trust.signing_key(issuer, signed.kid, statement.issued_at)
+    # (6).
+    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
     return statement
 
 

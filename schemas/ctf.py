@@ -1,10 +1,10 @@
 """DfE's Common Transfer File: the little of it that says who left a school, and where to.
 
-Root `CTfile`, then `Header` and `CTFpupilData/Pupil`. A version belongs to an academic year (CTF 26 to 2026/27); the current one
-and the one before are read. A CML (children missing education, leavers) and a CMJ (joiners) are taken for files of the same
-build, which their `DocumentName` or their name (`3332101_CML_333LLLL_001.xml`) tells apart. Their own elements were never
-published; assumed are, within a `Pupil`, `GroundsForRemoval` or `RemovalGround` with its letter, and `DestSchool` and
-`DestinationAddress` built like the header's `DestSchool` and the pupil's `Address`.
+Root `CTfile`, then `Header` and `CTFpupilData/Pupil`. A version belongs to an academic year (CTF 26 to 2026/27); the
+current one and the one before are read. A CML (children missing education, leavers) and a CMJ (joiners) are taken for
+files of the same build, which their `DocumentName` or their name (`3332101_CML_333LLLL_001.xml`) tells apart. Their own
+elements were never published; assumed are, within a `Pupil`, `GroundsForRemoval` or `RemovalGround` with its letter,
+and `DestSchool` and `DestinationAddress` built like the header's `DestSchool` and the pupil's `Address`.
 
 The text comes from others: no DTD, no entity, no network, one pupil in memory at a time; and nothing of it in an error.
 """
@@ -20,12 +20,17 @@ from lxml import etree
 from schemas.days import read_day
 from schemas.findings import Finding, Unreadable
 
-CHANGES = (8, 1)  # month and day on which a new version begins
-NOBODY = ("XXX", "MMM")  # as destination: not known; left the maintained sector
-BEFORE_XML = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+(?=<)")  # marks, some written twice, and empty lines
-VERSION = re.compile("[A-Za-z]{0,4} ?[0-9]{1,4}([.][0-9]{1,2})?")  # as it may be shown
+# Month and day on which a new version begins.
+CHANGES = (8, 1)
+# As destination: not known; left the maintained sector.
+NOBODY = ("XXX", "MMM")
+# Marks, some written twice, and empty lines.
+BEFORE_XML = re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])+(?=<)")
+# As it may be shown.
+VERSION = re.compile("[A-Za-z]{0,4} ?[0-9]{1,4}([.][0-9]{1,2})?")
 JOINERS = re.compile("(?i)cmj|joiner")
-MAX_PUPIL = 2_097_152  # bytes of one pupil in a file, or of what stands between two: a real one has some thousands
+# Bytes of one pupil in a file, or of what stands between two: a real one has some thousands.
+MAX_PUPIL = 2_097_152
 Event = Literal["start", "end"]
 
 
@@ -33,8 +38,10 @@ Event = Literal["start", "end"]
 class Leaver:
     """A pupil as the file has it: texts, empty where it says nothing."""
 
-    number: int  # in the file, from 1
-    joiner: bool  # of a CMJ: who came, not who left
+    # In the file, from 1.
+    number: int
+    # Of a CMJ: who came, not who left.
+    joiner: bool
     upn: str
     surname: str
     forename: str
@@ -42,13 +49,17 @@ class Leaver:
     sex: str
     nc_year: str
     left_on: str
-    ground: str  # for removal from the register: a letter
-    destination_la: str  # empty where the file does not know
+    # For removal from the register: a letter.
+    ground: str
+    # Empty where the file does not know.
+    destination_la: str
     destination_estab: str
     destination_school: str
-    new_address: str  # where the pupil went, only where that is not where the pupil lived
+    # Where the pupil went, only where that is not where the pupil lived.
+    new_address: str
     new_postcode: str
-    old_address: str  # where the pupil lived: lines with commas between them
+    # Where the pupil lived: lines with commas between them.
+    old_address: str
     old_postcode: str
     school_lea: str
     school_estab: str

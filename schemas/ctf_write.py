@@ -1,8 +1,9 @@
 """A notice as DfE's Common Transfer File, one pupil in it: for import into ONE, and for upload to School2School.
 
-Whoever reads it keeps shorter names than we do (ONE, Student Details: family name 30, given name 15, given name 2 25). What
-does not fit is cut between two characters as a person sees them, and the element is named; the notice keeps the whole.
-What no file has a place for (risk groups, legal action, siblings, enquiries, the note) stands in the notice alone.
+Whoever reads it keeps shorter names than we do (ONE, Student Details: family name 30, given name 15, given name 2 25).
+What does not fit is cut between two characters as a person sees them, and the element is named; the notice keeps the
+whole. What no file has a place for (risk groups, legal action, siblings, enquiries, the note) stands in the notice
+alone.
 """
 
 from collections.abc import Iterator
@@ -28,10 +29,13 @@ from schemas.message import (
     WhereaboutsUnknownNotice,
 )
 
-AUTHORITY = "LLLL"  # as Estab: the authority itself, no school of it
-NOT_KNOWN = ("XXX", "XXXX")  # as destination: School2School's Lost Pupil Database
+# As Estab: the authority itself, no school of it.
+AUTHORITY = "LLLL"
+# As destination: School2School's Lost Pupil Database.
+NOT_KNOWN = ("XXX", "XXXX")
 SUPPLIER = "cme-gateway"
-NAME_LIMITS = {  # characters that ONE keeps
+# Characters that ONE keeps.
+NAME_LIMITS = {
     "Surname": 30,
     "Forename": 15,
     "MiddleNames": 25,
@@ -39,11 +43,14 @@ NAME_LIMITS = {  # characters that ONE keeps
     "PreferredForename": 15,
     "FormerSurname": 30,
 }
-NUMBERS = 999  # of file names for each source and destination; then they begin anew
+# Of file names for each source and destination; then they begin anew.
+NUMBERS = 999
 JOINER = "\N{ZERO WIDTH JOINER}"
-VIRAMA = 9  # combining class of what joins two consonants of the scripts of India
+# Combining class of what joins two consonants of the scripts of India.
+VIRAMA = 9
 
-Carried = TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice  # the notices that are about a child
+# The notices that are about a child.
+Carried = TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice
 Said = bool | date | str | None
 
 
@@ -94,7 +101,8 @@ def shorten(text: str, longest: int) -> str:
     end = longest
     while end and _belong_together(whole[end - 1], whole[end]):
         end -= 1
-    return whole[: end or longest].rstrip()  # nothing but marks: then in the midst of them
+    # Nothing but marks: then in the midst of them.
+    return whole[: end or longest].rstrip()
 
 
 def _belong_together(one: str, next_one: str) -> bool:
@@ -132,7 +140,8 @@ class _Pupil:
         if isinstance(body, TransferNotice) and body.needs:
             _needs(pupil, body.needs)
         if restricted:
-            return  # the rules let no address, contact or school come so far; if they did, it would end here
+            # The rules let no address, contact or school come so far; if they did, it would end here.
+            return
         address = body.destination_address if isinstance(body, TransferNotice) else body.previous_address
         if address:
             _address(etree.SubElement(pupil, "Address"), address)
@@ -146,9 +155,11 @@ class _Pupil:
                 _school(etree.SubElement(history, "School"), school, last=school is body.school[-1])
 
     def _basic_details(self, details: etree._Element, child: Child, restricted: bool) -> None:
-        if child.former_upn and not restricted:  # it would lead from a child in hiding to who it was
+        # It would lead from a child in hiding to who it was.
+        if child.former_upn and not restricted:
             _add(details, FormerUPN=child.former_upn[0])
-            self.shortened += ["FormerUPN"] * (len(child.former_upn) > 1)  # a file has room for one
+            # A file has room for one.
+            self.shortened += ["FormerUPN"] * (len(child.former_upn) > 1)
         self._names(
             details,
             PreferredSurname=child.preferred_surname,

@@ -1,14 +1,16 @@
 """A day as case systems, spreadsheets and databases write it: read where it can mean one day only. No I/O.
 
-Day before month, as here in Britain, or the year first, or the month by its name. What names a time of the day other than midnight
-is no day: a clock may have moved it over midnight. Numbers of days since 1900 or 1904 are not read, for nothing says which.
+Day before month, as here in Britain, or the year first, or the month by its name. What names a time of the day other
+than midnight is no day: a clock may have moved it over midnight. Numbers of days since 1900 or 1904 are not read, for
+nothing says which.
 """
 
 import re
 from datetime import date
 from functools import lru_cache
 
-MOST_DAYS = 8192  # that are remembered: the birthdays of all who are of school age, in one spelling
+# That are remembered: the birthdays of all who are of school age, in one spelling.
+MOST_DAYS = 8192
 ENGLISH = (
     *("january", "february", "march", "april", "may", "june"),
     *("july", "august", "september", "october", "november", "december"),
@@ -38,8 +40,10 @@ FORMS = (
     re.compile(rf"{NAMED} *(?P<day>[0-9]{{1,2}}){NTH}(?: *, *| +)(?P<year>[0-9]{{4}})", re.IGNORECASE),
     re.compile(rf"(?P<year>[0-9]{{4}})[-/ ]{NAMED}[-/ ](?P<day>[0-9]{{1,2}})", re.IGNORECASE),
 )
-PIVOT = 69  # years of two digits below it are of this century, as strptime has it
-AMERICAN = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/.*[AP]M\Z", re.IGNORECASE)  # who writes so puts the month first
+# Years of two digits below it are of this century, as strptime has it.
+PIVOT = 69
+# Who writes so puts the month first.
+AMERICAN = re.compile(r"[0-9]{1,2}/[0-9]{1,2}/.*[AP]M\Z", re.IGNORECASE)
 SLASHED = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-](?:[0-9]{4}|[0-9]{2})(?![0-9])")
 
 

@@ -10,7 +10,8 @@ class Finding:
     """One problem. `sentence` never quotes what stands in the message, so it may be logged and sent back."""
 
     code: str
-    level: Literal["error", "warning"]  # an error refuses the message; a warning is for an officer to weigh
+    # An error refuses the message; a warning is for an officer to weigh.
+    level: Literal["error", "warning"]
     element: str
     sentence: str
     line: int | None = None

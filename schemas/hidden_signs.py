@@ -1,10 +1,11 @@
 """Signs that nobody sees, and that change what is read: in a name, a terminal, a page, a mail, a table, a PDF.
 
-Control characters, which a terminal obeys; marks that turn the direction of what follows (Unicode UAX 9); and what has no width,
-so that two names look like one (UTS 39, 5). Refused where our own people write them, shown as [U+202E] where others did.
+Control characters, which a terminal obeys; marks that turn the direction of what follows (Unicode UAX 9); and what has
+no width, so that two names look like one (UTS 39, 5). Refused where our own people write them, shown as [U+202E] where
+others did.
 
-Some are letters' own: joiners in Persian or Malayalam (RFC 5892, A.1 and A.2), variants of Chinese signs, the vowels of Mongolian.
-Those pass where they stand as their script has them, and nowhere else.
+Some are letters' own: joiners in Persian or Malayalam (RFC 5892, A.1 and A.2), variants of Chinese signs, the vowels of
+Mongolian. Those pass where they stand as their script has them, and nowhere else.
 """
 
 import re
@@ -25,7 +26,8 @@ _JOINERS, _VARIANTS, _MONGOLIAN_VARIANTS = "\u200c\u200d", "\ufe00-\ufe0f\U000e0
 _PICTURES = "\u2190-\u27ff\u2900-\u2bff\u3030\u303d\u3297\u3299\ufe0f\U0001f000-\U0001faff"
 _MONGOLIAN = "\u1800-\u18af"
 _IDEOGRAPHS = "\u2e80-\u303f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-# Scripts whose letters are joined, or have a sign that silences a vowel: Arabic and its kin, those of India, Myanmar, Khmer.
+# Scripts whose letters are joined, or have a sign that silences a vowel: Arabic and its kin, those of India, Myanmar,
+# Khmer.
 _JOINING = f"\u0600-\u08ff\u0900-\u0dff\u1000-\u109f\u1780-\u17ff{_MONGOLIAN}\ufb50-\ufdff\ufe70-\ufefc{_PICTURES}"
 # Signs that silence a vowel (of combining class 9): after them a joiner is seen, also at the end of a word.
 _SILENCING = "\u094d\u09cd\u0a4d\u0acd\u0b4d\u0bcd\u0c4d\u0ccd\u0d3b\u0d3c\u0d4d\u0dca\u1039\u103a\u17d2"
@@ -36,8 +38,10 @@ _HIDDEN = re.compile(
     f"|(?<![{_IDEOGRAPHS}{_PICTURES}{_MONGOLIAN}\u1000-\u109f\ua840-\ua877])[{_VARIANTS}]"
     f"|(?<![{_MONGOLIAN}])[{_MONGOLIAN_VARIANTS}]"
 )
-PASSES = 4  # after which every sign that may be hidden is taken for one: no name needs a second
-SHOWN = re.compile(r"\[U\+[0-9A-F]{4,6}\]")  # one that was shown, and is typed again
+# After which every sign that may be hidden is taken for one: no name needs a second.
+PASSES = 4
+# One that was shown, and is typed again.
+SHOWN = re.compile(r"\[U\+[0-9A-F]{4,6}\]")
 
 
 def find_hidden(text: str) -> str | None:

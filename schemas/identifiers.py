@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-CHECK_ALPHABET = "ABCDEFGHJKLMNPQRTUVWXYZ"  # 23 letters: no I, O or S
+# 23 letters: no I, O or S.
+CHECK_ALPHABET = "ABCDEFGHJKLMNPQRTUVWXYZ"
 
 
 def upn_check_letter(body: str) -> str:

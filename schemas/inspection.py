@@ -2,8 +2,8 @@
 
 Where a value does not fit its element, the rules are still asked: valid values take its place, one after the other, and
 only what the rules say of all of them is told. So nothing is said that comes of what we put there; and nothing of the
-elements at, above or below the faulty one, which are judged when it is mended. Where an element is missing or misplaced,
-no value mends that, and the rules wait.
+elements at, above or below the faulty one, which are judged when it is mended. Where an element is missing or
+misplaced, no value mends that, and the rules wait.
 """
 
 import re
@@ -29,7 +29,8 @@ TEXTS = (
 )  # fmt: skip
 KINDS: dict[type, tuple[str, ...]] = {
     bool: ("true", "false"),
-    date: ("1800-01-01", "2012-01-01", "2016-01-01", "2020-01-01", "2200-01-01"),  # before, amid and after all others
+    # Before, amid and after all others.
+    date: ("1800-01-01", "2012-01-01", "2016-01-01", "2020-01-01", "2200-01-01"),
     datetime: ("1800-01-01T00:00:00.000Z", "2026-01-01T00:00:00.000Z", "2200-01-01T00:00:00.000Z"),
 }
 
@@ -38,9 +39,11 @@ KINDS: dict[type, tuple[str, ...]] = {
 class Inspection:
     """What was found in a file."""
 
-    kind: str | None  # the name of the body; None where no message can be made of it
+    # The name of the body; None where no message can be made of it.
+    kind: str | None
     problems: tuple[Finding, ...]
-    complete: bool  # False where some of the rules could not be asked
+    # False where some of the rules could not be asked.
+    complete: bool
 
     def count(self, level: Literal["error", "warning"]) -> int:
         """Count the problems of this level."""
@@ -84,13 +87,17 @@ def values(slot: Slot) -> tuple[str, ...]:
 
 
 def _with_values(root: etree._Element, faulty: Sequence[etree._Element]) -> list[Message]:
-    """The message with one valid value after the other in the faulty elements. Raises Unreadable where that mends nothing."""
+    """The message with one valid value after the other in the faulty elements.
+
+    Raises Unreadable where that mends nothing.
+    """
     choices = [(element, values(PLACES[place(element)])) for element in faulty if place(element) in PLACES]
     choices = [(element, fitting) for element, fitting in choices if fitting]
     tried = []
     for turn in range(max((len(fitting) for _, fitting in choices), default=1)):
         for at, (element, fitting) in enumerate(choices):
-            element.text = fitting[(turn + at) % len(fitting)]  # two elements of a kind are not given the same
+            # Two elements of a kind are not given the same.
+            element.text = fitting[(turn + at) % len(fitting)]
         tried.append(xml.read(etree.tostring(root, encoding="UTF-8")))
     return tried
 

@@ -1,8 +1,9 @@
-"""JSON to message and message to JSON: the same message as in XML, under the same names, and nothing is lost either way.
+"""JSON to message and message to JSON: the same message as in XML, under the same names, and nothing is lost either
+way.
 
-An object has the elements as its members. What may stand more than once is an array; whole numbers and truth are JSON's own;
-dates and moments are text, written as in XML; what is absent is left out, never null. What was read is written as XML too, so
-that the XSD has the last word on both forms. What is found wrong is said without quoting the text.
+An object has the elements as its members. What may stand more than once is an array; whole numbers and truth are JSON's
+own; dates and moments are text, written as in XML; what is absent is left out, never null. What was read is written as
+XML too, so that the XSD has the last word on both forms. What is found wrong is said without quoting the text.
 """
 
 import json
@@ -139,7 +140,8 @@ def _one(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
     try:
         if _fits(slot, said):
             return FROM_JSON[slot.kind](said)
-    except ValueError:  # a day that no calendar has
+    except ValueError:
+        # A day that no calendar has.
         pass
     found.append(Finding("json.schema", "error", path, f"{slot.element} must be {wording.wanted(slot)}."))
     return None

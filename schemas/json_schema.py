@@ -11,9 +11,11 @@ from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
 REF = "#/components/schemas/"
-# What the XSD's PLAIN forbids: control characters, line and paragraph separators, and marks that turn the direction of text.
+# What the XSD's PLAIN forbids: control characters, line and paragraph separators, and marks that turn the direction of
+# text.
 PLAIN = r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+"
-LINE = Text(100)  # of what is text and says no more
+# Of what is text and says no more.
+LINE = Text(100)
 
 
 def definitions() -> dict[str, Any]:

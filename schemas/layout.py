@@ -20,11 +20,15 @@ class Slot:
 
     field: str
     element: str
-    kind: type  # str, int, bool, date, datetime, or a class of ours
+    # Str, int, bool, date, datetime, or a class of ours.
+    kind: type
     shape: Shape | None
-    optional: bool  # the element may be absent; otherwise it is always written
-    most: int  # 1, or how often it may be repeated
-    says: str = ""  # what it means, where its name does not say it
+    # The element may be absent; otherwise it is always written.
+    optional: bool
+    # 1, or how often it may be repeated.
+    most: int
+    # What it means, where its name does not say it.
+    says: str = ""
 
     @property
     def repeated(self) -> bool:

@@ -32,7 +32,8 @@ from schemas.shapes import (
 
 T = TypeVar("T")
 
-# How far a child's data may be shared, from the weakest restriction to the strongest; and the name of each body. They are
+# How far a child's data may be shared, from the weakest restriction to the strongest; and the name of each body. They
+# are
 # literal types, so that mypy refuses a slip in one of them also where it is compared (tests/structure/test_types.py).
 RestrictionLevel = Literal["none", "address-withheld", "phone-only"]
 MessageKind = Literal[
@@ -156,11 +157,14 @@ class Child:
 
     upn: Annotated[UPN | None, Named("UPN")] = None
     upn_unknown: Annotated[str, CodeList("upn_unknown_reasons")] | None = None
-    former_upn: Annotated[tuple[UPN, ...], Named("FormerUPN", 4)] = ()  # only where the sender chose to give it
+    # Only where the sender chose to give it.
+    former_upn: Annotated[tuple[UPN, ...], Named("FormerUPN", 4)] = ()
     unique_learner_number: ULN | None = None
-    consistent_identifier: Line | None = None  # Children Act 2004, 16LC: kept free until regulations describe it
+    # Children Act 2004, 16LC: kept free until regulations describe it.
+    consistent_identifier: Line | None = None
     surname: Name
-    forename: Name | None = None  # some have one name only
+    # Some have one name only.
+    forename: Name | None = None
     middle_names: Name | None = None
     preferred_surname: Name | None = None
     preferred_forename: Name | None = None
@@ -194,7 +198,8 @@ class Sibling:
     surname: Name
     forename: Name | None = None
     dob: Annotated[date, Named("DOB")]
-    conversation_id: Uuid | None = None  # their own case, if there is one
+    # Their own case, if there is one.
+    conversation_id: Uuid | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -262,7 +267,8 @@ class TransferNotice:
     """A child has moved, or is believed to have moved, into the recipient's area."""
 
     restriction: Restriction
-    child: Child | None = None  # absent only where the restriction is phone-only
+    # Absent only where the restriction is phone-only.
+    child: Child | None = None
     moved_on: date | None = None
     certainty: Annotated[str, CodeList("certainties")]
     destination_address: Address | None = None
@@ -372,7 +378,8 @@ class Reminder:
 
     missing: Annotated[str, CodeList("awaited")]
     waiting_since: date
-    received_on: date | None = None  # the day of their gateway's receipt
+    # The day of their gateway's receipt.
+    received_on: date | None = None
     acknowledged_on: date | None = None
     ring: Officer
 

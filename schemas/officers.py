@@ -1,8 +1,9 @@
 """People of other services: how their role is told in a message, whose own list has the roles of a CME team only.
 
-The list of roles is part of the schema, which partners of every version read, so it does not grow. Where a social worker, a lead
-professional or whoever is to be rung has another role, or none, it stands in words after the name, in brackets: "Sam Invented (Social
-worker)". The element Role, which must be there, then says through whom at the sender they are reached, and is not shown.
+The list of roles is part of the schema, which partners of every version read, so it does not grow. Where a social
+worker, a lead professional or whoever is to be rung has another role, or none, it stands in words after the name, in
+brackets: "Sam Invented (Social worker)". The element Role, which must be there, then says through whom at the sender
+they are reached, and is not shown.
 """
 
 import re
@@ -10,8 +11,10 @@ import re
 from schemas import codes
 from schemas.message import Officer
 
-THROUGH = "cme_officer"  # at the sender
-LONGEST = 150  # characters of a name, as the schema has it
+# At the sender.
+THROUGH = "cme_officer"
+# Characters of a name, as the schema has it.
+LONGEST = 150
 
 
 def on_wire(name: str, role: str) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from schemas import codes, officers
 from schemas.layout import Slot, is_ours, slots
 from schemas.shapes import CodeList, Text
 
-WORDS = {  # elements whose name is not how an officer would say it; forms ask in the same words
+# Elements whose name is not how an officer would say it; forms ask in the same words.
+WORDS = {
     "AddressLine": "Address",
     "AlternativeProvisionStart": "Start date of alternative provision",
     "BS7666Address": "Address",
@@ -71,8 +72,10 @@ WORDS = {  # elements whose name is not how an officer would say it; forms ask i
     "UpnUnknown": "Reason for no UPN",
     "Way": "Reason the search ended",
 }
-AUTHORITY = "[0-9]{3}"  # the shape of a code of an authority
-WORDS_KEPT = 1_024  # more than there are elements
+# The shape of a code of an authority.
+AUTHORITY = "[0-9]{3}"
+# More than there are elements.
+WORDS_KEPT = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +163,10 @@ def words(element: str) -> str:
 
 
 def _said(slot: Slot, value: object, *, coded: bool = True) -> str:
-    """Return one value in words. `coded`: with its code, and dates short, as a letter or a terminal has them; else as a page does."""
+    """Return one value in words.
+
+    `coded`: with its code, and dates short, as a letter or a terminal has them; else as a page does.
+    """
     if isinstance(value, bool):
         said = "yes" if value else "no"
         return said if coded else said.capitalize()

@@ -29,7 +29,8 @@ from schemas.message import (
     WhereaboutsUnknownNotice,
 )
 
-Test = Callable[[Message, date], Iterator[str]]  # gives the path of each element that breaks the rule
+# Gives the path of each element that breaks the rule.
+Test = Callable[[Message, date], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ class Rule:
 
 
 RULES: list[Rule] = []
-OLDEST = 150  # years: born before that is a slip of the pen
+# Years: born before that is a slip of the pen.
+OLDEST = 150
 REPLIES = ("WhereaboutsResponse", "Acknowledgement", "Outcome", "Withdrawal", "Reminder")
 
 
@@ -61,7 +63,8 @@ def check(message: Message, *, today: date) -> list[Finding]:
     `today` is the date of whoever asks: of the sender before it sends, of the receiver when it has come.
     """
     found = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
-    return list(dict.fromkeys(found))  # two children of a list break a rule at the same path: said once
+    # Two children of a list break a rule at the same path: said once.
+    return list(dict.fromkeys(found))
 
 
 def errors(findings: Sequence[Finding]) -> list[Finding]:

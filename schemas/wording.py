@@ -116,7 +116,8 @@ def wanted(slot: Slot) -> str:
 
 
 def _code(code: str, label: str) -> str:
-    return code if len(code) > 1 else f"{code} ({label})"  # a letter alone says nothing
+    # A letter alone says nothing.
+    return code if len(code) > 1 else f"{code} ({label})"
 
 
 def _either(names: Sequence[str]) -> str:
@@ -160,7 +161,8 @@ def _unexpected(element: etree._Element) -> str:
     at = order[child]
     if absent and order[absent] < at:
         return f"{name} has no {absent}. It must come before {child}."
-    before = [_name(one) for one in element.itersiblings(preceding=True)]  # the nearest first
+    # The nearest first.
+    before = [_name(one) for one in element.itersiblings(preceding=True)]
     if before.count(child) >= inner[at].most:
         return f"{name} has {child} more than {'once' if inner[at].most == 1 else f'{inner[at].most} times'}."
     if later := [one for one in before if order.get(one, at) > at]:

@@ -22,13 +22,20 @@ from schemas.message import BODIES, Body, Header, Message
 
 __all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 
-MAX_BYTES = 262_144  # a notice with forty enquiries is near 20 KiB; a file much larger is something else
-# What comes is bounded before it is parsed, and before the XSD's patterns are tried on it: both may take long over too much.
-MAX_MARKUP = 8_192  # beginnings and ends of elements: a notice with forty enquiries has some 1,500
-MAX_ATTRIBUTES = 256  # ours have one, the name of the namespace
-MAX_TEXT = 4_096  # characters between two tags: the longest that may stand is a paragraph of 2,000
-MOST_FAULTS = 200  # that are said of one file: each is looked up in it
-MAX_DEPTH = 16  # ours is 6 deep
+# A notice with forty enquiries is near 20 KiB; a file much larger is something else.
+MAX_BYTES = 262_144
+# What comes is bounded before it is parsed, and before the XSD's patterns are tried on it: both may take long over too
+# much.
+# Beginnings and ends of elements: a notice with forty enquiries has some 1,500.
+MAX_MARKUP = 8_192
+# Ours have one, the name of the namespace.
+MAX_ATTRIBUTES = 256
+# Characters between two tags: the longest that may stand is a paragraph of 2,000.
+MAX_TEXT = 4_096
+# That are said of one file: each is looked up in it.
+MOST_FAULTS = 200
+# Ours is 6 deep.
+MAX_DEPTH = 16
 NOT_CARRIED = re.compile("[^\\t\\n\\r\\x20-\\uD7FF\\uE000-\\uFFFD\\U00010000-\\U0010FFFF]")
 DECLARATION = b"<?xml version='1.0' encoding='UTF-8'?>\n"
 TAG = f"{{{NAMESPACE}}}"
@@ -164,7 +171,8 @@ def faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
 
 
 def _element(root: etree._Element, error: "etree._LogEntry") -> etree._Element:
-    # A prefix that only the text declares is none that XPath knows, so an element that is not ours is sought by its name.
+    # A prefix that only the text declares is none that XPath knows, so an element that is not ours is sought by its
+    # name.
     path = re.sub(r"/([^/\[*:]+:[^/\[]+)", r"/*[name()='\1']", error.path or "/*")
     try:
         found = root.xpath(path)
@@ -249,12 +257,14 @@ def _fields(cls: type) -> dict[object, tuple[str, type, Callable[[str], object] 
 
 def _message(root: etree._Element) -> Message:
     following = root.iter()
-    next(following)  # the root itself
+    # The root itself.
+    next(following)
     try:
         taken = _take(Header, next(following), following)
         body = next(following)
         said = _take(BODY_OF[str(body.tag)], body, following)
-    except ValueError:  # a date that the XSD's calendar has and Python's has not, such as the year 0000
+    except ValueError:
+        # A date that the XSD's calendar has and Python's has not, such as the year 0000.
         raise _unreadable("xml.schema", "The message has a date that does not exist.") from None
     assert isinstance(taken, Header)  # noqa: S101 - what `_take` makes of Header
     assert isinstance(said, Body)  # noqa: S101

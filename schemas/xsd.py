@@ -13,8 +13,10 @@ from schemas.layout import NAMESPACE, Slot, is_ours, slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
-# No control character, line or paragraph separator, so that no line can be forged in a log or a mail; and no mark that turns
-# the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may stand.
+# No control character, line or paragraph separator, so that no line can be forged in a log or a mail; and no mark that
+# turns
+# the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may
+# stand.
 PLAIN = "[^\\p{Cc}\\p{Zl}\\p{Zp}\u202a-\u202e\u2066-\u2069]*"
 SIMPLE = {date: "Day", datetime: "Moment", bool: "xs:boolean", str: "Line"}
 
@@ -52,7 +54,9 @@ def _collect(cls: type, seen: dict[type, None]) -> None:
 
 
 def _code_list(name: str) -> str:
-    """Of `string`, which keeps white space, not of `token`: " phone-only " must be no code, for to us it would mean nothing."""
+    """Of `string`, which keeps white space, not of `token`: " phone-only " must be no code, for to us it would mean
+    nothing.
+    """
     rows = "".join(
         f'      <xs:enumeration value="{code}"><xs:annotation><xs:documentation>{escape(label)}'
         "</xs:documentation></xs:annotation></xs:enumeration>\n"
@@ -96,9 +100,8 @@ def _facets(slot: Slot) -> Iterator[str]:
             yield f'<xs:minInclusive value="{least}"/><xs:maxInclusive value="{most}"/>'
         case Text(longest, pattern):
             yield f'<xs:minLength value="1"/><xs:maxLength value="{longest}"/>'
-            written = (
-                escape(pattern or PLAIN).encode("ascii", "xmlcharrefreplace").decode()
-            )  # marks of direction stay visible
+            # Marks of direction stay visible.
+            written = escape(pattern or PLAIN).encode("ascii", "xmlcharrefreplace").decode()
             yield f'<xs:pattern value="{written}"/>'
 
 

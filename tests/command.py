@@ -16,7 +16,8 @@ from gateway import cli
 def run_command(*words: str, say: str | bytes = "", **env: str) -> subprocess.CompletedProcess[str]:
     """Run `cme-gateway` with these words; what it is told on its standard input is `say`."""
     spoken = say if isinstance(say, bytes) else say.encode()
-    with ThreadPoolExecutor(1) as alone:  # a test may have a loop of its own, which a command must not meet
+    # A test may have a loop of its own, which a command must not meet.
+    with ThreadPoolExecutor(1) as alone:
         return alone.submit(_run, list(words), spoken, env).result()
 
 

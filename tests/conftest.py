@@ -1,8 +1,9 @@
 """Two authorities that trust each other, each with its own folder, keys, database and port.
 
-What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases and passwords are derived at
-the lowest cost, carriers are looked up once, PostgreSQL does not wait for the disk, and a new database is a copy of one that was migrated once. Where
-such a cost is the subject, a test asks for it: `real_costs`, `disk_path`, or a PostgreSQL server that is `durable`.
+What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases and passwords
+are derived at the lowest cost, carriers are looked up once, PostgreSQL does not wait for the disk, and a new database
+is a copy of one that was migrated once. Where such a cost is the subject, a test asks for it: `real_costs`,
+`disk_path`, or a PostgreSQL server that is `durable`.
 """
 
 import os
@@ -29,13 +30,16 @@ from keys import key_file, passwords
 from tests.postgres import server
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
-ENOUGH_MEMORY = 2 * 2**30  # bytes that must be free there; the whole suite takes less than one GiB at a time
+# Bytes that must be free there; the whole suite takes less than one GiB at a time.
+ENOUGH_MEMORY = 2 * 2**30
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
 CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}
 PRODUCTS_ARGON2 = {"PASSES": passwords.PASSES, "KIBIBYTES": passwords.KIBIBYTES}
-CHEAP_ARGON2 = {"PASSES": 1, "KIBIBYTES": 8 * passwords.LANES}  # no less is allowed
+# No less is allowed.
+CHEAP_ARGON2 = {"PASSES": 1, "KIBIBYTES": 8 * passwords.LANES}
 
-settings.register_profile("without a clock", deadline=None)  # a busy machine makes no example wrong
+# A busy machine makes no example wrong.
+settings.register_profile("without a clock", deadline=None)
 settings.load_profile("without a clock")
 
 
@@ -52,7 +56,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = [item for item in items if item.get_closest_marker("slow")]
     rest = [item for item in items if not item.get_closest_marker("slow")]
     shares = []
-    for number in range(workers):  # pytest-xdist gives each worker one part of the list, as long as every other
+    # pytest-xdist gives each worker one part of the list, as long as every other.
+    for number in range(workers):
         ours = slow[number::workers]
         share = len(items) * (number + 1) // workers - len(items) * number // workers
         shares += [*ours, *rest[: share - len(ours)]]
@@ -61,7 +66,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _set_costs(scrypt: dict[str, int], argon2: dict[str, int]) -> None:
-    """From now on a passphrase and a password cost this much; a password that was kept costs what it cost when it was set."""
+    """From now on a passphrase and a password cost this much; a password that was kept costs what it cost when it was
+    set.
+    """
     key_file.SCRYPT.update(scrypt)
     for name, cost in argon2.items():
         setattr(passwords, name, cost)
@@ -119,11 +126,14 @@ def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-PORTS = range(10_000, 32_000)  # below those that the system gives to whoever connects
+# Below those that the system gives to whoever connects.
+PORTS = range(10_000, 32_000)
 
 
 def free_port() -> int:
-    """A port that nobody listens on now: drawn, so that another process of tests, or a connection, does not take it next."""
+    """A port that nobody listens on now: drawn, so that another process of tests, or a connection, does not take it
+    next.
+    """
     while True:
         port = SystemRandom().choice(PORTS)
         with socket.socket() as probe, suppress(OSError):

@@ -176,12 +176,14 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
+# What it passed would be a hundred times as much to carry.
 RUN_AXE = f"""async () => {{
     const found = await axe.run({json.dumps(RULES)})
     return {{violations: found.violations}}
-}}"""  # what it passed would be a hundred times as much to carry
+}}"""
 SIDEWAYS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
-REFUSED = "Failed to load resource"  # what the browser says of a page that says no
+# What the browser says of a page that says no.
+REFUSED = "Failed to load resource"
 
 
 async def assert_accessible(desk: Desk) -> None:

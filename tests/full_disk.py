@@ -1,4 +1,5 @@
-"""What a gateway does on a full disk, and on one that cannot be written: run in a mount namespace, it says what came of it.
+"""What a gateway does on a full disk, and on one that cannot be written: run in a mount namespace, it says what came of
+it.
 
 `python -m tests.full_disk DISK HOME NOTICE`. Each command is a process of its own, forked from this one, which does
 nothing but load the gateway. Exit code 99: no file system can be mounted here.

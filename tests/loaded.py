@@ -1,9 +1,10 @@
 """A process of the gateway, without the second and a half in which Python loads it.
 
-One process loads the whole gateway and does nothing else: it has no thread, no event loop, no database, and no socket but
-the one on which it is asked. It is forked for each gateway that a test starts. The result is a process like any other, and
-a child of whoever asked: it has its own number, standard streams, environment and, where that is wanted, session; it is
-killed and waited for as any other; and its random numbers are its own, for Python and OpenSSL notice a fork.
+One process loads the whole gateway and does nothing else: it has no thread, no event loop, no database, and no socket
+but the one on which it is asked. It is forked for each gateway that a test starts. The result is a process like any
+other, and a child of whoever asked: it has its own number, standard streams, environment and, where that is wanted,
+session; it is killed and waited for as any other; and its random numbers are its own, for Python and OpenSSL notice a
+fork.
 
 Where the start itself is the subject (the entry point, a signal while Python loads, another file system, a limit that a
 command sets), a test starts `python -m gateway` for real: tests/flows/test_command_line.py has most of these.
@@ -42,8 +43,10 @@ WHEN_NEEDED = (
     "sqlalchemy.dialects.sqlite",
     "typer._adapters",
 )
-MOST_BYTES = 2**17  # of a request, most of which is the environment
-PR_SET_CHILD_SUBREAPER = 36  # prctl(2)
+# Of a request, most of which is the environment.
+MOST_BYTES = 2**17
+# prctl(2).
+PR_SET_CHILD_SUBREAPER = 36
 PARAMETERS = tuple(inspect.signature(subprocess.Popen._execute_child).parameters)[1:]  # type: ignore[attr-defined]
 
 
@@ -68,7 +71,8 @@ class Loaded(subprocess.Popen[Any]):
             "folder": os.fspath(named["cwd"] or Path.cwd()),
             "environment": dict(named["env"] or os.environ),
             "session": named["start_new_session"],
-            "passphrases": key_file.SCRYPT,  # they cost there what they cost here
+            # They cost there what they cost here.
+            "passphrases": key_file.SCRYPT,
         }
         streams = [
             number if pipe == -1 else pipe for number, pipe in zip((0, 1, 2), (pipes[0], *pipes[3::2]), strict=True)
@@ -83,7 +87,8 @@ class LoadedProcess:
     """The process that has loaded the gateway, as it is asked."""
 
     asks: socket.socket
-    process: subprocess.Popen[bytes] | None = None  # None where somebody else started it
+    # None where somebody else started it.
+    process: subprocess.Popen[bytes] | None = None
     lock: Lock = field(default_factory=Lock)
 
     def fork_process(self, request: dict[str, object], streams: list[int]) -> int:
@@ -110,7 +115,8 @@ def _adopts_orphans() -> Iterator[None]:
         prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
-_LENT: list[LoadedProcess] = []  # in a process that was itself forked
+# In a process that was itself forked.
+_LENT: list[LoadedProcess] = []
 
 
 def loaded_process() -> LoadedProcess:
@@ -140,7 +146,8 @@ def main() -> None:
     load_gateway()
     request = _wait_for_request(asked)
     _become(request)
-    if "demo" in request["words"]:  # it starts gateways itself
+    # It starts gateways itself.
+    if "demo" in request["words"]:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         if os.fork() == 0:
             ours.close()
@@ -166,7 +173,8 @@ def load_gateway() -> None:
     for name in WHEN_NEEDED:
         import_module(name)
     gc.collect()
-    gc.freeze()  # so that what is loaded stays shared
+    # So that what is loaded stays shared.
+    gc.freeze()
     gc.enable()
 
 

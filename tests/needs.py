@@ -1,7 +1,8 @@
-"""Whether a program that a test runs is installed: `tests/needs.tsv` lists them, and `tests/install-needs` installs them.
+"""Whether a program that a test runs is installed: `tests/needs.tsv` lists them, and `tests/install-needs` installs
+them.
 
-A test whose program is missing is skipped with that reason. Where CI is set, everything must be there, and the test fails.
-A program that is there and does not start is a failure everywhere.
+A test whose program is missing is skipped with that reason. Where CI is set, everything must be there, and the test
+fails. A program that is there and does not start is a failure everywhere.
 """
 
 import os

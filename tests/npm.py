@@ -26,6 +26,7 @@ def installed(pins: Path, cache: Path) -> Path:
         unavailable("npm could not install the pinned packages")
     try:
         fresh.rename(folder)
-    except OSError:  # another test process was quicker, and its folder is as good
+    except OSError:
+        # Another test process was quicker, and its folder is as good.
         shutil.rmtree(fresh)
     return folder

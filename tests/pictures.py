@@ -1,4 +1,7 @@
-"""The pictures of the console in the README and the docs, made anew: `make screenshots`. Children and officers are invented."""
+"""The pictures of the console in the README and the docs, made anew: `make screenshots`.
+
+Children and officers are invented.
+"""
 
 import asyncio
 import tempfile

@@ -1,8 +1,8 @@
 """An invented population, with families, siblings, twins and namesakes; and searches, with the errors that people make.
 
-Names are drawn as unevenly as they are borne: a few are common, so that namesakes with near dates of birth are there, and most are
-rare. The lists are ours, of spellings that every school knows; rare names are made of syllables. Shares are assumptions, not
-counts: what is known of errors in such notices is that they are there.
+Names are drawn as unevenly as they are borne: a few are common, so that namesakes with near dates of birth are there,
+and most are rare. The lists are ours, of spellings that every school knows; rare names are made of syllables. Shares
+are assumptions, not counts: what is known of errors in such notices is that they are there.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,14 +47,18 @@ ROMANISED = {
 ONSETS = "b br c ch d f g gl h j k kr l m n p pr r s sh st t th tr v w y z"
 VOWELS = "a e i o u ai ee ou"
 ENDS = "n r l s m t nd rd ck ston ley ton ski wala ez ova"
-COMMON = {"surname": 0.62, "forename": 0.85}  # how many bear a name of the lists
+# How many bear a name of the lists.
+COMMON = {"surname": 0.62, "forename": 0.85}
 ALPHABET = "abcdefghijklmnopqrstuvwxyz"
-FIRST_DAY, DAYS = date(2008, 9, 1), 6575  # of birth: eighteen years
+# Of birth: eighteen years.
+FIRST_DAY, DAYS = date(2008, 9, 1), 6575
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search that came: what it says, which error it holds, and the number of the child who is meant, if there is one."""
+    """A search that came: what it says, which error it holds, and the number of the child who is meant, if there is
+    one.
+    """
 
     kind: str
     child: ComparedChild
@@ -87,7 +91,8 @@ class Town:
             if child.forename not in [one.forename for one in self.children[number:]]:
                 self.children.append(child)
                 self.family.append(number)
-            if self.by.random() > 0.03:  # or the next is a twin
+            # Or the next is a twin.
+            if self.by.random() > 0.03:
                 born = FIRST_DAY + timedelta((born - FIRST_DAY).days + self.by.randint(330, 1600))
                 born = born if born < FIRST_DAY + timedelta(DAYS) else self._born()
 
@@ -160,7 +165,8 @@ class Town:
         known = self.by.choice(self.children)
         upns = (self.upn(),) if self.by.random() < 0.8 else ()
         other = self.child(self.surname(), self._postcode(), self._born())
-        if chance < 0.05:  # whose family is here
+        # Whose family is here.
+        if chance < 0.05:
             near = known.dob if self.by.random() < 0.3 else other.dob
             other = replace(other, surname=known.surname, postcode=known.postcode, dob=near)
             if other.forename == known.forename:
@@ -234,7 +240,8 @@ def _no_upn(child: ComparedChild) -> ComparedChild:
     return replace(child, upns=())
 
 
-KINDS: dict[str, tuple[int, Kind]] = {  # each kind of error, with its share in a hundred
+# Each kind of error, with its share in a hundred.
+KINDS: dict[str, tuple[int, Kind]] = {
     "as we have it": (30, lambda _, c: c),
     "no UPN": (14, lambda _, c: _no_upn(c)),
     "temporary UPN": (3, lambda t, c: replace(c, upns=(t.upn()[:-1] + "B",))),

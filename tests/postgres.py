@@ -11,7 +11,8 @@ from tempfile import mkdtemp
 
 from tests.needs import need
 
-OWNER = "postgres"  # the server refuses to run as root
+# The server refuses to run as root.
+OWNER = "postgres"
 
 
 def programs() -> Path:

@@ -50,9 +50,8 @@ def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "
     need("OpenSSH")
     home.mkdir(exist_ok=True)
     if os.geteuid() == 0:
-        Path("/run/sshd").mkdir(
-            mode=0o755, exist_ok=True
-        )  # where it locks itself up; Debian's service makes it at boot
+        # Where it locks itself up; Debian's service makes it at boot.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     host_key = new_key(home / "host_key")
     (home / "authorized_keys").write_text(new_key(home / "login_key") + "\n")
     for name in ("in", "out"):
@@ -78,7 +77,8 @@ def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "
 
 def _kill(pid: int) -> None:
     """A process and all that come of it: each open connection has one, in a session of its own."""
-    with suppress(FileNotFoundError, ProcessLookupError):  # one whose client has gone may end meanwhile
+    # One whose client has gone may end meanwhile.
+    with suppress(FileNotFoundError, ProcessLookupError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
             _kill(int(child))
         os.kill(pid, signal.SIGKILL)

@@ -39,11 +39,15 @@ class Wire:
 
     world: "World"
     chance: Random = field(default_factory=lambda: Random(1))
-    lost: float = 0.0  # of batches, on their way there
-    unanswered: float = 0.0  # of batches that arrive, their receipts on their way back
+    # Of batches, on their way there.
+    lost: float = 0.0
+    # Of batches that arrive, their receipts on their way back.
+    unanswered: float = 0.0
     down: set[str] = field(default_factory=set)
-    went: dict[tuple[str, str], datetime] = field(default_factory=dict)  # from whom to whom, and when last
-    stirred: dict[str, datetime] = field(default_factory=dict)  # when last something came to, or left, an authority
+    # From whom to whom, and when last.
+    went: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    # When last something came to, or left, an authority.
+    stirred: dict[str, datetime] = field(default_factory=dict)
 
     async def deliver(self, address: RouteAddress, parcels: Sequence[Parcel]) -> Sequence[Attempt]:
         if {address.authority, address.us} & self.down or self.chance.random() < self.lost:
@@ -91,8 +95,10 @@ class World:
     home: Path
     now: datetime = MONDAY
     houses: dict[str, Gateway] = field(default_factory=dict)
-    trust: Trust = field(default_factory=lambda: Trust({}))  # of all, once they were settled together
-    skew: dict[str, timedelta] = field(default_factory=dict)  # by how much a clock there is wrong
+    # Of all, once they were settled together.
+    trust: Trust = field(default_factory=lambda: Trust({}))
+    # By how much a clock there is wrong.
+    skew: dict[str, timedelta] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wire = Wire(self)
@@ -138,7 +144,8 @@ class World:
         gw = home_folder.open_gateway(self.home / code, now=self.clock(code))
         gw.carriers = {"https": self.wire}
         if self.trust.authorities():
-            gw.trust = self.trust  # one for all: it holds what each would read from its own database
+            # One for all: it holds what each would read from its own database.
+            gw.trust = self.trust
         self.houses[code] = gw
         return gw
 
@@ -159,7 +166,8 @@ def introduce(gw: Gateway, there: Gateway) -> None:
 
 
 def _put_all(known: Sequence[Partner], tx: Connection) -> None:
-    tx.execute(insert(partners), [asdict(one) for one in known])  # each for itself would take half a minute
+    # Each for itself would take half a minute.
+    tx.execute(insert(partners), [asdict(one) for one in known])
 
 
 def _moment(seconds: int) -> datetime:

@@ -1,7 +1,9 @@
-"""Browsers from which somebody has signed in before, so that wrong tries of others cannot keep them out (OWASP's device cookies).
+"""Browsers from which somebody has signed in before, so that wrong tries of others cannot keep them out (OWASP's device
+cookies).
 
-Wrong tries from any other browser lock the account for all of those; a browser that is known has a count of its own, and is not held
-up by that lock. The browser keeps a secret and the store its digest; it opens nothing: the password and the code are asked as ever.
+Wrong tries from any other browser lock the account for all of those; a browser that is known has a count of its own,
+and is not held up by that lock. The browser keeps a secret and the store its digest; it opens nothing: the password and
+the code are asked as ever.
 """
 
 from datetime import timedelta
@@ -14,7 +16,8 @@ from gateway.context import Gateway
 from gateway.store import devices
 from gateway.store.devices import Device
 
-LIFE = timedelta(days=180)  # since they came in from there last
+# Since they came in from there last.
+LIFE = timedelta(days=180)
 
 
 def find_known_device(tx: Connection, gw: Gateway, secret: str, name: str) -> Device | None:

@@ -1,7 +1,7 @@
 """Who may sign in here: accounts are made, changed and ended. Every act on an account is an entry of the audit log.
 
-The first account is made by an operator on the command line; after that an admin does it in the console. A new account gets a
-one-time password, shown once, that counts for three days and must be changed.
+The first account is made by an operator on the command line; after that an admin does it in the console. A new account
+gets a one-time password, shown once, that counts for three days and must be changed.
 """
 
 import re
@@ -20,7 +20,8 @@ from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
 
-ONE_TIME_LIFE = timedelta(days=3)  # a weekend lies between Friday and Monday
+# A weekend lies between Friday and Monday.
+ONE_TIME_LIFE = timedelta(days=3)
 NAME = re.compile(r"[a-z0-9._'+@-]{3,80}")
 MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"

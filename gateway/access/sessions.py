@@ -1,4 +1,5 @@
-"""Sessions: a random secret in the browser, of which the store holds the digest, so that whoever reads the database can use none.
+"""Sessions: a random secret in the browser, of which the store holds the digest, so that whoever reads the database can
+use none.
 
 A session ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
 """
@@ -21,16 +22,20 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.people import Person, StoredSession
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
-ON_THE_WAY = timedelta(minutes=10)  # between the first step and the last
-TOUCH_EVERY = timedelta(minutes=1)  # when it was used last is kept no finer, which spares a write for each page
+# Between the first step and the last.
+ON_THE_WAY = timedelta(minutes=10)
+# When it was used last is kept no finer, which spares a write for each page.
+TOUCH_EVERY = timedelta(minutes=1)
 
 
 class SignInStage(StrEnum):
     """How far somebody has come."""
 
-    CODE = "code"  # the password was right; the second factor is missing
+    # The password was right; the second factor is missing.
+    CODE = "code"
     NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
-    DIRECTORY = "directory"  # they are at the council's directory, and will be back
+    # They are at the council's directory, and will be back.
+    DIRECTORY = "directory"
     IN = "in"
 
 
@@ -80,9 +85,8 @@ def use_session(gw: Gateway, secret: str) -> Session | None:
         return None
     session, seen_at = found
     if gw.now() - seen_at >= TOUCH_EVERY:
-        with suppress(
-            StoreUnavailable
-        ):  # whoever only reads may, while another process holds the database or the disk is full
+        # Whoever only reads may, while another process holds the database or the disk is full.
+        with suppress(StoreUnavailable):
             gw.store.run(lambda tx: people.touch_session(tx, session.digest, gw.now()))
     return session
 

@@ -1,6 +1,8 @@
-"""How a person comes in: name and password, a second factor where they have one, a new password where they must; then a session.
+"""How a person comes in: name and password, a second factor where they have one, a new password where they must; then a
+session.
 
-At each step the session has another secret. What is refused is said in one sentence whatever the reason, so that nobody learns who has an account; the audit log has the reason.
+At each step the session has another secret. What is refused is said in one sentence whatever the reason, so that nobody
+learns who has an account; the audit log has the reason.
 """
 
 import json
@@ -37,16 +39,21 @@ from gateway.store.people import Person, StoredSession
 from keys import at_rest, one_time_code, passwords
 from keys.at_rest import Locked
 
-MOST_ON_THE_WAY = 5_000  # people who are at the directory at one moment; whoever went there first goes first
-LEAST_PASSWORD = 12  # characters
-WRONG = ("password", "code")  # what locks an account
-STRONG = 3  # of 4, as zxcvbn reckons: more than ten thousand million guesses
+# People who are at the directory at one moment; whoever went there first goes first.
+MOST_ON_THE_WAY = 5_000
+# Characters.
+LEAST_PASSWORD = 12
+# What locks an account.
+WRONG = ("password", "code")
+# Of 4, as zxcvbn reckons: more than ten thousand million guesses.
+STRONG = 3
 
 
 def begin(gw: Gateway, name: str, password: str, device: str = "", address: str = "") -> str:
     """Return the first step: the secret of a session at the stage that comes next. Raises NotAllowed.
 
-    `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from where.
+    `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from
+    where.
     """
     name = name.strip().casefold()
     before = gw.store.look(lambda tx: people.find_person(tx, name))
@@ -203,7 +210,10 @@ def _without(password: str, known: Sequence[str]) -> str:
 
 
 def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
-    """From now on they sign in with a second factor too: the code shows that their app has the secret. Raises NotAllowed."""
+    """From now on they sign in with a second factor too: the code shows that their app has the secret.
+
+    Raises NotAllowed.
+    """
     step = one_time_code.step(secret, code, gw.now())
     if step is None:
         raise NotAllowed("sign-in.one-time-code")
@@ -242,7 +252,10 @@ def to_directory(gw: Gateway, pending: PendingSignIn) -> str:
 
 
 def take_pending(gw: Gateway, secret: str) -> PendingSignIn:
-    """What must have come back; an answer counts once. Raises NotAllowed, and then nothing has changed: no session ends."""
+    """What must have come back; an answer counts once.
+
+    Raises NotAllowed, and then nothing has changed: no session ends.
+    """
 
     def write(tx: Connection) -> StoredSession | None:
         kept = people.find_session(tx, compute_secret_digest(secret))
@@ -260,7 +273,8 @@ def take_pending(gw: Gateway, secret: str) -> PendingSignIn:
 def from_directory(gw: Gateway, known: Known) -> str:
     """Somebody whom the council's directory vouches for, with the roles that it gives them now. Raises NotAllowed.
 
-    They are known by their subject for ever; the mail address by which the audit log calls them is that of the first time.
+    They are known by their subject for ever; the mail address by which the audit log calls them is that of the first
+    time.
     """
 
     def write(tx: Connection) -> str | None:

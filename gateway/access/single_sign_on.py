@@ -4,11 +4,11 @@
     finish   what their browser brought back, to who they are and which roles they have
 
 The authorization code flow with PKCE (RFC 7636). What the browser carries proves nothing: `state` shows that the answer
-belongs to this browser's sign-in, `iss` (RFC 9207) that it comes from our provider, the code is redeemed by ourselves, and
-what the ID token says is believed once its signature and its nonce are right. No token is kept.
+belongs to this browser's sign-in, `iss` (RFC 9207) that it comes from our provider, the code is redeemed by ourselves,
+and what the ID token says is believed once its signature and its nonce are right. No token is kept.
 
-A pending sign-in is kept by the caller, on the server, bound to the browser, and is dropped when it is taken up: an answer
-counts once. Nothing here opens a session.
+A pending sign-in is kept by the caller, on the server, bound to the browser, and is dropped when it is taken up: an
+answer counts once. Nothing here opens a session.
 """
 
 import re
@@ -30,13 +30,18 @@ from gateway.errors import NotAllowed, Unusable
 from keys import id_token
 from schemas.hidden_signs import replace_hidden
 
-PENDING = timedelta(minutes=10)  # with a second factor on a telephone that must be found first
+# With a second factor on a telephone that must be found first.
+PENDING = timedelta(minutes=10)
 SCOPE = "openid profile email"
-MAX_ANSWER = 8_192  # characters of one value; Entra's codes are a thousand and more
-MAX_NAME = 200  # characters of what a person is called; what is longer is cut
+# Characters of one value; Entra's codes are a thousand and more.
+MAX_ANSWER = 8_192
+# Characters of what a person is called; what is longer is cut.
+MAX_NAME = 200
 GROUPS = "groups"
-WORD = re.compile(r"[a-z_]{1,64}")  # an error's, RFC 6749, 4.1.2.1
-OURS_TO_MEND = ("invalid_client", "unauthorized_client")  # and of no use to try again
+# An error's, RFC 6749, 4.1.2.1.
+WORD = re.compile(r"[a-z_]{1,64}")
+# And of no use to try again.
+OURS_TO_MEND = ("invalid_client", "unauthorized_client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,10 @@ async def begin_directory_sign_in(gw: Gateway, redirect_uri: str) -> tuple[Pendi
 async def finish_directory_sign_in(
     gw: Gateway, pending: PendingSignIn, answer: Mapping[str, str], redirect_uri: str
 ) -> DirectoryPerson:
-    """Return who came back with this answer, the query of `redirect_uri`. Raises NotAllowed, Unusable, IdTokenRefused."""
+    """Return who came back with this answer, the query of `redirect_uri`.
+
+    Raises NotAllowed, Unusable, IdTokenRefused.
+    """
     provider = _get_provider(gw)
     _check_answer(answer, pending, gw.now())
     try:
@@ -121,7 +129,8 @@ def _check_answer(answer: Mapping[str, str], pending: PendingSignIn, now: dateti
 
 def _get_code(answer: Mapping[str, str], issuer: str, names_itself: bool) -> str:
     """Return the code, in an answer from our provider."""
-    named = answer.get("iss", "" if names_itself else issuer)  # RFC 9207, 2.4: also of an error
+    # RFC 9207, 2.4: also of an error.
+    named = answer.get("iss", "" if names_itself else issuer)
     if not _is_same_secret(named, issuer):
         raise NotAllowed("sign-in.other-issuer")
     if "error" in answer:

@@ -1,8 +1,8 @@
 """Passwords are checked one after the other, in one thread that does nothing else.
 
-A check takes an eighth of a second and 64 MiB, and `keys.passwords` makes one at a time whoever asks. Whoever waits for it holds no
-thread that the database or other pages need. The thread is a daemon: a check that never ends keeps no process from ending. One
-that takes too long is answered all the same, with Busy, and stands in Health.
+A check takes an eighth of a second and 64 MiB, and `keys.passwords` makes one at a time whoever asks. Whoever waits for
+it holds no thread that the database or other pages need. The thread is a daemon: a check that never ends keeps no
+process from ending. One that takes too long is answered all the same, with Busy, and stands in Health.
 """
 
 import asyncio
@@ -24,10 +24,14 @@ from gateway.store.heartbeats import Heartbeat
 T = TypeVar("T")
 Job = tuple[Callable[[], Any], Future[Any]]
 
-MOST_SECONDS = 10.0  # a check takes an eighth of one: what takes longer than this hangs, or the machine is far too busy
-MOST_WAITING = 64  # checks: some eight seconds' worth
-MOST_OF_ONE = 32  # of them asked for from one place: an office may begin its day at once, and nobody else is kept out
-SHOWN_SECONDS = 3600.0  # for so long Health tells of a check that took too long, where the next ones do not
+# A check takes an eighth of one: what takes longer than this hangs, or the machine is far too busy.
+MOST_SECONDS = 10.0
+# Checks: some eight seconds' worth.
+MOST_WAITING = 64
+# Of them asked for from one place: an office may begin its day at once, and nobody else is kept out.
+MOST_OF_ONE = 32
+# For so long Health tells of a check that took too long, where the next ones do not.
+SHOWN_SECONDS = 3600.0
 
 
 class SlowChecks:
@@ -38,8 +42,10 @@ class SlowChecks:
         self._here = gw
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: Thread | None = None
-        self._begun: float | None = None  # when the check that is being made began, where one is
-        self._late_at: float | None = None  # when one was last too late
+        # When the check that is being made began, where one is.
+        self._begun: float | None = None
+        # When one was last too late.
+        self._late_at: float | None = None
         self._waiting: Counter[str] = Counter()
 
     async def run(self, work: Callable[[], T], asker: str = "") -> T:
@@ -78,7 +84,8 @@ class SlowChecks:
     def _make_checks(self) -> None:
         while job := self._jobs.get():
             work, future = job
-            if not future.set_running_or_notify_cancel():  # nobody waits for it any more
+            # Nobody waits for it any more.
+            if not future.set_running_or_notify_cancel():
                 continue
             self._begun = time.monotonic()
             try:
@@ -94,7 +101,8 @@ class SlowChecks:
 
     def _note_late_check(self) -> Busy:
         why = Busy("sign-in.late", seconds=f"{MOST_SECONDS:.0f}")
-        if PASSWORDS not in self._here.looked:  # once for each time that it hangs
+        # Once for each time that it hangs.
+        if PASSWORDS not in self._here.looked:
             log_failure("password check", why)
             since = self._here.now() - timedelta(seconds=MOST_SECONDS)
             self._here.looked[PASSWORDS] = Heartbeat(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))

@@ -81,7 +81,10 @@ def _plain(value: object) -> str:
 
 
 def chosen(accept: str, offered: tuple[str, ...]) -> str:
-    """Which of these forms the client would rather have (RFC 9110, 12.5.1); the first where it does not say. Raises NotAcceptable."""
+    """Which of these forms the client would rather have (RFC 9110, 12.5.1); the first where it does not say.
+
+    Raises NotAcceptable.
+    """
     wanted = [_range(part) for part in accept.split(",") if part.strip()]
     if not wanted:
         return offered[0]

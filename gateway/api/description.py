@@ -1,4 +1,6 @@
-"""OpenAPI 3.1, made of the operations, the shapes of answers, and the classes of a message: it cannot say what is not so."""
+"""OpenAPI 3.1, made of the operations, the shapes of answers, and the classes of a message: it cannot say what is not
+so.
+"""
 
 import inspect
 import types

@@ -1,8 +1,8 @@
 """Every operation of the API with the act that it needs. Who may call is settled here, before any room is asked.
 
-In this order: the token and its client; the act, by the scopes of both, in the one table of `core.permissions`; how much the
-client may ask for; what was sent, in its form and size; and, where something is changed, whether it was answered before.
-An operation without an act is open to everybody; a test holds the list of those.
+In this order: the token and its client; the act, by the scopes of both, in the one table of `core.permissions`; how
+much the client may ask for; what was sent, in its form and size; and, where something is changed, whether it was
+answered before. An operation without an act is open to everybody; a test holds the list of those.
 """
 
 import asyncio
@@ -26,13 +26,15 @@ from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], ApiResponse]
 BUDGETS = web.AppKey("budgets", dict[str, MessageBudget])
-PARTS = {  # of addresses, and what they look like
+# Of addresses, and what they look like.
+PARTS = {
     "notice": "(?:[0-9]{3}-)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "receipt": "[0-9]{1,15}",
     "reply": "[0-9]{1,15}",
     "webhook": "wh-[0-9a-f]{24}",
 }
-KEY = r'"[A-Za-z0-9._~-]{1,64}"|[A-Za-z0-9._~-]{1,64}'  # a string of RFC 8941, or bare as many send it
+# A string of RFC 8941, or bare as many send it.
+KEY = r'"[A-Za-z0-9._~-]{1,64}"|[A-Za-z0-9._~-]{1,64}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,15 @@ class Operation:
     act: Permission | None
     says: str
     answer: Answers
-    gives: object = None  # a shape, the name of a schema, or None for nothing
+    # A shape, the name of a schema, or None for nothing.
+    gives: object = None
     status: int = 200
-    takes: object = None  # a shape, or a class of a message
-    kinds: tuple[str, ...] = (JSON,)  # of what it takes
-    forms: tuple[str, ...] = (JSON,)  # of what it gives
+    # A shape, or a class of a message.
+    takes: object = None
+    # Of what it takes.
+    kinds: tuple[str, ...] = (JSON,)
+    # Of what it gives.
+    forms: tuple[str, ...] = (JSON,)
     query: tuple[Parameter, ...] = ()
 
 

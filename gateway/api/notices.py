@@ -40,7 +40,8 @@ QUERY = (
     Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"}),
 )
 CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
-CONFIRMED = "Confirmed"  # a member beside Header and body; of a notice in XML, a parameter
+# A member beside Header and body; of a notice in XML, a parameter.
+CONFIRMED = "Confirmed"
 DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
 CONFIRMING = (
     Parameter(
@@ -207,7 +208,8 @@ def _wrong(name: str) -> Malformed:
 def read(call: Call) -> ApiResponse:
     """What a notice says; that it was read is an entry of the audit log.
 
-    What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is asked for.
+    What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is
+    asked for.
     """
     form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
     message = _opened(call, message_id, in_full=call.query.get("in_full") == "yes")

@@ -1,6 +1,7 @@
 """Every error in one form (RFC 9457): a type, one sentence, our code, what to do next; and no traceback to anybody.
 
-The status of an error stands beside its code, in `gateway/errors.csv`. Here are only those that aiohttp or `keys` raised.
+The status of an error stands beside its code, in `gateway/errors.csv`. Here are only those that aiohttp or `keys`
+raised.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -17,7 +17,10 @@ from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse,
 
 
 def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> ApiResponse:
-    """Read the body, and let the flow do it: what it refuses is refused here. `doubted`: doubts about it may be confirmed."""
+    """Read the body, and let the flow do it: what it refuses is refused here.
+
+    `doubted`: doubts about it may be confirmed.
+    """
     body: Any = json.read_body(cls, call.body)
     kept: Also = idempotency.build_answer_writer(call.gw, call.tried, taken)
     more = {"confirmed": confirmed_in(call)} if doubted else {}

@@ -16,7 +16,8 @@ class Token:
 
     access_token: str
     token_type: Literal["Bearer"]
-    expires_in: int  # seconds
+    # Seconds.
+    expires_in: int
     scope: str
 
 
@@ -24,8 +25,10 @@ class Token:
 class Taken:
     """It is durable here, and goes out by itself."""
 
-    id: str  # of the message that was made; of the notice itself where nobody need be told
-    status: str  # where to see how it goes on
+    # Of the message that was made; of the notice itself where nobody need be told.
+    id: str
+    # Where to see how it goes on.
+    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Listed:
     partner: str
     state: str
     state_at: datetime
-    at: datetime  # queued, or received
+    # Queued, or received.
+    at: datetime
     restriction: str
     test: bool
     in_reply_to: str | None
@@ -75,16 +79,24 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class ByMail:
-    """A mail in answer to a letter, as far as anybody may know who may not read it. Nothing in it counts before an officer said so."""
+    """A mail in answer to a letter, as far as anybody may know who may not read it.
+
+    Nothing in it counts before an officer said so.
+    """
 
     reply: int
-    notice: str  # the id of the notice that it is about
+    # The id of the notice that it is about.
+    notice: str
     came_at: datetime
     what: MailReplyKind
-    domain: str  # from where it claims to come
-    from_there: bool  # that is where we wrote to
-    signed: bool  # with the certificate that we hold
-    by_machine: bool  # it says so itself
+    # From where it claims to come.
+    domain: str
+    # That is where we wrote to.
+    from_there: bool
+    # With the certificate that we hold.
+    signed: bool
+    # It says so itself.
+    by_machine: bool
     stage: MailReplyStage
     judgement: Judgement | None
 
@@ -106,8 +118,10 @@ class MailRead:
     subject: str | None
     sent: str | None
     body: str | None
-    is_cut: bool  # the whole mail lies in the mailbox
-    attached: tuple[str, ...]  # names of files
+    # The whole mail lies in the mailbox.
+    is_cut: bool
+    # Names of files.
+    attached: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +139,12 @@ class Status:
     tries: tuple[Try, ...]
     receipts: tuple[Signed, ...]
     reason: str | None
-    handed_over_at: datetime | None  # by telephone
-    replies_by_mail: tuple[ByMail, ...]  # the newest first
-    check: str | None  # what an officer must do first with what came, where it contradicts itself about its restriction
+    # By telephone.
+    handed_over_at: datetime | None
+    # The newest first.
+    replies_by_mail: tuple[ByMail, ...]
+    # What an officer must do first with what came, where it contradicts itself about its restriction.
+    check: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +224,12 @@ class Fault:
 
     code: str
     sentence: str
-    pointer: str  # a URI fragment, as RFC 9457 has it
-    line: int | None  # of XML
-    confirmable: bool  # it is sent where this code stands in Confirmed, because it is right as it stands
+    # A URI fragment, as RFC 9457 has it.
+    pointer: str
+    # Of XML.
+    line: int | None
+    # It is sent where this code stands in Confirmed, because it is right as it stands.
+    confirmable: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from gateway.partner_api.addresses import get_caller_address
 from gateway.partner_api.throttle import WrongTries
 from keys.api_token import LIFE
 
-MAX_FORM = 4_096  # bytes
+# Bytes.
+MAX_FORM = 4_096
 FIELDS = 10
 WRONG = web.AppKey("wrong secrets by address", WrongTries)
 
@@ -33,7 +34,8 @@ async def give(request: web.Request) -> web.Response:
     ours = gw.config.console
     address = get_caller_address(request, ours.address_header, ours.proxies)
     if await asyncio.to_thread(clients.is_client_secret, gw, name, secret):
-        take(request, name)  # nobody else can take it from what this client may ask for
+        # Nobody else can take it from what this client may ask for.
+        take(request, name)
     else:
         _count(request, address)
     if form.get("grant_type") != "client_credentials":

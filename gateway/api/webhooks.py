@@ -14,7 +14,8 @@ from gateway.store import webhooks
 from gateway.store.webhooks import Webhook
 from schemas import json
 
-MOST_EVENTS = 10  # in one request
+# In one request.
+MOST_EVENTS = 10
 
 
 def make(call: Call) -> ApiResponse:

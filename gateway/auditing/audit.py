@@ -29,13 +29,18 @@ from keys.ring import Ring
 from keys.trust import Trust
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
-CARD = "card.jwt"  # ours, as `setup` writes it
-COLUMNS = ("number", "at", "act", "actor", "about", "partner")  # members of an entry that stand in columns too
+# Ours, as `setup` writes it.
+CARD = "card.jwt"
+# Members of an entry that stand in columns too.
+COLUMNS = ("number", "at", "act", "actor", "about", "partner")
 NONE_SEEN: Mapping[str, str] = {}
-MOST_FAULTS = 1000  # of rows: whoever has more knows enough
-MOST_CUT = 3  # checkpoints beyond the end: the longest tell most
+# Of rows: whoever has more knows enough.
+MOST_FAULTS = 1000
+# Checkpoints beyond the end: the longest tell most.
+MOST_CUT = 3
 NO_MORE: tuple[float, set[str]] = (float("inf"), set())
-FAST = 1  # of zip's levels: hashes do not get much shorter with another
+# Of zip's levels: hashes do not get much shorter with another.
+FAST = 1
 HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle tree (RFC 9162).
 {CHECKPOINTS} holds the signed checkpoints, parted by lines of three hyphens. {CARD} is the card of the authority.
 
@@ -47,9 +52,8 @@ The card in this archive proves nothing by itself: take the one that you hold, o
 """
 
 
-Watch = Callable[
-    [Iterable[LoggedEntry], int], Iterable[LoggedEntry]
-]  # passes the entries on; is told how many will come
+# Passes the entries on; is told how many will come.
+Watch = Callable[[Iterable[LoggedEntry], int], Iterable[LoggedEntry]]
 
 
 def _unwatched(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
@@ -60,8 +64,8 @@ def _unwatched(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
 class LogVerdict:
     """What a check of a log found. `faults` are sentences; none: the log is whole.
 
-    The newest checkpoint lies over the first `covered` entries; the next one will lie over all. `revoked` checkpoints agree
-    with the entries, but were signed with a key that counts no more, so only a newer one proves what they did.
+    The newest checkpoint lies over the first `covered` entries; the next one will lie over all. `revoked` checkpoints
+    agree with the entries, but were signed with a key that counts no more, so only a newer one proves what they did.
     """
 
     size: int
@@ -118,7 +122,8 @@ def verify_log(
     seen: Mapping[str, str] = NONE_SEEN,
     watch: Watch = _unwatched,
 ) -> LogVerdict:
-    """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts, accounts.
+    """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts,
+    accounts.
 
     With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, each with whose
     word that is: see `seen`.
@@ -193,7 +198,10 @@ def _join_mentions(
 
 
 def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> LogVerdict:
-    """Check an export, from its two files and the authority's card alone; and by what partners saw. Raises Unusable where one cannot be read."""
+    """Check an export, from its two files and the authority's card alone; and by what partners saw.
+
+    Raises Unusable where one cannot be read.
+    """
     try:
         with (folder / ENTRIES).open(encoding="utf-8") as file:
             notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
@@ -211,7 +219,9 @@ def check_entries(
     authority: str,
     elsewhere: Mapping[str, str] = NONE_SEEN,
 ) -> LogVerdict:
-    """Rebuild the tree from the entries and hold every signed checkpoint against it; also those that lie `elsewhere`, each with who has it."""
+    """Rebuild the tree from the entries and hold every signed checkpoint against it; also those that lie `elsewhere`,
+    each with who has it.
+    """
     faults: list[str] = []
     signed: dict[int, bytes] = {}
     revoked: dict[int, bytes] = {}
@@ -297,7 +307,10 @@ def _entry_number(text: str) -> int | None:
 
 
 async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
-    """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry. Raises Unusable."""
+    """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry.
+
+    Raises Unusable.
+    """
     if (folder / ENTRIES).exists():
         raise Unusable("audit.export-exists", folder=folder)
     await sign_checkpoint(gw, AuditEntry("audit.exported", by))

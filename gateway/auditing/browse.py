@@ -1,4 +1,5 @@
-"""The audit log as an auditor reads it: each entry as a sentence, the entries of one case or person, who read a record, and proof.
+"""The audit log as an auditor reads it: each entry as a sentence, the entries of one case or person, who read a record,
+and proof.
 
 Nothing of a child is opened for it. Whoever reviews, verifies or takes out the log leaves an entry of their own.
 """
@@ -23,7 +24,8 @@ from keys.note import Checkpoint
 from keys.trust import Trust
 from schemas import codes
 
-PAGE = 50  # entries
+# Entries.
+PAGE = 50
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -38,8 +40,10 @@ class AuditLine:
     about: str | None
     partner: str | None
     sentence: str
-    more: Mapping[str, str]  # of the detail, what the sentence does not say
-    text: str  # the leaf
+    # Of the detail, what the sentence does not say.
+    more: Mapping[str, str]
+    # The leaf.
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +106,8 @@ def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, str 
 
 
 def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
-    """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft; and the
-    case of a notice.
+    """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft;
+    and the case of a notice.
     """
     named = [reference] if len(reference) > 12 else audit_search.list_ids_ending(tx, reference)
     for name in named:
@@ -168,7 +172,8 @@ class PlacedEntry:
 
     line: AuditLine
     leaf: bytes
-    whole: bool  # the leaf is the hash of the text
+    # The leaf is the hash of the text.
+    whole: bool
     signed_over: int | None
 
 
@@ -197,7 +202,10 @@ class EntryProof:
 
 
 def prove_entry(gw: Gateway, number: int) -> EntryProof:
-    """Make the proof, and check it (RFC 9162, 2.1.3). It reads the whole log. Raises NotFound, NotAllowed, or a Refusal."""
+    """Make the proof, and check it (RFC 9162, 2.1.3).
+
+    It reads the whole log. Raises NotFound, NotAllowed, or a Refusal.
+    """
 
     def build_proof(tx: Connection) -> EntryProof:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)

@@ -1,6 +1,8 @@
-"""Entries of the audit log that somebody else can cause as often as they like: whoever proved nothing, and partners within bounds.
+"""Entries of the audit log that somebody else can cause as often as they like: whoever proved nothing, and partners
+within bounds.
 
-`core.bursts` counts; here the entries are written. What was counted and not yet written is lost where the process is killed.
+`core.bursts` counts; here the entries are written. What was counted and not yet written is lost where the process is
+killed.
 """
 
 import asyncio
@@ -15,12 +17,15 @@ from gateway.core.bursts import BurstCount
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 
-LOOK_EVERY = 5.0  # seconds
+# Seconds.
+LOOK_EVERY = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _BurstKind:
-    """What entries have in common that are noted together; `word` names the member of their detail in which they differ."""
+    """What entries have in common that are noted together; `word` names the member of their detail in which they
+    differ.
+    """
 
     act: str
     actor: str

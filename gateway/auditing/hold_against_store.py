@@ -1,7 +1,8 @@
-"""What the log tells, held against what lies in the store: messages and our copies of them, receipts, accounts, whose it all is.
+"""What the log tells, held against what lies in the store: messages and our copies of them, receipts, accounts, whose
+it all is.
 
-A destroyed data key is no fault: the digest of our copy stands in the entry, and holds without it. Entries of before these digests
-tell less, and then a copy is opened, and a receipt read, instead.
+A destroyed data key is no fault: the digest of our copy stands in the entry, and holds without it. Entries of before
+these digests tell less, and then a copy is opened, and a receipt read, instead.
 """
 
 from collections.abc import Iterator
@@ -24,9 +25,13 @@ from keys.ring import Ring
 
 @dataclass(slots=True)
 class GivenCheckpoints:
-    """The checkpoints in receipts that we gave: how long our log was, as partners know it. Filled while receipts are read."""
+    """The checkpoints in receipts that we gave: how long our log was, as partners know it.
 
-    given: dict[str, int] = field(default_factory=dict)  # each note, and the entry of the receipt that first bore it
+    Filled while receipts are read.
+    """
+
+    # Each note, and the entry of the receipt that first bore it.
+    given: dict[str, int] = field(default_factory=dict)
 
 
 def list_faults(tx: Connection, authority: str, ring: Ring | None, ends: GivenCheckpoints) -> Iterator[str]:
@@ -89,7 +94,8 @@ def _is_state_possible(held_message: HeldMessage) -> bool:
         return may_received_stand(
             held_message.kind, InboxState(held_message.state), held_message.state_at, held_message.at, held_message.told
         )
-    except ValueError:  # no state that there is
+    except ValueError:
+        # No state that there is.
         return False
 
 
@@ -110,7 +116,8 @@ def _check_copy(held_message: HeldMessage, entry: NotedEntry, name: str, ring: R
 def _check_receipts(tx: Connection, authority: str, ends: GivenCheckpoints) -> Iterator[str]:
     count = 0
     for entry, held_receipts in verify_queries.list_receipt_entries(tx, authority):
-        if "count" in entry.detail:  # of many that were refused in one minute: no receipt of theirs is kept
+        # Of many that were refused in one minute: no receipt of theirs is kept.
+        if "count" in entry.detail:
             continue
         count += 1
         fits = [held_receipt for held_receipt in held_receipts if _is_receipt_of(held_receipt, entry)]
@@ -130,7 +137,8 @@ def _is_receipt_of(held_receipt: HeldReceipt, entry: NotedEntry) -> bool:
     result = "accepted" if entry.act in ACCEPTED else "rejected"
     if (held_receipt.message_id, held_receipt.result, held_receipt.at) != (entry.about, result, entry.at):
         return False
-    if (logged := entry.detail.get("receipt")) is not None:  # then it is the very text
+    # Then it is the very text.
+    if (logged := entry.detail.get("receipt")) is not None:
         return logged == audit_log.digest_text(held_receipt.token)
     try:
         claimed = receipt.claimed(held_receipt.token)

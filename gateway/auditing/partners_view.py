@@ -1,4 +1,5 @@
-"""What partners saw of our audit log: the newest checkpoint of ours that each holds, asked of its gateway or read from its file.
+"""What partners saw of our audit log: the newest checkpoint of ours that each holds, asked of its gateway or read from
+its file.
 
 A log whose end was cut off looks whole by itself. Whoever was given a receipt of ours holds how long it was.
 """
@@ -17,8 +18,10 @@ from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
 
 QUESTION = "/log/seen"
-MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS  # a note, and what JSON makes of its characters
-MAX_FILE_BYTES = 16 * 2**20  # `audit witness --json` has a few hundred bytes for each authority, and each alarm
+# A note, and what JSON makes of its characters.
+MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS
+# `audit witness --json` has a few hundred bytes for each authority, and each alarm.
+MAX_FILE_BYTES = 16 * 2**20
 
 
 def read_seen_file(file: Path, authority: str) -> dict[str, str]:

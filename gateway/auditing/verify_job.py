@@ -1,6 +1,7 @@
 """Our audit log is checked where it stands, from the console: one check at a time, beside the work of the gateway.
 
-How far it is, and how the last one ended, is remembered here until the process ends. That it was done is an entry of the log.
+How far it is, and how the last one ended, is remembered here until the process ends. That it was done is an entry of
+the log.
 """
 
 import threading
@@ -17,12 +18,16 @@ from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from keys.trust import Trust
 
-TOLD_EVERY = 1000  # entries
+# Entries.
+TOLD_EVERY = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyRun:
-    """One check: who asked for it and when, how far it is, and how it ended. Without a verdict after its end, it broke off."""
+    """One check: who asked for it and when, how far it is, and how it ended.
+
+    Without a verdict after its end, it broke off.
+    """
 
     by: str
     began_at: datetime

@@ -1,13 +1,13 @@
 """We watch our partners' audit logs, as they watch ours: nobody can quietly rewrite the past.
 
-Every receipt brings the newest checkpoint of its issuer's log. Each that is larger than the last is kept, and held against
-what was seen before (`core.witnessing`); once an hour, the partner's gateway is asked to prove that its log only grew.
-What does not hold is an alarm: an entry in our log, a line in that of the process, and `doctor` fails until a person has
-rung the partner and accepted that its log began anew. Until then nothing more of that log is judged, for there is nothing
-whole to hold it against; the receipts are kept in any case.
+Every receipt brings the newest checkpoint of its issuer's log. Each that is larger than the last is kept, and held
+against what was seen before (`core.witnessing`); once an hour, the partner's gateway is asked to prove that its log
+only grew. What does not hold is an alarm: an entry in our log, a line in that of the process, and `doctor` fails until
+a person has rung the partner and accepted that its log began anew. Until then nothing more of that log is judged, for
+there is nothing whole to hold it against; the receipts are kept in any case.
 
-Not watched: a partner that we reach by no HTTPS route proves nothing, so of its log only forks and rollbacks are found. A
-checkpoint that comes late, and has another size than all that were kept, is passed over.
+Not watched: a partner that we reach by no HTTPS route proves nothing, so of its log only forks and rollbacks are found.
+A checkpoint that comes late, and has another size than all that were kept, is passed over.
 """
 
 import asyncio
@@ -34,24 +34,27 @@ from gateway.store.partner_checkpoints import AlarmedCheckpoint, CheckpointSumma
 from keys import note
 from keys.errors import Refusal
 
-CHECK_EVERY = 3600.0  # seconds
-STEPS = 100  # proofs asked of a partner in one go; the rest in the next hour
-MAX_PROOF_BYTES = 16_384  # a proof has some fifty hashes at most
+# Seconds.
+CHECK_EVERY = 3600.0
+# Proofs asked of a partner in one go; the rest in the next hour.
+STEPS = 100
+# A proof has some fifty hashes at most.
+MAX_PROOF_BYTES = 16_384
 NO_SUCH_SIZE = "log.no-such-size"
 
 
 def witness_checkpoints(tx: Connection, gw: Gateway, partner: str, brought: Iterable[BroughtCheckpoint]) -> None:
     """See the checkpoints that a partner's receipts brought; the receipts themselves have been verified."""
-    made_at_of = {
-        checkpoint.note: checkpoint.made_at for checkpoint in brought
-    }  # a batch brings the same one many times
+    # A batch brings the same one many times.
+    made_at_of = {checkpoint.note: checkpoint.made_at for checkpoint in brought}
     known = partner_checkpoints.find_largest_checkpoint(tx, partner) if made_at_of else None
     for text, made_at in made_at_of.items():
         if known is not None and text == known.note:
             continue
         try:
             stamped = note.verify_checkpoint_with_trust(text, authority=partner, trust=gw.trust)
-        except Refusal as why:  # it proves nothing, for or against them
+        except Refusal as why:
+            # It proves nothing, for or against them.
             log_failure(f"reading a checkpoint of {partner}", why)
         else:
             _see_checkpoint(tx, gw, partner, SeenCheckpoint(stamped.size, stamped.root, text, made_at))
@@ -148,7 +151,8 @@ async def _check_partner(gw: Gateway, partner: str) -> None:
     try:
         await check_partner_log(gw, partner)
     except NotReached:
-        return  # the next hour will do; `audit witness` says how far it is checked
+        # The next hour will do; `audit witness` says how far it is checked.
+        return
     except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
         log_failure(f"checking the audit log of {partner}", why)
 

@@ -16,9 +16,8 @@ from gateway.store.correspondents import Correspondent, Protection
 from keys import smime
 from schemas import codes
 
-ENDED = re.compile(
-    r"(?i)(^|\.)(gsi|gse|gsx|gcsx|gscx)\.gov\.uk$"
-)  # closed since 2019; the last is a misspelling often copied
+# Closed since 2019; the last is a misspelling often copied.
+ENDED = re.compile(r"(?i)(^|\.)(gsi|gse|gsx|gcsx|gscx)\.gov\.uk$")
 TELEPHONE = re.compile(r"[+0-9][0-9 ()]{6,38}")
 
 

@@ -1,6 +1,7 @@
 """Partners: a card is taken in only once a person has confirmed its fingerprint with the authority it names.
 
-What is known of each, for people: when its card, its keys and the certificates that it pins end, and when it was last in touch.
+What is known of each, for people: when its card, its keys and the certificates that it pins end, and when it was last
+in touch.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,8 @@ from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, Route
 
-IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")  # acts of ours that a partner caused
+# Acts of ours that a partner caused.
+IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,11 @@ class KnownPartner:
 
     confirmed: Partner
     card: Card
-    ends: Sequence[PartnerEnd]  # the first to end first
+    # The first to end first.
+    ends: Sequence[PartnerEnd]
     last_contact: datetime | None
-    about_nothing: int = 0  # its replies to what we do not know
+    # Its replies to what we do not know.
+    about_nothing: int = 0
 
 
 def list_known_partners(gw: Gateway) -> list[KnownPartner]:
@@ -69,7 +73,10 @@ def _build_known_partner(confirmed: Partner, last: datetime | None) -> KnownPart
 
 
 def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
-    """List what ends, and when. Of keys of one use the last counts: with one left, they can be written to, and believed."""
+    """List what ends, and when.
+
+    Of keys of one use the last counts: with one left, they can be written to, and believed.
+    """
     yield PartnerEnd("card", theirs.expires_at)
     for use, what in (("enc", "encryption key"), ("sig", "signing key")):
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:

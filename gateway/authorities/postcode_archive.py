@@ -1,7 +1,9 @@
-"""The archive in which ONS publishes its Postcode Directory: one table, or a part for each area, and other files beside them.
+"""The archive in which ONS publishes its Postcode Directory: one table, or a part for each area, and other files beside
+them.
 
-Which tables are of the directory is seen by their headings, not by size or name. Where there is a whole table beside the parts it is
-read alone; otherwise every part is. All of it is read through once before, so that nothing is taken in of a damaged archive.
+Which tables are of the directory is seen by their headings, not by size or name. Where there is a whole table beside
+the parts it is read alone; otherwise every part is. All of it is read through once before, so that nothing is taken in
+of a damaged archive.
 """
 
 import io
@@ -16,12 +18,17 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from zipfile import ZipFile, ZipInfo
 
-MAX_BYTES = 4_294_967_296  # of a directory, unpacked; one has some 1.3 GB
-MOST_SWELLING = 100  # times its packed size; one has some ten
-MAX_HEAD = 65_536  # bytes of the line with the headings
-MAX_TABLES = 2_000  # in an archive; there are some 130
+# Of a directory, unpacked; one has some 1.3 GB.
+MAX_BYTES = 4_294_967_296
+# Times its packed size; one has some ten.
+MOST_SWELLING = 100
+# Bytes of the line with the headings.
+MAX_HEAD = 65_536
+# In an archive; there are some 130.
+MAX_TABLES = 2_000
 CHUNK = 1_048_576
-WHOLE = 0.99  # of all parts: a table of so many bytes has their rows
+# Of all parts: a table of so many bytes has their rows.
+WHOLE = 0.99
 RELEASE = re.compile("(?:JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)[A-Z]*_?20[0-9]{2}", re.IGNORECASE)
 ZIP = b"PK\x03\x04"
 OTHERS = {b"\x1f\x8b": "gzip", b"7z\xbc\xaf": "7z", b"Rar!": "RAR", b"BZh": "bzip2", b"\xfd7zX": "xz"}
@@ -37,7 +44,10 @@ class Damaged(Exception):  # noqa: N818 - a refusal is an answer, not a fault
 
 
 def is_archive(file: Path) -> bool:
-    """Tell whether it is a ZIP archive, or what is left of one. Raises NoTable where it is another archive, or OSError."""
+    """Tell whether it is a ZIP archive, or what is left of one.
+
+    Raises NoTable where it is another archive, or OSError.
+    """
     with file.open("rb") as stream:
         head = stream.read(4)
     if other := next((name for mark, name in OTHERS.items() if head.startswith(mark)), None):
@@ -47,7 +57,10 @@ def is_archive(file: Path) -> bool:
 
 @contextmanager
 def open_archive(file: Path, is_directory: Callable[[str], bool]) -> Iterator[tuple[BinaryIO, int]]:
-    """Yield the directory in it as bytes, and how many. Raises NoTable, Damaged, or OSError, before any of it is given."""
+    """Yield the directory in it as bytes, and how many.
+
+    Raises NoTable, Damaged, or OSError, before any of it is given.
+    """
     archive = _open_zip(file)
     with archive:
         try:
@@ -102,7 +115,9 @@ def _read_head(archive: ZipFile, entry: ZipInfo) -> str:
 
 
 def _drop_parts(tables: Sequence[ZipInfo], heads: dict[str, str]) -> list[ZipInfo]:
-    """Return the whole table alone, where it lies in another folder than the parts and has as many bytes of rows as all."""
+    """Return the whole table alone, where it lies in another folder than the parts and has as many bytes of rows as
+    all.
+    """
     size = {entry.filename: entry.file_size - len(heads[entry.filename]) for entry in tables}
     largest = max(tables, key=lambda entry: size[entry.filename])
     others = [entry for entry in tables if entry is not largest]

@@ -1,10 +1,11 @@
 """Which authority a postcode lies in: an index made from the ONS Postcode Directory (Open Government Licence v3.0).
 
-The directory has a row for each of some 2.7 million postcodes. The columns that count, by the names of old and new releases:
-the postcode (`pcds`); the county (`oscty`, `cty25cd`), which is the authority for education where there are two tiers; and the
-district or unitary authority (`oslaua`, `lad25cd`). It is read row by row, and written in steps that let the gateway's own
-work in between. A code that another has taken the place of is followed; one of England or Wales that is not known is named, for its
-postcodes are then in nobody's area. Of an archive every part is read (`postcode_archive`).
+The directory has a row for each of some 2.7 million postcodes. The columns that count, by the names of old and new
+releases: the postcode (`pcds`); the county (`oscty`, `cty25cd`), which is the authority for education where there are
+two tiers; and the district or unitary authority (`oslaua`, `lad25cd`). It is read row by row, and written in steps that
+let the gateway's own work in between. A code that another has taken the place of is followed; one of England or Wales
+that is not known is named, for its postcodes are then in nobody's area. Of an archive every part is read
+(`postcode_archive`).
 """
 
 import csv
@@ -30,37 +31,49 @@ from gateway.store.audit_log import AuditEntry
 from schemas import codes
 from schemas.message import Address, Message
 
-STEP = 20_000  # postcodes in one transaction: a fraction of a second
+# Postcodes in one transaction: a fraction of a second.
+STEP = 20_000
 YEAR = r"(?P<year>\d\d)?"
-COLUMNS = {  # the first name that is there counts, and of one with a year the newest
+# The first name that is there counts, and of one with a year the newest.
+COLUMNS = {
     "postcode": ("pcds", "pcd8", "pcd2", "pcd7", "pcd", "postcode"),
     "county": ("oscty", f"cty{YEAR}(cd)?"),
     "district": ("oslaua", "laua", f"lad{YEAR}(cd)?"),
 }
 SEPARATORS = ",;\t|"
-NO_AREA = "99999999"  # ends the codes of ONS for what lies in no area of this kind
-MAX_HEAD = 65_536  # bytes of the line with the headings
+# Ends the codes of ONS for what lies in no area of this kind.
+NO_AREA = "99999999"
+# Bytes of the line with the headings.
+MAX_HEAD = 65_536
 AREA = re.compile("[A-Z]+")
-AREA_LEAST = 100  # postcodes of an area that we had: fewer may have been moved or closed
+# Postcodes of an area that we had: fewer may have been moved or closed.
+AREA_LEAST = 100
 POSTCODE = re.compile(r"[A-Z]{1,2}[0-9][A-Z0-9]?[0-9][A-Z]{2}")
-LEAST = 0.5  # of what we had: a directory with less is not whole, and takes nothing away
+# Of what we had: a directory with less is not whole, and takes nothing away.
+LEAST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedDirectory:
     """What became of the rows of a directory."""
 
-    postcodes: int  # in England or Wales, kept
-    elsewhere: int  # in no authority for education: Scotland, Northern Ireland, the islands
-    malformed: int  # rows that hold no postcode
-    gone: int  # postcodes of an earlier release that are not in this one
-    unknown: Mapping[str, int] = field(
-        default_factory=dict
-    )  # codes of England and Wales that are not known, and of how many
+    # In England or Wales, kept.
+    postcodes: int
+    # In no authority for education: Scotland, Northern Ireland, the islands.
+    elsewhere: int
+    # Rows that hold no postcode.
+    malformed: int
+    # Postcodes of an earlier release that are not in this one.
+    gone: int
+    # Codes of England and Wales that are not known, and of how many.
+    unknown: Mapping[str, int] = field(default_factory=dict)
 
 
 def import_directory(gw: Gateway, stream: BinaryIO, by: str) -> ImportedDirectory:
-    """Import a directory in the place of the one before. Raises Unusable where it is none, or less than half of that."""
+    """Import a directory in the place of the one before.
+
+    Raises Unusable where it is none, or less than half of that.
+    """
     release = gw.store.look(postcodes.get_newest_release) + 1
     kept = elsewhere = malformed = 0
     unknown: Counter[str] = Counter()
@@ -184,7 +197,8 @@ def iterate_directory(stream: BinaryIO, unknown: Counter[str] | None = None) -> 
     except csv.Error:
         raise _build_no_directory_error("it is not a CSV table") from None
     finally:
-        text.detach()  # the stream is its opener's to close
+        # The stream is its opener's to close.
+        text.detach()
 
 
 def _find_unknown_code(county: str, district: str) -> str:
@@ -196,7 +210,8 @@ def _find_unknown_code(county: str, district: str) -> str:
 
 
 def _find_columns(head: Iterable[str]) -> list[int]:
-    names = [name.strip().lower().removeprefix("ï»¿") for name in head]  # a byte order mark, read as Latin-1
+    # A byte order mark, read as Latin-1.
+    names = [name.strip().lower().removeprefix("ï»¿") for name in head]
     return [_get_column(names, what, patterns) for what, patterns in COLUMNS.items()]
 
 

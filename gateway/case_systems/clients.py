@@ -1,7 +1,9 @@
-"""Case systems that may call the API: made and ended by an admin, and let in by id and secret for ten minutes at a time.
+"""Case systems that may call the API: made and ended by an admin, and let in by id and secret for ten minutes at a
+time.
 
-The secret is shown once, when the client is made. It has 256 bits, which nobody guesses, so wrong ones lock nothing: whoever knows
-a client's id could keep it out. They are counted by address, and noted together. What a token grants is never more than the client may do at the moment of the call, so one that has ended is refused at once.
+The secret is shown once, when the client is made. It has 256 bits, which nobody guesses, so wrong ones lock nothing:
+whoever knows a client's id could keep it out. They are counted by address, and noted together. What a token grants is
+never more than the client may do at the moment of the call, so one that has ended is refused at once.
 """
 
 import re
@@ -22,9 +24,12 @@ from keys.errors import Refusal
 from schemas.hidden_signs import is_line
 
 ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,38})[a-z0-9]")
-MAX_NAME = 80  # characters
-LET_IN_SINGLY = 10  # tokens of one client in a minute; more of them are one entry
-ACTOR = "api:"  # before a client's id in the audit log, so that no person is called so
+# Characters.
+MAX_NAME = 80
+# Tokens of one client in a minute; more of them are one entry.
+LET_IN_SINGLY = 10
+# Before a client's id in the audit log, so that no person is called so.
+ACTOR = "api:"
 
 
 class NotLetIn(NotAllowed):
@@ -70,7 +75,8 @@ def end_client(gw: Gateway, name: str, by: str) -> None:
 
     def write(tx: Connection) -> None:
         client = clients.get_client(tx, name)
-        if client.active:  # it ends once
+        # It ends once.
+        if client.active:
             clients.update_client(tx, replace(client, active=False))
             _log_client_act(tx, gw, AuditEntry("client.ended", by, name))
 

@@ -1,8 +1,8 @@
 """A request that may be repeated has one effect and one answer: the Idempotency-Key of a client of the API.
 
-The first answer is kept for a day, locked, beside a digest of what was asked. It is written in the transaction of the effect
-itself, so that after a crash there are both or neither; and a try that took so long that another took its place is undone. What
-failed on our side is not kept: the same request is tried anew.
+The first answer is kept for a day, locked, beside a digest of what was asked. It is written in the transaction of the
+effect itself, so that after a crash there are both or neither; and a try that took so long that another took its place
+is undone. What failed on our side is not kept: the same request is tried anew.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,8 @@ from keys.at_rest import Locked
 from keys.digests import Purpose
 
 REMEMBERED = timedelta(hours=24)
-UNDER_WAY = timedelta(minutes=2)  # longer than any request takes; a process that died gives its claims back after it
+# Longer than any request takes; a process that died gives its claims back after it.
+UNDER_WAY = timedelta(minutes=2)
 
 
 class OtherRequest(NotAllowed):

@@ -17,9 +17,12 @@ class WebhookProgress:
     """One webhook, and how it stands."""
 
     hook: Webhook
-    until: datetime | None  # everything that happened up to then was told; None: nothing yet
-    waiting: int  # events
-    more: bool  # there are further entries, which were not looked at
+    # Everything that happened up to then was told; None: nothing yet.
+    until: datetime | None
+    # Events.
+    waiting: int
+    # There are further entries, which were not looked at.
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)

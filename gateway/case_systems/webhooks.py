@@ -1,8 +1,10 @@
-"""Case systems are told of what happens: each webhook follows the audit log, entry by entry, so that nothing is lost or out of order.
+"""Case systems are told of what happens: each webhook follows the audit log, entry by entry, so that nothing is lost or
+out of order.
 
-Nothing is queued: what stands in the log is the queue, and each webhook's place in it moves on once an event was taken. What was not
-taken is told again, under the same id, with growing waits; after three days the webhook is given up, `doctor` says so, and `api resume`
-lets it go on where it stood. An event names a message and nothing else; whoever may read it asks.
+Nothing is queued: what stands in the log is the queue, and each webhook's place in it moves on once an event was taken.
+What was not taken is told again, under the same id, with growing waits; after three days the webhook is given up,
+`doctor` says so, and `api resume` lets it go on where it stood. An event names a message and nothing else; whoever may
+read it asks.
 """
 
 import asyncio
@@ -33,13 +35,19 @@ from keys import at_rest, webhook
 from keys.at_rest import Locked
 from schemas.xml import TO_TEXT
 
-Also = Callable[[Connection, Webhook, str], None]  # what is written with a new webhook, or not at all
-LOOK_SECONDS = 2.0  # between two looks into the log
+# What is written with a new webhook, or not at all.
+Also = Callable[[Connection, Webhook, str], None]
+# Between two looks into the log.
+LOOK_SECONDS = 2.0
 DEAD_AFTER = timedelta(days=3)
-CLAIM = timedelta(minutes=2)  # longer than any try takes; a process that died gives its claims back after it
-AT_ONCE = 100  # entries of the log
-MOST = 10  # webhooks of one client
-ID_CHARACTERS = 32  # of the leaf's hash: 128 bits are never met twice
+# Longer than any try takes; a process that died gives its claims back after it.
+CLAIM = timedelta(minutes=2)
+# Entries of the log.
+AT_ONCE = 100
+# Webhooks of one client.
+MOST = 10
+# Of the leaf's hash: 128 bits are never met twice.
+ID_CHARACTERS = 32
 
 
 def add_webhook(
@@ -110,7 +118,8 @@ async def send_events_due(gw: Gateway) -> None:
     """Send every webhook that is due what it was not told yet; one that is slow holds up no other."""
     found = await gw.store.read(lambda tx: webhooks.list_webhooks_due(tx, gw.now()))
     for ended in await asyncio.gather(*(_send_events(gw, hook) for hook in found), return_exceptions=True):
-        if isinstance(ended, Exception):  # of one, which must not keep the others from being told
+        # Of one, which must not keep the others from being told.
+        if isinstance(ended, Exception):
             log_failure("webhook", ended)
 
 
@@ -122,9 +131,8 @@ async def _send_events(gw: Gateway, hook: Webhook) -> None:
     if not await gw.store.write(lambda tx: webhooks.claim_webhook(tx, hook, now, now + CLAIM)):
         return
     for entry, happened in entries:
-        event_id = entry.leaf.hex()[
-            :ID_CHARACTERS
-        ]  # not its number, which comes again after a restore and names another entry
+        # Not its number, which comes again after a restore and names another entry.
+        event_id = entry.leaf.hex()[:ID_CHARACTERS]
         wanted = [
             (f"{event_id}-{at}", event_told)
             for at, event_told in enumerate(happened)
@@ -164,7 +172,10 @@ def _list_entry_happenings(tx: Connection, entry: LoggedEntry) -> list[Happening
 
 
 async def _post_event(gw: Gateway, hook: Webhook, name: str, at: datetime, happening: Happening) -> str | None:
-    """Post an event; return None, or why it was not taken. At each try its id is the same, so that repeats are known."""
+    """Post an event; return None, or why it was not taken.
+
+    At each try its id is the same, so that repeats are known.
+    """
     seconds = int(gw.now().timestamp())
     content = {
         "type": happening.event,

@@ -1,7 +1,8 @@
 """What officers did outside of the gateway, written down: calls, and cases that are closed on an acceptance or a call.
 
-A case of a child who moved away does not close on hope: somebody there accepted the notice, or an officer of ours spoke to
-them and says with whom. Whom, and any note, is locked at rest like a notice; the audit log says that there was a call.
+A case of a child who moved away does not close on hope: somebody there accepted the notice, or an officer of ours spoke
+to them and says with whom. Whom, and any note, is locked at rest like a notice; the audit log says that there was a
+call.
 """
 
 import json
@@ -25,7 +26,8 @@ from keys.jose import CLOCK_SKEW
 from schemas import codes
 from schemas.hidden_signs import find_hidden
 
-TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}  # which codes an outcome may have
+# Which codes an outcome may have.
+TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}
 ENDED = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED)
 
 

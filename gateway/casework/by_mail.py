@@ -1,7 +1,7 @@
 """Replies to letters, as an officer of ours reads them: only what a person says of one moves the notice.
 
-That a reply was read is an entry of the audit log, as of any notice. "Accepted by mail" is no signed acceptance, is shown as what it
-is, and closes nothing: `by_hand.close` wants a signature or a call.
+That a reply was read is an entry of the audit log, as of any notice. "Accepted by mail" is no signed acceptance, is
+shown as what it is, and closes nothing: `by_hand.close` wants a signature or a call.
 """
 
 from collections.abc import Callable, Sequence
@@ -57,7 +57,8 @@ def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Deliv
 def judge_mail_reply(gw: Gateway, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:
     """Write down what an officer read in a reply; the notice moves, where nobody has said anything better of it since.
 
-    What was judged may be judged otherwise. Raises NotFound, or NotAllowed where it is a report, or is judged so already.
+    What was judged may be judged otherwise. Raises NotFound, or NotAllowed where it is a report, or is judged so
+    already.
     """
 
     def write_judgement(tx: Connection) -> MailReply:
@@ -124,7 +125,8 @@ def _choose_state(
         if not _was_moved_by(sent, reply, others):
             return None
         if any(other_reply.what is MailReplyKind.REPORT for other_reply in others):
-            to = DeliveryState.FAILED  # as it stood before
+            # As it stood before.
+            to = DeliveryState.FAILED
     movable = sent.protection != "sealed" and sent.state in BY_MAIL and may_move(sent.state, to)
     return to if movable else None
 

@@ -1,7 +1,8 @@
 """One case, as an officer sees it: every message of it, what has happened, what is owed, and what may be done next.
 
-Whoever looks reads what notices say of a child, so each message that is opened is an entry of the audit log. Of a search that
-went to many authorities the newest notice is opened, for all say the same; who answered what is one table (`search.py`).
+Whoever looks reads what notices say of a child, so each message that is opened is an entry of the audit log. Of a
+search that went to many authorities the newest notice is opened, for all say the same; who answered what is one table
+(`search.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -37,17 +38,21 @@ from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 
-TAIL = 12  # characters of a reference, as lists show it
-THEIRS = ("message.kept", "receipt.verified", "notice.rejected")  # what the other authority did
+# Characters of a reference, as lists show it.
+TAIL = 12
+# What the other authority did.
+THEIRS = ("message.kept", "receipt.verified", "notice.rejected")
 
 
 @dataclass(frozen=True, slots=True)
 class CaseNotice(MessageSummary):
     """One message of the case, and what may be done with it."""
 
-    message: Message | None = field(repr=False, kw_only=True)  # None: it was not opened, or its key was destroyed
+    # None: it was not opened, or its key was destroyed.
+    message: Message | None = field(repr=False, kw_only=True)
     choices: Sequence[CaseAction] = field(kw_only=True)
-    must_be_checked: bool = field(default=False, kw_only=True)  # it contradicts itself, so it is shown as restricted
+    # It contradicts itself, so it is shown as restricted.
+    must_be_checked: bool = field(default=False, kw_only=True)
     owed: Owed | None = field(kw_only=True)
 
     @property
@@ -83,7 +88,8 @@ class CaseSubject:
     """Whom a page is about on which one acts: so that two cases in two windows are not taken for each other."""
 
     reference: str
-    child: Child | None = field(repr=False)  # None where nothing may be said of the child
+    # None where nothing may be said of the child.
+    child: Child | None = field(repr=False)
 
     @property
     def name(self) -> str:
@@ -109,13 +115,18 @@ class Case:
     """The whole of it."""
 
     case: str
-    notices: Sequence[CaseNotice]  # the newest first
-    steps: Sequence[CaseEvent]  # the newest first
+    # The newest first.
+    notices: Sequence[CaseNotice]
+    # The newest first.
+    steps: Sequence[CaseEvent]
     readings: Sequence[CaseEvent]
     assigned: Sequence[str]
-    search: SearchOverview | None = None  # where one went to more than one authority
-    opener: str = ""  # who opened it: an authority, or nobody where we did
-    mails: Sequence[MailReply] = ()  # in answer to our letters, the newest first
+    # Where one went to more than one authority.
+    search: SearchOverview | None = None
+    # Who opened it: an authority, or nobody where we did.
+    opener: str = ""
+    # In answer to our letters, the newest first.
+    mails: Sequence[MailReply] = ()
 
     @property
     def openings(self) -> Sequence[CaseNotice]:
@@ -131,8 +142,8 @@ class Case:
     def head(self) -> CaseNotice | None:
         """Return the notice that opened the case here, or the newest in its place, by the same authority.
 
-        A correction takes its place; so does whatever we ask of others about the child for whom we search. What anybody else
-        adds to the case never does.
+        A correction takes its place; so does whatever we ask of others about the child for whom we search. What anybody
+        else adds to the case never does.
         """
         mine = [
             notice
@@ -378,7 +389,8 @@ def _build_case_notice(
         else message
     )
     if shown is not message and shown is not None and values["restriction"] == "none":
-        values["restriction"] = shown.restriction  # it came before it was read so
+        # It came before it was read so.
+        values["restriction"] = shown.restriction
     return CaseNotice(
         **values, message=shown, choices=_list_choices(message_held), owed=owed, must_be_checked=shown is not message
     )

@@ -1,11 +1,13 @@
 """An officer writes a notice, page by page; what is half written is kept, locked, and sent once.
 
-    begin, or from a draft, or to correct what was sent --keep--> ... --send--> sent: its key is destroyed, the notice lies in the outbox
+    begin, or from a draft, or to correct what was sent --keep--> ... --send--> sent: its key is destroyed, the notice
+    lies in the outbox
                                                           \\--give_up--> given up: its key is destroyed
-                                                           \\--28 days untouched (`lapse.py`)--> lapsed: its key is destroyed
+                                                           \\--28 days untouched (`lapse.py`)--> lapsed: its key is
+                                                           destroyed
 
-That it was sent is written in the transaction that queues the notice. So whoever sends a second time, in another window or by a
-double click, gets the answer of the first.
+That it was sent is written in the transaction that queues the notice. So whoever sends a second time, in another window
+or by a double click, gets the answer of the first.
 """
 
 import json
@@ -42,8 +44,10 @@ from schemas.findings import Finding
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Header, Message, Party, WhereaboutsEnquiry
 
-MAX_BYTES = 200_000  # of what one says: forty enquiries, twenty schools and every other field at its longest fit
-SOMEBODY = "885"  # stands for the recipient while none is chosen, so that the rules can be asked
+# Of what one says: forty enquiries, twenty schools and every other field at its longest fit.
+MAX_BYTES = 200_000
+# Stands for the recipient while none is chosen, so that the rules can be asked.
+SOMEBODY = "885"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,8 @@ class OpenComposition:
     """A notice that is being written, opened."""
 
     kept: Composition
-    to: Said  # whom: `to` and `role` of a transfer notice; `to`, `region`, `everyone` of a search
+    # Whom: `to` and `role` of a transfer notice; `to`, `region`, `everyone` of a search.
+    to: Said
     body: Said = field(repr=False)
 
     @property
@@ -65,7 +70,8 @@ class SentResult:
     """What became of it when it was sent."""
 
     case: str
-    asked: int  # authorities, also of a notice that goes to one
+    # Authorities, also of a notice that goes to one.
+    asked: int
     not_asked: Mapping[str, str]
 
 
@@ -212,7 +218,8 @@ def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
     """Check what is lacking, and what the rules say of the notice as far as it is written."""
     typed: dict[str, Any] = dict(now.body)
     if now.kept.kind == WhereaboutsEnquiry.__name__:
-        typed["circulation"] = "named"  # how widely it goes is known when it goes
+        # How widely it goes is known when it goes.
+        typed["circulation"] = "named"
     body, lacking = composition.build_body(now.kept.kind, typed)
     message = Message(_build_header(gw, now), body)
     if not _is_addressed(now):
@@ -258,8 +265,8 @@ def send_composition(
 
     `was`: how often it had been changed when the officer looked at it; where it was changed since, nothing is sent.
 
-    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, a warning was not weighed, or it is not
-    what was looked at.
+    Raises NotFound, Unfit, a keys.errors.Refusal, or NotAllowed where something is lacking, a warning was not weighed,
+    or it is not what was looked at.
     """
     if done := find_sent_result(gw, name):
         return done
@@ -269,7 +276,8 @@ def send_composition(
             raise _changed_error()
         return _send_message(gw, now, _get_sendable_message(gw, now, weighed), weighed, by)
     except NotAllowed:
-        if done := find_sent_result(gw, name):  # somebody was faster by a moment
+        # Somebody was faster by a moment.
+        if done := find_sent_result(gw, name):
             return done
         raise
 

@@ -1,7 +1,8 @@
 """What is half written and left untouched ends by itself: data of children that nobody sent are not kept for ever.
 
-Touched means changed: to look at it keeps nothing alive. What it said is destroyed with its key, as when it is given up; that it
-ended, and whose it was, is an entry of the audit log. A draft of the case system of which it was made stays, and waits on.
+Touched means changed: to look at it keeps nothing alive. What it said is destroyed with its key, as when it is given
+up; that it ended, and whose it was, is an entry of the audit log. A draft of the case system of which it was made
+stays, and waits on.
 """
 
 import asyncio
@@ -16,9 +17,12 @@ from gateway.core.calendar import LONDON
 from gateway.store import audit_log, compositions
 from gateway.store.audit_log import AuditEntry
 
-UNTOUCHED = timedelta(days=28)  # two fortnights: as long as two reviews of a search
-LOOK_EVERY = 3600.0  # seconds
-TOGETHER = 100  # in one transaction
+# Two fortnights: as long as two reviews of a search.
+UNTOUCHED = timedelta(days=28)
+# Seconds.
+LOOK_EVERY = 3600.0
+# In one transaction.
+TOGETHER = 100
 
 
 def get_expiry_day(changed_at: datetime) -> date:

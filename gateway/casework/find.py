@@ -1,10 +1,12 @@
 """Finding notices by what a person types: a name, a date of birth, a UPN, a reference, or several of these together.
 
-Our copies are locked, so they are found by marks (`keys/blind.py`) of their terms (`core/marks.py`), written in the transaction that
-queues or keeps a message. No copy is opened to find it: a mark that is shared by chance is rarer than any other error. What is
-found says where a message lies and how it stands, and nothing about the child; to read it is another act.
+Our copies are locked, so they are found by marks (`keys/blind.py`) of their terms (`core/marks.py`), written in the
+transaction that queues or keeps a message. No copy is opened to find it: a mark that is shared by chance is rarer than
+any other error. What is found says where a message lies and how it stands, and nothing about the child; to read it is
+another act.
 
-That somebody searched is an entry of the audit log: how many were found, and by which kinds of terms, never by which terms.
+That somebody searched is an entry of the audit log: how many were found, and by which kinds of terms, never by which
+terms.
 """
 
 import asyncio
@@ -27,9 +29,12 @@ from gateway.store.blind_index import IndexHit, Lies
 from keys import blind
 from keys.errors import Destroyed
 
-TOGETHER = 100  # messages of before in one transaction
-REST = 0.05  # seconds after them, for whatever else there is to do: a million take some half an hour
-AGAIN = 60.0  # seconds after which it is tried again where the database stands in the way
+# Messages of before in one transaction.
+TOGETHER = 100
+# Seconds after them, for whatever else there is to do: a million take some half an hour.
+REST = 0.05
+# Seconds after which it is tried again where the database stands in the way.
+AGAIN = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +42,10 @@ class FoundNotices:
     """The newest messages that were found."""
 
     hits: tuple[MessageSummary, ...]
-    more: int | None  # there are more, before this
-    complete: bool  # False: messages of before the index are still being put into it
+    # There are more, before this.
+    more: int | None
+    # False: messages of before the index are still being put into it.
+    complete: bool
 
 
 def find_notices(
@@ -85,7 +92,8 @@ async def index_forever(gw: Gateway, stop: asyncio.Event) -> None:
         try:
             if not await index_old_batch(gw):
                 return
-        except GatewayError as why:  # the database stands in the way
+        except GatewayError as why:
+            # The database stands in the way.
             log_failure("making old notices findable", why)
             pause = AGAIN
         await is_stopped_within(stop, pause)
@@ -104,9 +112,8 @@ async def index_old_batch(gw: Gateway) -> int:
 def _write_old_marks(
     tx: Connection, some: Sequence[IndexHit], marked: Sequence[tuple[IndexHit, tuple[int, ...]]]
 ) -> None:
-    still = {
-        hit.number for hit in blind_index.list_unindexed(tx, TOGETHER)
-    }  # what was destroyed meanwhile is not listed any more
+    # What was destroyed meanwhile is not listed any more.
+    still = {hit.number for hit in blind_index.list_unindexed(tx, TOGETHER)}
     blind_index.index_old_messages(tx, [(hit, marks_of) for hit, marks_of in marked if hit.number in still])
     blind_index.delete_unindexed(tx, [hit.number for hit in some])
 

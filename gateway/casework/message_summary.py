@@ -22,11 +22,13 @@ class MessageSummary:
     kind: MessageKind
     partner: str
     state: str
-    at: datetime  # when it was queued here, or came
+    # When it was queued here, or came.
+    at: datetime
     restriction: RestrictionLevel
     test: bool
     in_reply_to: str | None
-    misfit: Misfit | None = None  # why it has no effect on what it names
+    # Why it has no effect on what it names.
+    misfit: Misfit | None = None
     # Why it stands in its state: `core.causes`.
     cause: str | None = None
     # False for an email to people, of which no gateway gives a receipt.

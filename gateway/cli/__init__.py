@@ -1,6 +1,7 @@
 """The operator's commands: arguments to flow to text, or to one JSON object with `--json`.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something is late, 4 not found, 5 refused, 75 try later, 78 a setting is wrong, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something is late, 4 not found, 5 refused, 75 try later, 78 a setting is
+wrong, 130 stopped by Ctrl-C.
 """
 
 import os

@@ -22,8 +22,10 @@ from keys import card
 from keys.card import Card
 from keys.trust import Trust
 
-LONG = 20_000  # entries: a second or so
-SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
+# Entries: a second or so.
+LONG = 20_000
+# One change may have many consequences; the first tells most.
+SHOWN_FAULTS = 5
 
 commands = typer.Typer(no_args_is_help=True, help="Search, export and check the audit log.")
 

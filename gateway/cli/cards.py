@@ -37,7 +37,8 @@ def partner_add(
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
     with opened(home) as gw:
-        token = "".join(decode_text(read_bytes(card_file)).split())  # mail breaks lines, and editors write marks
+        # Mail breaks lines, and editors write marks.
+        token = "".join(decode_text(read_bytes(card_file)).split())
         new = card.read(token)
         shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"

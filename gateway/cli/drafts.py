@@ -16,13 +16,15 @@ from gateway.store import drafts as kept_drafts
 from gateway.store.drafts import Draft, DraftState
 from schemas.message import RESTRICTIONS, Restriction
 
-FURTHER = (  # what a row says that the notice does not
+# What a row says that the notice does not.
+FURTHER = (
     ("Restricted", "restricted"),
     ("Closure value", "closure"),
     ("Checklist complete", "checklist"),
     ("Destination LA", "destination_la"),
 )
-SHORT = 12  # of a file's SHA-256: enough to find it among those in done/
+# Of a file's SHA-256: enough to find it among those in done/.
+SHORT = 12
 
 RestrictionLevel = Annotated[
     str | None,
@@ -128,7 +130,8 @@ def _restriction(
         if reason or review_on:
             raise typer.BadParameter("--reason and --review-on need --restriction", param_hint="--restriction")
         return None
-    if level == "none":  # with a reason it contradicts itself, which is refused
+    # With a reason it contradicts itself, which is refused.
+    if level == "none":
         return Restriction(level="none", reason=reason, review_on=until)
     # `coded` lets no other text pass.
     chosen = next(one for one in RESTRICTIONS if one == level)

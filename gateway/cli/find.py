@@ -13,7 +13,8 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err,
 from gateway.core import labels
 from gateway.core.search_terms import MOST_TYPED
 
-MOST = 500  # in one answer
+# In one answer.
+MOST = 500
 
 commands = typer.Typer()
 

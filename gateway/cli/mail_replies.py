@@ -1,4 +1,7 @@
-"""Commands on email replies from authorities without a gateway. A reply proves nothing before an officer has read it."""
+"""Commands on email replies from authorities without a gateway.
+
+A reply proves nothing before an officer has read it.
+"""
 
 from dataclasses import asdict
 from typing import Annotated

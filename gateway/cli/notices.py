@@ -53,7 +53,8 @@ from schemas.message import Message
 
 CHECK = "The notice contradicts itself. Check the restriction with the sender."
 HIDDEN = "The address and the note are hidden until then. To show them afterwards: --in-full"
-MAX_FILES = 10_000  # in one call of send
+# In one call of send.
+MAX_FILES = 10_000
 
 commands = typer.Typer()
 

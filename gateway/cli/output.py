@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from gateway.context import Gateway
 
-# What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move what follows.
+# What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move
+# what follows.
 MOVES = re.compile("[\t\r]")
 
 
@@ -60,7 +61,8 @@ out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
 
 # No message and no card is larger (`schemas.xml.MAX_BYTES`, which a test holds against this).
 MAX_FILE_BYTES = 262_144
-MAX_NAME = 80  # as the audit log keeps it
+# As the audit log keeps it.
+MAX_NAME = 80
 DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The folder of the gateway.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Show one JSON object, for scripts.")]
@@ -133,7 +135,8 @@ def opened(home: Path) -> "Iterator[Gateway]":
 
 
 def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
-    """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in it.
+    """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in
+    it.
 
     Raises Unusable where the output cannot be written, as to a full disk.
     """
@@ -146,9 +149,8 @@ def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
     except BrokenPipeError:
         raise
     except OSError as why:
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # or Python would try, and fail, again at its end
+        # Or Python would try, and fail, again at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise Unusable("output.unwritable", why=why.strerror) from None
 
 
@@ -216,7 +218,8 @@ def note_text(file: Path | None) -> str | None:
         return None
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES) if str(file) == "-" else read_bytes(file)
     try:
-        said = " ".join(raw.decode("utf-8-sig").split())  # a value of a message stands on one line
+        # A value of a message stands on one line.
+        said = " ".join(raw.decode("utf-8-sig").split())
     except UnicodeDecodeError:
         raise Unusable("file.not-text", file=file) from None
     if sign := find_hidden(said):

@@ -13,7 +13,8 @@ from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, 
 from schemas.reading import rows
 
 WIDTH = 30
-ENOUGH = 6  # of an id, to tell the few messages of a case apart
+# Of an id, to tell the few messages of a case apart.
+ENOUGH = 6
 
 
 def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, LoggedEntry]]) -> str:
@@ -27,7 +28,8 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
         done = labels.describe_act(entry.act, kind, entry.partner or "")
-        which = f"…{(entry.about or '')[-ENOUGH:]}"  # tells two messages of one kind apart
+        # Tells two messages of one kind apart.
+        which = f"…{(entry.about or '')[-ENOUGH:]}"
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  [dim]{which}[/dim] {escape(entry.actor)}: {done}")
     return "\n".join(lines)
 
@@ -52,8 +54,9 @@ def _line(name: str, value: object, depth: int) -> str:
 
 
 BESIDE: tuple[
+    # An element of a search, and the column of our extract that says the same.
     tuple[str, str, Callable[[Child], str]], ...
-] = (  # an element of a search, and the column of our extract that says the same
+] = (
     ("UPN", "upn", lambda child: child.upn or ""),
     ("Former UPN", "former_upn", lambda child: " ".join(child.former_upn)),
     ("Surname", "surname", lambda child: child.surname),

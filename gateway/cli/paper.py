@@ -33,7 +33,8 @@ class WrittenFile:
     """Which files were written, and whether the standard output is taken."""
 
     files: tuple[str, ...]
-    spoken: bool  # the CSV went to the standard output
+    # The CSV went to the standard output.
+    spoken: bool
     as_json: bool
 
     def value(self) -> dict[str, object]:
@@ -76,7 +77,10 @@ class WantedFile:
         return self.csv == STDOUT
 
     def write(self, page: ReportPage, listing: ReportPage | None = None, *, picture: Bars | None = None) -> WrittenFile:
-        """Write them; `listing` is the page for spreadsheets. All are made before the first is written. Raises Unusable."""
+        """Write them; `listing` is the page for spreadsheets.
+
+        All are made before the first is written. Raises Unusable.
+        """
         made = list(self._made(page, listing or page, picture))
         for path, text in made:
             if path == STDOUT:

@@ -15,7 +15,8 @@ from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 
-LATE = 3  # exit code: something is late
+# Exit code: something is late.
+LATE = 3
 
 NOTHING = "[green]No outstanding replies or decisions.[/green]"
 

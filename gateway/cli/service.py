@@ -183,9 +183,8 @@ def demo(
     told = asyncio.run(run_demo(folder, keep=keep, email=email, out=shown))
     if picture:
         drawn = shown.export_svg(title="make demo")
-        picture.write_text(
-            re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL)
-        )  # nothing is fetched from elsewhere
+        # Nothing is fetched from elsewhere.
+        picture.write_text(re.sub(r"@font-face \{.*?\}", "", drawn, flags=re.DOTALL))
     if as_json:
         print(json.dumps({"demo": "done"} | told))
 

@@ -65,16 +65,19 @@ ROOMS = (
     audit_proofs.DOORS,
     reports.DOORS,
 )
-MAX_FORM_BYTES = 65_536  # the longest note is 4,000 characters
+# The longest note is 4,000 characters.
+MAX_FORM_BYTES = 65_536
 
-TEMPLATE_SCRIPT = "sha256-GUQ5ad8JK5KmEWmROf3LZd9ge94daqNvd8xy9YS1iDw="  # the one line of script in the page template
+# The one line of script in the page template.
+TEMPLATE_SCRIPT = "sha256-GUQ5ad8JK5KmEWmROf3LZd9ge94daqNvd8xy9YS1iDw="
 HEADERS = {
     "Content-Security-Policy": (
         f"default-src 'none'; script-src 'self' '{TEMPLATE_SCRIPT}'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # with no-referrer, browsers hide even from us where a form came from
+    # With no-referrer, browsers hide even from us where a form came from.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",

@@ -1,6 +1,7 @@
 """The audit log, for auditors and managers: every entry in words, what was looked for, one entry with its proof.
 
-What is looked for comes by a form and is checked before it stands in an address: ids, and names of people who work here.
+What is looked for comes by a form and is checked before it stands in an address: ids, and names of people who work
+here.
 """
 
 import asyncio

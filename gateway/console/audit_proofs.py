@@ -1,4 +1,6 @@
-"""The audit log as evidence: checked where it stands, taken out for somebody who trusts nobody here; and what partners' logs show."""
+"""The audit log as evidence: checked where it stands, taken out for somebody who trusts nobody here; and what partners'
+logs show.
+"""
 
 import asyncio
 from tempfile import TemporaryFile
@@ -16,7 +18,8 @@ from gateway.errors import NotAllowed
 from gateway.store.audit_log import AuditEntry
 
 CHECKS = web.AppKey("checks", VerifyRuns)
-SHOWN_FAULTS = 5  # one change may have many consequences; the first tells most
+# One change may have many consequences; the first tells most.
+SHOWN_FAULTS = 5
 
 
 async def show_check(visit: Visit) -> web.StreamResponse:

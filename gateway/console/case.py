@@ -15,10 +15,11 @@ from gateway.exchange import respond
 from gateway.store import people as kept
 from schemas.message import SEARCHES
 
+# By pages that are no form of one notice.
 DONE = {
     "search-ended": "Search ended. The gateway is telling everyone you asked.",
     "reply": "Email reply recorded.",
-}  # by pages that are no form of one notice
+}
 
 
 async def show_case(visit: Visit) -> web.StreamResponse:

@@ -1,7 +1,7 @@
 """What officers do with one notice: each act is a form of a few questions, made of one table.
 
-A form carries how the notice stood when it was shown. Where it stands otherwise by the time it is sent, somebody else was faster:
-nothing is done, and the case is shown as it is now.
+A form carries how the notice stood when it was shown. Where it stands otherwise by the time it is sent, somebody else
+was faster: nothing is done, and the case is shown as it is now.
 """
 
 import asyncio
@@ -33,11 +33,13 @@ from schemas.message import Acknowledgement, LocatedNotice, Outcome, Whereabouts
 
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
 CONFIRM = "Confirm that you have checked these and the notice is correct"
+# Acts that name the authority that should have it: neither we nor who has it.
 OTHERS = (
     CaseAction.PASS_ON,
     CaseAction.SEND_ON,
-)  # acts that name the authority that should have it: neither we nor who has it
-Do = Callable[[Visit, CaseNotice, Answers], str | None]  # where to go then, if not to the case
+)
+# Where to go then, if not to the case.
+Do = Callable[[Visit, CaseNotice, Answers], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ class Wording:
 class Form:
     """One act: what it is called, what it asks, and who does it.
 
-    In the texts `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called, and `{result}`
-    what it is answered with.
+    In the texts `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called,
+    and `{result}` what it is answered with.
     """
 
     act: Permission

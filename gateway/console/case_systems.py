@@ -1,4 +1,7 @@
-"""Case systems that may call the API: admins let them in and end them; operators see how they fare. Secrets are shown once."""
+"""Case systems that may call the API: admins let them in and end them; operators see how they fare.
+
+Secrets are shown once.
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +17,8 @@ from gateway.core.permissions import Permission, Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 
-ROOM, ADDING = "/case-systems", "/add-case-system"  # not below the room: an id may be any word
+# Not below the room: an id may be any word.
+ROOM, ADDING = "/case-systems", "/add-case-system"
 SYSTEM, WEBHOOK = "{system:[a-z0-9-]{3,40}}", "{webhook:wh-[0-9a-f]{24}}"
 SCOPES = {
     Scope.NOTICES_READ: ("View notices", "Lists and views notices. Each view is logged."),

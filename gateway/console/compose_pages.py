@@ -19,7 +19,8 @@ from gateway.core.composition import Said
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import compositions
 
-NEEDED = ("reason", "decided_by", "review_on")  # where there is a restriction
+# Where there is a restriction.
+NEEDED = ("reason", "decided_by", "review_on")
 NOBODY_ASKED = (
     "No details about this child may be sent, so no authority can be asked. Call any that may know the child."
 )

@@ -27,7 +27,8 @@ class Visit:
     secret: str = field(repr=False)
     reach: Reach
     form: MultiDictProxy[str] = field(repr=False)
-    counts: Mapping[str, int] = field(default_factory=dict)  # how much waits in the rooms beside this one
+    # How much waits in the rooms beside this one.
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def by(self) -> str:

@@ -1,4 +1,7 @@
-"""Drafts: leavers of the case system at whom an officer must look. One is written on as a notice, or discarded with a reason."""
+"""Drafts: leavers of the case system at whom an officer must look.
+
+One is written on as a notice, or discarded with a reason.
+"""
 
 import asyncio
 from functools import partial
@@ -20,7 +23,8 @@ from gateway.store.drafts import DraftState
 from schemas import codes
 
 SHOWN = 50
-NOT_IN_A_ROW = ("restriction", "ring")  # an officer decides the one, and is the other
+# An officer decides the one, and is the other.
+NOT_IN_A_ROW = ("restriction", "ring")
 DRAFT = "{draft:[0-9a-f-]{36}}"
 REASON = Question(
     "reason",
@@ -77,7 +81,8 @@ async def discard_draft(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:
         if why.code == "draft.stale":
             return await _render_discard(visit, Answers(answers.values, {"": why.sentence}))
-        return redirect_to(f"/drafts/{visit.part('draft')}")  # it has ended already; there it says how
+        # It has ended already; there it says how.
+        return redirect_to(f"/drafts/{visit.part('draft')}")
     return redirect_to("/drafts?done=discarded")
 
 

@@ -1,8 +1,8 @@
 """Every address of the console with the act that it needs. Who may come in is settled here, before any room is asked.
 
-In this order: the session; the act, in the one table of `core.permissions`; for who sees assigned cases only, that the case of the
-address is one of them; that the notice of the address belongs to the case; and, where something is changed, that the form came from
-a page of ours. A door without an act is open to everybody; a test holds the list of those.
+In this order: the session; the act, in the one table of `core.permissions`; for who sees assigned cases only, that the
+case of the address is one of them; that the notice of the address belongs to the case; and, where something is changed,
+that the form came from a page of ours. A door without an act is open to everybody; a test holds the list of those.
 """
 
 import asyncio

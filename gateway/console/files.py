@@ -1,4 +1,6 @@
-"""Files that a page gives: their name is ours, holds nothing that was typed, and nobody opens them in the console's own pages."""
+"""Files that a page gives: their name is ours, holds nothing that was typed, and nobody opens them in the console's own
+pages.
+"""
 
 from aiohttp import web
 

@@ -1,4 +1,6 @@
-"""Between a form and what is kept of it: a page's fields as text, read and checked one by one; and shown again in words."""
+"""Between a form and what is kept of it: a page's fields as text, read and checked one by one; and shown again in
+words.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,7 +17,8 @@ from gateway.core.composition import Said
 from gateway.core.days import read_day
 from schemas.layout import Slot
 
-MAX_ROUGH = 4_000  # characters of one field, before anything is looked at
+# Characters of one field, before anything is looked at.
+MAX_ROUGH = 4_000
 PARTS = ("day", "month", "year")
 
 

@@ -1,4 +1,6 @@
-"""What a form asks, and what was answered: each question names its field, its kind and its words; a wrong answer gets a sentence."""
+"""What a form asks, and what was answered: each question names its field, its kind and its words; a wrong answer gets a
+sentence.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,10 +11,13 @@ from gateway.core.calendar import LONDON
 from gateway.core.days import read_day
 from schemas.hidden_signs import find_hidden, say_hidden
 
-MAX_LINE, MAX_NOTE = 200, 4_000  # characters, as the schema has them
+# Characters, as the schema has them.
+MAX_LINE, MAX_NOTE = 200, 4_000
 Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines"]
-EARLIEST = date(1990, 1, 1)  # no case of a child of today is older
-_ASKS: Mapping[Kind, str] = {  # how an answer is asked for, where the question has no sentence of its own
+# No case of a child of today is older.
+EARLIEST = date(1990, 1, 1)
+# How an answer is asked for, where the question has no sentence of its own.
+_ASKS: Mapping[Kind, str] = {
     "radios": "Select an option",
     "select": "Select an option",
     "checkboxes": "Select an option",
@@ -35,11 +40,16 @@ class Question:
     hint: str = ""
     options: Options | None = None
     optional: bool = False
-    sometimes: bool = False  # an answer above may make it needed: it is not called optional, and the hint says when
-    missing: str = ""  # what is said where nothing was answered
-    noun: str = ""  # what a wrong answer is called in a sentence: the label, where it is no question
-    longest: int = MAX_NOTE  # of a note
-    short: bool = False  # a text of a few characters
+    # An answer above may make it needed: it is not called optional, and the hint says when.
+    sometimes: bool = False
+    # What is said where nothing was answered.
+    missing: str = ""
+    # What a wrong answer is called in a sentence: the label, where it is no question.
+    noun: str = ""
+    # Of a note.
+    longest: int = MAX_NOTE
+    # A text of a few characters.
+    short: bool = False
 
     @property
     def subject(self) -> str:
@@ -49,7 +59,10 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What was answered, and what is wrong with it, both by the name of the question. Typed text stands as it was typed."""
+    """What was answered, and what is wrong with it, both by the name of the question.
+
+    Typed text stands as it was typed.
+    """
 
     values: Mapping[str, object]
     wrong: Mapping[str, str]

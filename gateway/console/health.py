@@ -1,4 +1,6 @@
-"""How the gateway is: the same that `doctor` says, without what takes long; and what could not be delivered, to be tried again."""
+"""How the gateway is: the same that `doctor` says, without what takes long; and what could not be delivered, to be
+tried again.
+"""
 
 import asyncio
 
@@ -13,7 +15,8 @@ from gateway.monitoring import health
 from gateway.store import outbox
 
 SHOWN = 50
-LEVELS = {  # in words and colours
+# In words and colours.
+LEVELS = {
     FindingLevel.FAIL: ("Problem", "red"),
     FindingLevel.WARN: ("Warning", "yellow"),
     FindingLevel.OK: ("OK", "green"),

@@ -23,8 +23,10 @@ from schemas.reading import rows
 
 SHOWN = 50
 MOST_DIGITS = 9
-STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))  # in a hundred
-SAID = (  # what an extract says of a child, in words
+# In a hundred.
+STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
+# What an extract says of a child, in words.
+SAID = (
     ("surname", "Surname"),
     ("forename", "Forename"),
     ("middle_names", "Middle names"),

@@ -1,7 +1,8 @@
-"""The rooms of the console as a person finds them: a few sections in the head of every page, and the rooms of one on a second level.
+"""The rooms of the console as a person finds them: a few sections in the head of every page, and the rooms of one on a
+second level.
 
-What is not open to somebody is not shown. A section of which one room is open is called as that room is; who has one section only
-has its rooms in the head.
+What is not open to somebody is not shown. A section of which one room is open is called as that room is; who has one
+section only has its rooms in the head.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -12,7 +13,8 @@ from gateway.core.permissions import Permission
 from gateway.store import drafts, inbox, mail_replies, searches
 from gateway.store.searches import MatchState
 
-MOST_COUNTED = 99  # what is more is "99+", so that no page counts a hundred thousand
+# What is more is "99+", so that no page counts a hundred thousand.
+MOST_COUNTED = 99
 
 
 @dataclass(frozen=True, slots=True)

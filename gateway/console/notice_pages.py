@@ -1,7 +1,7 @@
 """What is asked of whom writes a notice: pages, the fields on each, and the words in which an officer is asked.
 
-Which fields there are, what may stand in them and what must, say the classes of `schemas.message`; here stands only what they cannot
-say. `asking.py` makes questions of both.
+Which fields there are, what may stand in them and what must, say the classes of `schemas.message`; here stands only
+what they cannot say. `asking.py` makes questions of both.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,17 @@ from gateway.core.safeguards import WITHHELD
 
 @dataclass(frozen=True, slots=True)
 class NoticeSection:
-    """A page: where its fields lie in the body, and which they are. `many`: the place is a list, and each of it has the page."""
+    """A page: where its fields lie in the body, and which they are.
 
-    name: str  # in the address
+    `many`: the place is a list, and each of it has the page.
+    """
+
+    # In the address.
+    name: str
     group: str
     title: str
-    place: str  # of the class that has the fields: fields of the body with dots between them, or empty
+    # Of the class that has the fields: fields of the body with dots between them, or empty.
+    place: str
     fields: tuple[str, ...]
     lead: str = ""
     many: bool = False
@@ -127,7 +132,8 @@ SECTIONS = (
     RING,
     NoticeSection("note", DONE, "Note", "", ("note",)),
 )
-SOMETIMES = frozenset(  # fields that may be left out, unless an answer above makes them needed
+# Fields that may be left out, unless an answer above makes them needed.
+SOMETIMES = frozenset(
     (
         ("Restriction", "reason"),
         ("Restriction", "decided_by"),
@@ -138,7 +144,8 @@ SOMETIMES = frozenset(  # fields that may be left out, unless an answer above ma
         ("LookedAfter", "care_authority"),
     )
 )
-WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it is asked, and a hint
+# Class and field: how it is asked, and a hint.
+WORDS: Mapping[tuple[str, str], tuple[str, str]] = {
     ("Restriction", "level"): (
         "Are there restrictions on sharing this child's details?",
         "Check first if there is domestic abuse, a refuge, adoption or a risk from the family.",
@@ -215,7 +222,8 @@ WORDS: Mapping[tuple[str, str], tuple[str, str]] = {  # class and field: how it 
     ("Officer", "phone_no"): ("Telephone number", "If you do not know it, enter their team's number."),
     ("Officer", "email"): ("Email address", ""),
 }
-MISSING: Mapping[tuple[str, str], str] = {  # class and field: what is said where it must be answered and is not
+# Class and field: what is said where it must be answered and is not.
+MISSING: Mapping[tuple[str, str], str] = {
     ("Restriction", "level"): "Select whether there are restrictions on sharing",
     ("Restriction", "reason"): "Select a reason for the restriction",
     ("Restriction", "decided_by"): "Enter who decided on the restriction",

@@ -16,7 +16,8 @@ from schemas.layout import Slot, slots
 from schemas.reading import words
 from schemas.shapes import CodeList, Number, Text
 
-MOST_RADIOS = 8  # choices; a longer list is a list
+# Choices; a longer list is a list.
+MOST_RADIOS = 8
 _NOTE = (
     "Note to the other authority",
     "If the address is withheld, do not include anything that could reveal it.",

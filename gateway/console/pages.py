@@ -21,7 +21,8 @@ from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.reading import sections
 
-BRAND_COLOUR = "#1b4d6b"  # contrast with white 9.3 to 1
+# Contrast with white 9.3 to 1.
+BRAND_COLOUR = "#1b4d6b"
 
 
 class Pages:

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-DIGITS = 6  # of a page's number; no list is longer
-BESIDE = 1  # pages that are named before and after this one
+# Of a page's number; no list is longer.
+DIGITS = 6
+# Pages that are named before and after this one.
+BESIDE = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,8 @@ class Paged(Generic[T]):
     rows: Sequence[T]
     number: int
     pages: int
-    first: int  # the place of its first row in the whole list
+    # The place of its first row in the whole list.
+    first: int
     whole: int
 
     def links(self, address: Callable[[int], str]) -> Mapping[str, object]:

@@ -1,8 +1,9 @@
-"""What is shown when something is refused or goes wrong: what happened, what to do next, and the way on for who is signed in.
+"""What is shown when something is refused or goes wrong: what happened, what to do next, and the way on for who is
+signed in.
 
-Whose page it is is looked up without any effect: the session is not marked as used, and nothing about a child is read. Where that
-cannot be known either, because the database is what is wrong, the page is that of a stranger. What went wrong here, rather than in
-what was asked, gets a reference which stands in the log too.
+Whose page it is is looked up without any effect: the session is not marked as used, and nothing about a child is read.
+Where that cannot be known either, because the database is what is wrong, the page is that of a stranger. What went
+wrong here, rather than in what was asked, gets a reference which stands in the log too.
 """
 
 import asyncio
@@ -21,14 +22,18 @@ from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFoun
 from gateway.logs import log_failure
 from keys.errors import Refusal
 
-REFERENCE_BYTES = 4  # enough to find one line in a log
+# Enough to find one line in a log.
+REFERENCE_BYTES = 4
 RETRY_SECONDS = 30
-LONG_TEXT = 15  # characters: shorter ones are typed again in a moment
+# Characters: shorter ones are typed again in a moment.
+LONG_TEXT = 15
 
 
 @dataclass(frozen=True, slots=True)
 class ProblemPage:
-    """What a person is told: the status, the code to look up, what happened, what to do next, and a reference of the log."""
+    """What a person is told: the status, the code to look up, what happened, what to do next, and a reference of the
+    log.
+    """
 
     status: int
     code: str
@@ -37,7 +42,8 @@ class ProblemPage:
     reference: str = ""
 
 
-STATUSES: Mapping[type[Exception], int] = {NotFound: 404, Ambiguous: 409, GatewayError: 403}  # the first that fits
+# The first that fits.
+STATUSES: Mapping[type[Exception], int] = {NotFound: 404, Ambiguous: 409, GatewayError: 403}
 OF_HTTP: Mapping[int, ProblemPage] = {
     problem.status: problem
     for problem in (
@@ -75,7 +81,8 @@ UNREADABLE = ProblemPage(
 )
 UNAVAILABLE = ProblemPage(
     503,
-    "store.busy",  # whichever it is is told of the error itself
+    # Whichever it is is told of the error itself.
+    "store.busy",
     "Sorry, the service is unavailable",
     ("Nothing can be read or kept now. Try again in a minute: what was kept before is safe.",),
 )
@@ -113,7 +120,8 @@ async def _list_written(request: web.Request) -> Sequence[tuple[str, str]]:
     if not request.path.startswith(("/cases/", "/compositions/")) or request.headers.get("Origin") != own_origin(
         request
     ):
-        return ()  # another site's text is shown to nobody
+        # Another site's text is shown to nobody.
+        return ()
     form = await request.post()
     texts = [str(value).strip() for name, value in form.items() if name != "form_token"]
     return [("What you wrote", text) for text in texts if len(text) >= LONG_TEXT]

@@ -1,4 +1,6 @@
-"""Reports: statistics and timeliness as pages and files, and the list for an inspection, which is a file only and asks first."""
+"""Reports: statistics and timeliness as pages and files, and the list for an inspection, which is a file only and asks
+first.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,8 +30,10 @@ TITLES = {
     TIMELINESS: "Timeliness: how quickly notices are delivered, acknowledged and resolved",
     INSPECTION: "Inspection list: children and their provision",
 }
-MONTHS = 13  # that are offered
-LONGEST = 366  # days
+# That are offered.
+MONTHS = 13
+# Days.
+LONGEST = 366
 OTHER = "other"
 
 

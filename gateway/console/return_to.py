@@ -1,7 +1,8 @@
 """Back to the page where somebody was, after they signed in: which one it was is kept in the browser until then.
 
-It stands in a cookie of this host that no script and no other site can set, and is held against a pattern before anybody is sent there: a
-path of ours, never another host. Of a form that was sent it is the page of that form, if it can be opened at all.
+It stands in a cookie of this host that no script and no other site can set, and is held against a pattern before
+anybody is sent there: a path of ours, never another host. Of a form that was sent it is the page of that form, if it
+can be opened at all.
 """
 
 import re
@@ -11,8 +12,10 @@ from aiohttp import web
 COOKIE = "__Host-way-back"
 KEPT_SECONDS = 3600
 MAX_LENGTH = 300
-OURS = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_./?=&%@+:-]*")  # the second character makes it a path of this host
-NOT_A_PLACE = frozenset({"/session", "/sign-out"})  # of a script; of a button
+# The second character makes it a path of this host.
+OURS = re.compile(r"/[A-Za-z0-9][A-Za-z0-9_./?=&%@+:-]*")
+# Of a script; of a button.
+NOT_A_PLACE = frozenset({"/session", "/sign-out"})
 
 
 def remember_page(request: web.Request, answer: web.Response) -> None:

@@ -33,8 +33,10 @@ OPEN = (
     AnswerState.RING,
 )
 _END = FORMS[CaseAction.LOCATED]
-END_SEARCH = Wording(_END.title, _END.button, _END.lead, _END.done)  # they name no authority
-ASKED_AGAIN = (("other-authority", "awaiting-reply"),)  # what is checked by asking again
+# They name no authority.
+END_SEARCH = Wording(_END.title, _END.button, _END.lead, _END.done)
+# What is checked by asking again.
+ASKED_AGAIN = (("other-authority", "awaiting-reply"),)
 
 
 async def show_search(visit: Visit) -> web.StreamResponse:

@@ -81,7 +81,8 @@ async def return_from_directory(visit: Visit) -> web.StreamResponse:
     """Take the answer of the directory, which stands in the address."""
     try:
         pending = await asyncio.to_thread(sign_in.take_pending, visit.gw, visit.secret)
-    except NotAllowed as why:  # nothing was begun: whoever sends a link here changes nothing
+    except NotAllowed as why:
+        # Nothing was begun: whoever sends a link here changes nothing.
         return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
         identity = await single_sign_on.finish_directory_sign_in(

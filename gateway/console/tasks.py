@@ -1,4 +1,6 @@
-"""A notice that is being written as a list of tasks: which pages there are, what was typed on each, and where a finding stands."""
+"""A notice that is being written as a list of tasks: which pages there are, what was typed on each, and where a finding
+stands.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +15,8 @@ from schemas.findings import Finding
 
 WHOM = "whom"
 INCOMPLETE, CONTRADICTED = "restriction.no-reason", "restriction.contradicted"
-PLACES = {  # where a rule's sentence stands that is not about one field: the page, and the field
+# Where a rule's sentence stands that is not about one field: the page, and the field.
+PLACES = {
     "upn.no-reason": ("numbers", "upn"),
     "restriction.no-reason": ("restriction", "reason"),
     "care.no-authority": ("care", "care_authority"),
@@ -61,7 +64,8 @@ def list_tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
             section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not values
         )
         if section.name == RESTRICTION.name and section.name not in wrong and (lacking or incomplete):
-            values = {}  # however much of it is answered: until it is complete it is still to do
+            # However much of it is answered: until it is complete it is still to do.
+            values = {}
             lacking = True
         group = task_list[0].group if task_list and section is list_asked(now)[0] else section.group
         task_list.append(

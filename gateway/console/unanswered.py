@@ -1,7 +1,7 @@
 """What is owed on notices, by others and by us: the oldest first, with whom to ring; one row for each case.
 
-All of it is reckoned for the counts and the picture. The children's names, and what was done so far, are asked for those rows
-that the page shows: there may be thousands.
+All of it is reckoned for the counts and the picture. The children's names, and what was done so far, are asked for
+those rows that the page shows: there may be thousands.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
 from gateway.store import assignments
 
-SHOWN = 25  # cases on one page, as in the inbox
+# Cases on one page, as in the inbox.
+SHOWN = 25
 SIDES = {"them": "Other authorities", "us": "You"}
 
 

@@ -25,7 +25,8 @@ async def show_waiting_file(visit: Visit) -> web.StreamResponse:
     try:
         waiting_file = await asyncio.to_thread(held_files.get, visit.gw.config.home, visit.part("file"))
     except NotFound:
-        return redirect_to("/drafts/files")  # somebody else has decided
+        # Somebody else has decided.
+        return redirect_to("/drafts/files")
     return visit.page("waiting-file.html", file=waiting_file, kinds=KINDS)
 
 

@@ -18,7 +18,8 @@ from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
 
 SHOWN = 25
-FIRST_PAGES = (  # where somebody begins: the first that is open to them
+# Where somebody begins: the first that is open to them.
+FIRST_PAGES = (
     (Permission.SEE_WORK, "/inbox"),
     (Permission.AUDIT, "/audit"),
     (Permission.SEE_HEALTH, "/health"),

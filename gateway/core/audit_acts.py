@@ -1,5 +1,8 @@
-"""The acts of the audit log by which somebody saw what is said of a child; `labels` has words for the timeline, `audit_sentences` sentences."""
+"""The acts of the audit log by which somebody saw what is said of a child; `labels` has words for the timeline,
+`audit_sentences` sentences.
+"""
 
+# Somebody saw what is said of a child.
 READINGS = (
     "notice.read",
     "notice.read-in-full",
@@ -9,4 +12,4 @@ READINGS = (
     "search.read",
     "composition.read",
     "reply.read",
-)  # somebody saw what is said of a child
+)

@@ -1,7 +1,7 @@
 """Every act of the audit log as a sentence: who did what to what. No sentence says anything about a child.
 
-A sentence names parts of its entry in braces: {who}, {about}, {partner}, and members of the detail. What the sentence does not
-use of the detail is told beside it. A test holds these against the acts that the code writes.
+A sentence names parts of its entry in braces: {who}, {about}, {partner}, and members of the detail. What the sentence
+does not use of the detail is told beside it. A test holds these against the acts that the code writes.
 """
 
 from collections.abc import Mapping

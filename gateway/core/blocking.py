@@ -1,14 +1,15 @@
 """By which few keys a child is found among a hundred thousand, without comparing with each of them.
 
-A child of ours is filed under every key of `keys`; a search looks under every key of `asked`, which are some more. Each finds tens,
-seldom hundreds. Two children who share none of them are never compared, so each kind of error must leave one key standing:
+A child of ours is filed under every key of `keys`; a search looks under every key of `asked`, which are some more. Each
+finds tens, seldom hundreds. Two children who share none of them are never compared, so each kind of error must leave
+one key standing:
 
     u UPN                                       UPNs, former ones
-    d date of birth                             whatever happened to the names; a search asks with day and month swapped, too
-    n sounds of forename and surname, sorted    whatever happened to the date; swapped names, parts, nicknames, romanisations
-    s surname's sound, year of birth            another forename, and the day or month of birth wrong
-    f forename's sound, year of birth           another surname, and the day or month of birth wrong
-    p postcode                                  a family, whatever happened to names and dates
+    d date of birth                             whatever happened to the names; a search asks with day and month
+    swapped, too n sounds of forename and surname, sorted    whatever happened to the date; swapped names, parts,
+    nicknames, romanisations s surname's sound, year of birth            another forename, and the day or month of birth
+    wrong f forename's sound, year of birth           another surname, and the day or month of birth wrong p postcode
+    a family, whatever happened to names and dates
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """What others can have us note as often as they like becomes one entry a minute and kind, with how many there were.
 
-The first of a kind is noted at once, as it is. What comes within a minute of that is counted, and noted together when the minute is
-over. `gateway.auditing.bursts` writes the entries.
+The first of a kind is noted at once, as it is. What comes within a minute of that is counted, and noted together when
+the minute is over. `gateway.auditing.bursts` writes the entries.
 """
 
 from collections.abc import Hashable
@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 from threading import Lock
 
 MINUTE = timedelta(minutes=1)
-MOST_ADDRESSES = 10_000  # of one minute are told apart
-MOST_WORDS = 12  # codes, of which there are few
+# Of one minute are told apart.
+MOST_ADDRESSES = 10_000
+# Codes, of which there are few.
+MOST_WORDS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +28,10 @@ class BurstCount:
 @dataclass(slots=True)
 class _Burst:
     began: datetime
-    single: int = 0  # that were noted one by one since then
-    count: int = 0  # that were not
+    # That were noted one by one since then.
+    single: int = 0
+    # That were not.
+    count: int = 0
     addresses: set[str] = field(default_factory=set)
     words: set[str] = field(default_factory=set)
 
@@ -44,7 +48,8 @@ class Bursts:
         """Count one more of a kind; return what is to be noted of it now. So many in a minute are noted `singly`."""
         with self._lock:
             burst = self._kinds.get(kind)
-            if burst is None or abs(now - burst.began) >= MINUTE:  # also where the clock was put back
+            # Also where the clock was put back.
+            if burst is None or abs(now - burst.began) >= MINUTE:
                 before = self._kinds[kind] = _Burst(now) if burst is None else burst
                 _count_one(before, word, address)
                 return _take_count(before, now)

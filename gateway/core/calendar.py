@@ -1,11 +1,12 @@
-"""Days on which an office works, and days on which schools are open: two words, because half-term is one and not the other.
+"""Days on which an office works, and days on which schools are open: two words, because half-term is one and not the
+other.
 
-Days are those of England, Europe/London; moments are UTC. A deadline falls at the same time of day as what it is counted
-from; that hour always exists, because the clocks change on Sundays. Bank holidays are those that the `holidays` package
-knows; its load takes half a second, so it is loaded with the first question.
+Days are those of England, Europe/London; moments are UTC. A deadline falls at the same time of day as what it is
+counted from; that hour always exists, because the clocks change on Sundays. Bank holidays are those that the `holidays`
+package knows; its load takes half a second, so it is loaded with the first question.
 
-The days of each year that count are found once for a calendar and kept in order; then to add days and to count them is to
-find a place in that order.
+The days of each year that count are found once for a calendar and kept in order; then to add days and to count them is
+to find a place in that order.
 """
 
 from bisect import bisect_right
@@ -20,8 +21,10 @@ from zoneinfo import ZoneInfo
 LONDON = ZoneInfo("Europe/London")
 SATURDAY = 5
 A_DAY = timedelta(days=1)
-MOMENTS_KEPT = 16_384  # since when something is owed: the same are asked about day after day
-YEARS_KEPT = 1024  # of all calendars together, some three for each authority of England
+# Since when something is owed: the same are asked about day after day.
+MOMENTS_KEPT = 16_384
+# Of all calendars together, some three for each authority of England.
+YEARS_KEPT = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,16 @@ class Span:
         return self.first <= day <= self.last
 
 
-@dataclass(frozen=True, slots=True, eq=False)  # its days are kept by which calendar it is, not by all that it holds
+# Its days are kept by which calendar it is, not by all that it holds.
+@dataclass(frozen=True, slots=True, eq=False)
 class Calendar:
     """Which days count. Beyond the terms that are given, a school day is a working day."""
 
-    closed: frozenset[date] = frozenset()  # days on which our office is closed, besides bank holidays
+    # Days on which our office is closed, besides bank holidays.
+    closed: frozenset[date] = frozenset()
     terms: Sequence[Span] = ()
-    breaks: Sequence[Span] = ()  # half-terms
+    # half-terms.
+    breaks: Sequence[Span] = ()
 
     def is_working_day(self, day: date) -> bool:
         """Tell whether it is neither a weekend, nor a bank holiday in England, nor closed."""
@@ -112,6 +118,7 @@ def _days_of_year(year: int) -> Iterator[date]:
 
 @cache
 def _bank_holidays() -> Mapping[date, str]:
-    import holidays  # here, because its load takes half a second
+    # Here, because its load takes half a second.
+    import holidays
 
     return cast(Mapping[date, str], holidays.country_holidays("GB", subdiv="ENG"))

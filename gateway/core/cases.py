@@ -1,4 +1,6 @@
-"""The life of a notice as a drawing, made of `delivery.EVENTS`, and what may be said of it, of `replies.ROWS`: `python -m gateway.core.cases` prints it for docs/cases.md."""
+"""The life of a notice as a drawing, made of `delivery.EVENTS`, and what may be said of it, of `replies.ROWS`: `python
+-m gateway.core.cases` prints it for docs/cases.md.
+"""
 
 from collections.abc import Iterator
 
@@ -6,7 +8,8 @@ from gateway.core.delivery import EVENTS, MOVES, DeliveryEvent, DeliveryState
 from gateway.core.replies import ROWS, NamedBy, ReplySpeaker
 from schemas.message import OPENS_A_CASE
 
-GROUPS = {  # states from which an event leads to the same place are drawn as one
+# States from which an event leads to the same place are drawn as one.
+GROUPS = {
     "under_way": ("under way", (DeliveryState.QUEUED, DeliveryState.SENT)),
     "there": (
         "with them",

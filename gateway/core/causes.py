@@ -1,4 +1,5 @@
-"""Why a message stands in its state: a short code that is stored beside the state, so that a label can say what really happened.
+"""Why a message stands in its state: a short code that is stored beside the state, so that a label can say what really
+happened.
 
     a message of ours   concluded    outcome:CODE, answer:CODE, ended:WAY
                         closed       accepted, phone, told:CODE, redirected:AUTHORITY
@@ -9,8 +10,8 @@
                         rejected     officer:CODE
                         passed-on    referred:AUTHORITY
 
-CODE is of the list of outcomes, answers or rejection reasons; WAY of located_ways. Nothing here says anything else about a child. What
-was stored before has no cause; then the state speaks alone.
+CODE is of the list of outcomes, answers or rejection reasons; WAY of located_ways. Nothing here says anything else
+about a child. What was stored before has no cause; then the state speaks alone.
 """
 
 from schemas.message import Acknowledgement, Body, LocatedNotice, Outcome, WhereaboutsResponse
@@ -23,7 +24,8 @@ REPLACED = "replaced"
 ENDED = "ended"
 TOLD = "told"
 REDIRECTED = "redirected"
-LONGEST = 60  # characters
+# Characters.
+LONGEST = 60
 
 
 def build_cause(word: str, code: str | None = None) -> str:

@@ -1,4 +1,6 @@
-"""Say what a check of health is about, as people read it; `name` of a finding stays as it is, for programs that look for it."""
+"""Say what a check of health is about, as people read it; `name` of a finding stays as it is, for programs that look
+for it.
+"""
 
 import re
 from collections.abc import Mapping

@@ -1,17 +1,18 @@
 """What the checkpoints of a partner's audit log say together: may this one stand beside those that we saw?
 
-A note bears no date, but the receipt that brings it is signed over both, and dated. Provable, by the two notes alone, is a
-fork: one size with two roots. That a log got shorter is shown by two dated receipts: of a later one, the checkpoint may be
-a little older (the partner may have several processes, each with the newest that it knows), but not by more than GRACE.
-Receipts also arrive out of order, so one that was *made* earlier may always be smaller. That a longer log continues a
-shorter one is shown by a consistency proof only, which has to be asked for.
+A note bears no date, but the receipt that brings it is signed over both, and dated. Provable, by the two notes alone,
+is a fork: one size with two roots. That a log got shorter is shown by two dated receipts: of a later one, the
+checkpoint may be a little older (the partner may have several processes, each with the newest that it knows), but not
+by more than GRACE. Receipts also arrive out of order, so one that was *made* earlier may always be smaller. That a
+longer log continues a shorter one is shown by a consistency proof only, which has to be asked for.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-GRACE = timedelta(minutes=10)  # a gateway signs every ten seconds; what is older than this is no slow process
+# A gateway signs every ten seconds; what is older than this is no slow process.
+GRACE = timedelta(minutes=10)
 
 
 class LogContradiction(StrEnum):

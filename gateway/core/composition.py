@@ -1,6 +1,7 @@
 """A message half written: what was typed, as text under the names of the fields, and the message that it makes. No I/O.
 
-What lies in a form may be incomplete, so it is kept as text: a value of a class is a mapping of its fields, a repeated field a list.
+What lies in a form may be incomplete, so it is kept as text: a value of a class is a mapping of its fields, a repeated
+field a list.
 """
 
 import re
@@ -16,12 +17,16 @@ from schemas.layout import Slot, is_ours, slots
 from schemas.message import BODIES, RESTRICTIONS, Address, Body, Officer, TransferNotice
 from schemas.shapes import CodeList, Number, Text
 
-Said = dict[str, Any]  # str, list of str, Said, or list of Said
+# Str, list of str, Said, or list of Said.
+Said = dict[str, Any]
 KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in BODIES}
-FILL = ("Specimen", "01632 960101", "A", "333")  # stands where something is lacking, so that the rules can be asked
+# Stands where something is lacking, so that the rules can be asked.
+FILL = ("Specimen", "01632 960101", "A", "333")
 FILL_DAY = date(2015, 6, 1)
-SERVICE_ROLES = codes.labels("service_roles")  # of people of other services, beside those of a CME team
-MUST = ("child",)  # it may be left out of a class, but only where nothing may be said of a child at all
+# Of people of other services, beside those of a CME team.
+SERVICE_ROLES = codes.labels("service_roles")
+# It may be left out of a class, but only where nothing may be said of a child at all.
+MUST = ("child",)
 
 
 def to_text_fields(value: object) -> Said:
@@ -113,7 +118,9 @@ def build_body(kind: str, typed: Said) -> tuple[Body, list[str]]:
 
 
 def find_level(typed: Said) -> str:
-    """Give the restriction that counts by what was typed: the stricter one where it is not complete, or contradicts itself."""
+    """Give the restriction that counts by what was typed: the stricter one where it is not complete, or contradicts
+    itself.
+    """
     restriction = typed.get("restriction") or {}
     level: str = restriction.get("level") or ""
     decided = any(restriction.get(name) for name in ("reason", "decided_by", "decided_on", "review_on"))
@@ -127,7 +134,9 @@ def is_as_strict(typed: Said, before: Said) -> bool:
 
 
 def list_withheld_texts(typed: Said) -> list[str]:
-    """Give what was typed of a place, or of how to reach somebody, and must not stand in the texts of a notice that withholds it."""
+    """Give what was typed of a place, or of how to reach somebody, and must not stand in the texts of a notice that
+    withholds it.
+    """
     texts = [_collect_strings(typed.get(name), ("country", "relationship")) for name in WITHHELD if name != "contact"]
     texts += [[contact.get(name) or "" for name in ("phone_no", "email")] for contact in typed.get("contact") or ()]
     return [text for some in texts for text in some if text]

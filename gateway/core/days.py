@@ -5,9 +5,11 @@ from datetime import date
 
 MONTHS = (
     "january february march april may june july august september october november december",
-    "ionawr chwefror mawrth ebrill mai mehefin gorffennaf awst medi hydref tachwedd rhagfyr",  # in Welsh
+    # In Welsh.
+    "ionawr chwefror mawrth ebrill mai mehefin gorffennaf awst medi hydref tachwedd rhagfyr",
 )
-LEAST_LETTERS = 3  # of a month's name
+# Of a month's name.
+LEAST_LETTERS = 3
 ENDINGS = ("st", "nd", "rd", "th")
 WANTED = "A day, a month and a year, such as 3 9 2026 or 3 September 2026"
 

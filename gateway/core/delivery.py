@@ -1,8 +1,9 @@
 """The life of a notice that we sent: its states, what may move it from one to another, and how patient we are.
 
-`EVENTS` is the whole of it; `docs/cases.md` draws it. `queued` and `sent` are the only states in which the dispatcher has
-work to do. No state is called unknown. A telephone call in which the notice was handed over moves nothing, because the
-sealed notice still has to arrive; it is kept beside the state, and closes the gap that an acknowledgement would have closed.
+`EVENTS` is the whole of it; `docs/cases.md` draws it. `queued` and `sent` are the only states in which the dispatcher
+has work to do. No state is called unknown. A telephone call in which the notice was handed over moves nothing, because
+the sealed notice still has to arrive; it is kept beside the state, and closes the gap that an acknowledgement would
+have closed.
 """
 
 from collections.abc import Mapping
@@ -16,18 +17,30 @@ from tenacity import RetryCallState, Retrying, wait_exponential
 class DeliveryState(StrEnum):
     """Where a notice stands (design section 6)."""
 
-    QUEUED = "queued"  # durable here, not yet with the partner
-    SENT = "sent"  # handed over by a route that answers later; no receipt yet
-    RECEIVED = "received"  # the partner's signed receipt is verified
-    ACKNOWLEDGED = "acknowledged"  # an officer there has it
-    ACCEPTED_BY_MAIL = "accepted-by-mail"  # an officer of ours read so in a reply to a letter, which proves nothing
-    PASSED_ON = "passed-on"  # an officer there says that another authority should have it
-    CONCLUDED = "concluded"  # what became of the child is known, by their signed word or our own stand-down
-    CLOSED = "closed"  # ended by an officer of ours: on a call, an acceptance, or a notice in its place
-    REJECTED = "rejected"  # refused by a signed receipt, or by an officer there
-    FAILED = "failed"  # our patience ended; a person is told
-    WITHDRAWN = "withdrawn"  # taken back by us
-    EXPIRED = "expired"  # no longer of use to anybody
+    # Durable here, not yet with the partner.
+    QUEUED = "queued"
+    # Handed over by a route that answers later; no receipt yet.
+    SENT = "sent"
+    # The partner's signed receipt is verified.
+    RECEIVED = "received"
+    # An officer there has it.
+    ACKNOWLEDGED = "acknowledged"
+    # An officer of ours read so in a reply to a letter, which proves nothing.
+    ACCEPTED_BY_MAIL = "accepted-by-mail"
+    # An officer there says that another authority should have it.
+    PASSED_ON = "passed-on"
+    # What became of the child is known, by their signed word or our own stand-down.
+    CONCLUDED = "concluded"
+    # Ended by an officer of ours: on a call, an acceptance, or a notice in its place.
+    CLOSED = "closed"
+    # Refused by a signed receipt, or by an officer there.
+    REJECTED = "rejected"
+    # Our patience ended; a person is told.
+    FAILED = "failed"
+    # Taken back by us.
+    WITHDRAWN = "withdrawn"
+    # No longer of use to anybody.
+    EXPIRED = "expired"
 
 
 class DeliveryActor(StrEnum):
@@ -112,22 +125,27 @@ MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     for state in DeliveryState
 }
 
+# From which `statements` alone.
 LOST = (
     DeliveryState.SENT,
     *_THERE,
     DeliveryState.CONCLUDED,
     DeliveryState.CLOSED,
     DeliveryState.FAILED,
-)  # from which `statements` alone
+)
 # queues anew: the partner says that it does not have it, or has it while we hold no receipt
 
-PATIENCE = timedelta(days=5)  # a long weekend with a bank holiday, and a day to mend what is broken
-RECEIPT_WAIT = timedelta(hours=1)  # for what was handed over to be receipted, before it is delivered again
-LONGEST_WAIT = timedelta(minutes=15)  # a partner that is back is noticed within the quarter hour
+# A long weekend with a bank holiday, and a day to mend what is broken.
+PATIENCE = timedelta(days=5)
+# For what was handed over to be receipted, before it is delivered again.
+RECEIPT_WAIT = timedelta(hours=1)
+# A partner that is back is noticed within the quarter hour.
+LONGEST_WAIT = timedelta(minutes=15)
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 
 NOT_HOLDING = (
-    "the receipt does not hold"  # begins the reason of a try that was answered with one that we do not believe
+    # Begins the reason of a try that was answered with one that we do not believe.
+    "the receipt does not hold"
 )
 
 DECIDED = {
@@ -159,7 +177,8 @@ def get_next_attempt(
 
     The wait doubles from two seconds to a quarter of an hour; `jitter` in [0, 1) spreads partners that failed together
     over half of it again; `after` is what the partner itself asked for, and is honoured where it is longer, up to the
-    longest wait. Repeating is safe: a repeat carries the same id and the same bytes, and has one effect at the receiver.
+    longest wait. Repeating is safe: a repeat carries the same id and the same bytes, and has one effect at the
+    receiver.
     """
     if now - queued_at >= PATIENCE:
         return None

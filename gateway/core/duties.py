@@ -15,12 +15,12 @@
     a transfer notice     acknowledged               the outcome, from us
     an enquiry            acknowledged               our answer
 
-Of a circulated WhereaboutsUnknownNotice nobody owes more than the receipt: we look at it again every fourteen days, and its
-end is our own LocatedNotice. A reply is no notice: once it is received, it has done its work. Test messages are owed
-nothing; who asks leaves them out.
+Of a circulated WhereaboutsUnknownNotice nobody owes more than the receipt: we look at it again every fourteen days, and
+its end is our own LocatedNotice. A reply is no notice: once it is received, it has done its work. Test messages are
+owed nothing; who asks leaves them out.
 
-A duty waits until it is late; from then on they are reminded, and somebody is rung; after as long again the service manager
-is told.
+A duty waits until it is late; from then on they are reminded, and somebody is rung; after as long again the service
+manager is told.
 """
 
 from collections.abc import Callable
@@ -55,10 +55,12 @@ class DutyStep(StrEnum):
     ESCALATE = "escalate"
 
 
-DUTIES_KEPT = 16_384  # more than are open in an authority, a few megabytes
+# More than are open in an authority, a few megabytes.
+DUTIES_KEPT = 16_384
 FIRST_WORD = {"TransferNotice": Missing.ACKNOWLEDGEMENT, "WhereaboutsEnquiry": Missing.ANSWER}
 LAST_WORD = {"TransferNotice": Missing.OUTCOME, "WhereaboutsEnquiry": Missing.ANSWER}
-FROM_AN_OFFICER = (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, Missing.OUTCOME)  # of whom a reminder can ask it
+# Of whom a reminder can ask it.
+FROM_AN_OFFICER = (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, Missing.OUTCOME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,12 @@ class Deadlines:
     """How long each may take."""
 
     receipt: timedelta = timedelta(hours=1)
-    acknowledgement: int = 2  # working days
-    answer: int = 5  # working days; no law sets a limit for enquiries
-    outcome: int = 10  # school days
+    # Working days.
+    acknowledgement: int = 2
+    # Working days; no law sets a limit for enquiries.
+    answer: int = 5
+    # School days.
+    outcome: int = 10
 
 
 @dataclass(frozen=True, slots=True)

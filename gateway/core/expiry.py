@@ -1,4 +1,7 @@
-"""What ends some day: how many days are left, and how much it presses. A partner needs the new one before the old one ends."""
+"""What ends some day: how many days are left, and how much it presses.
+
+A partner needs the new one before the old one ends.
+"""
 
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -14,7 +17,8 @@ class ExpiryLevel(IntEnum):
     ENDED = 4
 
 
-WITHIN = ((7, ExpiryLevel.AT_ONCE), (30, ExpiryLevel.NOW), (60, ExpiryLevel.SOON))  # days
+# Days.
+WITHIN = ((7, ExpiryLevel.AT_ONCE), (30, ExpiryLevel.NOW), (60, ExpiryLevel.SOON))
 
 
 def count_days_left(ends: datetime, now: datetime) -> int:

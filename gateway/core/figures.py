@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from math import ceil
 
-BANDS = (  # days below which each band ends; the codes are those of schemas/codes/durations.csv
+# Days below which each band ends; the codes are those of schemas/codes/durations.csv.
+BANDS = (
     (14, "under-2-weeks"),
     (28, "2-to-4-weeks"),
     (56, "4-to-8-weeks"),

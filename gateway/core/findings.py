@@ -1,4 +1,7 @@
-"""What is well and what is not, as values: a level, a sentence, and what to do next. Pure: whoever looks passes the time in."""
+"""What is well and what is not, as values: a level, a sentence, and what to do next.
+
+Pure: whoever looks passes the time in.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +10,8 @@ from enum import StrEnum
 
 from gateway.core.check_labels import find_label
 
-EARLY = timedelta(days=60)  # before an end: partners need the new card before it
+# Before an end: partners need the new card before it.
+EARLY = timedelta(days=60)
 SOON = timedelta(days=30)
 LAST = timedelta(days=7)
 

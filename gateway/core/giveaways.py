@@ -1,7 +1,7 @@
 """What gives a place away in text that a person typed, and the words of somebody who is hiding. No I/O.
 
-It is read as a person would read it: small letters or capitals, with or without the space in a postcode, Rd for Road. It finds too
-much rather than too little, for an officer only looks once more.
+It is read as a person would read it: small letters or capitals, with or without the space in a postcode, Rd for Road.
+It finds too much rather than too little, for an officer only looks once more.
 """
 
 import re
@@ -17,9 +17,12 @@ from schemas.shapes import Text
 
 T = TypeVar("T")
 
-HIDDEN = "(hidden)"  # stands where a text was that gives a place away
-SHORTEST = 4  # letters and digits of a value: with fewer it stands in too many other texts
-REMEMBERED = 4_096  # texts
+# Stands where a text was that gives a place away.
+HIDDEN = "(hidden)"
+# Letters and digits of a value: with fewer it stands in too many other texts.
+SHORTEST = 4
+# Texts.
+REMEMBERED = 4_096
 SEPARATORS = r"[\s.,/_-]{0,3}"
 
 POSTCODE = re.compile(rf"(?<![a-z0-9])[a-z]{{1,2}}[\s]?[0-9][a-z0-9]?{SEPARATORS}[0-9]\s?[a-z]\s?[a-z](?![a-z0-9])")
@@ -48,7 +51,8 @@ HIDING = re.compile(
     r"|(?:do not|don'?t|must not|never|not to be|cannot be) (?:be )?(?:share|shared|disclose|disclosed|tell|told|pass|passed|reveal|revealed|know))"
     r"(?![a-z])"
 )  # fmt: skip
-SPELT = {  # how the parts of an address are shortened
+# How the parts of an address are shortened.
+SPELT = {
     "rd": "road", "st": "street", "str": "street", "ave": "avenue", "av": "avenue", "ln": "lane", "cl": "close", "dr": "drive",
     "ct": "court", "pl": "place", "cres": "crescent", "gdns": "gardens", "gdn": "gardens", "sq": "square", "terr": "terrace",
     "ter": "terrace", "hse": "house", "apt": "flat", "saint": "street",

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
 
-WAITING = (DeliveryState.QUEUED, DeliveryState.SENT)  # not yet with the partner, as far as we know
-STUCK = (DeliveryState.FAILED, DeliveryState.REJECTED)  # nothing more is tried
-PASSWORDS = "password checks"  # stands among the loops only where a check took too long
+# Not yet with the partner, as far as we know.
+WAITING = (DeliveryState.QUEUED, DeliveryState.SENT)
+# Nothing more is tried.
+STUCK = (DeliveryState.FAILED, DeliveryState.REJECTED)
+# Stands among the loops only where a check took too long.
+PASSWORDS = "password checks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +21,12 @@ class RouteHealth:
     route: str
     succeeded_at: datetime | None
     failed_at: datetime | None
-    failing_since: datetime | None  # the first failure after the last success
-    reason: str | None  # of the last failure
-    code: str | None = None  # of its answer, where that held no receipt: `refused.405`, `answered.404`
+    # The first failure after the last success.
+    failing_since: datetime | None
+    # Of the last failure.
+    reason: str | None
+    # Of its answer, where that held no receipt: `refused.405`, `answered.404`.
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,8 @@ class Expiry:
     """What of an authority's ends, and when."""
 
     authority: str
-    what: str  # card, certificate, signing key, sealing key
+    # Card, certificate, signing key, sealing key.
+    what: str
     ends_at: datetime
 
 
@@ -37,14 +44,19 @@ class PartnerHealth:
     """One partner: what waits for it, how its routes are, when what it has ends, how its clock stands to ours."""
 
     authority: str
-    counts: dict[DeliveryState, int]  # of WAITING and STUCK
+    # Of WAITING and STUCK.
+    counts: dict[DeliveryState, int]
     oldest_waiting: datetime | None
     routes: tuple[RouteHealth, ...]
     expiries: tuple[Expiry, ...]
-    clock_ahead: timedelta | None  # None: it never told us its time
-    compared_at: datetime | None  # when its statement was last compared with our account
-    due_since: datetime | None  # since when statements could have been compared; None: no route by which it is asked
-    about_nothing: int = 0  # replies of it to what we do not know
+    # None: it never told us its time.
+    clock_ahead: timedelta | None
+    # When its statement was last compared with our account.
+    compared_at: datetime | None
+    # Since when statements could have been compared; None: no route by which it is asked.
+    due_since: datetime | None
+    # Replies of it to what we do not know.
+    about_nothing: int = 0
     about_nothing_since: datetime | None = None
 
     @property
@@ -71,7 +83,8 @@ class PartnerHealth:
 class DiskHealth:
     """A file system on which we write; the fuller one, where there are two."""
 
-    size: int  # bytes
+    # Bytes.
+    size: int
     free: int
 
 
@@ -79,9 +92,12 @@ class DiskHealth:
 class DatabaseHealth:
     """The store."""
 
-    trouble: str  # a sentence; empty: it answers
-    size: int  # bytes
-    current: bool  # it has the shape that this version needs
+    # A sentence; empty: it answers.
+    trouble: str
+    # Bytes.
+    size: int
+    # It has the shape that this version needs.
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +115,20 @@ class FolderHealth:
 
     name: str
     path: str
-    trouble: str  # a sentence; empty: we may read and write there
+    # A sentence; empty: we may read and write there.
+    trouble: str
     waiting: int
-    oldest: datetime | None  # since when the oldest file lies there
-    taken_at: datetime | None  # when something was last taken, by whoever takes it
-    failed: int  # files that could not be read
-    home: str = ""  # where in our home those that were taken lie, with the reports
+    # Since when the oldest file lies there.
+    oldest: datetime | None
+    # When something was last taken, by whoever takes it.
+    taken_at: datetime | None
+    # Files that could not be read.
+    failed: int
+    # Where in our home those that were taken lie, with the reports.
+    home: str = ""
     left: tuple[LeftBehindHealth, ...] = ()
-    doubted: int = 0  # files that wait for a person
+    # Files that wait for a person.
+    doubted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +137,8 @@ class MailboxHealth:
 
     owner: str
     bundles: int
-    size: int  # bytes
+    # Bytes.
+    size: int
     room: int
     oldest: datetime | None
 
@@ -126,7 +149,8 @@ class IndexHealth:
 
     children: int
     at: datetime
-    most_days: int  # an older one answers nothing by machine
+    # An older one answers nothing by machine.
+    most_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,15 +168,18 @@ class LogAlarm:
 
     authority: str
     sentence: str
-    ring: str  # who there, and the number
+    # Who there, and the number.
+    ring: str
 
 
 @dataclass(frozen=True, slots=True)
 class LogHealth:
     """Our audit log, as far as it can be said without reading it."""
 
-    size: int  # entries
-    covered: int  # by the newest checkpoint
+    # Entries.
+    size: int
+    # By the newest checkpoint.
+    covered: int
     checkpoint_at: datetime | None
     alarms: tuple[LogAlarm, ...]
 
@@ -164,7 +191,8 @@ class Health:
     authority: str
     at: datetime
     partners: tuple[PartnerHealth, ...]
-    expiries: tuple[Expiry, ...]  # of what is ours
+    # Of what is ours.
+    expiries: tuple[Expiry, ...]
     disk: DiskHealth
     database: DatabaseHealth
     folders: tuple[FolderHealth, ...]

@@ -1,4 +1,7 @@
-"""What is wrong with the figures, and what to do next. The alert rules in docs/monitoring/alerts.yml draw the same lines."""
+"""What is wrong with the figures, and what to do next.
+
+The alert rules in docs/monitoring/alerts.yml draw the same lines.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,19 +19,30 @@ from gateway.core.findings import (
 )
 from gateway.core.health import PASSWORDS, DiskHealth, FolderHealth, Health, LoopHealth, PartnerHealth, RouteHealth
 
-LATE = timedelta(hours=1)  # what has not left by then is worth a look
-PARTNER_LATE = timedelta(minutes=15)  # so is a partner that has failed for so long: a restart takes less
-NOT_TAKEN = frozenset({"refused.400", "refused.405", "refused.415"})  # their gateway said so: `adapters.statuses`
-REFUSED_BY_MAIL = "email."  # with the code of SMTP: `adapters.email`
+# What has not left by then is worth a look.
+LATE = timedelta(hours=1)
+# So is a partner that has failed for so long: a restart takes less.
+PARTNER_LATE = timedelta(minutes=15)
+# Their gateway said so: `adapters.statuses`.
+NOT_TAKEN = frozenset({"refused.400", "refused.405", "refused.415"})
+# With the code of SMTP: `adapters.email`.
+REFUSED_BY_MAIL = "email."
 NOT_BELIEVED = frozenset({f"{who}.{status}" for who in ("refused", "answered") for status in (401, 403)})
 FOLDER_LATE = timedelta(days=1)
-STATEMENT_LATE = timedelta(days=2)  # statements are compared each day
-CHECKPOINT_LATE = timedelta(minutes=10)  # one is signed every ten seconds in which the log grew
-SKEW = timedelta(minutes=2)  # from five on, messages are refused
-OVERTAKEN = timedelta(minutes=10)  # a reply may come before what it is about, by another route
-LITTLE_SPACE, NO_SPACE = 2**30, 2**27  # bytes free
-LITTLE_SHARE = 0.1  # of the disk
-FULL_SHARE = 0.9  # of a mailbox
+# Statements are compared each day.
+STATEMENT_LATE = timedelta(days=2)
+# One is signed every ten seconds in which the log grew.
+CHECKPOINT_LATE = timedelta(minutes=10)
+# From five on, messages are refused.
+SKEW = timedelta(minutes=2)
+# A reply may come before what it is about, by another route.
+OVERTAKEN = timedelta(minutes=10)
+# Bytes free.
+LITTLE_SPACE, NO_SPACE = 2**30, 2**27
+# Of the disk.
+LITTLE_SHARE = 0.1
+# Of a mailbox.
+FULL_SHARE = 0.9
 SET_CLOCKS = "Have both clocks set by NTP."
 RENEW_CARD = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 

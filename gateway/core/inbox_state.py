@@ -9,22 +9,30 @@ class InboxState(StrEnum):
 
     NEW = "new"
     ACKNOWLEDGED = "acknowledged"
-    PASSED_ON = "passed-on"  # we said which other authority should have it
+    # We said which other authority should have it.
+    PASSED_ON = "passed-on"
     REJECTED = "rejected"
     CONCLUDED = "concluded"
-    WITHDRAWN = "withdrawn"  # by its sender
-    SUPERSEDED = "superseded"  # by a correction of its sender
-    FILED = "filed"  # a reply: it has had its effect, and nothing is to be done
-    DOES_NOT_FIT = "does-not-fit"  # a reply without effect: an officer of ours rings its sender
-    ABOUT_NOTHING = "about-nothing"  # a reply to what we do not know: counted for its sender
+    # By its sender.
+    WITHDRAWN = "withdrawn"
+    # By a correction of its sender.
+    SUPERSEDED = "superseded"
+    # A reply: it has had its effect, and nothing is to be done.
+    FILED = "filed"
+    # A reply without effect: an officer of ours rings its sender.
+    DOES_NOT_FIT = "does-not-fit"
+    # A reply to what we do not know: counted for its sender.
+    ABOUT_NOTHING = "about-nothing"
 
 
+# For an officer of ours to answer, or to say what became of the child.
 WAITING = (
     InboxState.NEW,
     InboxState.ACKNOWLEDGED,
-)  # for an officer of ours to answer, or to say what became of the child
+)
 UNFIT = (InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING)
-TASKS = (*WAITING, InboxState.DOES_NOT_FIT)  # what an officer of ours has to look at
+# What an officer of ours has to look at.
+TASKS = (*WAITING, InboxState.DOES_NOT_FIT)
 DECIDED = {"accepted": InboxState.ACKNOWLEDGED, "passed-on": InboxState.PASSED_ON, "rejected": InboxState.REJECTED}
 
 # An officer may think better of it, until the sender took it back or the end is known.

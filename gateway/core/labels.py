@@ -1,8 +1,8 @@
 """The words for what is stored as a code: statuses, kinds, acts of the timeline, roles, replies and decisions.
 
-Console, command line, reports, letters and tests ask here, so that one thing has one name everywhere. Codes stay as they are: they
-are stored, signed and scripted. The texts are in `labels_en.py`; a second language is a module with the same tables. Codes that
-messages carry have their labels in the lists of `schemas/codes`, and `name_code` reads them.
+Console, command line, reports, letters and tests ask here, so that one thing has one name everywhere. Codes stay as
+they are: they are stored, signed and scripted. The texts are in `labels_en.py`; a second language is a module with the
+same tables. Codes that messages carry have their labels in the lists of `schemas/codes`, and `name_code` reads them.
 """
 
 from collections.abc import Iterator
@@ -222,7 +222,9 @@ def name_result(code: str) -> str:
 
 
 def name_mail_stage(stage: str, what: str) -> str:
-    """Return how an email reply stands that nobody has read yet, or that does not count any more (`mail_replies.Stage`)."""
+    """Return how an email reply stands that nobody has read yet, or that does not count any more
+    (`mail_replies.Stage`).
+    """
     return texts.MAIL_STAGES[stage].format(what=name_mail_reply(what))
 
 

@@ -2,9 +2,9 @@
 
 `labels.py` chooses among them. Another language is a module with the same tables, in which every key stands too.
 
-A status is found by its address, from the most particular to the most general: side, state, then why it stands so (`causes`; with a
-star for any code), or how it goes there, or the group of its kind. `{partner}` is the other authority, `{authority}` a third one,
-`{result}` a code in words.
+A status is found by its address, from the most particular to the most general: side, state, then why it stands so
+(`causes`; with a star for any code), or how it goes there, or the group of its kind. `{partner}` is the other
+authority, `{authority}` a third one, `{result}` a code in words.
 """
 
 from collections.abc import Mapping
@@ -177,7 +177,8 @@ TRIES = {
     "receipted": "{kind} delivered by {route}.",
 }
 
-# The acts of the timeline of a case, by the acts of the audit log: `{kind}` is the message, `{partner}` the other authority.
+# The acts of the timeline of a case, by the acts of the audit log: `{kind}` is the message, `{partner}` the other
+# authority.
 ACTS = {
     "notice.queued": "{kind} sent",
     "notice.read": "{kind} viewed",

@@ -1,4 +1,7 @@
-"""Wrong secrets in a row: after five, whoever they were shown for is locked for a quarter of an hour. For people and case systems alike."""
+"""Wrong secrets in a row: after five, whoever they were shown for is locked for a quarter of an hour.
+
+For people and case systems alike.
+"""
 
 from datetime import datetime, timedelta
 

@@ -1,7 +1,8 @@
 """How a message may stand by what the audit log tells of it: the log is replayed, one act after the other. Pure.
 
-What moved a message has an entry, of its own or of the message that answered it. Where an act need not have had an effect
-(an answer that a later one had overtaken), both are possible. So what is found here is certain, and no honest row is blamed.
+What moved a message has an entry, of its own or of the message that answered it. Where an act need not have had an
+effect (an answer that a later one had overtaken), both are possible. So what is found here is certain, and no honest
+row is blamed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -16,8 +17,10 @@ from gateway.core.inbox_state import MAY_BECOME, InboxState
 from schemas.message import OPENS_A_CASE
 
 S = TypeVar("S", DeliveryState, InboxState)
-NEAR = timedelta(seconds=60)  # between two looks at the clock within one transaction, which may wait for a lock
-ACTS = {  # on a notice of ours, and where each leaves it
+# Between two looks at the clock within one transaction, which may wait for a lock.
+NEAR = timedelta(seconds=60)
+# On a notice of ours, and where each leaves it.
+ACTS = {
     "notice.sent": DeliveryState.SENT,
     "notice.failed": DeliveryState.FAILED,
     "receipt.verified": DeliveryState.RECEIVED,
@@ -32,19 +35,20 @@ ACTS = {  # on a notice of ours, and where each leaves it
     "notice.withdrawn": DeliveryState.WITHDRAWN,
     "notice.retried": DeliveryState.QUEUED,
 }
-OF_TRIES = {"notice.sent", "notice.failed"}  # what no try's end moves, a person said, and stands
+# What no try's end moves, a person said, and stands.
+OF_TRIES = {"notice.sent", "notice.failed"}
 TRIED = frozenset({DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED})
-ANSWERED = frozenset(
-    {DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL}
-)  # of logs of before: any reply by mail did it, by itself
-OF_ENDS = frozenset(
-    {DeliveryState.CONCLUDED, DeliveryState.CLOSED}
-)  # from which only a statement, which writes nothing, queues anew
-OF_THE_CASE = {  # on all searches of a case
+# Of logs of before: any reply by mail did it, by itself.
+ANSWERED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL})
+# From which only a statement, which writes nothing, queues anew.
+OF_ENDS = frozenset({DeliveryState.CONCLUDED, DeliveryState.CLOSED})
+# On all searches of a case.
+OF_THE_CASE = {
     "case.stood-down": frozenset({DeliveryState.CONCLUDED, DeliveryState.WITHDRAWN}),
     "search.sent": frozenset({DeliveryState.WITHDRAWN}),
 }
-REPLY = "reply"  # the name under which a message is told of that answers, ends or replaces another
+# The name under which a message is told of that answers, ends or replaces another.
+REPLY = "reply"
 TAKES_BACK = frozenset({InboxState.WITHDRAWN, InboxState.SUPERSEDED, InboxState.CONCLUDED})
 
 
@@ -55,9 +59,12 @@ class LoggedAct:
     number: int
     at: datetime
     act: str
-    kind: str = ""  # of a message about it
-    decision: str | None = None  # of an acknowledgement; None where the log does not say
-    effect: bool = True  # False: the log says that it had none
+    # Of a message about it.
+    kind: str = ""
+    # Of an acknowledgement; None where the log does not say.
+    decision: str | None = None
+    # False: the log says that it had none.
+    effect: bool = True
 
 
 def may_sent_stand(state: DeliveryState, state_at: datetime, queued_at: datetime, acts: Sequence[LoggedAct]) -> bool:
@@ -74,7 +81,8 @@ def may_sent_stand(state: DeliveryState, state_at: datetime, queued_at: datetime
         possible = _possible_after(possible, to, may, surely=surely and not possible & OF_ENDS)
         near.append((logged.at, to))
         last = max(last, logged.at)
-    if state is DeliveryState.QUEUED:  # after a try that failed, or because a statement said that it is not there
+    # After a try that failed, or because a statement said that it is not there.
+    if state is DeliveryState.QUEUED:
         return state in possible or state_at > last
     return state in possible and _is_near(state, state_at, near)
 
@@ -112,13 +120,13 @@ def may_received_stand(
         if not to:
             continue
         possible = _possible_after(possible, to, _may_become, surely=surely)
-        near += (
-            [(logged.at, to), (received_at, to)] if logged.act == "theirs" else [(logged.at, to)]
-        )  # it may come before this one
+        # It may come before this one.
+        near += [(logged.at, to), (received_at, to)] if logged.act == "theirs" else [(logged.at, to)]
     if state is InboxState.NEW:
         return state in possible and state_at == received_at
     if state is InboxState.FILED and any(logged.act == "reply.without-effect" for logged in acts):
-        return True  # what it names came after it
+        # What it names came after it.
+        return True
     return state in possible and _is_near(state, state_at, near)
 
 
@@ -131,7 +139,8 @@ def _list_received_moves(logged: LoggedAct) -> tuple[frozenset[InboxState], bool
         return frozenset({InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING}), False
     if logged.act == "reply.put-aside":
         return frozenset({InboxState.FILED}), False
-    if logged.act == "theirs":  # what its sender said of it later
+    # What its sender said of it later.
+    if logged.act == "theirs":
         return TAKES_BACK | {InboxState.FILED}, False
     if logged.act != REPLY:
         return frozenset(), False

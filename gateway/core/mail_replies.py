@@ -1,7 +1,10 @@
-"""What came by mail in answer to a letter, and what an officer of ours says that it is. Nothing here moves by itself but to failure.
+"""What came by mail in answer to a letter, and what an officer of ours says that it is.
 
-A mail proves nothing: who wrote it, or that anybody did. So whatever it says, the notice stands as it stood until an officer has read
-it; and what they read then, "accepted by mail", is weaker than a signed acceptance, and closes nothing.
+Nothing here moves by itself but to failure.
+
+A mail proves nothing: who wrote it, or that anybody did. So whatever it says, the notice stands as it stood until an
+officer has read it; and what they read then, "accepted by mail", is weaker than a signed acceptance, and closes
+nothing.
 """
 
 from enum import StrEnum
@@ -13,9 +16,12 @@ from gateway.core.delivery import DeliveryState
 class MailReplyKind(StrEnum):
     """What a mail is, as far as a machine can see."""
 
-    REPLY = "reply"  # nobody knows before somebody has read it
-    AUTOMATIC = "automatic"  # surely no person's: kept, and nobody has to look
-    REPORT = "report"  # a mail server could not deliver our letter
+    # Nobody knows before somebody has read it.
+    REPLY = "reply"
+    # Surely no person's: kept, and nobody has to look.
+    AUTOMATIC = "automatic"
+    # A mail server could not deliver our letter.
+    REPORT = "report"
 
 
 class Judgement(StrEnum):
@@ -29,17 +35,23 @@ class Judgement(StrEnum):
 class MailReplyStage(StrEnum):
     """How far it has come here."""
 
-    WAITING = "waiting"  # for an officer to read it
-    NOTED = "noted"  # nobody has to
+    # For an officer to read it.
+    WAITING = "waiting"
+    # Nobody has to.
+    NOTED = "noted"
     JUDGED = "judged"
-    UNDONE = "undone"  # accepted, by no signature; and then a report said that the letter had not arrived
+    # Accepted, by no signature; and then a report said that the letter had not arrived.
+    UNDONE = "undone"
 
 
-SAYS = {judgement: labels.name_mail_reply(judgement) for judgement in Judgement}  # to people
-BECOMES = {  # how the notice stands then
+# To people.
+SAYS = {judgement: labels.name_mail_reply(judgement) for judgement in Judgement}
+# How the notice stands then.
+BECOMES = {
     Judgement.ACCEPTED: DeliveryState.ACCEPTED_BY_MAIL,
     Judgement.NOT_ACCEPTED: DeliveryState.REJECTED,
-    Judgement.NO_PERSON: DeliveryState.SENT,  # as before, where an officer had read something else in it
+    # As before, where an officer had read something else in it.
+    Judgement.NO_PERSON: DeliveryState.SENT,
 }
 
 

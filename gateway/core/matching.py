@@ -1,11 +1,13 @@
-"""Is a child of ours the child for whom somebody searches? A strength from 0 to 1, and the reasons, which hold no word of either.
+"""Is a child of ours the child for whom somebody searches? A strength from 0 to 1, and the reasons, which hold no word
+of either.
 
-Each element that was compared adds bits for or against (Fellegi and Sunter, 1969): how many times likelier it is seen when both are
-one child than when they are two. Against them stands that any one child of so many here is hardly ever the one. How much a name
-says depends on how many bear it here. The bits were set by `benchmarks/matching.py`, on another population than is reported.
+Each element that was compared adds bits for or against (Fellegi and Sunter, 1969): how many times likelier it is seen
+when both are one child than when they are two. Against them stands that any one child of so many here is hardly ever
+the one. How much a name says depends on how many bear it here. The bits were set by `benchmarks/matching.py`, on
+another population than is reported.
 
-Twins and siblings share surname, home and perhaps the day of birth; where the forename is another, and no UPN says that it is the
-same child, they stay below any threshold for a match.
+Twins and siblings share surname, home and perhaps the day of birth; where the forename is another, and no UPN says that
+it is the same child, they stay below any threshold for a match.
 """
 
 from collections.abc import Mapping
@@ -17,11 +19,16 @@ from rapidfuzz.distance import OSA
 
 from gateway.core.names import Likeness, find_nearest
 
-MATCH = 0.5  # a possible match, which an officer sees
-CAUTIOUS = 0.2  # where something is as near as this, no machine says "no trace"
-FAMILY = 0.8  # a brother or sister whom the search names is known here
-SIBLING = 0.3  # no twin or sibling is nearer than this
-SURE, CLEAR = 0.98, 0.9  # beside one who is so near, none who is less near than the other of the two
+# A possible match, which an officer sees.
+MATCH = 0.5
+# Where something is as near as this, no machine says "no trace".
+CAUTIOUS = 0.2
+# A brother or sister whom the search names is known here.
+FAMILY = 0.8
+# No twin or sibling is nearer than this.
+SIBLING = 0.3
+# Beside one who is so near, none who is less near than the other of the two.
+SURE, CLEAR = 0.98, 0.9
 
 REASONS = {
     "upn": "same UPN",
@@ -67,35 +74,44 @@ DOB_BITS = {
     "dob-estimated": 4.0,
     "dob-other": -9.0,
 }
-LOSS = {  # of what two names say, where they are not the same
+# Of what two names say, where they are not the same.
+LOSS = {
     Likeness.SAME: 0.0,
     Likeness.PART: 1.0,
     Likeness.NICKNAME: 1.5,
     Likeness.SOUND: 1.5,
     Likeness.SLIP: 2.5,
 }
-KNOWN_AS, SWAPPED = 1.5, 1.0  # losses too
-RAREST, COMMONEST = 14.0, 5.0  # what both names together may say
+# Losses too.
+KNOWN_AS, SWAPPED = 1.5, 1.0
+# What both names together may say.
+RAREST, COMMONEST = 14.0, 5.0
 ONE_NAME, INITIAL, SURNAME_ONLY, FORENAME_ONLY, NEITHER = 6.0, 6.0, -6.0, -1.0, -16.0
 SEX_SAME, SEX_OTHER = 1.0, -3.0
 POSTCODE = 7.0
-AGAINST = 1.5  # beyond one in so many children: most searches are for a child who is not here at all
-NEAR_DAYS = 400  # of an estimated date of birth
+# Beyond one in so many children: most searches are for a child who is not here at all.
+AGAINST = 1.5
+# Of an estimated date of birth.
+NEAR_DAYS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class ComparedChild:
     """A child as it is compared: names as `names.normal` writes them, UPNs and postcode in capitals without spaces."""
 
-    surname: str  # or the only name
+    # Or the only name.
+    surname: str
     forename: str
-    other_surnames: tuple[str, ...]  # former, preferred
-    other_forenames: tuple[str, ...]  # preferred
+    # Former, preferred.
+    other_surnames: tuple[str, ...]
+    # Preferred.
+    other_forenames: tuple[str, ...]
     middle_names: tuple[str, ...]
     dob: date
     dob_estimated: bool
     sex: str
-    upns: tuple[str, ...]  # the present one first, or empty in its place; then former ones
+    # The present one first, or empty in its place; then former ones.
+    upns: tuple[str, ...]
     postcode: str
 
     @property

@@ -10,7 +10,8 @@ from hashlib import sha256
 from itertools import islice
 
 HASH_BYTES = 32
-EMPTY_ROOT = sha256(b"").digest()  # RFC 9162, 2.1.1: the root of no leaves
+# RFC 9162, 2.1.1: the root of no leaves.
+EMPTY_ROOT = sha256(b"").digest()
 
 
 def hash_leaf(entry: bytes) -> bytes:
@@ -36,7 +37,8 @@ class Frontier:
         for leaf in leaves:
             peaks.append(leaf)
             carry = size
-            while carry & 1:  # each trailing one bit is a complete subtree of the new leaf's height
+            # Each trailing one bit is a complete subtree of the new leaf's height.
+            while carry & 1:
                 right = peaks.pop()
                 peaks.append(hash_node(peaks.pop(), right))
                 carry >>= 1
@@ -157,7 +159,8 @@ def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: 
     if not 0 < old_size < new_size or not proof:
         return False
     path = list(proof)
-    if old_size & (old_size - 1) == 0:  # a power of two: the older root is itself a node of the newer tree
+    # A power of two: the older root is itself a node of the newer tree.
+    if old_size & (old_size - 1) == 0:
         path.insert(0, old_root)
     at, last = old_size - 1, new_size - 1
     while at & 1:

@@ -1,6 +1,7 @@
 """How a message is named by people, addresses and commands: what came by its sender and its id, what we sent by its id.
 
-An id stands in the clear on the envelope, so another authority may use it too; only with the sender it names one message.
+An id stands in the clear on the envelope, so another authority may use it too; only with the sender it names one
+message.
 """
 
 import re

@@ -1,7 +1,10 @@
-"""What people are called, and whether two names may be one: spelling, sound, nicknames, romanisations. No I/O of its own.
+"""What people are called, and whether two names may be one: spelling, sound, nicknames, romanisations.
 
-Nicknames are the package `nicknames` (Apache-2.0), which reads its own list once. Sounds are Metaphone (`jellyfish`), folded where
-romanisations differ freely: Mohammed, Muhammad and Mohamad have one sound, as have Yusuf and Youssef, Zainab and Zaynab.
+No I/O of its own.
+
+Nicknames are the package `nicknames` (Apache-2.0), which reads its own list once. Sounds are Metaphone (`jellyfish`),
+folded where romanisations differ freely: Mohammed, Muhammad and Mohamad have one sound, as have Yusuf and Youssef,
+Zainab and Zaynab.
 """
 
 import re
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
     from nicknames import NickNamer
 
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ı": "i"})
-# Written as apostrophes are, or to stretch a word, and no letters whatever Unicode calls them: right and left quotes, primes, the
+# Written as apostrophes are, or to stretch a word, and no letters whatever Unicode calls them: right and left quotes,
+# primes, the
 # modifier letters of romanised Arabic and Hebrew and of Hawaiian, saltillo, the Hebrew and Armenian marks, tatweel.
 SIGNS = dict.fromkeys(
     (
@@ -28,7 +32,8 @@ SIGNS = dict.fromkeys(
         *range(0x2032, 0x2038),
     )
 )
-FOLDED = (  # before the sound: what one romanisation writes and another does not
+# Before the sound: what one romanisation writes and another does not.
+FOLDED = (
     ("oleks", "aleks"),
     ("x", "ks"),
     ("ph", "f"),
@@ -39,11 +44,16 @@ FOLDED = (  # before the sound: what one romanisation writes and another does no
     ("q", "k"),
     ("dj", "j"),
 )
-FREELY = re.compile("(?<=.)[AEIOUYHW]")  # in a sound, after its first letter
-ALIKE = 0.75  # Jaro-Winkler: names of one sound that look less alike than this are two names
-SHORT = 4  # letters: in a shorter name one letter is no slip
-LONG = 8  # letters: in a name as long as this, two slips may stand
-REMEMBERED = 65_536  # names
+# In a sound, after its first letter.
+FREELY = re.compile("(?<=.)[AEIOUYHW]")
+# Jaro-Winkler: names of one sound that look less alike than this are two names.
+ALIKE = 0.75
+# Letters: in a shorter name one letter is no slip.
+SHORT = 4
+# Letters: in a name as long as this, two slips may stand.
+LONG = 8
+# Names.
+REMEMBERED = 65_536
 
 
 class Likeness(IntEnum):
@@ -51,10 +61,12 @@ class Likeness(IntEnum):
 
     OTHER = 0
     INITIAL = 1
-    SLIP = 2  # one letter wrong, missing, too many, or two in the wrong order
+    # One letter wrong, missing, too many, or two in the wrong order.
+    SLIP = 2
     SOUND = 3
     NICKNAME = 4
-    PART = 5  # of a double-barrelled name
+    # Of a double-barrelled name.
+    PART = 5
     SAME = 6
 
 
@@ -109,7 +121,8 @@ def compare_names(name: str, other: str) -> Likeness:
         return Likeness.INITIAL if name[0] == other[0] else Likeness.OTHER
     if _share_a_part(name, other):
         return Likeness.PART
-    if list_other_names(name) & {other, *list_other_names(other)}:  # or both are short for a third
+    # Or both are short for a third.
+    if list_other_names(name) & {other, *list_other_names(other)}:
         return Likeness.NICKNAME
     if name_sound(name) == name_sound(other) and JaroWinkler.similarity(name, other) >= ALIKE:
         return Likeness.SOUND

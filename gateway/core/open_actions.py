@@ -1,4 +1,7 @@
-"""What an officer may do next with a message, by what it is and how it stands. The flows refuse whatever is not among it."""
+"""What an officer may do next with a message, by what it is and how it stands.
+
+The flows refuse whatever is not among it.
+"""
 
 from enum import StrEnum
 
@@ -56,7 +59,8 @@ def list_sent_actions(
         return ()
     transfer, live = kind == "TransferNotice", DeliveryState.WITHDRAWN in MOVES[state]
     may_be_told = transfer or kind == "WhereaboutsEnquiry"
-    accepted = (state is DeliveryState.ACKNOWLEDGED and sealed) or handed_over  # never what was accepted by mail
+    # Never what was accepted by mail.
+    accepted = (state is DeliveryState.ACKNOWLEDGED and sealed) or handed_over
     can_close = DeliveryState.CLOSED in MOVES[state]
     wanted = (
         (CaseAction.SEND_ON, transfer and may_send_on(state)),

@@ -1,7 +1,7 @@
 """Who may do what: one table of roles and acts, and nothing is allowed that does not stand in it.
 
-Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens. A case system has scopes
-in place of roles: every call of the API names its act too, and `api/guard.py` asks `allows`.
+Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens. A case system
+has scopes in place of roles: every call of the API names its act too, and `api/guard.py` asks `allows`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,11 +13,15 @@ class Role(StrEnum):
 
     CME_OFFICER = "cme_officer"
     PUPIL_TRACKING = "pupil_tracking"
-    OUTREACH = "outreach"  # sees the cases that were assigned to them, and no other
+    # Sees the cases that were assigned to them, and no other.
+    OUTREACH = "outreach"
     SERVICE_MANAGER = "service_manager"
-    AUDITOR = "auditor"  # reads the log, not the children
-    OPERATOR = "operator"  # keeps it running; sees nothing about a child
-    ADMIN = "admin"  # people and their roles, and case systems
+    # Reads the log, not the children.
+    AUDITOR = "auditor"
+    # Keeps it running; sees nothing about a child.
+    OPERATOR = "operator"
+    # People and their roles, and case systems.
+    ADMIN = "admin"
 
 
 class Scope(StrEnum):
@@ -26,7 +30,8 @@ class Scope(StrEnum):
     NOTICES_READ = "notices:read"
     NOTICES_SEND = "notices:send"
     NOTICES_ANSWER = "notices:answer"
-    STATUS_READ = "status:read"  # nothing about a child
+    # Nothing about a child.
+    STATUS_READ = "status:read"
     WEBHOOKS = "webhooks"
 
 
@@ -59,7 +64,8 @@ class Reach(IntEnum):
     """How far an act is open."""
 
     NONE = 0
-    ASSIGNED = 1  # in cases that were assigned to the person
+    # In cases that were assigned to the person.
+    ASSIGNED = 1
     ALL = 2
 
 
@@ -86,7 +92,8 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
     Permission.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
     Permission.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
-    Permission.WEBHOOKS: {},  # for case systems only
+    # For case systems only.
+    Permission.WEBHOOKS: {},
 }
 SCOPES: Mapping[Scope, frozenset[Permission]] = {
     Scope.NOTICES_READ: frozenset({Permission.READ_CHILD, Permission.SEE_WORK}),

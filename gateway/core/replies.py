@@ -1,12 +1,12 @@
 """What may be said about a message, by whom, and what comes of it: one table, which receiving and answering both ask.
 
-A message names another by InReplyTo (it answers it, or says more about it) or by Supersedes (it takes its place). It has an effect
-only where it fits what it names: the pair of kinds stands in `ROWS`, it was sent by who may say it, in the same case, and both
-are tests or neither is. What becomes of every other:
+A message names another by InReplyTo (it answers it, or says more about it) or by Supersedes (it takes its place). It
+has an effect only where it fits what it names: the pair of kinds stands in `ROWS`, it was sent by who may say it, in
+the same case, and both are tests or neither is. What becomes of every other:
 
-    refused        the pair of kinds stands in no row, and we know the message that is named: its sender learns of it at once
-    does not fit   another sender, another case, a test, or too late: kept, without effect, and an officer of ours is told to ring
-    about nothing  we do not know what it names: kept, without effect, and counted for its sender
+    refused        the pair of kinds stands in no row, and we know the message that is named: its sender learns of it at
+    once does not fit   another sender, another case, a test, or too late: kept, without effect, and an officer of ours
+    is told to ring about nothing  we do not know what it names: kept, without effect, and counted for its sender
 
 Nothing here knows the database or the clock. `python -m gateway.core.cases` draws the table for docs/cases.md.
 """
@@ -19,10 +19,13 @@ from gateway.core.delivery import DECIDED, MOVES, DeliveryState, list_origins
 from gateway.core.inbox_state import InboxState
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
 
-REFUSED = "reply.does-not-fit"  # the code in the receipt
-LIVE = (InboxState.NEW, InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED)  # of a notice that came
+# The code in the receipt.
+REFUSED = "reply.does-not-fit"
+# Of a notice that came.
+LIVE = (InboxState.NEW, InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED)
 GONE = (InboxState.WITHDRAWN, InboxState.SUPERSEDED)
-FINAL = ("Outcome", "WhereaboutsResponse")  # no acknowledgement counts after one
+# No acknowledgement counts after one.
+FINAL = ("Outcome", "WhereaboutsResponse")
 
 
 class ReplySpeaker(StrEnum):
@@ -65,7 +68,8 @@ class ReplyRow:
     states: tuple[str, ...]
     effect: DeliveryState | InboxState | None
     agrees: tuple[str, ...] = ()
-    decision: str | None = None  # of an acknowledgement
+    # Of an acknowledgement.
+    decision: str | None = None
     by: NamedBy = NamedBy.REPLY
 
 
@@ -82,13 +86,11 @@ def _build_rows() -> tuple[ReplyRow, ...]:
         rows += [_build_answer_row(kind, "Acknowledgement", effect, decision) for decision, effect in DECIDED.items()]
         if kind in SEARCHES:
             rows.append(_build_answer_row(kind, "WhereaboutsResponse", DeliveryState.CONCLUDED))
-        if (
-            kind != "WhereaboutsEnquiry"
-        ):  # gateways of before told what became of a child whom nobody could find by an outcome
+        # Gateways of before told what became of a child whom nobody could find by an outcome.
+        if kind != "WhereaboutsEnquiry":
             rows.append(_build_answer_row(kind, "Outcome", DeliveryState.CONCLUDED))
-        quiet = (
-            (*GONE, InboxState.CONCLUDED) if kind in SEARCHES else GONE
-        )  # our answer crosses their withdrawal every day
+        # Our answer crosses their withdrawal every day.
+        quiet = (*GONE, InboxState.CONCLUDED) if kind in SEARCHES else GONE
         rows.append(ReplyRow(kind, "Withdrawal", ReplySpeaker.SENDER, LIVE, InboxState.WITHDRAWN, quiet))
         if kind in SEARCHES:
             rows.append(
@@ -119,7 +121,8 @@ class ReplyStatement:
     kind: MessageKind
     decision: str | None
     sender: str
-    case: str  # as its sender names it
+    # As its sender names it.
+    case: str
     test: bool
     by: NamedBy = NamedBy.REPLY
 
@@ -129,12 +132,16 @@ class NamedMessage:
     """The message that is named, as we know it."""
 
     kind: MessageKind
-    ours: bool  # we sent it
-    partner: str  # to whom, or from whom
-    case: str  # as its sender names it
+    # We sent it.
+    ours: bool
+    # To whom, or from whom.
+    partner: str
+    # As its sender names it.
+    case: str
     test: bool
     state: DeliveryState | InboxState
-    case_here: str = ""  # under which it lies here
+    # Under which it lies here.
+    case_here: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,25 +1,30 @@
 """What was handed out and not acknowledged rests for a while, so that what lies behind it has its turn.
 
-A bundle that its owner cannot handle would else be handed out again and again, before all others. The rest is short at first, as
-the answer may have been lost on its way, and doubles each time.
+A bundle that its owner cannot handle would else be handed out again and again, before all others. The rest is short at
+first, as the answer may have been lost on its way, and doubles each time.
 """
 
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from datetime import timedelta
 
-FIRST_REST = timedelta(seconds=10).total_seconds()  # one who was killed, or lost the answer, soon gets it again
+# One who was killed, or lost the answer, soon gets it again.
+FIRST_REST = timedelta(seconds=10).total_seconds()
 LONGEST_REST = timedelta(minutes=10).total_seconds()
 
 
 @dataclass(frozen=True, slots=True)
 class _Rest:
-    until: float  # by the monotonic clock
+    # By the monotonic clock.
+    until: float
     seconds: float
 
 
 class Resting:
-    """What rests, by the place where it lies. It lives as long as the process: another hands out everything once more."""
+    """What rests, by the place where it lies.
+
+    It lives as long as the process: another hands out everything once more.
+    """
 
     def __init__(self) -> None:
         """Begin with nothing that rests."""

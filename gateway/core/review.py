@@ -3,9 +3,9 @@
     began --14 days--> due --done--> 14 days later due again ... --ended
                                                                    '--a further search in the same case--> began
 
-A case is under review from its first search on (a WhereaboutsEnquiry or a WhereaboutsUnknownNotice of ours, no test) until the
-child is located, or a person ends it with a reason. That somebody answered "found" ends nothing: an officer confirms it, and
-stands down. Days are calendar days in London; one that falls on a weekend stays where it falls.
+A case is under review from its first search on (a WhereaboutsEnquiry or a WhereaboutsUnknownNotice of ours, no test)
+until the child is located, or a person ends it with a reason. That somebody answered "found" ends nothing: an officer
+confirms it, and stands down. Days are calendar days in London; one that falls on a weekend stays where it falls.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,14 @@ class ReviewAct:
     at: datetime
     kind: ReviewActKind
     by: str
-    checked: str | None = None  # source=result, with spaces between; codes of enquiry_sources and enquiry_results
-    asked_again: int = 0  # how many authorities
-    reason: str | None = None  # why it ended: a code of located_ways, or withdrawn
-    decided_by: str | None = None  # a manager's decision names who
+    # source=result, with spaces between; codes of enquiry_sources and enquiry_results.
+    checked: str | None = None
+    # How many authorities.
+    asked_again: int = 0
+    # Why it ended: a code of located_ways, or withdrawn.
+    reason: str | None = None
+    # A manager's decision names who.
+    decided_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
-"""What must not leave us, and what an officer must confirm before it does: one rule, one function, one sentence. No I/O.
+"""What must not leave us, and what an officer must confirm before it does: one rule, one function, one sentence.
 
-`schemas.rules` says what a message must mean, and both sides refuse what breaks it. These rules are ours alone, for whatever we send,
-whoever sends it: a receiver refuses nothing by them (`read_strictly`), or a partner of an older version would lose a child in a refuge.
+No I/O.
 
-An error cannot be confirmed: the message says two things of which one is wrong. Of a doubt an officer says that it is right as it
-stands, by its code: on the page, by `--confirm`, as a member of a call. A row of an extract with one waits for an officer.
+`schemas.rules` says what a message must mean, and both sides refuse what breaks it. These rules are ours alone, for
+whatever we send, whoever sends it: a receiver refuses nothing by them (`read_strictly`), or a partner of an older
+version would lose a child in a refuge.
+
+An error cannot be confirmed: the message says two things of which one is wrong. Of a doubt an officer says that it is
+right as it stands, by its code: on the page, by `--confirm`, as a member of a call. A row of an extract with one waits
+for an officer.
 """
 
 import re
@@ -39,9 +43,12 @@ from schemas.message import (
 )
 
 WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
-READ_AS: RestrictionLevel = "address-withheld"  # what a receiver takes a restriction for that contradicts itself
+# What a receiver takes a restriction for that contradicts itself.
+READ_AS: RestrictionLevel = "address-withheld"
 ABUSE = "domestic-abuse"
-NEW_IDENTITY = ("witness-protection", "adoption")  # whose former names lead to who they were
+# Whose former names lead to who they were.
+NEW_IDENTITY = ("witness-protection", "adoption")
+# Countries with authorities to which a notice may go.
 GATEWAY = frozenset(
     (
         "uk",
@@ -58,18 +65,23 @@ GATEWAY = frozenset(
         "gb eng",
         "gb wls",
     )
-)  # countries with authorities to which a notice may go
-STRICT = "restriction."  # begins the codes by which a receiver takes the stricter reading
+)
+# Begins the codes by which a receiver takes the stricter reading.
+STRICT = "restriction."
 
 
 @dataclass(frozen=True, slots=True)
 class KnownFacts:
-    """What the gateway knows beside the message: values that may not stand in it, and other notices and children of ours."""
+    """What the gateway knows beside the message: values that may not stand in it, and other notices and children of
+    ours.
+    """
 
     withheld: frozenset[str] = frozenset()
     other_bears_upn: bool = False
-    is_restricted: bool = False  # our own records, or the last notice about the child, say so
-    sibling_is_restricted: bool = False  # of a brother or sister whom it names
+    # Our own records, or the last notice about the child, say so.
+    is_restricted: bool = False
+    # Of a brother or sister whom it names.
+    sibling_is_restricted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +209,12 @@ def _gives_placement(message: Message, today: date, known: KnownFacts) -> Iterat
 )
 def _speaks_of_hiding(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if _is_open(message):
-        names = {element for _, element in NAMES}  # of people: Stalker is a surname
+        # Of people: Stalker is a surname.
+        names = {element for _, element in NAMES}
         texts = giveaways.list_texts(message.body, f"Message/{message.kind}")
         free_texts = [(path, text) for path, text in texts if path.rsplit("/", 1)[1] not in names]
-        if giveaways.speaks_of_hiding("\n".join(text for _, text in free_texts)):  # together, as few do
+        # Together, as few do.
+        if giveaways.speaks_of_hiding("\n".join(text for _, text in free_texts)):
             yield from (path for path, text in free_texts if giveaways.speaks_of_hiding(text))
 
 
@@ -246,7 +260,8 @@ def _given_away(message: Message, today: date, known: KnownFacts) -> Iterator[st
             "School",
             "Contact",
         )
-        if in_place:  # the rules of the schema refuse these whole
+        # The rules of the schema refuse these whole.
+        if in_place:
             continue
         if giveaways.gives_place_away(text, known.withheld, known=_list_officer_texts(message)) or (
             path.endswith("/Note") and giveaways.names_school(text)
@@ -415,9 +430,8 @@ def is_another(child: Child, surname: str, forename: str, dob_agrees: bool) -> b
     if not dob_agrees:
         return True
     own = [normalise_name(name) for name in (child.forename, child.preferred_forename, child.middle_names) if name]
-    if own and normalise_name(
-        forename
-    ):  # twins have one birthday and one surname, so a slip of one letter is asked about too
+    # Twins have one birthday and one surname, so a slip of one letter is asked about too.
+    if own and normalise_name(forename):
         return max(compare_names(normalise_name(forename), name) for name in own) < Likeness.NICKNAME
     own = [normalise_name(name) for name in (child.surname, child.preferred_surname, child.former_surname) if name]
     return (

@@ -7,7 +7,8 @@ from typing import assert_never
 from gateway.core.delivery import DeliveryState
 from schemas import codes
 
-OUTCOMES = {  # what an outcome says of where the child is; of all others somebody must be asked
+# What an outcome says of where the child is; of all others somebody must be asked.
+OUTCOMES = {
     "in-education": "found",
     "place-allocated": "found",
     "awaiting-place": "found",
@@ -23,17 +24,20 @@ class AnswerState(StrEnum):
     FOUND = "found"
     RING = "ring"
     NO_TRACE = "no trace"
-    REJECTED = "rejected"  # by an officer there, or by the gateway
+    # By an officer there, or by the gateway.
+    REJECTED = "rejected"
     HAS_IT = "has it, no answer"
     LETTER = "letter sent, no answer"
-    BY_MAIL = "accepted by mail, no answer"  # unsigned; what else it says only the mail tells
+    # Unsigned; what else it says only the mail tells.
+    BY_MAIL = "accepted by mail, no answer"
     UNDER_WAY = "not there yet"
     GIVEN_UP = "given up"
     ENDED = "ended without an answer"
 
 
 ANSWERS = {"found": AnswerState.FOUND, "ring-me": AnswerState.RING, "no-trace": AnswerState.NO_TRACE}
-SETTLED = (AnswerState.FOUND, AnswerState.RING)  # who says so is not asked again
+# Who says so is not asked again.
+SETTLED = (AnswerState.FOUND, AnswerState.RING)
 
 
 def find_circulation(asked: Collection[str], ours: str) -> str:

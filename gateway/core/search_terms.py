@@ -1,14 +1,14 @@
 """By which terms a message can be found, and which of them a person means by what they type. No I/O.
 
     upn, uln         of the child, former ones too; the UPNs of brothers and sisters whom it names
-    surname          the present, preferred and former one; each part of a double-barrelled name, and the whole, written together
-    forename         the same of forename, middle names, and what the child is called
-    ...-sound        how each of these sounds, for who asks for names alike
-    dob              the date of birth
-    reference        the last twelve characters of MessageId and ConversationId, as lists show them
+    surname          the present, preferred and former one; each part of a double-barrelled name, and the whole, written
+    together forename         the same of forename, middle names, and what the child is called ...-sound        how each
+    of these sounds, for who asks for names alike dob              the date of birth reference        the last twelve
+    characters of MessageId and ConversationId, as lists show them
 
-Of a phone-only child nothing can be found but the reference. A surname and a date together are no term of their own: a date has
-so few messages that asking each of them for the name costs less than one more mark in every message (`benchmarks/find.py`).
+Of a phone-only child nothing can be found but the reference. A surname and a date together are no term of their own: a
+date has so few messages that asking each of them for the name costs less than one more mark in every message
+(`benchmarks/find.py`).
 """
 
 import re
@@ -25,9 +25,12 @@ from gateway.errors import Unusable
 from schemas.hidden_signs import find_hidden
 from schemas.message import RESTRICTIONS, Child, Message, Sibling
 
-TAIL = 12  # characters of an id: its last group
-MOST_TYPED = 200  # characters: longer than any name with a date
-MOST_PARTS = 10  # words, dates and numbers
+# Characters of an id: its last group.
+TAIL = 12
+# Characters: longer than any name with a date.
+MOST_TYPED = 200
+# Words, dates and numbers.
+MOST_PARTS = 10
 WAYS = "Type a name, a date of birth such as 03/09/2015, a UPN, a ULN, or the last twelve characters of a reference."
 REFERENCE = re.compile(
     r"(?<![^\s,;])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|…[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{12})(?![^\s,;])",
@@ -56,8 +59,10 @@ class NoticeQuery:
     """What a person typed, as it was understood: each part must be met, by any of its terms."""
 
     parts: tuple[frozenset[Term], ...] = field(repr=False)
-    kinds: tuple[str, ...]  # name, dob, upn, uln, reference
-    ids: frozenset[str] = frozenset()  # references that were typed whole
+    # Name, dob, upn, uln, reference.
+    kinds: tuple[str, ...]
+    # References that were typed whole.
+    ids: frozenset[str] = frozenset()
 
 
 def list_terms(message: Message) -> set[Term]:
@@ -116,7 +121,8 @@ def parse_query(typed: str, *, alike: bool = False) -> NoticeQuery:
     text = " ".join(typed.split()).strip(" ,;")
     if len(text) > MOST_TYPED:
         raise Unusable("find.too-much")
-    if UPN.fullmatch(together := text.replace(" ", "")):  # people group its digits
+    # People group its digits.
+    if UPN.fullmatch(together := text.replace(" ", "")):
         text = together
     text, ids = _take_out(REFERENCE, text)
     text, upns = _take_out(UPN, text)
@@ -172,7 +178,8 @@ def _parse_typed_day(written: str) -> date:
 
 
 def _typed_name_terms(text: str, alike: bool) -> Iterator[frozenset[Term]]:
-    if any(c.isdigit() for c in text):  # of a date or a number that nothing above could read
+    # Of a date or a number that nothing above could read.
+    if any(c.isdigit() for c in text):
         raise _not_understood_error()
     sides = [side for side in text.split(",") if normalise_name(side)]
     kinds = (("surname",), ("forename",)) if len(sides) == 2 else (("surname", "forename"),) * len(sides)
@@ -194,8 +201,8 @@ def _list_names_meant(kind: str, word: set[str]) -> set[str]:
 def _split_words(text: str) -> Iterator[set[str]]:
     """Yield each word, in the ways in which it may be written.
 
-    An initial is written together with what follows, or passed over: O Brien is O'Brien, A Malik a Malik. Of a double-barrelled
-    name the whole, written together, is found, or each part.
+    An initial is written together with what follows, or passed over: O Brien is O'Brien, A Malik a Malik. Of a
+    double-barrelled name the whole, written together, is found, or each part.
     """
     before = ""
     for word in re.split(r"[\s;]+", text):

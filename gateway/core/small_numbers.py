@@ -1,11 +1,13 @@
 """Small numbers are hidden in what leaves the team, because one child among few can be known.
 
-Counts from 1 to 5 are hidden, and shown as `c`, as DfE does. As each row and each column is also added up, a single hidden
-count could be worked out; so others are hidden with it, the smallest that serve, and nought only where nothing else does.
+Counts from 1 to 5 are hidden, and shown as `c`, as DfE does. As each row and each column is also added up, a single
+hidden count could be worked out; so others are hidden with it, the smallest that serve, and nought only where nothing
+else does.
 
-Rows and columns (those of totals too) are the points of a graph, and each hidden cell is a line from its row to its column.
-What the totals give away is known then: a hidden cell can be worked out exactly where no ring of hidden cells goes through
-it, for along a ring one may be taken away here and added there without any total changing. So each gets its ring.
+Rows and columns (those of totals too) are the points of a graph, and each hidden cell is a line from its row to its
+column. What the totals give away is known then: a hidden cell can be worked out exactly where no ring of hidden cells
+goes through it, for along a ring one may be taken away here and added there without any total changing. So each gets
+its ring.
 """
 
 from collections.abc import Collection, Sequence
@@ -13,11 +15,14 @@ from heapq import heappop, heappush
 
 SMALL = range(1, 6)
 SIGN = "c"
-AVOIDED = 1_000_000_000  # what hiding a nought costs: more than any count
+# What hiding a nought costs: more than any count.
+AVOIDED = 1_000_000_000
 
-Cell = tuple[int, int]  # a row, a column
+# A row, a column.
+Cell = tuple[int, int]
 Grid = Sequence[Sequence[int]]
-Point = tuple[bool, int]  # is it a column? and its number
+# Is it a column? and its number.
+Point = tuple[bool, int]
 
 
 def add_totals(counts: Grid) -> list[list[int]]:

@@ -12,12 +12,13 @@ from enum import StrEnum
 from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
 from keys.statement import StatementRow
 
+# The sender holds a receipt.
 HAS_IT = (
     DeliveryState.RECEIVED,
     DeliveryState.ACKNOWLEDGED,
     DeliveryState.PASSED_ON,
     DeliveryState.CONCLUDED,
-)  # the sender holds a receipt
+)
 STANDS = {
     "received": "new",
     "acknowledged": "acknowledged",
@@ -30,12 +31,18 @@ STANDS = {
 class DifferenceKind(StrEnum):
     """In what way."""
 
-    MISSING_THERE = "missing-there"  # they signed for it, or should have, and do not have it
-    MISSING_HERE = "missing-here"  # we signed for it, they say, and we do not have it
-    FORGOTTEN_HERE = "forgotten-here"  # they have it from us, and we do not know it
-    RECEIPT_LOST = "receipt-lost"  # they have it, and we hold no receipt
-    DIGEST = "digest-differs"  # one id, other bytes
-    STATE = "state-differs"  # what an officer said of it here or there is not known at the other side
+    # They signed for it, or should have, and do not have it.
+    MISSING_THERE = "missing-there"
+    # We signed for it, they say, and we do not have it.
+    MISSING_HERE = "missing-here"
+    # They have it from us, and we do not know it.
+    FORGOTTEN_HERE = "forgotten-here"
+    # They have it, and we hold no receipt.
+    RECEIPT_LOST = "receipt-lost"
+    # One id, other bytes.
+    DIGEST = "digest-differs"
+    # What an officer said of it here or there is not known at the other side.
+    STATE = "state-differs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +51,8 @@ class ExchangeAccount:
 
     sent: Mapping[str, StatementRow]
     received: Mapping[str, StatementRow]
-    unreceipted: Collection[str] = ()  # of what was sent, that for which we hold no receipt
+    # Of what was sent, that for which we hold no receipt.
+    unreceipted: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,6 @@
-"""What case systems may have themselves told of, read off the entries of the audit log: which message, and never what of a child."""
+"""What case systems may have themselves told of, read off the entries of the audit log: which message, and never what
+of a child.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,20 +23,24 @@ class Happening:
 
     event: WebhookEvent
     message_id: str
-    sender: str  # of the message; empty: we sent it
+    # Of the message; empty: we sent it.
+    sender: str
 
 
-MOVES = (  # acts after which the message that they are about may stand otherwise
+# Acts after which the message that they are about may stand otherwise.
+MOVES = (
     "receipt.verified",
     "notice.sent",
     "notice.rejected",
     "notice.failed",
-    "notice.answered",  # of before: no reply by mail does anything by itself
+    # Of before: no reply by mail does anything by itself.
+    "notice.answered",
     "notice.accepted-by-mail",
     "notice.not-accepted",
     "notice.not-from-a-person",
     "notice.came-back",
-    "notice.mail-came",  # a reply waits to be read
+    # A reply waits to be read.
+    "notice.mail-came",
     "notice.withdrawn",
     "notice.handed-over",
     "notice.outcome-told",

@@ -1,7 +1,7 @@
 """Real mail servers for the demo and the tests: Exim takes mail in over SMTP with TLS, Dovecot hands it out over IMAP.
 
-They serve a few invented domains. Exim refuses addresses that it does not know at once, but those of slow.example only later,
-with a report, as a relay does that forwards to others.
+They serve a few invented domains. Exim refuses addresses that it does not know at once, but those of slow.example only
+later, with a report, as a relay does that forwards to others.
 """
 
 import os
@@ -52,7 +52,8 @@ class Servers:
         mails = []
         for folder in ("new", "cur"):
             for one in sorted((self.home / "mail" / domain / name / "Maildir" / folder).iterdir()):
-                with suppress(FileNotFoundError):  # it is being moved or removed
+                # It is being moved or removed.
+                with suppress(FileNotFoundError):
                     mails.append(one.read_bytes())
         return mails
 
@@ -120,7 +121,8 @@ def servers(
     (home / "exim.conf").write_text(_exim(made, offer_tls, smtps) + exim)
     (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
-    _wait_until_free((smtp, imap))  # those of another run may be on their way out
+    # Those of another run may be on their way out.
+    _wait_until_free((smtp, imap))
     processes = [
         _start(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim"),
         _start(home, [str(DOVECOT), "-F", "-c", str(home / "dovecot.conf")], "dovecot"),

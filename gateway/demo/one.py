@@ -1,8 +1,9 @@
-"""A ONE that does not exist, for the demo and the tests: it takes Common Transfer Files in, and says what it made of each.
+"""A ONE that does not exist, for the demo and the tests: it takes Common Transfer Files in, and says what it made of
+each.
 
-It does what ONE's help describes: no space in a file's name, the current version or the one before, a family name must be
-there, names no longer than its fields; a pupil is matched, matched with conflicts, or unmatched. It reads the files by itself,
-with nothing of what wrote them, so that it finds our mistakes.
+It does what ONE's help describes: no space in a file's name, the current version or the one before, a family name must
+be there, names no longer than its fields; a pupil is matched, matched with conflicts, or unmatched. It reads the files
+by itself, with nothing of what wrote them, so that it finds our mistakes.
 """
 
 import csv
@@ -17,7 +18,8 @@ from lxml import etree
 
 WRONG_VERSION = "CTF is not an expected version. Proceeding with upload may mean some data may not import."
 NAME = re.compile(r"[0-9]{3}(LLLL|[0-9]{4})_(CTF|CML|CMJ)_([0-9]{3}(LLLL|[0-9]{4})|XXXXXXX|MMMMMMM)_[0-9]{3}\.xml")
-FIELDS = (  # where in a file, the field's name in ONE, its length
+# Where in a file, the field's name in ONE, its length.
+FIELDS = (
     ("UPN", "UPN", 13),
     ("UniqueLearnerNumber", "ULN", 10),
     ("Surname", "Family Name", 30),
@@ -49,10 +51,12 @@ def take(imports: Path, answers: Path, students: Sequence[Student], today: date)
             table = csv.writer(stream)
             table.writerow(("File Name", "Result"))
             table.writerows(results.items())
-        os.utime(half, (0, 0))  # it has not grown for long
+        # It has not grown for long.
+        os.utime(half, (0, 0))
         half.rename(answers / f"answers-{files[0].stem}.csv")
     (imports / "processed").mkdir(exist_ok=True)
-    for file in files:  # after the answer: who is stopped in between answers again
+    # After the answer: who is stopped in between answers again.
+    for file in files:
         file.rename(imports / "processed" / file.name)
     return results
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import asyncssh
 
-USER, FOLDER = "gateways", "worcestershire"  # at the SFTP server
+# At the SFTP server.
+USER, FOLDER = "gateways", "worcestershire"
 KEYS = ("host_key", "login_key")
 
 

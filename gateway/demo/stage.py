@@ -28,7 +28,8 @@ from gateway.settings.rules import FILE
 from keys.errors import CardOlder
 from schemas.identifiers import uuid7
 
-TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}  # Ofcom's numbers for drama
+# Ofcom's numbers for drama.
+TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}
 NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
 PORTS = (*TELEPHONE, "333 console", "885 console", "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
 WAIT_SECONDS = 60
@@ -40,7 +41,8 @@ class Plan:
 
     ports: dict[str, int]
     ids: dict[str, str]
-    mail: Path | None  # where their files lie
+    # Where their files lie.
+    mail: Path | None
 
 
 def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
@@ -64,7 +66,8 @@ def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
     if kept["ports"].keys() != set(PORTS):
         raise Unusable("demo.older", folder=folder)
     plan = Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
-    if plan.mail is not None:  # where it lies, whatever was there may have been cleared away
+    # Where it lies, whatever was there may have been cleared away.
+    if plan.mail is not None:
         mail.prepare(mail.Servers(plan.mail, plan.ports["smtp"], plan.ports["imap"]))
     return plan
 
@@ -149,7 +152,8 @@ async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
 def exchange_cards(one: Gateway, other: Gateway) -> None:
     """Each confirms the other's card, unless it has it."""
     for gw, there in ((one, other), (other, one)):
-        with suppress(NotAllowed, CardOlder):  # it has the card already
+        # It has the card already.
+        with suppress(NotAllowed, CardOlder):
             partners.add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
 
 

@@ -1,7 +1,7 @@
 """Two authorities on this machine, as two real processes over TLS: the whole story, with children who do not exist.
 
-Every step has a fixed id, kept in the folder, and is taken only if it has not been taken: so a demo that was killed goes
-on where it was when it is started again, loses nothing and doubles nothing.
+Every step has a fixed id, kept in the folder, and is taken only if it has not been taken: so a demo that was killed
+goes on where it was when it is started again, loses nothing and doubles nothing.
 """
 
 import asyncio
@@ -60,18 +60,21 @@ from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party, RestrictionLevel
 
-ENQUIRY = "whereabouts-enquiry"  # it stays open
+# It stays open.
+ENQUIRY = "whereabouts-enquiry"
 HEADINGS = (
     "Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode"
 )
 ROW = '{},{},14/05/2015,F,Year 6,23/10/2026,N,885,"5 Placeholder Row, Inventchester",WR1 9ZZ'
-LEAVERS = {  # by the name of the extract
+# By the name of the extract.
+LEAVERS = {
     "leavers": ("Invented-Leaver", "Lee"),
     "leavers-by-mailbox": ("Invented-Second", "Sol"),
     "leavers-by-sftp": ("Invented-Third", "Toni"),
     "leavers-by-email": ("Invented-Fourth", "Fay"),
 }
-PUPILS = (  # whom both authorities' ONE has already
+# Whom both authorities' ONE has already.
+PUPILS = (
     Student("Invented-Leaver", "Lee", "2015-05-14"),
     Student("Invented-Other", "Ada", "2016-03-31", upn="X333210123001"),
 )
@@ -82,7 +85,8 @@ STEPS = (
     ("transfer-notice-without-upn", "885", "a newly arrived child without a UPN and with one name"),
     ("whereabouts-enquiry", "885", "an enquiry about where a child is"),
 )
-WHAT = {  # as the two lists name them
+# As the two lists name them.
+WHAT = {
     "transfer-notice": "Transfer notice",
     "transfer-notice-siblings": "Transfer notice, siblings",
     "transfer-notice-restricted": "Transfer notice",
@@ -101,7 +105,8 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
         "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own, over TLS."
     )
     out.print("All children are invented.\n")
-    for code in ("330", "333", "885"):  # the holder of a mailbox before its owner
+    # The holder of a mailbox before its owner.
+    for code in ("330", "333", "885"):
         make(folder, code, plan)
     sandwell, worcestershire, birmingham = (home_folder.open_gateway(folder / code) for code in ("333", "885", "330"))
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
@@ -182,7 +187,8 @@ async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, str], out: Console
         gw, there = by_code[sender], by_code[_other(sender)]
         await until(_reached(gw, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
-        with suppress(NotAllowed):  # it was done before the demo was killed
+        # It was done before the demo was killed.
+        with suppress(NotAllowed):
             respond.acknowledge_notice(
                 there, ids[name], Acknowledgement(decision="accepted", officer=officer), by="otto (demo)"
             )
@@ -250,7 +256,8 @@ async def _leaver(sandwell: Gateway, extract: str) -> str:
     if not reports() and not (folder / f"{extract}.csv").exists():
         fresh = folder / f".{extract}"
         fresh.write_text(f"{HEADINGS}\n{ROW.format(*LEAVERS[extract])}\n")
-        os.utime(fresh, (0, 0))  # it has not grown for long
+        # It has not grown for long.
+        os.utime(fresh, (0, 0))
         fresh.rename(folder / f"{extract}.csv")
     await until(lambda: bool(reports()), "what became of ONE's extract")
     return reports()[0]["MessageId"]

@@ -29,7 +29,8 @@ from keys.errors import Destroyed
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
 
-ENDED = {  # how a search ends, as it stands beside each of its notices
+# How a search ends, as it stands beside each of its notices.
+ENDED = {
     row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
     for row in codes.rows("located_ways")
 }
@@ -38,7 +39,8 @@ ENDED = {  # how a search ends, as it stands beside each of its notices
 def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
     """Take a notice back; return the withdrawal's id, or None where the notice had not left us and nobody need be told.
 
-    Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the notice.
+    Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the
+    notice.
     """
     sent = _get_amendable(gw, message_id)
     head = build_next_header(gw, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
@@ -48,9 +50,8 @@ def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, 
         _withdraw_delivery(tx, gw, sent, by, "withdrawn")
         if sent.kind in SEARCHES and not _is_search_open(tx, sent.conversation_id):
             end_case_review(tx, gw, sent.conversation_id, "withdrawn", by)
-        is_told = (
-            outbox.get_delivery(tx, message_id).attempts > 0
-        )  # read after the change, so that no claim is in between
+        # Read after the change, so that no claim is in between.
+        is_told = outbox.get_delivery(tx, message_id).attempts > 0
         if is_told:
             queue_messages(tx, gw, [ready])
         if also:
@@ -78,10 +79,11 @@ def correct_notice(
 ) -> str:
     """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
 
-    `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said of a place
-    may not stand in the texts of a new one that withholds it.
+    `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said
+    of a place may not stand in the texts of a new one that withholds it.
 
-    Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken back.
+    Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken
+    back.
     """
     sent = _get_amendable(gw, message_id)
     if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
@@ -120,7 +122,8 @@ def _open_copy(gw: Gateway, message_id: str) -> Message:
 def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
     """Send a transfer notice that is stuck, or was passed on, to another authority in the same case; return the new id.
 
-    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same authority.
+    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same
+    authority.
     """
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
@@ -153,9 +156,9 @@ def stand_down_search(
 ) -> list[str]:
     """End the search in a case: tell everybody to whom one of its notices went. Return the ids of what tells them.
 
-    What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that of one of
-    its notices. Raises NotFound,
-    or NotAllowed where it is no search, everybody was told before, or a manager's decision does not say whose it is.
+    What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that
+    of one of its notices. Raises NotFound, or NotAllowed where it is no search, everybody was told before, or a
+    manager's decision does not say whose it is.
     """
     if body.way == "manager-decision" and not decided_by:
         raise NotAllowed("review.decided-by")
@@ -213,8 +216,8 @@ def _decided_by_detail(decided_by: str | None) -> dict[str, str | int]:
 def _list_untold(case: Sequence[Delivery]) -> list[Delivery]:
     """List the searches of a case, newest first, of which their recipients may have to be told.
 
-    A notice that came there took the place of those before it; one that has not left may leave at any moment. So of each
-    authority these count: the newest that has left, and those after it.
+    A notice that came there took the place of those before it; one that has not left may leave at any moment. So of
+    each authority these count: the newest that has left, and those after it.
     """
     ended = {delivery.in_reply_to for delivery in case if delivery.kind in ("LocatedNotice", "Withdrawal")}
     untold: list[Delivery] = []
@@ -281,7 +284,10 @@ def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
 
 
 def release_notice(gw: Gateway, message_id: str, by: str) -> None:
-    """Try one message now, though it was given up. Raises NotFound, or NotAllowed where it neither waits nor was given up."""
+    """Try one message now, though it was given up.
+
+    Raises NotFound, or NotAllowed where it neither waits nor was given up.
+    """
 
     def write_retry(tx: Connection) -> None:
         sent = outbox.get_delivery(tx, message_id)

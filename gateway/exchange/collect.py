@@ -1,6 +1,7 @@
 """The loop in, for routes where things are left and fetched: messages at our own addresses, receipts at our partners'.
 
-What lies there is taken away only when it is durable here. A gateway that dies in between fetches it again, to no effect.
+What lies there is taken away only when it is durable here. A gateway that dies in between fetches it again, to no
+effect.
 """
 
 import asyncio
@@ -38,11 +39,13 @@ from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
 
-LOOK_EVERY = 2.0  # seconds
+# Seconds.
+LOOK_EVERY = 2.0
 STRANGE = "nothing of the gateway's"
 STANDING = "handled, and not to be taken away"
 UNFORESEEN = "things over which the gateway stumbles: please report it, with the line in the log"
-MOST_LINES = 1000  # of one bundle; ours hold a hundred
+# Of one bundle; ours hold a hundred.
+MOST_LINES = 1000
 
 
 async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
@@ -61,7 +64,8 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
     await run_every(gw, stop, "collecting", visit_places, seconds=LOOK_EVERY)
     for task in under_way.values():
-        task.cancel()  # a visit may wait half a minute for something to come; what it broke off lies there still
+        # A visit may wait half a minute for something to come; what it broke off lies there still.
+        task.cancel()
     await asyncio.gather(*under_way.values(), return_exceptions=True)
 
 
@@ -90,7 +94,8 @@ async def collect_from(gw: Gateway, kind: str, address: RouteAddress) -> int:
         except NotDone as why:
             left[f"{STANDING}: {why}"] += 1
         except (NotReached, StoreUnavailable):
-            raise  # it stands in the way of them all
+            # It stands in the way of them all.
+            raise
         except Exception as why:  # noqa: BLE001 - or it would hold up whatever lies behind it
             log_failure(f"collecting by {kind}", why)
             await carrier.put_off(address, collected, UNFORESEEN)
@@ -104,7 +109,8 @@ async def _handle_collected(
     gw: Gateway, kind: str, address: RouteAddress, carrier: Collector, collected: Bundle | EmailReply | Returned
 ) -> None:
     match collected:
-        case Bundle(sender=gw.code):  # our own came back, and no server said why: its receipt is asked for in any case
+        # Our own came back, and no server said why: its receipt is asked for in any case.
+        case Bundle(sender=gw.code):
             await carrier.finish(address, collected)
         case Bundle(holds="messages"):
             receipts = await receive_parcels(gw, collected.lines[:MOST_LINES], collected.sender)
@@ -149,7 +155,10 @@ async def _log_strange_things(gw: Gateway, kind: str, address: RouteAddress, cou
 
 
 async def _visit_address(gw: Gateway, kind: str, address: RouteAddress, away: set[str]) -> None:
-    """Fetch until nothing lies there. A server that is away is said once, when it went; of our own route Health tells it."""
+    """Fetch until nothing lies there.
+
+    A server that is away is said once, when it went; of our own route Health tells it.
+    """
     trouble = None
     try:
         while await collect_from(gw, kind, address):
@@ -163,7 +172,8 @@ async def _visit_address(gw: Gateway, kind: str, address: RouteAddress, away: se
     else:
         away.discard(address.url)
     if address.authority == gw.code and gw.own_routes.get(kind, "") != trouble:
-        with suppress(StoreUnavailable):  # at the next visit, then
+        # At the next visit, then.
+        with suppress(StoreUnavailable):
             await gw.store.write(partial(_note_own_route, gw=gw, kind=kind, trouble=trouble))
             gw.own_routes[kind] = trouble
 

@@ -1,6 +1,8 @@
-"""The loop out: claim what is due, carry it, settle it; each partner has places of its own, so a dead one slows nobody else.
+"""The loop out: claim what is due, carry it, settle it; each partner has places of its own, so a dead one slows nobody
+else.
 
-A few batches to a partner may be under way at once, each in a lane: while it judges one, we verify the receipts of another.
+A few batches to a partner may be under way at once, each in a lane: while it judges one, we verify the receipts of
+another.
 """
 
 import asyncio
@@ -25,16 +27,24 @@ from gateway.store.outbox import CLAIM, ClaimedDelivery
 from keys.card import Route
 from keys.errors import Refusal
 
-BATCH = 100  # messages in one request: they share their commits, and a receiver may ask for fewer (413)
-IN_FLIGHT = 4  # batches to one partner at once
-YIELD_EVERY = 32  # receipts verified (some 4 ms) before other work has its turn
+# Messages in one request: they share their commits, and a receiver may ask for fewer (413).
+BATCH = 100
+# Batches to one partner at once.
+IN_FLIGHT = 4
+# Receipts verified (some 4 ms) before other work has its turn.
+YIELD_EVERY = 32
 UNFORESEEN = "something went wrong here that should not have; see the log"
-LETTERS = "email"  # the kind of route by which they go
-LOOK_EVERY = 1.0  # seconds; other processes queue too, and cannot wake this one
-LATE = timedelta(minutes=5)  # a loop that has not looked for so long has stopped
-RENEW_EVERY = CLAIM.total_seconds() / 4  # so that three renewals may fail before another process takes over
+# The kind of route by which they go.
+LETTERS = "email"
+# Seconds; other processes queue too, and cannot wake this one.
+LOOK_EVERY = 1.0
+# A loop that has not looked for so long has stopped.
+LATE = timedelta(minutes=5)
+# So that three renewals may fail before another process takes over.
+RENEW_EVERY = CLAIM.total_seconds() / 4
 
-Carried = tuple[str, Attempt]  # by which kind of route, and how that ended
+# By which kind of route, and how that ended.
+Carried = tuple[str, Attempt]
 
 
 async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
@@ -49,7 +59,8 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
         gw.looks("delivering", LATE)
         gw.due.clear()
         try:
-            if loop.time() >= refresh_at:  # other processes add partners; not with every batch
+            # Other processes add partners; not with every batch.
+            if loop.time() >= refresh_at:
                 await loop.run_in_executor(None, gw.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             if not started:
@@ -87,7 +98,8 @@ def _add_lane(gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: s
 
     def end_lane(lane: asyncio.Task[None]) -> None:
         if len(lanes) == IN_FLIGHT:
-            gw.due.set()  # something may have come due that found no place
+            # Something may have come due that found no place.
+            gw.due.set()
         lanes.discard(lane)
 
     if len(lanes) < IN_FLIGHT:
@@ -115,7 +127,8 @@ async def _deliver_batches(
         while claimed := await gw.store.write(partial(_settle_and_claim, gw, partner, endings, stop)):
             held -= mine
             held |= (mine := {delivery.message_id for delivery in claimed})
-            if len(claimed) == BATCH:  # there is more
+            # There is more.
+            if len(claimed) == BATCH:
                 _add_lane(gw, partner, lanes, held, stop)
             claimed = await reseal.reseal_in_true_time(gw, claimed)
             endings = await _settle_tries(gw, claimed, await _carry_claimed(gw, partner, claimed))
@@ -181,7 +194,8 @@ async def _carry_sealed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDeli
         _note_partner_clock(gw, partner, attempts)
         for at, attempt in zip(left, attempts, strict=True):
             ends[at] = route.kind, _join_attempts(ends[at], (route.kind, attempt))
-        if route is not routes[-1]:  # the last one's endings are written with the deliveries
+        # The last one's endings are written with the deliveries.
+        if route is not routes[-1]:
             await _note_failed_route(gw, partner, route, attempts)
     return ends
 

@@ -23,10 +23,12 @@ class TryEnding:
     """What is written of one try."""
 
     settled: SettledTry
-    entry: AuditEntry | None  # a try that will be repeated is in the history of the delivery, not in the audit log
+    # A try that will be repeated is in the history of the delivery, not in the audit log.
+    entry: AuditEntry | None
     receipt: StoredReceipt | None = None
     partner_down: bool = False
-    brought: BroughtCheckpoint | None = None  # the checkpoint in the receipt
+    # The checkpoint in the receipt.
+    brought: BroughtCheckpoint | None = None
 
 
 def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route: str, jitter: float) -> TryEnding:
@@ -36,7 +38,8 @@ def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route
         case Receipted(token):
             return _settle_with_receipt(gw, claimed, token, route, jitter, now)
         case HandedOver(where, ticket):
-            if claimed.protection != "sealed":  # a person answers, or a server says that it came back
+            # A person answers, or a server says that it came back.
+            if claimed.protection != "sealed":
                 return _build_ending(
                     claimed, DeliveryState.SENT, route, "handed over", where, "notice.sent", ticket=ticket
                 )
@@ -53,10 +56,12 @@ def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
             )
             return _try_again(claimed, route, reason, wait, partner_down=True, code=code)
-        case Refused(code, reason) if claimed.protection == "sealed":  # a person can mend it while we go on trying
+        # A person can mend it while we go on trying.
+        case Refused(code, reason) if claimed.protection == "sealed":
             wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
             return _try_again(claimed, route, f"{code}: {reason}", wait, code=code)
-        case Refused(code, reason):  # a letter: whoever wrote it chooses another way
+        # A letter: whoever wrote it chooses another way.
+        case Refused(code, reason):
             return _build_ending(claimed, DeliveryState.FAILED, route, "refused", f"{code}: {reason}", "notice.failed")
         case _:
             assert_never(attempt)
@@ -134,7 +139,8 @@ def _build_ending(
         detail["receipt"] = audit_log.digest_text(stored_receipt.token)
     entry: AuditEntry | None = AuditEntry(act, SYSTEM, claimed.message_id, claimed.recipient, claimed.digest, detail)
     if claimed.answered and act != "receipt.verified":
-        entry = None  # an officer there has it: nothing has failed, or was sent
+        # An officer there has it: nothing has failed, or was sent.
+        entry = None
     return TryEnding(
         SettledTry(claimed.message_id, state, route, ending, reason, due_at, ticket), entry, stored_receipt
     )

@@ -1,7 +1,8 @@
 """One search goes to many authorities: one case, one notice for each, all of them queued or none.
 
-Whom we can reach neither by gateway nor by letter is named with the reason, and the others are asked all the same. In a case
-that was begun, only those are asked who were not asked before; to ask the others again is the review's (`review done
+Whom we can reach neither by gateway nor by letter is named with the reason, and the others are asked all the same. In a
+case that was begun, only those are asked who were not asked before; to ask the others again is the review's (`review
+done
 --ask-again`): their new notice takes the place of the old one there, so that nobody has two of one child.
 """
 
@@ -47,7 +48,8 @@ class PreparedSearch:
 
     enquired: EnquiryResult
     notices: Sequence[QueuedNotice]
-    replaced: Mapping[str, Delivery]  # what we sent there before, by the id of what takes its place
+    # What we sent there before, by the id of what takes its place.
+    replaced: Mapping[str, Delivery]
     seen: frozenset[str]
 
 
@@ -113,7 +115,8 @@ def ask_more_authorities(
     *,
     confirmed: Collection[str] = (),
 ) -> EnquiryResult:
-    """Ask those of these authorities who were not asked before in a case that was begun, in the words of its newest search.
+    """Ask those of these authorities who were not asked before in a case that was begun, in the words of its newest
+    search.
 
     Raises NotFound, and as `ask`.
     """
@@ -173,7 +176,8 @@ def prepare_search(
     replaced = {
         message.header.message_id: before[code] for code, message in zip(asking, notices, strict=True) if code in before
     }
-    known = look_up_known_children(gw, notices[:1])  # all of them are about one child
+    # All of them are about one child.
+    known = look_up_known_children(gw, notices[:1])
     about_all = {message.header.message_id: what for message in notices for what in known.values()}
     sealed = prepare_messages(gw, notices, by, confirmed=confirmed, known=about_all)
     return PreparedSearch(enquired, sealed, replaced, frozenset(message.message_id for message in sent))
@@ -244,7 +248,8 @@ def write_search(tx: Connection, gw: Gateway, ready: PreparedSearch) -> None:
         raise NotAllowed("enquire.overtaken", case=case)
     queue_messages(tx, gw, ready.notices)
     for new, old in ready.replaced.items():
-        if may_move(old.state, DeliveryState.WITHDRAWN):  # what they answered stays answered
+        # What they answered stays answered.
+        if may_move(old.state, DeliveryState.WITHDRAWN):
             reason = f"asked again by {new}"
             outbox.advance_delivery(
                 tx, gw.now(), old.message_id, old.recipient, DeliveryState.WITHDRAWN, reason=reason, cause=REPLACED

@@ -1,8 +1,10 @@
-"""What comes back by mail, from people or from machines: kept, locked, and a task for an officer. It acknowledges nothing.
+"""What comes back by mail, from people or from machines: kept, locked, and a task for an officer.
 
-A mail that has the reference of a letter was written by somebody, or something, that got the letter; no more is known. So the notice
-stands as it stood until an officer has read the mail (`casework/by_mail.py`). A mail server's report that the letter did not arrive is
-believed at once, for then a person looks; it undoes an acceptance that nobody signed.
+It acknowledges nothing.
+
+A mail that has the reference of a letter was written by somebody, or something, that got the letter; no more is known.
+So the notice stands as it stood until an officer has read the mail (`casework/by_mail.py`). A mail server's report that
+the letter did not arrive is believed at once, for then a person looks; it undoes an acceptance that nobody signed.
 """
 
 import json
@@ -22,7 +24,8 @@ from gateway.store.mail_replies import NewMailReply
 from gateway.store.outbox import TRIED, Delivery, SettledTry
 from keys import at_rest, blind, smime
 
-MOST_KEPT = 50  # mails about one notice: what is more comes from a machine that has lost its way, and is counted only
+# Mails about one notice: what is more comes from a machine that has lost its way, and is counted only.
+MOST_KEPT = 50
 
 
 def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Returned) -> None:
@@ -31,9 +34,8 @@ def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Retu
     if isinstance(mail, Returned):
         _handle_returned(tx, gw, kind, deliveries, mail)
     letters = [delivery for delivery in deliveries if delivery.protection != "sealed"]
-    some = letters or (
-        deliveries[:1] if isinstance(mail, EmailReply) else []
-    )  # of a bundle, one shows what somebody wrote
+    # Of a bundle, one shows what somebody wrote.
+    some = letters or (deliveries[:1] if isinstance(mail, EmailReply) else [])
     kept = [_store_mail(tx, gw, delivery, mail) for delivery in some]
     if not deliveries or (kept and not any(kept)):
         bursts.write_burst_in(tx, gw, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
@@ -44,9 +46,8 @@ def _handle_returned(
 ) -> None:
     why = f"returned: {returned_mail.reason}"
     for delivery in deliveries:
-        if (
-            delivery.protection == "sealed"
-        ):  # only a receipt ends a delivery: it goes there again, and Health says what came back
+        # Only a receipt ends a delivery: it goes there again, and Health says what came back.
+        if delivery.protection == "sealed":
             outbox.add_tries(tx, gw.now(), [SettledTry(delivery.message_id, delivery.state, kind, "returned", why)])
             partner_health.note_route_failure(tx, gw.now(), delivery.recipient, kind, why)
         elif delivery.state in TRIED and may_move(delivery.state, DeliveryState.FAILED):

@@ -1,4 +1,6 @@
-"""Which of the notices that came are to be written for import into ONE: noted as they are kept or accepted, written by `one.imports`."""
+"""Which of the notices that came are to be written for import into ONE: noted as they are kept or accepted, written by
+`one.imports`.
+"""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,7 @@
 """What we hold of a child beside a notice that is to go: our own children, and the notices of before.
 
-A machine looks, so that an officer is asked; nothing of it is shown, and nothing is written. A UPN leads to whoever bears it here, and
-names with a date of birth to the last notice about the child. A test is about nobody.
+A machine looks, so that an officer is asked; nothing of it is shown, and nothing is written. A UPN leads to whoever
+bears it here, and names with a date of birth to the last notice about the child. A test is about nobody.
 """
 
 import json
@@ -26,8 +26,10 @@ from keys.at_rest import Locked
 from keys.digests import Purpose
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
 
-MOST_BESIDE = 8  # notices of one UPN that are compared where they are sent together
-NOT_RESTRICTED = ("", "n", "no", "0", "false")  # in the column of an extract; whatever else stands there restricts
+# Notices of one UPN that are compared where they are sent together.
+MOST_BESIDE = 8
+# In the column of an extract; whatever else stands there restricts.
+NOT_RESTRICTED = ("", "n", "no", "0", "false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +37,10 @@ class _OwnChild:
     """A child of ours beside one in a notice."""
 
     said: Mapping[str, str]
-    bears: bool  # its UPN
-    born: bool  # on the same day
+    # Its UPN.
+    bears: bool
+    # On the same day.
+    born: bool
 
 
 def look_up_known(
@@ -49,8 +53,9 @@ def look_up_known(
 ) -> dict[str, KnownFacts]:
     """Look up what is known beside each of these notices, by MessageId: few questions for all of them.
 
-    `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which are held against
-    what was sent of the same UPN before (`one.forward`); so only our own children are asked who bears it.
+    `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which
+    are held against what was sent of the same UPN before (`one.forward`); so only our own children are asked who bears
+    it.
     """
     values = withheld or {}
     about = {notice.header.message_id: notice for notice in notices if notice.kind in OPENS_A_CASE}

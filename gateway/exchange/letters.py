@@ -31,7 +31,8 @@ from schemas.hidden_signs import show_hidden
 from schemas.message import Message, Officer, RestrictionLevel
 from schemas.reading import rows
 
-REFERENCE_BYTES = 10  # eighty bits: nobody guesses what would count as an answer
+# Eighty bits: nobody guesses what would count as an answer.
+REFERENCE_BYTES = 10
 WIDTH, LABEL = 76, 32
 OPENINGS = {
     "TransferNotice": "We believe a child has moved to your area. Please confirm that your team will take on this case.",
@@ -60,7 +61,8 @@ class LetterWords:
 
     subject: str
     text: str
-    attached: tuple[str, bytes] | None  # a file's name, and XML
+    # A file's name, and XML.
+    attached: tuple[str, bytes] | None
 
 
 def build_reference(message_id: str, ring: Ring) -> str:

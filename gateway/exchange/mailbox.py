@@ -20,17 +20,22 @@ from keys import envelope, receipt
 from keys.errors import Refusal
 from keys.receipt import Receipt
 
-KEPT_FOR = timedelta(days=30)  # senders give up long before, and have told a person
-KEPT_SINGLY = 100  # bundles of one sender in a minute; more of them are one entry
-BUNDLES = 32  # handed out at once, where they are small: who posts many tiny ones delays nobody for long
-LARGEST_BUNDLE = 16 * envelope.MAX_SEALED_BYTES  # that one request may bring
-MOST_HANDED_OUT = (
-    LARGEST_BUNDLE // 2
-)  # bytes in one answer that holds more than one bundle: its reader parses it at one go
-SHARES = 10  # no sender may fill more than one of so many parts of a mailbox, but for one large bundle
+# Senders give up long before, and have told a person.
+KEPT_FOR = timedelta(days=30)
+# Bundles of one sender in a minute; more of them are one entry.
+KEPT_SINGLY = 100
+# Handed out at once, where they are small: who posts many tiny ones delays nobody for long.
+BUNDLES = 32
+# That one request may bring.
+LARGEST_BUNDLE = 16 * envelope.MAX_SEALED_BYTES
+# Bytes in one answer that holds more than one bundle: its reader parses it at one go.
+MOST_HANDED_OUT = LARGEST_BUNDLE // 2
+# No sender may fill more than one of so many parts of a mailbox, but for one large bundle.
+SHARES = 10
 
 FULL = "mailbox.full"
-SEALED = re.compile(rb"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")  # the alphabet of what is sealed: in JSON no byte of it grows
+# The alphabet of what is sealed: in JSON no byte of it grows.
+SEALED = re.compile(rb"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")
 
 
 def is_hosted(gw: Gateway, owner: str) -> bool:

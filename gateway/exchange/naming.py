@@ -1,11 +1,12 @@
 """What came names other messages: which, under which case it lies here, and what comes of it.
 
-`core/replies.py` says what fits; here it is asked, for all messages of one delivery together. All of them are by one sender.
+`core/replies.py` says what fits; here it is asked, for all messages of one delivery together. All of them are by one
+sender.
 
-A case lies here under the id that its opener gave it. Only who opened it may add notices to it: a notice by anybody else, under the
-same id, lies in a case of its own, which has an id of ours (`said_case` keeps theirs, and answers go by that). It is not refused, for
-it is about a child; and whoever hears of a case could otherwise have a notice of its opener refused by being there first.
-A reply lies in the case of the message that it names, whatever case it says.
+A case lies here under the id that its opener gave it. Only who opened it may add notices to it: a notice by anybody
+else, under the same id, lies in a case of its own, which has an id of ours (`said_case` keeps theirs, and answers go by
+that). It is not refused, for it is about a child; and whoever hears of a case could otherwise have a notice of its
+opener refused by being there first. A reply lies in the case of the message that it names, whatever case it says.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,8 @@ from gateway.store.inbox import ArrivedMessage, CaseMessage
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
 
-UNRECEIPTED = (  # states in which their answer may have come before their receipt
+# States in which their answer may have come before their receipt.
+UNRECEIPTED = (
     *(DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED),
     *(DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN),
 )
@@ -39,10 +41,14 @@ class NamedMessages:
     sender: str
     ours: dict[str, NamedMessage]
     theirs: dict[str, NamedMessage]
-    cases: dict[str, list[CaseMessage]]  # what came, by the case that its sender names, and by the one in which it lies
-    opened: dict[str, datetime]  # when we opened it
-    shared: set[str]  # in which we sent something to this sender
-    own: dict[str, str] = field(default_factory=dict)  # cases of its own, by the id that it gave them
+    # What came, by the case that its sender names, and by the one in which it lies.
+    cases: dict[str, list[CaseMessage]]
+    # When we opened it.
+    opened: dict[str, datetime]
+    # In which we sent something to this sender.
+    shared: set[str]
+    # Cases of its own, by the id that it gave them.
+    own: dict[str, str] = field(default_factory=dict)
 
 
 def read_named_messages(tx: Connection, came: Sequence[Came]) -> NamedMessages:
@@ -129,7 +135,8 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
     if arrived.kind in OPENS_A_CASE:
         fits = next((named for verdict_of, named in judged if named and verdict_of.misfit is None), None)
         return _put_in_case(arrived, fits.case_here if fits else _find_own_case(known, arrived))
-    verdict, named = judged[-1]  # what it answers; or, if it answers nothing, what it replaces
+    # What it answers; or, if it answers nothing, what it replaces.
+    verdict, named = judged[-1]
     misfit = verdict.misfit if verdict.misfit is not Misfit.LATE or named is None else None
     if misfit is Misfit.UNKNOWN and arrived.conversation_id not in known.shared:
         return replace(
@@ -186,7 +193,8 @@ def apply_effect(
         elif judged.misfit is Misfit.LATE and by is NamedBy.REPLY:
             late = not _is_overtaken(tx, arrived)
         if named and named.ours and judged.misfit in (None, Misfit.LATE) and named.state in UNRECEIPTED:
-            wait = RECEIPT_WAIT if named.state is DeliveryState.SENT else timedelta(0)  # it may be on its way
+            # It may be on its way.
+            wait = RECEIPT_WAIT if named.state is DeliveryState.SENT else timedelta(0)
             outbox.request_receipt(tx, name, arrived.sender, now + wait)
     if arrived.misfit is not None:
         return arrived.misfit
@@ -247,7 +255,8 @@ def _judge_search_end(search: CaseMessage, located: ArrivedMessage) -> ReplyVerd
         ReplyStatement(located.kind, None, located.sender, case, located.test), search.named
     )
     if judged.effect and search.created_at > located.created_at:
-        return ReplyVerdict(misfit=Misfit.LATE)  # they ask again since
+        # They ask again since.
+        return ReplyVerdict(misfit=Misfit.LATE)
     return judged
 
 

@@ -31,11 +31,16 @@ from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
 
-ID_REUSED = "message.id-reused"  # the same id with other bytes
-NOT_THE_CALLER = "message.not-the-callers"  # posted by one authority in the name of another
-UNFORESEEN = "message.unforeseen"  # a fault of ours, which must not hold up what came with it
-REFUSED_SINGLY = 20  # messages of one caller in a minute; more of them are one entry
-TOGETHER = 32  # messages that go through each step together (some 19 ms); after them, other work has its turn
+# The same id with other bytes.
+ID_REUSED = "message.id-reused"
+# Posted by one authority in the name of another.
+NOT_THE_CALLER = "message.not-the-callers"
+# A fault of ours, which must not hold up what came with it.
+UNFORESEEN = "message.unforeseen"
+# Messages of one caller in a minute; more of them are one entry.
+REFUSED_SINGLY = 20
+# Messages that go through each step together (some 19 ms); after them, other work has its turn.
+TOGETHER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,8 @@ class AcceptedParcel:
     message: Message
     arrived: ArrivedMessage
     receipt: str
-    marks: tuple[int, ...]  # by which it is found
+    # By which it is found.
+    marks: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +94,8 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
         refused += [RefusedParcel(parcel.digest, parcel.arrived.message_id, (replies.REFUSED,)) for parcel in unlike]
         raced = [parcel for parcel in fit if parcel.digest not in kept_digests and parcel not in unlike]
         standing |= {parcel.digest: parcel.receipt for parcel in fit if parcel.digest in kept_digests}
-        if raced:  # another copy was quicker, or the id is taken by other bytes
+        # Another copy was quicker, or the id is taken by other bytes.
+        if raced:
             standing |= await gw.store.read(
                 lambda tx: inbox.find_own_receipts(tx, gw.code, [parcel.digest for parcel in raced])
             )
@@ -123,16 +130,20 @@ def _judge_step_by_step(
 ) -> list[AcceptedParcel | RefusedParcel]:
     """Judge by steps, numbered as the order of refusal; the first nine are `envelope.unseal`'s.
 
-    They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
+    They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a
+    tenth.
     """
-    opened = [_unseal_parcel(gw, digest, sealed, caller) for digest, sealed in parcels]  # (1) to (10)
+    # (1) to (10).
+    opened = [_unseal_parcel(gw, digest, sealed, caller) for digest, sealed in parcels]
+    # (11), (12).
     messages = [
         step_result if isinstance(step_result, RefusedParcel) else _read_payload(*step_result) for step_result in opened
-    ]  # (11), (12)
+    ]
+    # (13).
     checked = [
         step_result if isinstance(step_result, RefusedParcel) else _check_rules(gw, step_result)
         for step_result in messages
-    ]  # (13)
+    ]
     return [
         step_result if isinstance(step_result, RefusedParcel) else _accept_message(gw, step_result, caller)
         for step_result in checked
@@ -141,19 +152,23 @@ def _judge_step_by_step(
 
 def _unseal_parcel(gw: Gateway, digest: str, sealed: bytes, caller: str) -> tuple[str, Opened] | RefusedParcel:
     try:
-        opened = envelope.unseal(sealed, ring=gw.ring, trust=gw.trust, now=gw.now())  # (1) to (9)
+        # (1) to (9).
+        opened = envelope.unseal(sealed, ring=gw.ring, trust=gw.trust, now=gw.now())
     except Refusal as refusal:
         return RefusedParcel(digest, None, (refusal.code,))
-    if opened.names.sender != caller:  # (10)
+    # (10).
+    if opened.names.sender != caller:
         return RefusedParcel(digest, opened.names.message_id, (NOT_THE_CALLER,))
     return digest, opened
 
 
 def _read_payload(digest: str, opened: Opened) -> SignedMessage | RefusedParcel:
     try:
-        message = xml.read(opened.payload)  # (11)
+        # (11).
+        message = xml.read(opened.payload)
         head = message.header
-        if opened.names != envelope.Names(head.message_id, head.sender.authority, head.recipient.authority):  # (12)
+        # (12).
+        if opened.names != envelope.Names(head.message_id, head.sender.authority, head.recipient.authority):
             raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     except (Refusal, xml.Unreadable) as refusal:
         return RefusedParcel(digest, opened.names.message_id, (refusal.code,))
@@ -161,8 +176,10 @@ def _read_payload(digest: str, opened: Opened) -> SignedMessage | RefusedParcel:
 
 
 def _check_rules(gw: Gateway, signed: SignedMessage) -> SignedMessage | RefusedParcel:
-    today = (gw.now() + CLOCK_SKEW).date()  # at midnight it may be tomorrow there
-    if refusals := rules.errors(rules.check(signed.message, today=today)):  # (13)
+    # At midnight it may be tomorrow there.
+    today = (gw.now() + CLOCK_SKEW).date()
+    # (13).
+    if refusals := rules.errors(rules.check(signed.message, today=today)):
         return RefusedParcel(
             signed.digest, signed.message.header.message_id, tuple(finding.code for finding in refusals)
         )
@@ -192,12 +209,14 @@ def _build_arrived(gw: Gateway, signed: SignedMessage) -> ArrivedMessage:
         supersedes=head.supersedes,
         sequence=head.sequence,
         kind=message.kind,
-        restriction=safeguards.level_as_read(message, gw.now().date()),  # nothing is refused for it
+        # Nothing is refused for it.
+        restriction=safeguards.level_as_read(message, gw.now().date()),
         test=head.test,
         digest=signed.digest,
         data_key=copy.data_key,
         content=copy.content,
-        created_at=min(head.created_at, gw.now()),  # of a clock that ran fast, or the word after it would be the older
+        # Of a clock that ran fast, or the word after it would be the older.
+        created_at=min(head.created_at, gw.now()),
         state=InboxState.NEW if message.kind in OPENS_A_CASE else InboxState.FILED,
     )
 
@@ -219,7 +238,8 @@ def _store_accepted(
 ) -> tuple[set[str], list[AcceptedParcel]]:
     """Store what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
 
-    The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it names.
+    The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it
+    names.
     """
     now = gw.now()
     known = naming.read_named_messages(tx, [(parcel.arrived, parcel.message) for parcel in fit])
@@ -248,7 +268,8 @@ def _store_accepted(
 
 
 def _is_search(came: ArrivedMessage) -> bool:
-    return came.kind in SEARCHES and not came.test  # a test is no case
+    # A test is no case.
+    return came.kind in SEARCHES and not came.test
 
 
 def _kept_entry(parcel: AcceptedParcel) -> AuditEntry:
@@ -270,7 +291,10 @@ def _no_effect_entry(arrived: ArrivedMessage, why: Misfit) -> AuditEntry:
 def _note_refusals(
     tx: Connection, gw: Gateway, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
 ) -> None:
-    """Note them, and keep their receipts. After some in a minute, those of one caller are counted only, and no receipt is kept."""
+    """Note them, and keep their receipts.
+
+    After some in a minute, those of one caller are counted only, and no receipt is kept.
+    """
     now, entries = gw.now(), list[AuditEntry]()
     for parcel in refused:
         token = rejections[parcel.digest]

@@ -1,4 +1,5 @@
-"""What was sealed while our clock ran fast bears a false time, and is refused until that time comes: it is sealed again, under its id.
+"""What was sealed while our clock ran fast bears a false time, and is refused until that time comes: it is sealed
+again, under its id.
 
 Of the notice only the time at which it was made changes. The log says that it was done, with the digests of now.
 """
@@ -31,7 +32,8 @@ async def reseal_in_true_time(gw: Gateway, claimed: Sequence[ClaimedDelivery]) -
 
 def _reseal_claimed(tx: Connection, gw: Gateway, claimed: ClaimedDelivery) -> ClaimedDelivery:
     held = copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER)
-    if claimed.answered:  # they have these very bytes, and give the receipt of no others
+    # They have these very bytes, and give the receipt of no others.
+    if claimed.answered:
         return claimed
     if claimed.queued_at <= gw.now() + CLOCK_SKEW or claimed.protection != "sealed" or not held.is_held:
         return claimed
@@ -42,7 +44,8 @@ def _reseal_claimed(tx: Connection, gw: Gateway, claimed: ClaimedDelivery) -> Cl
         text = xml.write(replace(message, header=head))
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=now)
-    except (Refusal, xml.Unreadable) as why:  # as of a card that has ended: it is tried as it is, and holds up no other
+    except (Refusal, xml.Unreadable) as why:
+        # As of a card that has ended: it is tried as it is, and holds up no other.
         log_failure("sealing a message anew", why)
         return claimed
     copy = at_rest.lock(text, about=claimed.message_id, ring=gw.ring)

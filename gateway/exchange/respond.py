@@ -35,8 +35,8 @@ Name = str | MessageName
 def read_incoming(gw: Gateway, name: Name, by: str, *, in_full: bool = False) -> tuple[InboxItem, Message]:
     """Open a message that came for a person. That it was read is an entry of the audit log. Raises NotFound, Ambiguous.
 
-    Where it contradicts itself about its restriction, it is read strictly: without address and note. `in_full`: the officer has
-    checked the restriction with the sender, and reads all of it, which is another act.
+    Where it contradicts itself about its restriction, it is read strictly: without address and note. `in_full`: the
+    officer has checked the restriction with the sender, and reads all of it, which is another act.
     """
 
     def get_and_log(tx: Connection) -> tuple[InboxItem, Copy]:
@@ -51,7 +51,10 @@ def read_incoming(gw: Gateway, name: Name, by: str, *, in_full: bool = False) ->
 
 
 def needs_restriction_check(gw: Gateway, name: Name) -> bool:
-    """Tell whether a message that came contradicts itself about its restriction; a machine looks. Raises NotFound, Ambiguous."""
+    """Tell whether a message that came contradicts itself about its restriction; a machine looks.
+
+    Raises NotFound, Ambiguous.
+    """
 
     def get_copy(tx: Connection) -> Copy:
         item = inbox.get_message(tx, name)
@@ -81,11 +84,11 @@ def acknowledge_notice(
 ) -> str:
     """Tell the sender that an officer has it: accepted, rejected or passed on; return the id of the acknowledgement.
 
-    `name`, here and below: the message that came, as `core.message_name` has it; a bare id only where one message has it.
-    Raises NotFound, Ambiguous, NotAllowed, Unfit.
+    `name`, here and below: the message that came, as `core.message_name` has it; a bare id only where one message has
+    it. Raises NotFound, Ambiguous, NotAllowed, Unfit.
 
-    `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is said.
-    `also`: what is written with it, or not at all.
+    `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is
+    said. `also`: what is written with it, or not at all.
     """
     return _send_reply(gw, name, body, DECIDED[body.decision], by, was, also)
 

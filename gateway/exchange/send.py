@@ -38,11 +38,12 @@ INSTEAD = {
     "Withdrawal": "withdraw",
     "Reminder": "remind",
 }
-Also = Callable[
-    [Connection, str], None
-]  # what is written in the transaction that makes a message, of which it is told the id
-SHOWN = b"[U+"  # how a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other
-TOGETHER = 32  # notices that go through each step together (some 14 ms); after them, other work has its turn
+# What is written in the transaction that makes a message, of which it is told the id.
+Also = Callable[[Connection, str], None]
+# How a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other.
+SHOWN = b"[U+"
+# Notices that go through each step together (some 14 ms); after them, other work has its turn.
+TOGETHER = 32
 
 
 def prepare_notices(
@@ -71,10 +72,11 @@ def prepare_messages(
 ) -> list[QueuedNotice]:
     """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a Refusal for the first that cannot go.
 
-    `confirmed`: the codes of the doubts of which an officer says that it is right as it stands. `known`: what is known beside them, by
-    MessageId, for who has asked already (`known_children`); it is asked here otherwise.
+    `confirmed`: the codes of the doubts of which an officer says that it is right as it stands. `known`: what is known
+    beside them, by MessageId, for who has asked already (`known_children`); it is asked here otherwise.
 
-    They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a tenth.
+    They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a
+    tenth.
     """
     if known is None:
         known = look_up_known_children(gw, notices)
@@ -97,7 +99,9 @@ def look_up_known_children(
     *,
     of_rows: bool = False,
 ) -> Mapping[str, KnownFacts]:
-    """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about replies."""
+    """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about
+    replies.
+    """
     if not any(notice.kind in OPENS_A_CASE for notice in notices):
         return {}
     return gw.store.look(lambda tx: known_children.look_up_known(tx, gw, notices, withheld, of_rows=of_rows))
@@ -133,7 +137,8 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
     if to is None:
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed, how = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now()), "sealed"
-    else:  # it is written when it leaves, for nothing that can be read lies here
+    else:
+        # It is written when it leaves, for nothing that can be read lies here.
         sealed, how = b"", letters.choose_protection(to, notice.restriction)
     copy = at_rest.lock(text, about=head.message_id, ring=gw.ring)
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one

@@ -1,9 +1,10 @@
 """Once a day, each pair of gateways compares what was sent and received; what differs is healed, or named to a person.
 
-We read our own account, ask the partner's gateway for its signed statement over the same days, page by page, and compare
-(`core.comparing`). What they do not have, or we hold no receipt for, is delivered again: the same sealed bytes, of which
-the receiver keeps one. What we do not have, they are asked to send: they compare with our statement, and find it missing
-there. What only one side knows, or both know differently, becomes an entry, once, with their signed statement as evidence.
+We read our own account, ask the partner's gateway for its signed statement over the same days, page by page, and
+compare (`core.comparing`). What they do not have, or we hold no receipt for, is delivered again: the same sealed bytes,
+of which the receiver keeps one. What we do not have, they are asked to send: they compare with our statement, and find
+it missing there. What only one side knows, or both know differently, becomes an entry, once, with their signed
+statement as evidence.
 """
 
 import asyncio
@@ -30,19 +31,27 @@ from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
 from keys.statement import ROWS, Statement, StatementRow, Window
 
-DAYS = timedelta(days=8)  # that are compared each day: a backup may be a week old
-EVERY = 86_400.0  # seconds
-AGAIN_AFTER = 3600.0  # seconds, where a partner could not be asked
-FIRST_AFTER = 60.0  # seconds after the start: what was queued goes first
-LATE = timedelta(
-    hours=3
-)  # a loop that has not looked for so long has stopped: many pages from many partners take a while
-LOOK_EVERY = 2.0  # seconds: has a partner asked us to compare?
-ASKED_EVERY = 60.0  # seconds: not more often, however often it asks
-MAX_PAGES = 400  # of one comparison: two hundred thousand messages each way
-SEALED_SINCE = MAX_AGE - timedelta(hours=1)  # older sealed bytes are refused by their receiver
+# That are compared each day: a backup may be a week old.
+DAYS = timedelta(days=8)
+# Seconds.
+EVERY = 86_400.0
+# Seconds, where a partner could not be asked.
+AGAIN_AFTER = 3600.0
+# Seconds after the start: what was queued goes first.
+FIRST_AFTER = 60.0
+# A loop that has not looked for so long has stopped: many pages from many partners take a while.
+LATE = timedelta(hours=3)
+# Seconds: has a partner asked us to compare?
+LOOK_EVERY = 2.0
+# Seconds: not more often, however often it asks.
+ASKED_EVERY = 60.0
+# Of one comparison: two hundred thousand messages each way.
+MAX_PAGES = 400
+# Older sealed bytes are refused by their receiver.
+SEALED_SINCE = MAX_AGE - timedelta(hours=1)
 
-MOST_DIFFERENCES = 50  # with one partner in a day that are an entry each
+# With one partner in a day that are an entry each.
+MOST_DIFFERENCES = 50
 SENT_AGAIN, ASKED_FOR, FOR_A_PERSON = "sent again", "asked for", "for a person"
 
 

@@ -1,4 +1,6 @@
-"""What `health` says, and what takes longer or asks another machine: does anything answer, is the whole log whole, what is owed?"""
+"""What `health` says, and what takes longer or asks another machine: does anything answer, is the whole log whole, what
+is owed?
+"""
 
 import socket
 from collections.abc import Iterator, Sequence
@@ -20,7 +22,8 @@ from gateway.store.schema_check import DifferenceHarm, SchemaDifference
 from keys.trust import Trust
 
 ANSWER_SECONDS = 2.0
-SHOWN = 5  # differences of the tables: what is missing together has one reason
+# Differences of the tables: what is missing together has one reason.
+SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ def examine(gw: Gateway) -> list[Check]:
     """Return every check, in the order in which an operator would mend things. That it opened at all is the first."""
     different = gw.store.look(schema_check.list_schema_differences)
     tables = _tables(different)
-    if any(one.harm is DifferenceHarm.BREAKS for one in different):  # all else would ask for what is not there
+    # All else would ask for what is not there.
+    if any(one.harm is DifferenceHarm.BREAKS for one in different):
         return [_shown(tables)]
     return [_shown(one) for one in (tables, *health.look(gw).findings, *probe(gw))]
 
@@ -73,7 +77,8 @@ def probe(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what a look does not do."""
     yield _answers(gw)
     if gw.mail is not None:
-        for server, why in email.try_servers(gw.mail):  # nothing is sent
+        # Nothing is sent.
+        for server, why in email.try_servers(gw.mail):
             check = "Check the server, and [email] in gateway.toml."
             yield (
                 fail_check(server, f"The sign-in failed: {why}.", check) if why else pass_check(server, "Sign-in works")

@@ -1,8 +1,8 @@
 """How this gateway is, now: one look, which reads figures and ages, and nothing about any child.
 
 `doctor`, the metrics and the console's health page all show what this says. A look asks the database a dozen small
-questions, each answered from an index, however many messages there are; so it may be repeated every few seconds. What takes
-longer, or asks another machine, only `doctor` does.
+questions, each answered from an index, however many messages there are; so it may be repeated every few seconds. What
+takes longer, or asks another machine, only `doctor` does.
 """
 
 import os
@@ -61,7 +61,8 @@ from keys.card import Card
 
 KEYS = {"sig": "signing key", "enc": "sealing key"}
 NO_LOG = LogHealth(0, 0, None, ())
-OURS = (".", "~")  # how names begin that whoever writes a file has not finished
+# How names begin that whoever writes a file has not finished.
+OURS = (".", "~")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +169,8 @@ def _key_expiries(card: Card) -> Iterator[Expiry]:
 def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
     yield Expiry(gw.code, "card", gw.own_card.expires_at)
     yield from _key_expiries(gw.own_card)
-    with suppress(ConfigProblem):  # `installed` says that it cannot be read
+    # `installed` says that it cannot be read.
+    with suppress(ConfigProblem):
         yield Expiry(gw.code, "certificate", tls.ends(home_folder.read_certificate(gw.config.home)))
 
 
@@ -217,7 +219,8 @@ def _moments(folder: Path) -> list[datetime]:
     """Since when each file has lain in this folder."""
     found = []
     for file in folder.iterdir():
-        with suppress(FileNotFoundError):  # it was taken just now
+        # It was taken just now.
+        with suppress(FileNotFoundError):
             known = file.lstat()
             if stat.S_ISREG(known.st_mode) and not file.name.startswith(OURS) and not file.name.endswith(REPORT_ENDING):
                 found.append(datetime.fromtimestamp(known.st_mtime, UTC))

@@ -1,4 +1,6 @@
-"""What of our own must be right before anything can go: settings, card, certificate, files, and the routes that we offer."""
+"""What of our own must be right before anything can go: settings, card, certificate, files, and the routes that we
+offer.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,8 @@
 """What `health` says, in the form that Prometheus reads (exposition format 0.0.4).
 
-The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route and a state:
-nothing of any child, and no more series than partners. docs/reference/metrics.md has the same list; a test holds the two together.
+The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route and a
+state: nothing of any child, and no more series than partners. docs/reference/metrics.md has the same list; a test holds
+the two together.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +16,8 @@ from gateway.core.findings import FindingLevel
 from gateway.core.health import Expiry, Health, PartnerHealth
 
 PREFIX = "cme_gateway_"
-Sample = tuple[tuple[str, ...], float]  # the values of the labels, and the value
+# The values of the labels, and the value.
+Sample = tuple[tuple[str, ...], float]
 
 
 class _Once(Collector):

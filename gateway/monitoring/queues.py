@@ -1,4 +1,7 @@
-"""What waits on our side, for an officer, for ONE, or to be told: drafts, imports, possible matches, webhooks. Counts and ages only."""
+"""What waits on our side, for an officer, for ONE, or to be told: drafts, imports, possible matches, webhooks.
+
+Counts and ages only.
+"""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,7 +1,7 @@
 """What a cell of an extract means: yes or no, nothing at all, a name, or something that only a machine writes. No I/O.
 
-What is not known counts for neither yes nor no: whoever asks says what follows from it. What is strange is never a yes, and
-never goes out as a name: a person looks. Why is said without a word about the child.
+What is not known counts for neither yes nor no: whoever asks says what follows from it. What is strange is never a yes,
+and never goes out as a name: a person looks. Why is said without a word about the child.
 """
 
 import re
@@ -10,10 +10,13 @@ from collections.abc import Iterable, Sequence
 
 YES = frozenset(("y", "yes", "true", "1", "x", "complete", "completed", "confirmed"))
 NO = frozenset(("", "n", "no", "0", "false"))
-NO_CELL = "no cell in this row"  # in a column that there is: nothing says what it would hold
-STRANGE = "\ufffd"  # stands for a byte or a sign that no text holds
+# In a column that there is: nothing says what it would hold.
+NO_CELL = "no cell in this row"
+# Stands for a byte or a sign that no text holds.
+STRANGE = "\ufffd"
 INVISIBLE = "\ufeff\u200b\u2060\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-# C0 and C1 controls and halves of a pair; and a space that cannot be broken where it stands for the second byte of an accent
+# C0 and C1 controls and halves of a pair; and a space that cannot be broken where it stands for the second byte of an
+# accent
 NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]|(?<=[ÃÂ])\xa0|[\ue000-\uf8ff\ufff9-\uffff]")
 
 # As SQL tools, spreadsheets and programming languages write that there is nothing
@@ -51,15 +54,15 @@ NOTHING = frozenset(
         ),
     )
 )
-# Of spreadsheets (#N/A, #NAME?, #WERT!, ####, Err:502), reports (#Error) and databases (#Deleted): a formula or a field has failed
+# Of spreadsheets (#N/A, #NAME?, #WERT!, ####, Err:502), reports (#Error) and databases (#Deleted): a formula or a field
+# has failed
 ERROR = re.compile(r"#(?:[¡¿]?[^\W\d_][\w/]*\s?[!?]?|#*)|Err(?:or)?[: ]\s?[0-9]{3}", re.IGNORECASE)
 # These are also names when they begin with a capital: Null, Nil, Na, Nan, Nat
 MAY_BE_NAMES = frozenset(("null", "nil", "na", "nan", "nat"))
 NO_NAMES = frozenset(("true", "false", "unknown", "not known", "not recorded", "not available", "tbc", "tba", "error"))
 MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-DAY = re.compile(
-    rf"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}|[0-9.]+E[+-]?[0-9]+", re.IGNORECASE
-)  # as a spreadsheet mends "May 1"
+# As a spreadsheet mends "May 1".
+DAY = re.compile(rf"[0-9]{{1,2}}-{MONTH}|{MONTH}-[0-9]{{2}}|[0-9.]+E[+-]?[0-9]+", re.IGNORECASE)
 
 PLAIN = re.compile(r"[0-9 '.-]*[A-Za-z][A-Za-z0-9 '.-]*")
 SIGNS_OF_NAMES = frozenset("'’‘ʼʻʿʾ`´-‐‑‒–—.,()/&\"“”·‧・ \u200c\u200d")
@@ -100,8 +103,11 @@ def may_be_yes(text: str) -> bool:
 
 
 def clean_cell(text: str) -> str:
-    """Return what a cell holds, in one spelling: trimmed also of invisible characters; what is no text is marked as STRANGE."""
-    if text.isprintable():  # so its only white space are blanks, and nothing in it cannot be seen
+    """Return what a cell holds, in one spelling: trimmed also of invisible characters; what is no text is marked as
+    STRANGE.
+    """
+    # So its only white space are blanks, and nothing in it cannot be seen.
+    if text.isprintable():
         text = text.strip()
         return " ".join(text.split()) if "  " in text else text
     return " ".join(NO_TEXT.sub(STRANGE, text).split()).strip(INVISIBLE).strip()
@@ -118,12 +124,15 @@ def is_error(text: str) -> bool:
 
 
 def blank_if_machine_written(text: str) -> str:
-    """Return what a cell holds that is not a name; empty where a machine wrote that there is nothing, or that something failed."""
+    """Return what a cell holds that is not a name; empty where a machine wrote that there is nothing, or that something
+    failed.
+    """
     return "" if is_nothing(text) or is_error(text) else text
 
 
 def find_doubt(names: Sequence[str], others: Iterable[str] = (), *, guessed: bool = False) -> str:
-    """Return why the names of a child, the surname first, or its other words must be looked at; empty where nothing is strange.
+    """Return why the names of a child, the surname first, or its other words must be looked at; empty where nothing is
+    strange.
 
     `guessed`: nothing says how the file is written.
     """
@@ -142,7 +151,10 @@ def find_doubt(names: Sequence[str], others: Iterable[str] = (), *, guessed: boo
 
 
 def is_machine_written(name: str) -> bool:
-    """Tell whether it is no name, but what a machine, or a person in its place, writes for none. A child may be called Null."""
+    """Tell whether it is no name, but what a machine, or a person in its place, writes for none.
+
+    A child may be called Null.
+    """
     small = name.casefold()
     if is_error(name):
         return bool(name)

@@ -1,8 +1,8 @@
 """Drafts: rows of extracts that an officer must look at; and what the officer makes of them.
 
-Kept, and locked, is the row: it may say what no notice can hold, such as a name that is too long, and where the child moved may
-be open. It becomes a notice when an officer sends it. Digests under our own key tell rows and children apart without a word
-about them.
+Kept, and locked, is the row: it may say what no notice can hold, such as a name that is too long, and where the child
+moved may be open. It becomes a notice when an officer sends it. Digests under our own key tell rows and children apart
+without a word about them.
 """
 
 import json
@@ -35,7 +35,8 @@ from keys.digests import Purpose
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 
-HALF = 32  # of the digits of a digest
+# Of the digits of a digest.
+HALF = 32
 
 
 def compute_leaver_digest(gw: Gateway, *said: str) -> str:
@@ -140,7 +141,9 @@ def _says_otherwise(old: Draft, new: NewDraft) -> bool:
 
 
 def end_answered_drafts(tx: Connection, gw: Gateway, sent_rows: Sequence[SentRow]) -> None:
-    """End the open drafts about these children, whose rows came again whole; not those of another child with the same UPN."""
+    """End the open drafts about these children, whose rows came again whole; not those of another child with the same
+    UPN.
+    """
     entries = []
     by_child = {one.child: one for one in sent_rows if one.child}
     for one in drafts.list_open_drafts(tx, list(by_child)):
@@ -188,8 +191,8 @@ def send(
     """Tell that authority, as an officer decides: the id of the notice. What the restriction forbids is left out.
 
     `confirmed`: as `send.prepare` has it.
-    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the child's data are or may
-    be restricted, and how far they may be shared is not said.
+    Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the
+    child's data are or may be restricted, and how far they may be shared is not said.
     """
     who, notice = _decided(gw, draft_id, restriction, by)
     message = Message(build_first_header(gw, new_case_id(gw), to), notice)
@@ -207,7 +210,10 @@ def send(
 
 
 def _decided(gw: Gateway, draft_id: str, restriction: Restriction | None, by: str) -> tuple[LeaverRow, TransferNotice]:
-    """Who left, and the notice as an officer decides. Raises NotFound, or NotAllowed where the restriction is not decided."""
+    """Who left, and the notice as an officer decides.
+
+    Raises NotFound, or NotAllowed where the restriction is not decided.
+    """
     locked = gw.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
     who = leaver(_row(gw, draft_id, locked), gw.officer(by))
     if restriction is None and (who.restricted or who.unsaid):
@@ -230,7 +236,8 @@ def correct(
 ) -> str:
     """Send it in the place of the notice that was sent before about this child: the id of the new one.
 
-    Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended; and as `send`.
+    Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended;
+    and as `send`.
     """
     corrects = gw.store.look(lambda tx: drafts.get_draft(tx, draft_id)).corrects
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)) if corrects else None

@@ -1,7 +1,8 @@
 """How the text of a file is written: as its mark says, as UTF-8, or, where it cannot be that, as Windows writes it.
 
-One foreign byte does not spoil the rest: where a file holds accents in UTF-8, bytes that are none of it are marked one by one. Only
-where nothing is UTF-8 is it read as Windows-1252, and that is a guess, which whoever reads its names may find to be wrong.
+One foreign byte does not spoil the rest: where a file holds accents in UTF-8, bytes that are none of it are marked one
+by one. Only where nothing is UTF-8 is it read as Windows-1252, and that is a guess, which whoever reads its names may
+find to be wrong.
 """
 
 import codecs
@@ -36,7 +37,10 @@ class WrittenText:
 
 
 def find(stream: BinaryIO) -> WrittenText:
-    """Say how the text is written; the stream is where it begins then. Raises NotText where it is none, with the line."""
+    """Say how the text is written; the stream is where it begins then.
+
+    Raises NotText where it is none, with the line.
+    """
     head = stream.read(4)
     stream.seek(0)
     if why := next((why for mark, why in ARCHIVES if head.startswith(mark)), None):
@@ -88,5 +92,7 @@ class _TextReader(io.TextIOWrapper):
 
 
 def open_text(stream: BinaryIO, written: WrittenText) -> io.TextIOWrapper:
-    """Read the stream as text, lines as they end; bytes that are none stand as halves of a pair (`cells.clean` marks them)."""
+    """Read the stream as text, lines as they end; bytes that are none stand as halves of a pair (`cells.clean` marks
+    them).
+    """
     return _TextReader(stream, written.encoding, errors="surrogateescape", newline="")

@@ -1,7 +1,7 @@
 """A file from ONE (or any other case system) to rows, one at a time: a CSV table, or a Common Transfer File.
 
-The headings of a table are a setting ([one_columns]). A file is read as a stream, so a hundred megabytes of it take no more
-memory than one row. That it is whole is known at its end: whoever acts on its rows reads it twice.
+The headings of a table are a setting ([one_columns]). A file is read as a stream, so a hundred megabytes of it take no
+more memory than one row. That it is whole is known at its end: whoever acts on its rows reads it twice.
 """
 
 import io
@@ -19,8 +19,10 @@ from schemas.days import could_be_either, is_month_first
 from schemas.findings import Unreadable
 
 MAX_BYTES = 104_857_600
-UNSAID = "unsaid"  # in a row of a file that has no place for a restriction, as a CTF has none
-DOUBT = "doubt"  # in a row at which an officer must look, and why
+# In a row of a file that has no place for a restriction, as a CTF has none.
+UNSAID = "unsaid"
+# In a row at which an officer must look, and why.
+DOUBT = "doubt"
 # Cells in which a machine may have written that there is nothing, and which go out as they are otherwise
 MAY_BE_NOTHING = (
     *("upn", "sex", "nc_year", "left_on", "new_address", "new_postcode", "old_address", "old_postcode"),
@@ -32,7 +34,8 @@ DAYS = ("dob", "left_on")
 OF_LEAVERS = tuple(OneColumnsSettings.__dataclass_fields__)[
     : list(OneColumnsSettings.__dataclass_fields__).index("former_upn")
 ]
-MORE = ("destination_estab", "destination_school")  # that a CTF says, and no column
+# That a CTF says, and no column.
+MORE = ("destination_estab", "destination_school")
 EMPTY = dict.fromkeys((*OneColumnsSettings.__dataclass_fields__, *MORE), "")
 JOINED = "The file is about children who joined (CMJ). This child did not leave."
 
@@ -81,7 +84,8 @@ def read(
 def read_headings(stream: BinaryIO, columns: OneColumnsSettings) -> Headings | None:
     """Say what stands over the columns of a table; None for a CTF, which has none. Raises Unusable."""
     if stream.seek(0, io.SEEK_END) > MAX_BYTES or _is_xml(stream):
-        return None  # what is too large is said when it is read
+        # What is too large is said when it is read.
+        return None
     try:
         return _open_table(stream, columns).headings
     except NotATable as why:

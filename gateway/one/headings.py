@@ -1,8 +1,9 @@
-"""Is what stands over the columns of an extract what we take it for? Otherwise a person looks before any row of it counts.
+"""Is what stands over the columns of an extract what we take it for? Otherwise a person looks before any row of it
+counts.
 
-A heading that is not recognised is a column that is not there: a child's UPN, or that its data are restricted. So the first extract
-of a folder is read where every heading is known, or every column of ours is there; its set of headings is remembered. Another set,
-of an upgrade or of a second program, waits until a person accepts it, and is remembered then.
+A heading that is not recognised is a column that is not there: a child's UPN, or that its data are restricted. So the
+first extract of a folder is read where every heading is known, or every column of ours is there; its set of headings is
+remembered. Another set, of an upgrade or of a second program, waits until a person accepts it, and is remembered then.
 """
 
 import hashlib
@@ -32,7 +33,8 @@ def check(
     by: str,
     command: str,
 ) -> None:
-    """Let these headings pass, and remember them; `ours`: how the columns that count are called, `must` those without which a person looks.
+    """Let these headings pass, and remember them; `ours`: how the columns that count are called, `must` those without
+    which a person looks.
 
     `by`: who has accepted them; empty: nobody. `command` is how to. Raises Doubted.
     """

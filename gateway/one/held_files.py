@@ -1,7 +1,7 @@
 """Files at which a person must look before they count: which there are, and what the person decides.
 
-One that is accepted is taken in again from our copy, by whoever watches the folder, and is not asked about for the same reason again;
-one that is put aside lies with those that could not be read.
+One that is accepted is taken in again from our copy, by whoever watches the folder, and is not asked about for the same
+reason again; one that is put aside lies with those that could not be read.
 """
 
 import json
@@ -25,9 +25,11 @@ class WaitingFile:
     """A file that waits: what it is called is not said, for it may be a child's name."""
 
     file_id: str
-    kind: str  # of the folder: leavers, or children
+    # Of the folder: leavers, or children.
+    kind: str
     code: str
-    sentence: str  # why
+    # Why.
+    sentence: str
     since: datetime
     place: Path
 
@@ -73,6 +75,7 @@ def put_aside(gw: Gateway, file_id: str, by: str) -> WaitingFile:
 def _move(gw: Gateway, one: WaitingFile, to: str, entry: AuditEntry) -> None:
     try:
         one.place.rename(one.place.parents[1] / to / one.file_id)
-    except FileNotFoundError:  # somebody was faster
+    except FileNotFoundError:
+        # Somebody was faster.
         raise NotFound("one.not-waiting") from None
     gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))

@@ -1,7 +1,7 @@
 """What ONE made of the files that we wrote for it: an acknowledgement extract, put into a watched folder, is read back.
 
-A row names a file of ours and says matched, matched with conflicts, or unmatched ([one_answers] has the words). An answer
-may come again, and a later one stands: an officer may have settled a conflict since.
+A row names a file of ours and says matched, matched with conflicts, or unmatched ([one_answers] has the words). An
+answer may come again, and a later one stands: an officer may have settled a conflict since.
 """
 
 import asyncio
@@ -24,9 +24,12 @@ from gateway.store import audit_log, transfer_files
 from gateway.store.audit_log import AuditEntry
 from gateway.store.transfer_files import ANSWERS, TransferStage
 
-LOOK_EVERY = 1.0  # seconds
-MAX_BYTES = 10_485_760  # a hundred thousand rows
-TOGETHER = 200  # rows in one transaction
+# Seconds.
+LOOK_EVERY = 1.0
+# A hundred thousand rows.
+MAX_BYTES = 10_485_760
+# Rows in one transaction.
+TOGETHER = 200
 HEADINGS = ("Row", "Result", "MessageId", "Reason")
 
 

@@ -1,13 +1,14 @@
 """Notices that came are written for import into ONE, each as a Common Transfer File of its own.
 
-That a notice is due is noted in the transaction that accepts it (or keeps it: [one] import_when). Then, whatever stops us:
+That a notice is due is noted in the transaction that accepts it (or keeps it: [one] import_when). Then, whatever stops
+us:
 
     1. the file is written under a hidden name (a new one, never through a link), and is on the disk
     2. one transaction gives it its name and says in the audit log that it was written
     3. it is given that name
 
-Before 2 it is done anew, after 2 only the name is missing; so ONE sees each file once. One that was taken back, corrected or
-rejected before 2 is not written. Test messages, and children of whom nothing may go by machine, never are.
+Before 2 it is done anew, after 2 only the name is missing; so ONE sees each file once. One that was taken back,
+corrected or rejected before 2 is not written. Test messages, and children of whom nothing may go by machine, never are.
 """
 
 import asyncio
@@ -40,14 +41,19 @@ from keys.errors import Destroyed
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf
 
-LOOK_EVERY = 1.0  # seconds
-LOCK = "import.lock"  # in our home: whoever holds it writes into the folder
-HIDDEN = ".cme"  # ends the names of files that are not yet shown
-LET_GO = (  # by our officer: it is not for our case system; or by its sender
+# Seconds.
+LOOK_EVERY = 1.0
+# In our home: whoever holds it writes into the folder.
+LOCK = "import.lock"
+# Ends the names of files that are not yet shown.
+HIDDEN = ".cme"
+# By our officer: it is not for our case system; or by its sender.
+LET_GO = (
     *(InboxState.REJECTED, InboxState.PASSED_ON),
     *GONE,
 )
-WALL_CLOCK = ZoneInfo("Europe/London")  # a CTF's own times have no zone
+# A CTF's own times have no zone.
+WALL_CLOCK = ZoneInfo("Europe/London")
 
 
 async def write_forever(gw: Gateway, stop: asyncio.Event) -> None:
@@ -74,7 +80,8 @@ async def write_due(gw: Gateway) -> int:
                 try:
                     shown += await _write_one(gw, held, sender, message_id)
                 except (OSError, GatewayError):
-                    raise  # the folder or the database stands in the way of them all
+                    # The folder or the database stands in the way of them all.
+                    raise
                 except Exception as why:  # noqa: BLE001 - or it would hold up every other
                     trouble = why
     except OSError as why:

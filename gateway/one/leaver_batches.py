@@ -1,8 +1,9 @@
 """Rows of an extract to notices, enquiries and drafts: a few at a time, each once, whatever comes again.
 
-A step asks the database first what was done about its rows before, so that nothing is sealed in vain; then checks, signs and
-seals; then keeps all of it in one transaction. What was done is remembered by a digest of whom, when and what, with what it said:
-a row that says other things of a child, or names another child with the same UPN, is not done, and an officer looks.
+A step asks the database first what was done about its rows before, so that nothing is sealed in vain; then checks,
+signs and seals; then keeps all of it in one transaction. What was done is remembered by a digest of whom, when and
+what, with what it said: a row that says other things of a child, or names another child with the same UPN, is not done,
+and an officer looks.
 """
 
 import asyncio
@@ -38,7 +39,8 @@ from keys.errors import Refusal
 from schemas import codes, xml
 from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
 
-STEP = 128  # rows in one transaction: some tens of milliseconds for the database
+# Rows in one transaction: some tens of milliseconds for the database.
+STEP = 128
 BY = "ONE"
 MENDED = "A notice about this child was sent before, and the details have changed. Correct the notice, or discard this record."
 ANOTHER = (
@@ -79,14 +81,21 @@ class _JudgedRow:
 
     found: _Found
     decision: Decision
-    what: str  # where to, or an enquiry: by which a notice is remembered, beside whom and when
-    as_sent: SentRow  # what is remembered of it when it is sent; its message is not known yet
-    draft: str  # by which a draft is remembered
-    said: str  # of the whole row
-    alone: bool = True  # no other row of the file is of this child
-    before: SentRow | None = None  # the same was sent
+    # Where to, or an enquiry: by which a notice is remembered, beside whom and when.
+    what: str
+    # What is remembered of it when it is sent; its message is not known yet.
+    as_sent: SentRow
+    # By which a draft is remembered.
+    draft: str
+    # Of the whole row.
+    said: str
+    # No other row of the file is of this child.
+    alone: bool = True
+    # The same was sent.
+    before: SentRow | None = None
     kept: Draft | None = None
-    corrects: str | None = None  # a notice of before in whose place it may go
+    # A notice of before in whose place it may go.
+    corrects: str | None = None
 
     @property
     def done(self) -> LeaverLine | None:
@@ -108,13 +117,17 @@ class _JudgedRow:
 
 
 _Going = tuple[_JudgedRow, list[QueuedNotice]]
-_Held = tuple[_JudgedRow, str]  # with why
+# With why.
+_Held = tuple[_JudgedRow, str]
 
 
 async def step(
     gw: Gateway, rows: Sequence[Numbered], ring: Officer, seen: dict[str, int], file: str
 ) -> list[LeaverLine]:
-    """Do what is to be done about a few rows of this file, and say what became of each. `seen`: in which row a child stood."""
+    """Do what is to be done about a few rows of this file, and say what became of each.
+
+    `seen`: in which row a child stood.
+    """
     found, lines = _read(rows, ring)
     judged = await gw.store.read(partial(_judge, gw=gw, found=found, seen=seen)) if found else []
     fresh = [one for one in judged if one.done is None]
@@ -220,7 +233,9 @@ def _compared(
 
 
 def _person_sent(tx: Connection, gw: Gateway, message_id: str) -> str | None:
-    """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any more."""
+    """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any
+    more.
+    """
     copy = copies.take_sent(tx, gw, message_id, Machine.COMPARE)
     if not copy.is_held:
         return None
@@ -235,7 +250,9 @@ def _again(gw: Gateway, one: _JudgedRow) -> str:
 
 
 def _drafted(one: _JudgedRow, again: str, drafted: Mapping[str, Draft], waiting: Sequence[Draft]) -> _JudgedRow:
-    """The row with the draft that it has, or whose place it takes, or would have if it cannot go: one open draft for each child."""
+    """The row with the draft that it has, or whose place it takes, or would have if it cannot go: one open draft for
+    each child.
+    """
     kept, corrects = drafted.get(one.draft), one.corrects
     if not one.alone or (kept and _is_same(kept, one)):
         return replace(one, kept=kept)
@@ -331,10 +348,12 @@ def _draft(gw: Gateway, one: _JudgedRow, reason: str, file: str) -> NewDraft:
 def _keep(
     tx: Connection, gw: Gateway, going: Sequence[_Going], made: Sequence[NewDraft]
 ) -> tuple[dict[str, SentRow], dict[str, Draft]]:
-    """Queue what was not sent before, and remember it; keep the drafts. What was sent before, and the drafts as they stand."""
-    before = intake.find_sent_by_digest(
-        tx, [one.as_sent.digest for one, _ in going]
-    )  # again, for another process may have been quicker
+    """Queue what was not sent before, and remember it; keep the drafts.
+
+    What was sent before, and the drafts as they stand.
+    """
+    # Again, for another process may have been quicker.
+    before = intake.find_sent_by_digest(tx, [one.as_sent.digest for one, _ in going])
     if fresh := [(one, messages) for one, messages in going if one.as_sent.digest not in before]:
         sent = [replace(one.as_sent, message_id=messages[0].message_id) for one, messages in fresh]
         intake.add_sent_rows(tx, gw.now(), sent)

@@ -25,16 +25,18 @@ from schemas.message import (
     WhereaboutsEnquiry,
 )
 
-UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"  # no I, O or S: schemas.shapes
-OLDEST = timedelta(
-    days=30 * 365
-)  # of whom a school may have a record: with an EHC plan until 25, and some years for the file
-SOONEST = timedelta(days=366)  # by which a school may say beforehand that a child will leave
+# No I, O or S: schemas.shapes.
+UPN_FORM = "[A-HJ-NP-RT-Z][0-9]{11}[0-9A-HJ-NP-RT-Z]"
+# Of whom a school may have a record: with an EHC plan until 25, and some years for the file.
+OLDEST = timedelta(days=30 * 365)
+# By which a school may say beforehand that a child will leave.
+SOONEST = timedelta(days=366)
+# Since when, the newest first.
 REGULATIONS = (
     (date(2024, 8, 19), "2024"),
     (date(2016, 9, 1), "2016"),
     (date.min, "2006"),
-)  # since when, the newest first
+)
 RESTRICTED = "This child's details are restricted. An officer decides what can be sent, and how."
 ASKED = "The checklist for removal from the register is complete. No one who was asked knows where the child is."
 
@@ -43,15 +45,22 @@ ASKED = "The checklist for removal from the register is complete. No one who was
 class LeaverRow:
     """A row that can be read: who moved, and where to as far as the row says."""
 
-    child: tuple[str, ...]  # what tells one child from another
-    destination: str  # a DfE code, or empty
-    postcode: str  # of the new address, or empty
+    # What tells one child from another.
+    child: tuple[str, ...]
+    # A DfE code, or empty.
+    destination: str
+    # Of the new address, or empty.
+    postcode: str
     left_on: date | None
     restricted: bool
-    unsaid: bool  # nothing says whether it is
-    closure: str  # the authority's own word, in small letters, or empty
-    checked: bool  # whatever can be asked before removal from roll was asked
-    doubt: str  # why an officer must look at the row before anything else; or empty
+    # Nothing says whether it is.
+    unsaid: bool
+    # The authority's own word, in small letters, or empty.
+    closure: str
+    # Whatever can be asked before removal from roll was asked.
+    checked: bool
+    # Why an officer must look at the row before anything else; or empty.
+    doubt: str
     notice: TransferNotice
 
 
@@ -161,7 +170,9 @@ def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
 
 
 def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNotice:
-    """The notice with what this restriction lets stand (schemas.rules, `restriction.address` and `restriction.phone-only`)."""
+    """The notice with what this restriction lets stand (schemas.rules, `restriction.address` and
+    `restriction.phone-only`).
+    """
     if restriction.level == "phone-only":
         return TransferNotice(
             restriction=restriction,

@@ -1,9 +1,10 @@
 """The watched folder: extracts of leavers come in, notices go out, and beside each file lies what became of its rows.
 
-A report says of each row: its line, the result, to whom, MessageId, draft, and why (`watched_folder.py` says where it lies).
+A report says of each row: its line, the result, to whom, MessageId, draft, and why (`watched_folder.py` says where it
+lies).
 
-A row is sent once, whatever is put there again: a digest of whom, when and where to, under our own key, is kept with the
-notice in one transaction. Restricted children always wait for an officer.
+A row is sent once, whatever is put there again: a digest of whom, when and where to, under our own key, is kept with
+the notice in one transaction. Restricted children always wait for an officer.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 
-LOOK_EVERY = 2.0  # seconds
+# Seconds.
+LOOK_EVERY = 2.0
 HEADINGS = ("Row", "Result", "To", "MessageId", "Draft", "Reason")
 NOBODY = "The file has no pupils. Nobody left, or the export did not work."
 # Columns whose absence is said in each report, for each notice then says that it is not known
@@ -28,7 +30,10 @@ SAID = ("upn", "forename", "left_on", "restricted")
 
 
 async def watch_forever(gw: Gateway, stop: asyncio.Event) -> None:
-    """Take in what is put into the folder, until told to stop. A file that is broken off is taken up again at the next start."""
+    """Take in what is put into the folder, until told to stop.
+
+    A file that is broken off is taken up again at the next start.
+    """
     await watched_folder.watch(gw, gw.config.one.folder, WATCHED, LOOK_EVERY, stop)
 
 
@@ -40,7 +45,8 @@ async def take_in(gw: Gateway, folder: Path) -> int:
 async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:
     try:
         noted = await asyncio.to_thread(_check_headings, gw, taken)
-        digest, month_first = await asyncio.to_thread(_whole, gw, taken)  # before its first row has an effect
+        # Before its first row has an effect.
+        digest, month_first = await asyncio.to_thread(_whole, gw, taken)
         lines = await _rows(gw, taken, digest, month_first=month_first)
     finally:
         gw.due.set()
@@ -80,7 +86,10 @@ def _read(gw: Gateway, taken: TakenFile, *, judged: bool = True, month_first: bo
 
 
 def _whole(gw: Gateway, taken: TakenFile) -> tuple[str, bool]:
-    """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day. Raises Unusable."""
+    """The file's SHA-256, once it was read to its end; and whether a row of it writes the month before the day.
+
+    Raises Unusable.
+    """
     month_first = False
     for _, row in _read(gw, taken, judged=False):
         month_first = month_first or extracts.writes_month_first(row)

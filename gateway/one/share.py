@@ -1,7 +1,7 @@
 """A folder that we share with another program: whoever may write there may also put links, pipes and devices there.
 
-So nothing in it is opened by a path: a folder is held open, and a name is looked up in that folder alone. Only regular files
-with one name are read. What we put there is a new file, hidden until it is whole.
+So nothing in it is opened by a path: a folder is held open, and a name is looked up in that folder alone. Only regular
+files with one name are read. What we put there is a new file, hidden until it is whole.
 """
 
 import errno
@@ -14,10 +14,13 @@ from pathlib import Path
 from secrets import token_hex
 
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC  # a pipe is opened without waiting
+# A pipe is opened without waiting.
+READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-RIGHTS = 0o640  # besides us, only the folder's group may read what we put there
-HALF = ".cme-half"  # ends the names of files that are being written
+# Besides us, only the folder's group may read what we put there.
+RIGHTS = 0o640
+# Ends the names of files that are being written.
+HALF = ".cme-half"
 NO_FILE = "links, folders, pipes or devices, which are never followed or read"
 TWO_NAMES = "files that have a second name elsewhere (a hard link)"
 UNREADABLE = "files that cannot be read"
@@ -32,7 +35,8 @@ class Version:
     """A file as it was: another size or moment is another file, or one that grew."""
 
     size: int
-    modified: int  # nanoseconds, as the file system says
+    # Nanoseconds, as the file system says.
+    modified: int
 
 
 @contextmanager
@@ -105,7 +109,10 @@ def _version(found: os.stat_result) -> Version:
 
 
 def put_hidden(folder: int, hidden: str, text: bytes, rights: int = RIGHTS) -> None:
-    """Write a new file that its reader does not see yet, whole and on the disk. Raises OSError, also where the name is taken."""
+    """Write a new file that its reader does not see yet, whole and on the disk.
+
+    Raises OSError, also where the name is taken.
+    """
     with os.fdopen(os.open(hidden, NEW, rights, dir_fd=folder), "wb") as stream:
         stream.write(text)
         stream.flush()
@@ -113,9 +120,13 @@ def put_hidden(folder: int, hidden: str, text: bytes, rights: int = RIGHTS) -> N
 
 
 def show(folder: int, hidden: str, name: str) -> None:
-    """Give it the name under which its reader takes it; a link of that name is replaced, never followed. Raises OSError."""
+    """Give it the name under which its reader takes it; a link of that name is replaced, never followed.
+
+    Raises OSError.
+    """
     os.rename(hidden, name, src_dir_fd=folder, dst_dir_fd=folder)
-    with suppress(OSError):  # some file servers cannot; the name is there
+    # Some file servers cannot; the name is there.
+    with suppress(OSError):
         os.fsync(folder)
 
 

@@ -1,8 +1,8 @@
 """A table as a case system exports it: CSV, whose headings are a setting, read as a stream.
 
-A hundred megabytes of it take no more memory than one row. That it is whole is known at its end: whoever acts on its rows
-reads it twice. What can mean one thing only is read: marks before it, `sep=`, a title, last cells that are left out, the sign by
-which DOS ended a file. Anything else is refused, the row or the file, with its line.
+A hundred megabytes of it take no more memory than one row. That it is whole is known at its end: whoever acts on its
+rows reads it twice. What can mean one thing only is read: marks before it, `sep=`, a title, last cells that are left
+out, the sign by which DOS ended a file. Anything else is refused, the row or the file, with its line.
 """
 
 import csv
@@ -21,17 +21,27 @@ if TYPE_CHECKING:
     import _csv
 
 MAX_ROWS = 200_000
-MAX_ROW = 65_536  # characters of one row, with the lines within it
-MAX_LINES = 1_000_000  # empty ones and those within cells too
-MAX_HEADINGS = 65_536  # characters in a line among which headings are looked for
-MAX_TITLE = 20  # lines before the headings: a title, who made it and when, empty ones
-MOST_IN_TITLE = 3  # cells that say something from which on a line may be a row, where it fills half of the columns
-MAX_NAMED = 30  # headings that are named to a person
-MAX_HEADING = 60  # characters of one that are shown
+# Characters of one row, with the lines within it.
+MAX_ROW = 65_536
+# Empty ones and those within cells too.
+MAX_LINES = 1_000_000
+# Characters in a line among which headings are looked for.
+MAX_HEADINGS = 65_536
+# Lines before the headings: a title, who made it and when, empty ones.
+MAX_TITLE = 20
+# Cells that say something from which on a line may be a row, where it fills half of the columns.
+MOST_IN_TITLE = 3
+# Headings that are named to a person.
+MAX_NAMED = 30
+# Characters of one that are shown.
+MAX_HEADING = 60
 SEPARATORS = ",;\t|"
-SEP = re.compile(r'[\ufeff\u200b]*"?sep=(?P<sign>[^"\w\s]|\t)', re.IGNORECASE)  # how a file tells Excel what separates
-MARKS = re.compile("^(?:\ufeff|\u200b|\u2060|ï»¿)+")  # before the first line, some of them written twice
-END = "\x1a"  # by which DOS ended a text
+# How a file tells Excel what separates.
+SEP = re.compile(r'[\ufeff\u200b]*"?sep=(?P<sign>[^"\w\s]|\t)', re.IGNORECASE)
+# Before the first line, some of them written twice.
+MARKS = re.compile("^(?:\ufeff|\u200b|\u2060|ï»¿)+")
+# By which DOS ended a text.
+END = "\x1a"
 NOT_WRITTEN_TWICE = "a quotation mark in it is not closed, or not written twice within its cell"
 
 
@@ -46,8 +56,10 @@ class Unread:
     reason: str
 
 
-Cells = Mapping[str, str]  # by our own names of the columns; one that a row leaves out is not in it
-Rows = Iterator[tuple[int, Cells | Unread]]  # each with its line
+# By our own names of the columns; one that a row leaves out is not in it.
+Cells = Mapping[str, str]
+# Each with its line.
+Rows = Iterator[tuple[int, Cells | Unread]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +94,8 @@ def read(
 ) -> ExtractTable:
     """Open a table. `section` says how columns are called; `names` are those in which the encoding shows.
 
-    Raises NotATable: at once where the headings do not serve or there are more bytes than `at_most`, at the latest at the end.
+    Raises NotATable: at once where the headings do not serve or there are more bytes than `at_most`, at the latest at
+    the end.
     """
     if stream.seek(0, io.SEEK_END) > at_most:
         raise NotATable(f"it is larger than {at_most >> 20} MB")
@@ -111,7 +124,8 @@ def _shows_other_encoding(rows: Rows, names: Sequence[str]) -> bool:
             for name in names
         )
     except NotATable:
-        return False  # whoever reads on is told
+        # Whoever reads on is told.
+        return False
 
 
 def _clean(row: Cells) -> Cells:
@@ -194,7 +208,9 @@ def _find_headings(head: Sequence[str], wanted: _WantedColumns) -> tuple[int, st
 
 
 def _check_titles(lines: Sequence[str], separator: str, width: int) -> None:
-    """Raises NotATable where what stands before the headings is no title, but may be a row: a sheet may have been sorted with them."""
+    """Raises NotATable where what stands before the headings is no title, but may be a row: a sheet may have been
+    sorted with them.
+    """
     for number, line in enumerate(lines, 1):
         filled = len([cell for cell in _read_first([line], separator) if cell.strip()])
         if filled >= MOST_IN_TITLE and filled >= width / 2 and not SEP.match(line):
@@ -230,9 +246,12 @@ class _Lines:
 
     def __init__(self, lines: Iterator[str], before: int) -> None:
         self._lines, self._get_seconds_left = lines, MAX_ROW
-        self.count = before  # of lines read so far
-        self.began = before + 1  # the line in which this row began
-        self.ended = True  # the last line ended as lines do
+        # Of lines read so far.
+        self.count = before
+        # The line in which this row began.
+        self.began = before + 1
+        # The last line ended as lines do.
+        self.ended = True
 
     def __iter__(self) -> Iterator[str]:
         return self

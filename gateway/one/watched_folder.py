@@ -6,9 +6,9 @@
     <home>/taken-in/leavers/waiting/            at which a person must look before it counts (`waiting.py`)
     <share>/<id>.report.csv                     the same report, for whoever looks into the share
 
-Nothing that lies in the share is followed or trusted (`share.py`), and no name of theirs is used in a path of ours. The file
-leaves the share when it was worked on; where we may not delete, it is remembered. One that grew meanwhile is left, and read
-again; so whoever works on a file must not mind doing it twice. Whatever cannot be taken holds up nothing else.
+Nothing that lies in the share is followed or trusted (`share.py`), and no name of theirs is used in a path of ours. The
+file leaves the share when it was worked on; where we may not delete, it is remembered. One that grew meanwhile is left,
+and read again; so whoever works on a file must not mind doing it twice. Whatever cannot be taken holds up nothing else.
 """
 
 import asyncio
@@ -37,14 +37,20 @@ from gateway.one import share
 from gateway.one.share import NotTaken, Version
 from gateway.paper.as_csv import defused
 
-LATE = timedelta(hours=1)  # a look that takes longer has come to a stop: the largest extract takes some minutes
-QUIET = 10.0  # seconds for which a file must not have grown: whoever writes it has done
-TAKEN_IN = "taken-in"  # in the home
+# A look that takes longer has come to a stop: the largest extract takes some minutes.
+LATE = timedelta(hours=1)
+# Seconds for which a file must not have grown: whoever writes it has done.
+QUIET = 10.0
+# In the home.
+TAKEN_IN = "taken-in"
 WORKING, DONE, FAILED, WAITING = "working", "done", "failed", "waiting"
 ABOUT, REPORT, REMEMBERED, LOCK = "about.json", "report.csv", "remembered.json", ".lock"
-REPORT_ENDING = ".report.csv"  # of reports in the share, which are not taken in
-MAX_BYTES = 104_857_600  # the largest that anybody who works on files reads
-MAX_NAMES = 1_000  # that are looked at in one look: what lies behind comes with the next ones
+# Of reports in the share, which are not taken in.
+REPORT_ENDING = ".report.csv"
+# The largest that anybody who works on files reads.
+MAX_BYTES = 104_857_600
+# That are looked at in one look: what lies behind comes with the next ones.
+MAX_NAMES = 1_000
 CHUNK = 1_048_576
 TOO_LARGE = "files larger than 100 MB"
 NOT_DELETED = "files that were processed, and that the gateway may not delete there"
@@ -63,7 +69,8 @@ class FileOutcome:
 
     rows: Sequence[Row]
     nothing_good: bool = False
-    doubted: Doubted | None = None  # why a person must look first; nothing of it has had an effect
+    # Why a person must look first; nothing of it has had an effect.
+    doubted: Doubted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,10 @@ class TakenFile:
 
     path: Path
     name: str
-    check_whole: Callable[[], None]  # raises Grown
-    accepted: frozenset[str] = frozenset()  # the codes of what a person looked at, and let pass
+    # Raises Grown.
+    check_whole: Callable[[], None]
+    # The codes of what a person looked at, and let pass.
+    accepted: frozenset[str] = frozenset()
     accepted_by: str = ""
 
 
@@ -81,10 +90,13 @@ class TakenFile:
 class Watched:
     """Which files are taken from a folder, and what is done with them."""
 
-    name: str  # of our own folder for them
-    what: str  # as the log and Health call it
+    # Of our own folder for them.
+    name: str
+    # As the log and Health call it.
+    what: str
     endings: tuple[str, ...]
-    headings: tuple[str, ...]  # of the report
+    # Of the report.
+    headings: tuple[str, ...]
     work: Callable[[Gateway, TakenFile], Awaitable[FileOutcome]]
 
 
@@ -107,7 +119,8 @@ class _FileClaim:
     place: Path
     source: _Source
     version: Version
-    number: int  # the file's own, on its file system
+    # The file's own, on its file system.
+    number: int
     accepted: frozenset[str] = frozenset()
     accepted_by: str = ""
 
@@ -198,7 +211,8 @@ async def _work(gw: Gateway, watched: Watched, taken: TakenFile) -> FileOutcome:
     except Unusable as why:
         reason = f"{why.sentence} {why.next_in_terminal}"
     except (GatewayError, Grown):
-        raise  # the database or a setting stands in the way of them all
+        # The database or a setting stands in the way of them all.
+        raise
     except Exception as why:  # noqa: BLE001 - or it would hold up every other file
         log_failure(watched.what, why)
         reason = UNFORESEEN
@@ -307,7 +321,8 @@ def _copy(home: Path, source: _Source, file: int, version: Version, number: int)
     about = {"name": source.name, "inner": source.inner, "size": version.size, "modified": version.modified}
     half = place / f".{ABOUT}"
     half.write_text(json.dumps(about | {"number": number}), "ascii")
-    half.rename(place / ABOUT)  # from here on it is ours
+    # From here on it is ours.
+    half.rename(place / ABOUT)
     return claim
 
 
@@ -321,7 +336,8 @@ def _read(file: int, size: int) -> bytes:
 def _check_whole(folder: Path, claim: _FileClaim) -> None:
     """Raises Grown where the file itself, and not another under its name, is not as we copied it."""
     if claim.accepted:
-        return  # a person looked at our copy
+        # A person looked at our copy.
+        return
     with suppress(OSError, NotTaken), _at(folder, claim.source) as held:
         found = share.find_version(held, claim.source.name)
         if found and found[1] == claim.number and found[0] != claim.version:
@@ -333,7 +349,8 @@ def _put_away(folder: Path, watched: Watched, claim: _FileClaim, outcome: FileOu
     report = _report(watched.headings, claim.source.name, outcome.rows).encode("utf-8-sig")
     with open(claim.place / REPORT, "wb", opener=partial(os.open, mode=0o600)) as stream:
         stream.write(report)
-    with suppress(OSError), share.opened(folder) as held:  # where we may not write there, it lies in the home alone
+    # Where we may not write there, it lies in the home alone.
+    with suppress(OSError), share.opened(folder) as held:
         share.put(held, f"{claim.place.name}{REPORT_ENDING}", report)
     home = claim.place.parents[1]
     if not _remove(folder, claim.source, claim.version):

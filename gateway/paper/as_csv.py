@@ -1,6 +1,7 @@
 """A page as CSV that Excel opens as it is meant: UTF-8 with its mark, and every cell quoted.
 
-A cell that a spreadsheet would take for a formula gets an apostrophe before it: some of the text comes from other authorities.
+A cell that a spreadsheet would take for a formula gets an apostrophe before it: some of the text comes from other
+authorities.
 """
 
 import csv

@@ -16,7 +16,8 @@ def is_installed() -> bool:
 def write(page: ReportPage) -> bytes:
     """Return the whole file. Raises Unusable where WeasyPrint, or the libraries that it needs, are not installed."""
     try:
-        import weasyprint  # here, because it is optional, and its load takes a second
+        # Here, because it is optional, and its load takes a second.
+        import weasyprint
     except (ImportError, OSError):
         raise Unusable("report.no-pdf") from None
     html = weasyprint.HTML(string=as_html.write(page).decode(), url_fetcher=_nothing_from_elsewhere)

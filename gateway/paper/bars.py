@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-WIDTH, ROW, LEFT, RIGHT, TOP = 680, 34, 150, 150, 34  # pixels
+# Pixels.
+WIDTH, ROW, LEFT, RIGHT, TOP = 680, 34, 150, 150, 34
 BAR, GAP = 20, 5
 BLUE, RED, INK, LINE = "#1d5b8f", "#b3261e", "#1a1a1a", "#c9ced3"
 FONT = "font-family='DejaVu Sans, Verdana, Arial, sans-serif' font-size='13'"

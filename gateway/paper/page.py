@@ -33,8 +33,10 @@ class ReportTable:
     rows: Sequence[Sequence[Cell]]
     note: str = ""
     total: bool = False
-    picture: Bars | None = None  # the same figures, shown above the table
-    marked: frozenset[int] = frozenset()  # rows that ask for somebody's attention, by number
+    # The same figures, shown above the table.
+    picture: Bars | None = None
+    # Rows that ask for somebody's attention, by number.
+    marked: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,9 @@ class ReportPage:
     """What is printed on one page or many."""
 
     title: str
-    authority: str  # whose page it is
-    about: str  # the period, or the moment
+    # Whose page it is.
+    authority: str
+    # The period, or the moment.
+    about: str
     notes: Sequence[str]
     tables: Sequence[ReportTable]

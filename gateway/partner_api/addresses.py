@@ -6,7 +6,8 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 
 from aiohttp import web
 
-HOME = 64  # bits of an IPv6 address that a household or an office has for itself
+# Bits of an IPv6 address that a household or an office has for itself.
+HOME = 64
 
 
 def find_first_address(*texts: str) -> str:

@@ -1,4 +1,5 @@
-"""What a partner's gateway may ask ours: whether our audit log only grew, what we saw of its own, and what we sent it and have from it.
+"""What a partner's gateway may ask ours: whether our audit log only grew, what we saw of its own, and what we sent it
+and have from it.
 
 Who calls is checked as for messages, and what an answer costs counts against what it may send.
 """
@@ -19,9 +20,11 @@ from keys.jose import MAX_SECONDS
 from keys.statement import Window
 
 MAX_DIGITS = 15
-LEAVES_PER_MESSAGE = 10_000  # a proof over so many costs about what a message does, and counts as one
+# A proof over so many costs about what a message does, and counts as one.
+LEAVES_PER_MESSAGE = 10_000
 
-PAGE_PRICE = 10  # messages' worth
+# messages' worth.
+PAGE_PRICE = 10
 STATEMENT_TYPE = "application/vnd.cme-exchange.statement"
 
 ONE_AT_A_TIME = web.AppKey("one proof at a time", asyncio.Lock)
@@ -29,7 +32,8 @@ ONE_AT_A_TIME = web.AppKey("one proof at a time", asyncio.Lock)
 
 def add_audit_routes(app: web.Application) -> None:
     """Answer these questions in this application."""
-    app[ONE_AT_A_TIME] = asyncio.Lock()  # one reader is always left for others
+    # One reader is always left for others.
+    app[ONE_AT_A_TIME] = asyncio.Lock()
     app.router.add_get("/exchange/v1/log/consistency", answer_consistency)
     app.router.add_get("/exchange/v1/log/seen", answer_seen_checkpoint)
     app.router.add_get("/exchange/v1/statements", answer_statement_page)

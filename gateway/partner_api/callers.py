@@ -1,7 +1,8 @@
 """Who calls, and how much they may send: settled before a body is read.
 
-What a body costs is taken from the budget of whoever sends it, also where it is refused: one message's worth before it is read, and
-then for each message in it, or for each MiB. Of one caller few bodies are read at a time, and of all together few bytes are held.
+What a body costs is taken from the budget of whoever sends it, also where it is refused: one message's worth before it
+is read, and then for each message in it, or for each MiB. Of one caller few bodies are read at a time, and of all
+together few bytes are held.
 """
 
 import asyncio
@@ -21,11 +22,16 @@ from gateway.store.audit_log import AuditEntry
 from keys import bearer
 from keys.errors import Refusal
 
-READ_SECONDS = 30  # a caller that is slower than this holds up a place for others
-AT_ONCE = 4  # bodies of one caller that are read: as many as our own gateways send a partner
-WAITING = 16  # more of them that may wait for their turn
-MOST_HELD = 128 * 2**20  # bytes of bodies that are held, of all callers
-MESSAGE_WORTH = 2**20  # bytes of a body that cost as much as one message
+# A caller that is slower than this holds up a place for others.
+READ_SECONDS = 30
+# Bodies of one caller that are read: as many as our own gateways send a partner.
+AT_ONCE = 4
+# More of them that may wait for their turn.
+WAITING = 16
+# Bytes of bodies that are held, of all callers.
+MOST_HELD = 128 * 2**20
+# Bytes of a body that cost as much as one message.
+MESSAGE_WORTH = 2**20
 RETRY_SECONDS = 5
 
 
@@ -65,7 +71,8 @@ class HeldBodies:
     """The bodies that are read and dealt with now: who sends them, and how many bytes are held."""
 
     turns: dict[str, asyncio.Semaphore] = field(default_factory=dict)
-    callers: Counter[str] = field(default_factory=Counter)  # bodies of each that are read, or wait for it
+    # Bodies of each that are read, or wait for it.
+    callers: Counter[str] = field(default_factory=Counter)
     held: int = 0
 
 
@@ -79,7 +86,8 @@ async def identify_caller(request: web.Request, *, owner: str | None = None) -> 
     """
     gw = request.app[GATEWAY]
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.strip() if scheme.lower() == "bearer" else ""  # the scheme knows no case (RFC 9110, 11.1)
+    # The scheme knows no case (RFC 9110, 11.1).
+    token = token.strip() if scheme.lower() == "bearer" else ""
     try:
         return bearer.verify(token, audience=gw.code, owner=owner, trust=gw.trust, now=gw.now())
     except Refusal as why:

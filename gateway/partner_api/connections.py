@@ -1,13 +1,15 @@
-"""Who may hold a connection, and for how long: settled before TLS, before HTTP, and before anybody has said who they are.
+"""Who may hold a connection, and for how long: settled before TLS, before HTTP, and before anybody has said who they
+are.
 
-A connection costs whoever opens it nothing, and us a descriptor and some memory. So each has until a deadline, counted from the
-moment it was accepted, to bring a request's headers to their end; it may then rest for some time between two requests; and there
-are no more than so many from one address, and in all. When there are too many, the newcomer takes the place of the one that has
-brought nothing for longest: at its own address, or where most come from. So whoever has something to ask is answered, however
-many hold places in vain. A connection whose request is being answered is never sent away for another.
+A connection costs whoever opens it nothing, and us a descriptor and some memory. So each has until a deadline, counted
+from the moment it was accepted, to bring a request's headers to their end; it may then rest for some time between two
+requests; and there are no more than so many from one address, and in all. When there are too many, the newcomer takes
+the place of the one that has brought nothing for longest: at its own address, or where most come from. So whoever has
+something to ask is answered, however many hold places in vain. A connection whose request is being answered is never
+sent away for another.
 
-A proxy that the settings name speaks for many people, and is counted in all only. The body of a request has deadlines of its own,
-in `callers` and the guards of console and API.
+A proxy that the settings name speaks for many people, and is counted in all only. The body of a request has deadlines
+of its own, in `callers` and the guards of console and API.
 """
 
 import asyncio
@@ -24,18 +26,29 @@ from aiohttp.abc import AbstractAccessLogger
 from gateway.logs import log_seldom
 from gateway.partner_api.addresses import find_first_address, is_known_peer
 
-HEADER_SECONDS = 15.0  # from accept to the end of the first headers, TLS among it: a slow line needs three
-IDLE_SECONDS = 30.0  # between two requests: twice what our own gateways keep a connection for
-PROXY_IDLE_SECONDS = 120.0  # the same for a named proxy: twice what they usually keep one for
-REQUEST_SECONDS = 1_800.0  # of one request with its answer: an export of a whole log over a slow line
-STALLED_MILLISECONDS = 60_000  # in which a caller takes nothing of what it asked for, until the system lets go of it
-ACCEPT_AGAIN = 0.5  # seconds until we look again, where the process has no descriptor left
-BACKLOG = 512  # connections that wait to be accepted
+# From accept to the end of the first headers, TLS among it: a slow line needs three.
+HEADER_SECONDS = 15.0
+# Between two requests: twice what our own gateways keep a connection for.
+IDLE_SECONDS = 30.0
+# The same for a named proxy: twice what they usually keep one for.
+PROXY_IDLE_SECONDS = 120.0
+# Of one request with its answer: an export of a whole log over a slow line.
+REQUEST_SECONDS = 1_800.0
+# In which a caller takes nothing of what it asked for, until the system lets go of it.
+STALLED_MILLISECONDS = 60_000
+# Seconds until we look again, where the process has no descriptor left.
+ACCEPT_AGAIN = 0.5
+# Connections that wait to be accepted.
+BACKLOG = 512
 
-KEPT_BACK = 4  # one in so many of the process's descriptors is kept for the database, files and what we ask of others
-MOST = 1_024  # connections of one port: some 100 MiB
-SHARE = 4  # of one port's places, one address may hold one in so many
-LEAST_OF_ONE = 8  # of one address, however few there are
+# One in so many of the process's descriptors is kept for the database, files and what we ask of others.
+KEPT_BACK = 4
+# Connections of one port: some 100 MiB.
+MOST = 1_024
+# Of one port's places, one address may hold one in so many.
+SHARE = 4
+# Of one address, however few there are.
+LEAST_OF_ONE = 8
 
 # on every answer, also to what is no HTTP; versions are nobody's concern
 web_response.SERVER_SOFTWARE = "cme-gateway"  # type: ignore[attr-defined]  # aiohttp has no setting for it
@@ -57,8 +70,10 @@ class Held(asyncio.Protocol):
     def __init__(self, port: "Port", address: str, *, proxy: bool) -> None:
         """It has brought nothing yet."""
         self.address, self.proxy = address, proxy
-        self.since = asyncio.get_running_loop().time()  # when it last brought something, or was answered
-        self.task: asyncio.Task[None] | None = None  # that shakes hands
+        # When it last brought something, or was answered.
+        self.since = asyncio.get_running_loop().time()
+        # That shakes hands.
+        self.task: asyncio.Task[None] | None = None
         self.shaking = False
         self._port = port
         self._transport: asyncio.Transport | None = None
@@ -209,13 +224,15 @@ class Port:
             while True:
                 try:
                     taken, peer = await self.loop.sock_accept(listening)
-                except OSError as why:  # no descriptor is left, or the caller is gone already
+                except OSError as why:
+                    # No descriptor is left, or the caller is gone already.
                     log_seldom("accepting connections", why)
                     self._make_room(self._by_address)
                     await asyncio.sleep(ACCEPT_AGAIN)
                     continue
                 self._take(taken, str(peer[0]), tls)
-                await asyncio.sleep(0)  # whoever is being answered has a turn between any two who come
+                # Whoever is being answered has a turn between any two who come.
+                await asyncio.sleep(0)
 
     def _take(self, taken: socket.socket, peer: str, tls: ssl.SSLContext | None) -> None:
         one = Held(self, find_first_address(peer), proxy=is_known_peer(peer, self._proxies))
@@ -235,7 +252,9 @@ class Port:
         return self._count < self._most or self._make_room(self._by_address)
 
     def _make_room(self, addresses: Iterable[str]) -> bool:
-        """Let go of one that has brought nothing for longest, at that of these addresses which holds most; named proxies come last."""
+        """Let go of one that has brought nothing for longest, at that of these addresses which holds most; named
+        proxies come last.
+        """
         waiting = [[one for one in self._by_address[address] if not one.busy] for address in addresses]
         fullest = max(waiting, key=lambda some: (bool(some), not (some and some[0].proxy), len(some)), default=[])
         log_seldom("connections: no place is free, so those that bring nothing are let go")
@@ -245,13 +264,16 @@ class Port:
         return True
 
     async def _shake_hands(self, taken: socket.socket, one: Held, tls: ssl.SSLContext | None) -> None:
-        one.shaking = True  # from here on asyncio closes the socket
-        with suppress(OSError, AttributeError):  # where the system has no such thing, REQUEST_SECONDS is left
+        # From here on asyncio closes the socket.
+        one.shaking = True
+        # Where the system has no such thing, REQUEST_SECONDS is left.
+        with suppress(OSError, AttributeError):
             taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)
         try:
             seconds = HEADER_SECONDS if tls else None
             await self.loop.connect_accepted_socket(lambda: one, taken, ssl=tls, ssl_handshake_timeout=seconds)
-        except OSError:  # it speaks no TLS, is too slow, or is gone: nothing of ours is wrong
+        except OSError:
+            # It speaks no TLS, is too slow, or is gone: nothing of ours is wrong.
             self.forget(one)
 
     def forget(self, one: Held) -> None:

@@ -1,4 +1,7 @@
-"""`POST /exchange/v1/messages`: sealed messages in, signed receipts out. Who calls is settled before the body is read."""
+"""`POST /exchange/v1/messages`: sealed messages in, signed receipts out.
+
+Who calls is settled before the body is read.
+"""
 
 from aiohttp import web
 
@@ -21,7 +24,8 @@ from gateway.partner_api.problems import build_problem, turn_errors_into_problem
 from gateway.store import audit_log
 from keys.envelope import MAX_SEALED_BYTES
 
-MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES  # a batch of ordinary notices is a megabyte; sixteen of the largest also fit
+# A batch of ordinary notices is a megabyte; sixteen of the largest also fit.
+MAX_BODY_BYTES = 16 * MAX_SEALED_BYTES
 
 
 def build_exchange_application(gw: Gateway) -> web.Application:

@@ -1,4 +1,7 @@
-"""`/exchange/v1/mailboxes/<owner>`: what `adapters.mailbox` asks of a host. Every caller is a partner, known by its card."""
+"""`/exchange/v1/mailboxes/<owner>`: what `adapters.mailbox` asks of a host.
+
+Every caller is a partner, known by its card.
+"""
 
 import asyncio
 import json
@@ -27,13 +30,17 @@ from gateway.partner_api.callers import (
 from gateway.partner_api.problems import build_problem
 from gateway.store.mailboxes import MailboxBundle
 
-POLL_SECONDS = 25  # an empty mailbox answers after so long; the caller asks again
-LOOK_SECONDS = 0.5  # between two looks into the database, where another process may have put something
+# An empty mailbox answers after so long; the caller asks again.
+POLL_SECONDS = 25
+# Between two looks into the database, where another process may have put something.
+LOOK_SECONDS = 0.5
 BASE = "/exchange/v1/mailboxes/{owner:[0-9]{3}}"
 NAME = "{name:[0-9]{3}-[0-9a-f]{64}}"
 
-MOST_RECEIPTS = 1000  # for one bundle: no gateway takes so many messages in one request
-MOST_POLLS = 4  # of one owner at once: ours has one
+# For one bundle: no gateway takes so many messages in one request.
+MOST_RECEIPTS = 1000
+# Of one owner at once: ours has one.
+MOST_POLLS = 4
 
 STOPPING = web.AppKey("stopping", asyncio.Event)
 POLLS = web.AppKey("polls", Counter[str])

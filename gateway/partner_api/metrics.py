@@ -1,5 +1,7 @@
-"""`GET /metrics`, on a listener of its own: not the one that partners reach. A look is kept for some seconds, so that no
-scraper, however eager, can load the database."""
+"""`GET /metrics`, on a listener of its own: not the one that partners reach.
+
+A look is kept for some seconds, so that no scraper, however eager, can load the database.
+"""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -11,7 +13,8 @@ from gateway.context import Gateway
 from gateway.monitoring import health, metrics
 from gateway.partner_api.problems import turn_errors_into_problems
 
-KEEP_SECONDS = 10.0  # below the 15 seconds in which scrapers are usually told to come
+# Below the 15 seconds in which scrapers are usually told to come.
+KEEP_SECONDS = 10.0
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Scrape = Callable[[web.Request], Coroutine[Any, Any, web.Response]]

@@ -1,12 +1,15 @@
 """Wrong secrets by address, so that one who tries many is held up, whatever they try.
 
-Kept in memory, and not for ever: a gateway that begins anew, or an attacker with thousands of addresses, loses the count.
+Kept in memory, and not for ever: a gateway that begins anew, or an attacker with thousands of addresses, loses the
+count.
 """
 
 from dataclasses import dataclass, field
 
-MOST, WINDOW = 30, 900.0  # wrong tries of one address, and in how many seconds: some officers share one
-ADDRESSES = 4_096  # are remembered, the newest
+# Wrong tries of one address, and in how many seconds: some officers share one.
+MOST, WINDOW = 30, 900.0
+# Are remembered, the newest.
+ADDRESSES = 4_096
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from gateway.core.duties import Deadlines, Duty, Missing
 from gateway.reconciliation import term_dates
 from gateway.settings.config import Config
 
-PLAIN = Calendar()  # neither closed days nor terms are known
+# Neither closed days nor terms are known.
+PLAIN = Calendar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class AgreedTerms:
     """Deadlines and calendars, as the settings have them."""
 
     own: str
-    deadlines: Callable[[str, str], Deadlines]  # for a message of this kind, with this partner; each is made once
+    # For a message of this kind, with this partner; each is made once.
+    deadlines: Callable[[str, str], Deadlines]
     calendars: Mapping[str, Calendar]
 
     def calendar(self, authority: str) -> Calendar:

@@ -1,7 +1,7 @@
 """What is owed, on every notice that is not at its end: by partners to us, and by us to them; the oldest duty first.
 
-Test messages are owed nothing. Searches that came and to which our index has no possible match are one duty together: an officer
-answers them in one act. Nothing about a child stands here but the ids of messages.
+Test messages are owed nothing. Searches that came and to which our index has no possible match are one duty together:
+an officer answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -31,17 +31,22 @@ OPEN = (
     DeliveryState.FAILED,
     DeliveryState.REJECTED,
 )
-Sent: TypeAlias = outbox.OwedDelivery | outbox.Delivery  # in short, or with all that is known of it
+# In short, or with all that is known of it.
+Sent: TypeAlias = outbox.OwedDelivery | outbox.Delivery
 Came: TypeAlias = inbox.OwedMessage | inbox.InboxItem
 SENT = (outbox.OwedDelivery, outbox.Delivery)
-FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)  # what is waited for since the notice was sent
+# What is waited for since the notice was sent.
+FROM_THE_START = (Missing.RECEIPT, Missing.DELIVERY, Missing.ANSWER)
 
 
 class Owed(NamedTuple):
-    """One duty: who owes it, what it is, since when, what is to be done about it now; and what was, once it is `pursued`."""
+    """One duty: who owes it, what it is, since when, what is to be done about it now; and what was, once it is
+    `pursued`.
+    """
 
     owed_by: Literal["them", "us"]
-    lies: Literal["sent", "came"]  # the message that it is about
+    # The message that it is about.
+    lies: Literal["sent", "came"]
     partner: str
     message_id: str
     case: str
@@ -49,15 +54,21 @@ class Owed(NamedTuple):
     state: str
     missing: Missing
     since: datetime
-    working_days: int  # since then
+    # Since then.
+    working_days: int
     late_at: datetime
     escalate_at: datetime
     step: DutyStep
-    ring: str  # who, and the number, where we know them
-    handed_over_at: datetime | None  # by telephone
-    tried: str = ""  # how the last try ended, and by which route
-    reminded_at: datetime | None = None  # they by us, or we by them
-    escalated_at: datetime | None = None  # the service manager was told
+    # Who, and the number, where we know them.
+    ring: str
+    # By telephone.
+    handed_over_at: datetime | None
+    # How the last try ended, and by which route.
+    tried: str = ""
+    # They by us, or we by them.
+    reminded_at: datetime | None = None
+    # The service manager was told.
+    escalated_at: datetime | None = None
 
 
 def list_owed(gw: Gateway) -> list[Owed]:

@@ -1,9 +1,9 @@
 """Who does not answer is reminded, once for each thing that is missing; then the service manager is told whom to call.
 
-A reminder is a message of its own, which says what we know already; it asks for what only a person there can give. For what
-a gateway should have given, a receipt, `deliver` tries on by itself, and nobody but us can be told. What was done is kept in
-the same transaction, so neither a crash nor a second process does it twice. A mail to the service manager that cannot go is
-tried again with the next look.
+A reminder is a message of its own, which says what we know already; it asks for what only a person there can give. For
+what a gateway should have given, a receipt, `deliver` tries on by itself, and nobody but us can be told. What was done
+is kept in the same transaction, so neither a crash nor a second process does it twice. A mail to the service manager
+that cannot go is tried again with the next look.
 """
 
 import asyncio
@@ -35,11 +35,16 @@ from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from keys.card import Route
 from schemas.message import Message, Officer, Reminder
 
-LOOK_EVERY = 300.0  # seconds
-LATE = timedelta(hours=1)  # a loop that has not looked for so long has stopped
-AT_ONCE = 32  # reminders that are made before other work has its turn
-REPLY_READ_WITHIN = 1  # working day, for which a reply by mail that nobody has read puts a reminder off
-MOST_LINES = 50  # of one mail to the service manager
+# Seconds.
+LOOK_EVERY = 300.0
+# A loop that has not looked for so long has stopped.
+LATE = timedelta(hours=1)
+# Reminders that are made before other work has its turn.
+AT_ONCE = 32
+# Working day, for which a reply by mail that nobody has read puts a reminder off.
+REPLY_READ_WITHIN = 1
+# Of one mail to the service manager.
+MOST_LINES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +209,10 @@ def _build_late_letter(gw: Gateway, untold: Sequence[Owed]) -> Letter:
 
 
 def _describe(one: Owed, days: int) -> str:
-    """Write what is overdue: "Worcestershire (885): transfer notice. Outcome due 4 December 2026, now 6 working days late"."""
+    """Write what is overdue: "Worcestershire (885): transfer notice.
+
+    Outcome due 4 December 2026, now 6 working days late".
+    """
     due = one.late_at.astimezone(LONDON)
     late = f", now {days} working day{'' if days == 1 else 's'} late" if days else ""
     from_us = " from us" if one.owed_by == "us" else ""

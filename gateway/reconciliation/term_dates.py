@@ -13,8 +13,10 @@ from pathlib import Path
 from gateway.core.calendar import A_DAY, Calendar, Span
 from gateway.errors import ConfigProblem
 
-MOST = 100_000  # bytes
-FILES_KEPT = 256  # an authority of England has one at most
+# Bytes.
+MOST = 100_000
+# An authority of England has one at most.
+FILES_KEPT = 256
 LONGEST = timedelta(days=366)
 HEADINGS = ["what", "from", "to"]
 WHAT = ("term", "half-term", "closed")

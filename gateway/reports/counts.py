@@ -1,4 +1,6 @@
-"""Counts of notices sent and received, as tables; in what leaves the team small numbers are hidden in all of them together."""
+"""Counts of notices sent and received, as tables; in what leaves the team small numbers are hidden in all of them
+together.
+"""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -15,12 +17,16 @@ FOR_THE_TEAM = (
     "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
 )
 
-Tally = Counter[tuple[str, str]]  # by what is counted, and the direction
+# By what is counted, and the direction.
+Tally = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class CountTable:
-    """How many were sent and received of each. `part_of`: the row of the first table that it adds up to; None: rows overlap."""
+    """How many were sent and received of each.
+
+    `part_of`: the row of the first table that it adds up to; None: rows overlap.
+    """
 
     title: str
     heading: str
@@ -41,7 +47,10 @@ def build_counts(
     note: str = "",
     key: str = "",
 ) -> CountTable:
-    """Count pairs of a code and a direction, by the codes of `labels`, in their order. `key`: the heading's name in JSON."""
+    """Count pairs of a code and a direction, by the codes of `labels`, in their order.
+
+    `key`: the heading's name in JSON.
+    """
     tally = Tally(pairs)
     sent, received = DIRECTIONS
     grid = [(tally[code, sent], tally[code, received]) for code in labels]

@@ -1,7 +1,8 @@
 """The list for an inspection: each child of a transfer notice in a period, by our reference, and what is still owed.
 
-It holds children. Each notice that is opened for it is an entry of the audit log, as if a person had read it, so that the log
-answers who read this child's record. A restricted child stands there as a reference only, and its notice is not opened.
+It holds children. Each notice that is opened for it is an entry of the audit log, as if a person had read it, so that
+the log answers who read this child's record. A restricted child stands there as a reference only, and its notice is not
+opened.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +26,8 @@ from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import TransferNotice
 
-FULL_TIME = 25  # hours a week: what an inspection asks about (Ofsted)
+# Hours a week: what an inspection asks about (Ofsted).
+FULL_TIME = 25
 COLUMNS = (
     Column("Case reference", key="Our reference (case)"),
     Column("Notice"),

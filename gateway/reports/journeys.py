@@ -21,10 +21,12 @@ from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import report_queries
 from gateway.store.report_queries import Direction, ReportedNotice, ReportedReply
 
-AN_HOUR = 3600  # seconds
+# Seconds.
+AN_HOUR = 3600
 ENDS = ("Outcome", "WhereaboutsResponse")
 ANSWERS = ("Acknowledgement", *ENDS)
-AWAITED: Mapping[Missing, Sequence[str]] = {  # the states in which a step is still to come
+# The states in which a step is still to come.
+AWAITED: Mapping[Missing, Sequence[str]] = {
     Missing.RECEIPT: (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED),
     Missing.ANSWER: (
         *(
@@ -64,9 +66,8 @@ class PeriodRecords:
     """What the store knows of the notices of a period."""
 
     notices: Sequence[ReportedNotice]
-    replies: Mapping[
-        tuple[Direction, str], Sequence[ReportedReply]
-    ]  # by the notice's direction and id, the oldest first
+    # By the notice's direction and id, the oldest first.
+    replies: Mapping[tuple[Direction, str], Sequence[ReportedReply]]
     receipted: Mapping[str, datetime]
     answered: Mapping[str, datetime]
 

@@ -21,7 +21,8 @@ COLUMNS = (
 )
 TITLE = "Outstanding replies and decisions"
 NUMBERS = ("Working days",)
-MOMENTS = 16_384  # are kept as they are written: the same duties are listed day after day
+# Are kept as they are written: the same duties are listed day after day.
+MOMENTS = 16_384
 
 
 def build_owed_page(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:

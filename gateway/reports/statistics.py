@@ -1,7 +1,8 @@
-"""Statistics of a period: what was sent and received, and of transfer notices DfE's reasons and durations, and the outcomes.
+"""Statistics of a period: what was sent and received, and of transfer notices DfE's reasons and durations, and the
+outcomes.
 
-What only the notices themselves say is read by opening our copies by machine, for counting. That is one entry of the audit
-log; nothing about a child is in the report. A copy whose data key was destroyed counts as no longer held.
+What only the notices themselves say is read by opening our copies by machine, for counting. That is one entry of the
+audit log; nothing about a child is in the report. A copy whose data key was destroyed counts as no longer held.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +30,8 @@ from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
 
 TRANSFER, UNKNOWN, OUTCOME = (cls.__name__ for cls in (TransferNotice, WhereaboutsUnknownNotice, Outcome))
-PARTNERS = len(OPENS_A_CASE)  # the row of totals in the first table, which the authorities add up to
+# The row of totals in the first table, which the authorities add up to.
+PARTNERS = len(OPENS_A_CASE)
 GONE = {"gone": "Deleted"}
 YEARS = {year: year for year in ("N", "E", "R", *map(str, range(1, 15)), "X")}
 NOT_SAID = {"not-said": "Not recorded"}

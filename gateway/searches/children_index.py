@@ -1,8 +1,10 @@
 """The index of our own children, against whom searches are matched: made of the case system's extract of all of them.
 
-A report says which rows could not be read, and why (`one/watched_folder.py` says where it lies). An extract takes the place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing.
-Each child is locked under a data key of its own. It is found by keys (`core/blocking.py`), of which only digests under our own key
-are kept, and in each load other ones. Whether a child's data are restricted is locked too: nothing that can be read tells.
+A report says which rows could not be read, and why (`one/watched_folder.py` says where it lies). An extract takes the
+place of the whole index, from one moment on; one that is broken, or suspiciously small, changes nothing. Each child is
+locked under a data key of its own. It is found by keys (`core/blocking.py`), of which only digests under our own key
+are kept, and in each load other ones. Whether a child's data are restricted is locked too: nothing that can be read
+tells.
 """
 
 import asyncio
@@ -37,21 +39,29 @@ from keys.at_rest import Locked
 from schemas.days import could_be_either, read_day
 from schemas.message import Child
 
-LOOK_EVERY = 2.0  # seconds
-STEP = 1_000  # children in one transaction: some tens of milliseconds for the database
-KEY_STEP = 20_000  # keys in one
+# Seconds.
+LOOK_EVERY = 2.0
+# Children in one transaction: some tens of milliseconds for the database.
+STEP = 1_000
+# Keys in one.
+KEY_STEP = 20_000
 MAX_BYTES = 104_857_600
-LEAST = 0.5  # of the index that counts: an extract with less is taken for a part of one
-MOST_RESTRICTED = 0.5  # of the children: with more, the column does not say who is restricted (one in some fifty is)
-MOST_UNREAD = 0.1  # of the rows: with more, the extract is not what it should be
+# Of the index that counts: an extract with less is taken for a part of one.
+LEAST = 0.5
+# Of the children: with more, the column does not say who is restricted (one in some fifty is).
+MOST_RESTRICTED = 0.5
+# Of the rows: with more, the extract is not what it should be.
+MOST_UNREAD = 0.1
 COLUMNS = (
     *("upn", "former_upn", "surname", "forename", "middle_names", "preferred_surname", "preferred_forename"),
     *("former_surname", "dob", "dob_estimated", "sex", "nc_year", "postcode", "restricted"),
 )
-NUMBER_BITS = 20  # of a child's number, beside a key: more than table.MAX_ROWS
+# Of a child's number, beside a key: more than table.MAX_ROWS.
+NUMBER_BITS = 20
 HEADINGS = ("Row", "Result", "Reason")
 NAMES = ("surname", "forename")
-MUST = ("restricted",)  # without it nobody is restricted, so a person says that this is so
+# Without it nobody is restricted, so a person says that this is so.
+MUST = ("restricted",)
 ALL_RESTRICTED = "children.all-restricted"
 
 
@@ -69,9 +79,12 @@ class LoadResult:
     """What became of an extract."""
 
     children: int
-    unread: tuple[tuple[int, str], ...]  # lines, and why
-    doubted: tuple[tuple[int, str], ...] = ()  # lines that were taken in, and at which somebody ought to look
-    noted: str = ""  # of the headings
+    # Lines, and why.
+    unread: tuple[tuple[int, str], ...]
+    # Lines that were taken in, and at which somebody ought to look.
+    doubted: tuple[tuple[int, str], ...] = ()
+    # Of the headings.
+    noted: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +95,8 @@ class _ExtractCounts:
     restricted: int
     unread: tuple[tuple[int, str], ...]
     doubted: tuple[tuple[int, str], ...]
-    month_first: bool  # some row writes the month before the day, so that others could mean another one
+    # Some row writes the month before the day, so that others could mean another one.
+    month_first: bool
 
 
 async def watch_extracts_forever(gw: Gateway, stop: asyncio.Event) -> None:
@@ -127,11 +141,11 @@ def load_extract(
 ) -> LoadResult:
     """Let this extract be the index. `fewer`: also where it holds less than half of what we had.
 
-    `accepted`: the codes of what `by` has looked at and lets pass; `command` is how. `check` is asked at the last moment, and
-    raises where the extract is not to count.
+    `accepted`: the codes of what `by` has looked at and lets pass; `command` is how. `check` is asked at the last
+    moment, and raises where the extract is not to count.
 
-    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read, and Doubted where a person
-    must look at it first; then all is as before.
+    Raises Unusable where it is no whole table, holds nobody, too few, or too much that cannot be read, and Doubted
+    where a person must look at it first; then all is as before.
     """
     noted = _check_headings(gw, stream, by if headings.CODE in accepted else "", command)
     counted = _count_rows(gw, stream)
@@ -151,7 +165,8 @@ def load_extract(
             partial(children.add_children, load=number, some=[_lock_row(gw, number, n, row) for n, row in some])
         )
         keys += [key << NUMBER_BITS | n for n, row in some for key in _list_filing_keys(gw, number, row)]
-    keys.sort()  # a database writes what is in order much faster
+    # A database writes what is in order much faster.
+    keys.sort()
     for at in range(0, len(keys), KEY_STEP):
         pairs = [(key >> NUMBER_BITS, key & (1 << NUMBER_BITS) - 1) for key in keys[at : at + KEY_STEP]]
         gw.store.run(partial(children.add_child_keys, load=number, some=pairs))

@@ -1,18 +1,20 @@
 """Searches that came are matched against our own children; an officer sees possible matches only.
 
-That a search is to be matched is noted in the transaction that keeps it (`receive`). Then, for each that waits for us, once against
-each load of the index, for a child may come tomorrow who is not here today:
+That a search is to be matched is noted in the transaction that keeps it (`receive`). Then, for each that waits for us,
+once against each load of the index, for a child may come tomorrow who is not here today:
 
     matched  there are possible matches: an officer looks at them and answers (`respond`)
-    none     nothing is even near: it is answered by the machine where [search] no_trace says so, else with the others by an officer
-    person   no machine may say anything: an officer looks in the case system
+    none     nothing is even near: it is answered by the machine where [search] no_trace says so, else with the others
+    by an officer person   no machine may say anything: an officer looks in the case system
 
-A restricted child is never matched by machine. A search for one is `person` without a look at the index. A child of ours whose
-data are restricted is compared as any other, and then never shown: where such a child is near, the search is `person`. So is every
-search to which another child of ours is near, but not near enough to be shown (some four in a hundred), and every one that could
-not be opened. Which of these it was is written nowhere, and the time it takes is the same, so nothing tells that we have that child.
+A restricted child is never matched by machine. A search for one is `person` without a look at the index. A child of
+ours whose data are restricted is compared as any other, and then never shown: where such a child is near, the search is
+`person`. So is every search to which another child of ours is near, but not near enough to be shown (some four in a
+hundred), and every one that could not be opened. Which of these it was is written nowhere, and the time it takes is the
+same, so nothing tells that we have that child.
 
-The machine answers only an enquiry that is new, not restricted and no test, by an index that is fresh, and never "found".
+The machine answers only an enquiry that is new, not restricted and no test, by an index that is fresh, and never
+"found".
 """
 
 import asyncio
@@ -56,9 +58,12 @@ from schemas.message import (
     WhereaboutsUnknownNotice,
 )
 
-LOOK_EVERY = 1.0  # seconds
-TOGETHER = 50  # that are asked for at once
-MOST = 10  # possible matches of one search: with more, it says too little about the child
+# Seconds.
+LOOK_EVERY = 1.0
+# That are asked for at once.
+TOGETHER = 50
+# Possible matches of one search: with more, it says too little about the child.
+MOST = 10
 NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine")
 
 
@@ -66,9 +71,11 @@ NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machin
 class MatchCandidate:
     """A possible match, opened for an officer."""
 
-    strength: int  # in a hundred
+    # In a hundred.
+    strength: int
     reasons: tuple[str, ...]
-    said: dict[str, str]  # as the extract says
+    # As the extract says.
+    said: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,8 @@ async def match_due_searches(gw: Gateway) -> int:
     ):
         for search in some:
             if not await _match_search(gw, counts, search):
-                return done  # another load counts now: the next look asks that one
+                # Another load counts now: the next look asks that one.
+                return done
             done += 1
     return done
 
@@ -106,7 +114,8 @@ async def _match_search(gw: Gateway, counts: IndexLoad, search: ReceivedSearch) 
     except Destroyed:
         verdict = MatchVerdict(MatchState.PERSON)
     except GatewayError:
-        raise  # the database stands in the way: it waits
+        # The database stands in the way: it waits.
+        raise
     except Exception as why:  # noqa: BLE001 - or it would hold up every other
         log_failure("matching a search", why)
         verdict = MatchVerdict(MatchState.PERSON)
@@ -155,7 +164,8 @@ def judge_nearness(
     least = matching.get_least_strength(open_ones[0][0].strength) if open_ones else 1
     if shown := [(match, our_child) for match, our_child in open_ones if match.strength >= least]:
         return MatchVerdict(MatchState.MATCHED, tuple(shown[:MOST]))
-    near = any(match.strength >= matching.CAUTIOUS for match, _ in pairs)  # restricted or not
+    # Restricted or not.
+    near = any(match.strength >= matching.CAUTIOUS for match, _ in pairs)
     return MatchVerdict(MatchState.PERSON if near else MatchState.NONE)
 
 
@@ -192,7 +202,8 @@ def _lock_match(
 ) -> PossibleMatch:
     locked = at_rest.lock(json.dumps(dict(our_child.said)).encode(), about=_match_context(search, rank), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
-    strength = min(99, round(match.strength * 100))  # sure is nobody but an officer
+    # Sure is nobody but an officer.
+    strength = min(99, round(match.strength * 100))
     return PossibleMatch(rank, strength, match.reasons, locked.data_key, locked.content)
 
 
@@ -207,7 +218,8 @@ def _answer_by_machine(gw: Gateway, search: ReceivedSearch) -> None:
     try:
         respond.answer_search(gw, search.name, NO_TRACE_BY_MACHINE, SYSTEM)
     except NotAllowed:
-        return  # its sender took it back, or an officer answered it, just now
+        # Its sender took it back, or an officer answered it, just now.
+        return
     gw.store.run(partial(searches.set_machine_answered, search=search))
 
 

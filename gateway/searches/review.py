@@ -1,4 +1,6 @@
-"""The fourteen-day review, as the pupil tracking officer does it: what is due, what was checked, whom to ask again, when it ends."""
+"""The fourteen-day review, as the pupil tracking officer does it: what is due, what was checked, whom to ask again,
+when it ends.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from schemas.message import SEARCHES, LocatedNotice
 
-Checked = tuple[str, str]  # a source of enquiry_sources, and a result of enquiry_results
+# A source of enquiry_sources, and a result of enquiry_results.
+Checked = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +30,12 @@ class ReviewSummary:
 
     case: str
     message_id: str
-    asked: int  # authorities
+    # Authorities.
+    asked: int
     since: date
     reviews: int
-    checked: str | None  # last time: source=result, with spaces between
+    # Last time: source=result, with spaces between.
+    checked: str | None
     checked_on: date | None
     checked_by: str | None
     asked_again: int
@@ -92,11 +97,13 @@ def do_review(
     was: int | None = None,
     confirmed: Collection[str] = (),
 ) -> ReviewResult:
-    """Write down what was checked, and with what result; the next review is fourteen days on. With `ask_again` those who found
-    no trace, or did not answer, are asked again in the same step.
+    """Write down what was checked, and with what result; the next review is fourteen days on.
 
-    `name` is the case's own id, or that of one of its notices. `was`: how many reviews had been done when the officer looked; where
-    it is another number by now, nothing is done. `confirmed`: as `send.prepare` has it, of what is asked again.
+    With `ask_again` those who found no trace, or did not answer, are asked again in the same step.
+
+    `name` is the case's own id, or that of one of its notices. `was`: how many reviews had been done when the officer
+    looked; where it is another number by now, nothing is done. `confirmed`: as `send.prepare` has it, of what is asked
+    again.
 
     Raises NotFound, NotAllowed, Unfit, Unconfirmed or a keys.errors.Refusal; then neither has happened.
     """

@@ -21,7 +21,8 @@ from schemas.message import SEARCHES
 def write_lost_pupil_file(gw: Gateway, message_id: str, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
     """Write the file of a child for whom we search; return where it lies, and what was shortened in it.
 
-    Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be written.
+    Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be
+    written.
     """
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.restriction != "none":

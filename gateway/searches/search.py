@@ -1,4 +1,6 @@
-"""A search for a child as a whole: who was asked, who has it, who answered what, whom to ring, and who has not answered."""
+"""A search for a child as a whole: who was asked, who has it, who answered what, whom to ring, and who has not
+answered.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,15 +33,20 @@ class AskedAuthority:
     authority: str
     name: str
     standing: AnswerState
-    since: datetime  # it stands so
-    asked_at: datetime  # first
+    # It stands so.
+    since: datetime
+    # First.
+    asked_at: datetime
     times: int
-    message_id: str  # of our newest notice to it
+    # Of our newest notice to it.
+    message_id: str
     answer_id: str | None
-    said: str | None  # its answer, in the words of the code list
+    # Its answer, in the words of the code list.
+    said: str | None
     by_machine: bool
     ring: str | None
-    reason: str | None  # how the last try ended
+    # How the last try ended.
+    reason: str | None
     stood_down: bool
 
 
@@ -49,7 +56,8 @@ class SearchOverview:
 
     case: str
     kind: str
-    newest: str  # our newest notice in it
+    # Our newest notice in it.
+    newest: str
     asked: Sequence[AskedAuthority]
     ended: bool
     review_on: date | None
@@ -144,7 +152,8 @@ def _is_fitting_answer(came: InboxItem, asked: Delivery | None) -> bool:
 def _newest_answers(gw: Gateway, replies: Sequence[tuple[InboxItem, Copy]]) -> dict[str, _SearchAnswer]:
     """Return the newest answer of each authority that says anything of where the child is."""
     answer_of: dict[str, _SearchAnswer] = {}
-    for item, copy in reversed(replies):  # they come newest first
+    # They come newest first.
+    for item, copy in reversed(replies):
         message = copies.open_copy(gw, copy)
         if answer := _read_answer(item, message):
             answer_of[item.sender] = answer
@@ -203,7 +212,8 @@ def _build_asked(
     sent: Sequence[Delivery], answer: _SearchAnswer | None, result_told: str | None, stood_down: bool
 ) -> AskedAuthority:
     newest, first = sent[0], sent[-1]
-    if answer and answer.item.received_at < newest.queued_at:  # it was asked again since
+    # It was asked again since.
+    if answer and answer.item.received_at < newest.queued_at:
         answer = None
     withdrawn = newest.state is DeliveryState.WITHDRAWN
     result = answer.result if answer else result_told

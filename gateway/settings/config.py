@@ -32,7 +32,8 @@ from gateway.settings.sections import (
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
 
-CLOSURES = {"lost": "enquire"}  # closure values of the extract, in small letters, and what is done with their rows
+# Closure values of the extract, in small letters, and what is done with their rows.
+CLOSURES = {"lost": "enquire"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +60,13 @@ class Config:
     one_closures: Mapping[str, str] = field(default_factory=lambda: dict(CLOSURES))
     logins: Mapping[str, LoginSettings] = field(default_factory=dict)
     deadlines: DeadlinesSettings = field(default_factory=DeadlinesSettings)
-    deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)  # by DfE code, or kind of message
-    calendars: Mapping[str, str] = field(default_factory=dict)  # files with term dates, by DfE code; ours under our own
+    # By DfE code, or kind of message.
+    deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    # Files with term dates, by DfE code; ours under our own.
+    calendars: Mapping[str, str] = field(default_factory=dict)
     sign_in: SignInSettings = field(default_factory=SignInSettings)
-    sign_in_roles: Mapping[str, Role] = field(default_factory=dict)  # by what the identity provider calls them
+    # By what the identity provider calls them.
+    sign_in_roles: Mapping[str, Role] = field(default_factory=dict)
 
     @property
     def store_url(self) -> str:
@@ -111,7 +115,10 @@ class Config:
         return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
 
     def webhook_ca(self) -> str | None:
-        """Who issued the certificates of the hosts of webhooks, if it is said. Raises ConfigProblem where it cannot be read."""
+        """Who issued the certificates of the hosts of webhooks, if it is said.
+
+        Raises ConfigProblem where it cannot be read.
+        """
         file = self.api.webhook_ca_file
         return self._issuers(file, "[api] webhook_ca_file") if file else None
 

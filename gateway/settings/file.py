@@ -1,4 +1,6 @@
-"""One TOML file to the frozen dataclasses of `sections`. A wrong setting is named, with its line and what to write instead.
+"""One TOML file to the frozen dataclasses of `sections`.
+
+A wrong setting is named, with its line and what to write instead.
 
 home/
   gateway.toml     these settings; no secret stands in it
@@ -25,16 +27,20 @@ from schemas.message import OPENS_A_CASE
 
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
 SECTIONS = {one.name: one.type for one in fields(Config) if isinstance(one.type, type) and is_dataclass(one.type)}
-LOGINS = "logins"  # [logins.885]: one section for each authority at whose server we sign in
-CALENDARS = "calendars"  # 333 = "terms.csv": a file of term dates for one authority
-ONE_CLOSURES = "one_closures"  # LOST = "enquire": the words are the authority's own
+# [logins.885]: one section for each authority at whose server we sign in.
+LOGINS = "logins"
+# 333 = "terms.csv": a file of term dates for one authority.
+CALENDARS = "calendars"
+# LOST = "enquire": the words are the authority's own.
+ONE_CLOSURES = "one_closures"
 
 
 def load(home: Path) -> Config:
     """Read gateway.toml in the home folder. Raises ConfigProblem."""
     path = home / FILE
     try:
-        text = path.read_text("utf-8-sig")  # some editors write a mark first
+        # Some editors write a mark first.
+        text = path.read_text("utf-8-sig")
     except FileNotFoundError:
         raise ConfigProblem("config.missing", home=home) from None
     except (OSError, UnicodeDecodeError):

@@ -1,4 +1,6 @@
-"""Which settings may stand, each by itself and beside others; the first that may not is named, with its line and what to write instead."""
+"""Which settings may stand, each by itself and beside others; the first that may not is named, with its line and what
+to write instead.
+"""
 
 import re
 from ipaddress import ip_network
@@ -18,8 +20,10 @@ STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
 LOOPBACK_URL = r"http://(localhost|127\.0\.0\.1|\[::1\])"
 ISSUER = re.compile(rf"(https://[A-Za-z0-9.-]+|{LOOPBACK_URL})(:[0-9]{{1,5}})?(/[A-Za-z0-9._~-]+)*/?")
 ENTRA = re.compile(r"https://login\.(microsoftonline\.(com|us)|partner\.microsoftonline\.cn)(/.*)?")
-ENTRA_TENANT = re.compile(r"https://[a-z.]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")  # as its tokens spell it
-LONGEST_DEADLINE = 365  # days, or hours for a receipt
+# As its tokens spell it.
+ENTRA_TENANT = re.compile(r"https://[a-z.]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")
+# Days, or hours for a receipt.
+LONGEST_DEADLINE = 365
 
 
 def check(text: str, config: Config) -> None:

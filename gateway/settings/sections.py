@@ -1,4 +1,7 @@
-"""What may be set in gateway.toml, a dataclass for each section, with what counts where nothing is said. `file` reads it, `rules` checks it."""
+"""What may be set in gateway.toml, a dataclass for each section, with what counts where nothing is said.
+
+`file` reads it, `rules` checks it.
+"""
 
 from dataclasses import dataclass
 
@@ -20,9 +23,12 @@ class ListenSettings:
 
     host: str = "127.0.0.1"
     port: int = 8443
-    url: str = ""  # as partners see it; empty: https://host:port/exchange/v1
-    proxies: str = ""  # addresses or networks, with spaces between them, of what stands before it and speaks for many
-    address_header: str = ""  # in which such a proxy says who asks; empty: none is believed
+    # As partners see it; empty: https://host:port/exchange/v1.
+    url: str = ""
+    # Addresses or networks, with spaces between them, of what stands before it and speaks for many.
+    proxies: str = ""
+    # In which such a proxy says who asks; empty: none is believed.
+    address_header: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +37,14 @@ class ConsoleSettings:
 
     host: str = "127.0.0.1"
     port: int = 0
-    url: str = ""  # as browsers see it, where a proxy stands before it; empty: http://host:port, or https
-    proxies: str = ""  # that proxy's addresses or networks, with spaces between them: nobody else's word counts then
-    address_header: str = ""  # in which that proxy says who asks, such as X-Forwarded-For; empty: none is believed
-    tls_certificate_file: str = ""  # without a certificate it is served to this machine alone
+    # As browsers see it, where a proxy stands before it; empty: http://host:port, or https.
+    url: str = ""
+    # That proxy's addresses or networks, with spaces between them: nobody else's word counts then.
+    proxies: str = ""
+    # In which that proxy says who asks, such as X-Forwarded-For; empty: none is believed.
+    address_header: str = ""
+    # Without a certificate it is served to this machine alone.
+    tls_certificate_file: str = ""
     tls_key_file: str = ""
 
 
@@ -43,16 +53,20 @@ class MetricsSettings:
     """Where Prometheus reads our metrics; nobody signs in there, so it is not for everybody to reach."""
 
     host: str = "127.0.0.1"
-    port: int = 0  # 0: nowhere
+    # 0: nowhere.
+    port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
     """What case systems may ask for at the API, which is served where the console is."""
 
-    requests_per_minute: int = 300  # of one client
-    webhook_hosts: str = ""  # with spaces between them: where clients may want to be told of what happens
-    webhook_ca_file: str = ""  # who issued these hosts' certificates, where the system does not know it
+    # Of one client.
+    requests_per_minute: int = 300
+    # With spaces between them: where clients may want to be told of what happens.
+    webhook_hosts: str = ""
+    # Who issued these hosts' certificates, where the system does not know it.
+    webhook_ca_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +87,43 @@ class KeysSettings:
 class SftpSettings:
     """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
 
-    url: str = ""  # sftp://server:22/folder
-    host_key: str = ""  # the server's, as in a known_hosts file: ssh-ed25519 AAAA...
+    # Sftp://server:22/folder.
+    url: str = ""
+    # The server's, as in a known_hosts file: ssh-ed25519 AAAA...
+    host_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxSettings:
     """Our mailbox, if another authority's gateway keeps what comes for us; it stands on our card."""
 
-    host: str = ""  # its DfE code; it must be a partner
+    # Its DfE code; it must be a partner.
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EmailSettings:
     """Our gateway's own mailbox, if notices go and come by mail; it stands on our card."""
 
-    address: str = ""  # empty: nothing goes by mail
-    smtp: str = ""  # smtp://relay:587 (STARTTLS) or smtps://relay:465
-    imap: str = ""  # imap://server:143 (STARTTLS) or imaps://server:993
+    # Empty: nothing goes by mail.
+    address: str = ""
+    # Smtp://relay:587 (STARTTLS) or smtps://relay:465.
+    smtp: str = ""
+    # Imap://server:143 (STARTTLS) or imaps://server:993.
+    imap: str = ""
     user: str = ""
     password_file: str = ""
-    token_url: str = ""  # where a token is got in place of a password, as Microsoft 365 wants it
+    # Where a token is got in place of a password, as Microsoft 365 wants it.
+    token_url: str = ""
     token_scope: str = ""
     client_id: str = ""
     client_secret_file: str = ""
-    ca_file: str = ""  # who issued the servers' certificates, where the system does not know it
-    tls_domains: str = ""  # to which our relay is known to demand TLS: what people may read goes only there
-    smime_key_file: str = ""  # with which letters to people are signed
+    # Who issued the servers' certificates, where the system does not know it.
+    ca_file: str = ""
+    # To which our relay is known to demand TLS: what people may read goes only there.
+    tls_domains: str = ""
+    # With which letters to people are signed.
+    smime_key_file: str = ""
     smime_certificate_file: str = ""
 
 
@@ -107,23 +131,34 @@ class EmailSettings:
 class HostingSettings:
     """The mailboxes that we keep for others."""
 
-    owners: str = ""  # DfE codes, with spaces between them
-    megabytes: int = 100  # in each of them
+    # DfE codes, with spaces between them.
+    owners: str = ""
+    # In each of them.
+    megabytes: int = 100
 
 
 @dataclass(frozen=True, slots=True)
 class OneSettings:
-    """The folders that we share with ONE, or another case system: relative to the home folder, or absolute; empty: none."""
+    """The folders that we share with ONE, or another case system: relative to the home folder, or absolute; empty:
+    none.
+    """
 
-    folder: str = ""  # where it puts its extracts of children who moved away
-    import_folder: str = ""  # where notices that came are written for it, as Common Transfer Files
-    import_when: str = "accepted"  # by an officer of ours; or as soon as they arrived
-    answers_folder: str = ""  # where it puts its extracts of what it made of those files
+    # Where it puts its extracts of children who moved away.
+    folder: str = ""
+    # Where notices that came are written for it, as Common Transfer Files.
+    import_folder: str = ""
+    # By an officer of ours; or as soon as they arrived.
+    import_when: str = "accepted"
+    # Where it puts its extracts of what it made of those files.
+    answers_folder: str = ""
     unsaid: str = (
-        "hold"  # what becomes of a child of whom the file does not say whether it is restricted: hold, or send
+        # What becomes of a child of whom the file does not say whether it is restricted: hold, or send.
+        "hold"
     )
-    enquire_of: str = ""  # DfE codes, with spaces between them: who is asked about a child whom nobody can find
-    children_folder: str = ""  # where it puts its extracts of all our children, against whom searches are matched
+    # DfE codes, with spaces between them: who is asked about a child whom nobody can find.
+    enquire_of: str = ""
+    # Where it puts its extracts of all our children, against whom searches are matched.
+    children_folder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,36 +172,47 @@ class OneColumnsSettings:
     sex: str = "Gender"
     nc_year: str = "NC Year"
     left_on: str = "Date of Leaving"
-    confirmed: str = "Move Confirmed"  # yes: the move is confirmed; anything else: believed
-    restricted: str = "Restricted"  # anything but no, or empty: an officer decides
+    # Yes: the move is confirmed; anything else: believed.
+    confirmed: str = "Move Confirmed"
+    # Anything but no, or empty: an officer decides.
+    restricted: str = "Restricted"
     destination_la: str = "Destination LA"
-    new_address: str = "New Address"  # lines with commas between them
+    # Lines with commas between them.
+    new_address: str = "New Address"
     new_postcode: str = "New Postcode"
     old_address: str = "Old Address"
     old_postcode: str = "Old Postcode"
     school_lea: str = "School LEA"
     school_estab: str = "School Estab"
     school_name: str = "School Name"
-    ground: str = "Removal Ground"  # the letter, as the regulations in force on the day of leaving have it
-    closure: str = "Closure"  # the authority's own word; [one_closures] says what is done with it
+    # The letter, as the regulations in force on the day of leaving have it.
+    ground: str = "Removal Ground"
+    # The authority's own word; [one_closures] says what is done with it.
+    closure: str = "Closure"
     checklist: str = (
-        "Checklist Complete"  # yes, and nothing else: whatever can be asked before removal from roll was asked
+        # Yes, and nothing else: whatever can be asked before removal from roll was asked.
+        "Checklist Complete"
     )
-    former_upn: str = "Former UPN"  # one, or more with spaces between them
+    # One, or more with spaces between them.
+    former_upn: str = "Former UPN"
     middle_names: str = "Middle Names"
     preferred_surname: str = "Preferred Surname"
     preferred_forename: str = "Preferred Forename"
     former_surname: str = "Former Surname"
-    dob_estimated: str = "DOB Estimated"  # yes, and nothing else
-    postcode: str = "Postcode"  # where the child lives now
+    # Yes, and nothing else.
+    dob_estimated: str = "DOB Estimated"
+    # Where the child lives now.
+    postcode: str = "Postcode"
 
 
 @dataclass(frozen=True, slots=True)
 class SearchSettings:
     """What becomes of a search that came, and to which our index has no possible match."""
 
-    no_trace: str = "officer"  # who answers it: an officer, or the machine where it may
-    index_days: int = 7  # an index that is older answers nothing by machine
+    # Who answers it: an officer, or the machine where it may.
+    no_trace: str = "officer"
+    # An index that is older answers nothing by machine.
+    index_days: int = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +248,25 @@ class DeadlinesSettings:
     """When something is late. [deadlines.885] and [deadlines.WhereaboutsEnquiry] say it for one partner, or one kind."""
 
     receipt_hours: int = 1
-    acknowledgement_days: int = 2  # working days
-    answer_days: int = 5  # working days, of an enquiry
-    outcome_days: int = 10  # school days
-    service_manager: str = ""  # the mail address that is told of what is later still
+    # Working days.
+    acknowledgement_days: int = 2
+    # Working days, of an enquiry.
+    answer_days: int = 5
+    # School days.
+    outcome_days: int = 10
+    # The mail address that is told of what is later still.
+    service_manager: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SignInSettings:
     """The council's identity provider, where its people sign in. [sign_in.roles] says what they are here."""
 
-    issuer: str = ""  # exactly as it calls itself; empty: nobody signs in there
+    # Exactly as it calls itself; empty: nobody signs in there.
+    issuer: str = ""
     client_id: str = ""
     client_secret_file: str = ""
-    roles_claim: str = "roles"  # where an ID token says what a person is; then in `groups`
-    whom_to_ask: str = "the IT service desk"  # that a person without a role is told
+    # Where an ID token says what a person is; then in `groups`.
+    roles_claim: str = "roles"
+    # That a person without a role is told.
+    whom_to_ask: str = "the IT service desk"

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from gateway.core.merkle import Frontier, hash_leaf, list_consistency_subtrees, list_inclusion_subtrees, root
 from gateway.store.tables import audit_blocks, audit_checkpoints, audit_entries, audit_head, audit_mentions
 
-BLOCK = 1024  # entries of which the root is kept, so that a proof reads a thousand leaves and not a million
+# Entries of which the root is kept, so that a proof reads a thousand leaves and not a million.
+BLOCK = 1024
 _one_line = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), sort_keys=True)
 
 
@@ -31,7 +32,8 @@ class AuditEntry:
     partner: str | None = None
     digest: str | None = None
     detail: Mapping[str, str | int] = field(default_factory=dict)
-    mentions: Sequence[str] = ()  # of an entry that is about several notices, their ids
+    # Of an entry that is about several notices, their ids.
+    mentions: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def _subtree_root(tx: Connection, start: int, end: int) -> bytes:
     first, at = start // BLOCK, audit_blocks.c
     query = select(at.root).where(at.block >= first, at.block < first + whole).order_by(at.block)
     blocks = Frontier().append(bytes(row.root) for row in tx.execute(query)) if whole else Frontier()
-    tree = Frontier(blocks.size * BLOCK, blocks.peaks)  # a complete block is a leaf of the tree above it
+    # A complete block is a leaf of the tree above it.
+    tree = Frontier(blocks.size * BLOCK, blocks.peaks)
     return tree.append(_read_leaves(tx, start + whole * BLOCK, end)).root()
 
 
@@ -226,4 +229,5 @@ def list_newest_entries(
 
 def read_entry_row(row: RowMapping) -> LoggedEntry:
     """Build an entry from a row of the table."""
-    return LoggedEntry(**{**row, "leaf": bytes(row["leaf"])})  # PostgreSQL's driver may hand out other kinds of bytes
+    # PostgreSQL's driver may hand out other kinds of bytes.
+    return LoggedEntry(**{**row, "leaf": bytes(row["leaf"])})

@@ -1,8 +1,10 @@
-"""Entries of the audit log, looked for by people, a page at a time: the newest first, below a number where one page ended.
+"""Entries of the audit log, looked for by people, a page at a time: the newest first, below a number where one page
+ended.
 
-Each way to look has an index that ends in the number, so a page costs a page, however long the log is. Acts of a kind are looked
-for one by one and put together, because no index has the order of several. With a person or a partner too, a rare act is found by
-its own index, and the common ones, all at once, by that of the person or partner. Of ids, the entries are as many as a case has.
+Each way to look has an index that ends in the number, so a page costs a page, however long the log is. Acts of a kind
+are looked for one by one and put together, because no index has the order of several. With a person or a partner too, a
+rare act is found by its own index, and the common ones, all at once, by that of the person or partner. Of ids, the
+entries are as many as a case has.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,11 +17,12 @@ from gateway.errors import NotFound
 from gateway.store.audit_log import LoggedEntry, get_tree_head, read_entry_row
 from gateway.store.tables import audit_checkpoints, audit_entries, audit_mentions, partners
 
-CLOCK_SET_BACK = timedelta(
-    hours=1
-)  # the order of entries is that of writing; by so much their times may differ from it
-AT_ONCE = 500  # ids in one question
-RARE = 2_000  # entries of an act, up to which all of them may be looked through
+# The order of entries is that of writing; by so much their times may differ from it.
+CLOCK_SET_BACK = timedelta(hours=1)
+# Ids in one question.
+AT_ONCE = 500
+# Entries of an act, up to which all of them may be looked through.
+RARE = 2_000
 _AT = audit_entries.c
 _TAIL: ColumnElement[str] = literal_column("substr(about, 25)")
 
@@ -34,13 +37,15 @@ class AuditQuery:
     abouts: Sequence[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
-    partners: Sequence[str] | None = None  # with nobody, or one of these: another authority may use the same ids
+    # With nobody, or one of these: another authority may use the same ids.
+    partners: Sequence[str] | None = None
 
 
 def search_entries(tx: Connection, sought: AuditQuery, before: int | None, most: int) -> list[LoggedEntry]:
     """List the newest entries that are sought, below the number `before` where one is given."""
     rows = (row._mapping for query in _entry_queries(tx, sought, before) for row in tx.execute(query.limit(most)))
-    entries = {row["number"]: read_entry_row(row) for row in rows}  # one may mention several of the ids
+    # One may mention several of the ids.
+    entries = {row["number"]: read_entry_row(row) for row in rows}
     return sorted(entries.values(), key=lambda entry: entry.number, reverse=True)[:most]
 
 
@@ -59,7 +64,8 @@ def _entry_queries(tx: Connection, sought: AuditQuery, before: int | None) -> It
     else:
         common = [act for act in sought.acts if _is_common_act(tx, act)] if narrow else []
         if common:
-            yield query.where((_AT.act + "").in_(common), *narrow)  # an expression: no index of acts is used
+            # An expression: no index of acts is used.
+            yield query.where((_AT.act + "").in_(common), *narrow)
         aside = [_AT.actor + "" == sought.actor] if sought.actor else []
         aside += [_AT.partner + "" == sought.partner] if sought.partner else []
         for act in sought.acts:
@@ -81,7 +87,8 @@ def _entry_conditions(tx: Connection, sought: AuditQuery, before: int | None) ->
     if sought.until is not None:
         yield _AT.number < _first_number_since(tx, sought.until + CLOCK_SET_BACK)
         yield _AT.at < sought.until
-    if sought.partners is not None:  # an expression: the ids say more, and their index is to be used
+    # An expression: the ids say more, and their index is to be used.
+    if sought.partners is not None:
         yield or_(_AT.partner.is_(None), (_AT.partner + "").in_(sought.partners))
 
 
@@ -106,7 +113,8 @@ def has_actor(tx: Connection, actor: str) -> bool:
 
 def list_last_acts(tx: Connection, acts: Sequence[str]) -> dict[str, datetime]:
     """Return when one of these acts last happened with each partner."""
-    any_of_them = (_AT.act + "").in_(acts)  # an expression, so that the index of partners is used, which has the order
+    # An expression, so that the index of partners is used, which has the order.
+    any_of_them = (_AT.act + "").in_(acts)
     mine = select(_AT.at).where(_AT.partner == partners.c.authority, any_of_them)
     last = mine.order_by(_AT.number.desc()).limit(1).correlate(partners).scalar_subquery()
     return {row.authority: row.last for row in tx.execute(select(partners.c.authority, last.label("last"))) if row.last}

@@ -1,7 +1,7 @@
 """The blind index of notices: which messages have a mark, the newest first. What a mark stands for, only our key tells.
 
-A message has one number, the higher the newer; each of its marks leads to it. Messages of before the index have numbers below zero,
-in their order, from the migration that listed them as `unmarked`, until they are put into the index too.
+A message has one number, the higher the newer; each of its marks leads to it. Messages of before the index have numbers
+below zero, in their order, from the migration that listed them as `unmarked`, until they are put into the index too.
 """
 
 import struct
@@ -15,9 +15,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from gateway.store.tables import marked, marks, unmarked
 
 Lies = Literal["sent", "came"]
-MANY = 1_000  # messages with a mark: beyond them it does not matter which mark is rarer
-AT_ONCE = 500  # ids in one question
+# Messages with a mark: beyond them it does not matter which mark is rarer.
+MANY = 1_000
+# Ids in one question.
+AT_ONCE = 500
 ALL_AT_ONCE = "INSERT INTO marks (mark, number) SELECT * FROM unnest(%s::bigint[], %s::bigint[])"
+# Built by hand, for to build it anew for each number of rows costs more than to ask it.
 NEWEST = """
 WITH wanted (place, one, two, three) AS (VALUES {rows})
 SELECT place, (
@@ -26,7 +29,7 @@ SELECT place, (
   AND EXISTS (SELECT 1 FROM marks o WHERE o.mark = three AND o.number = m.number)
   ORDER BY m.number DESC LIMIT 1
 ) AS number FROM wanted
-"""  # built by hand, for to build it anew for each number of rows costs more than to ask it
+"""
 ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
 
 
@@ -54,7 +57,8 @@ def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:
     """Make messages findable that were kept or queued in this transaction, the oldest first."""
     if not some:
         return
-    new_messages = insert(marked).returning(marked.c.number, marked.c.message_id)  # one transaction has no id twice
+    # One transaction has no id twice.
+    new_messages = insert(marked).returning(marked.c.number, marked.c.message_id)
     numbers = {
         row.message_id: row.number for row in tx.execute(new_messages, [_index_row(message) for message in some])
     }
@@ -95,9 +99,8 @@ def _insert_marks(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
 def list_unindexed(tx: Connection, limit: int) -> list[IndexHit]:
     """List messages of before that are not yet findable, the newest first."""
     query = select(unmarked.c.number, unmarked.c.lies, unmarked.c.partner, unmarked.c.message_id)
-    newest = query.where(unmarked.c.number < 0).order_by(
-        unmarked.c.number.desc()
-    )  # all are: SQLite then reads in order
+    # All are: SQLite then reads in order.
+    newest = query.where(unmarked.c.number < 0).order_by(unmarked.c.number.desc())
     return [IndexHit(*row) for row in tx.execute(newest.limit(limit))]
 
 
@@ -106,8 +109,8 @@ def find_marked(
 ) -> list[IndexHit]:
     """Find the newest messages, numbered below `before`, that have of each part any mark.
 
-    The index has each mark's messages in order. So the part that fewest have leads, and each of its messages is asked for the
-    others; nothing is sorted, and of a common name no more is read than a page needs.
+    The index has each mark's messages in order. So the part that fewest have leads, and each of its messages is asked
+    for the others; nothing is sorted, and of a common name no more is read than a page needs.
     """
     first, *others = sorted(parts, key=lambda part: _count_marked(tx, part)) if len(parts) > 1 else parts
     numbers: set[int] = set()

@@ -16,7 +16,8 @@ class StoredCall:
 
     message_id: str
     at: datetime
-    result: str | None  # what they told of the child; None where the notice was handed over
+    # What they told of the child; None where the notice was handed over.
+    result: str | None
     recorded_at: datetime
     recorded_by: str
     data_key: bytes | None

@@ -1,6 +1,9 @@
-"""The index of our own children: whole loads, of which the newest counts. Who a child is, is locked; keys only help to find it.
+"""The index of our own children: whole loads, of which the newest counts.
 
-A load is written in steps beside the one that counts, and counts from one moment on. What an older one left is cleared away then.
+Who a child is, is locked; keys only help to find it.
+
+A load is written in steps beside the one that counts, and counts from one moment on. What an older one left is cleared
+away then.
 """
 
 from collections import Counter
@@ -13,9 +16,12 @@ from sqlalchemy import Connection, delete, func, insert, select
 from gateway.errors import Unusable
 from gateway.store.tables import child_keys, child_loads, children
 
-AT_ONCE = 500  # values in one question
-RANGES = 64  # in which an old load's keys are cleared away, so that no transaction is long
-LOWEST, SPAN = -(2**63), 2**64 // RANGES  # of keys
+# Values in one question.
+AT_ONCE = 500
+# In which an old load's keys are cleared away, so that no transaction is long.
+RANGES = 64
+# Of keys.
+LOWEST, SPAN = -(2**63), 2**64 // RANGES
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ class ApiClient:
     active: bool
     made_at: datetime
     made_by: str
-    secret: str = field(repr=False)  # its digest
+    # Its digest.
+    secret: str = field(repr=False)
     failed: int = 0
     locked_until: datetime | None = None
     seen_at: datetime | None = None

@@ -17,7 +17,8 @@ class CompositionState(StrEnum):
     WRITING = "writing"
     SENT = "sent"
     GIVEN_UP = "given-up"
-    LAPSED = "lapsed"  # nobody touched it for too long
+    # Nobody touched it for too long.
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True, slots=True)

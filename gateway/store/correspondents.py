@@ -18,7 +18,8 @@ class Correspondent:
     authority: str
     address: str
     protection: Protection
-    certificate: str | None  # PEM, with person-smime
+    # PEM, with person-smime.
+    certificate: str | None
     telephone: str
     confirmed_at: datetime
     confirmed_by: str

@@ -43,29 +43,36 @@ from gateway.errors import ConfigProblem, StoreUnavailable
 
 T = TypeVar("T")
 
-MIGRATE_SECONDS = 600  # how long one process waits for another that brings the database to its new shape
-MIGRATING = 0x636D65  # the number of PostgreSQL's lock around it, the same for every version
-BUSY_SECONDS = 20  # how long a writer waits for another process's writer before it says so
+# How long one process waits for another that brings the database to its new shape.
+MIGRATE_SECONDS = 600
+# The number of PostgreSQL's lock around it, the same for every version.
+MIGRATING = 0x636D65
+# How long a writer waits for another process's writer before it says so.
+BUSY_SECONDS = 20
 READERS = 2
 PRIVATE = 0o600
 MIGRATIONS = files("gateway.store") / "migrations"
 REVISION_DIGITS = 4
-SQLITE_CODES = {  # by the beginning of SQLite's own name for it; the first that fits
+# By the beginning of SQLite's own name for it; the first that fits.
+SQLITE_CODES = {
     "SQLITE_FULL": "store.full",
-    "SQLITE_IOERR_SHMSIZE": "store.full",  # on a full disk SQLite cannot even make the index of its write-ahead log
+    # On a full disk SQLite cannot even make the index of its write-ahead log.
+    "SQLITE_IOERR_SHMSIZE": "store.full",
     "SQLITE_READONLY": "store.read-only",
     "SQLITE_IOERR": "store.disk",
     "SQLITE_CANTOPEN": "store.missing",
     "SQLITE_CORRUPT": "store.damaged",
     "SQLITE_NOTADB": "store.damaged",
 }
-CONNECTING = {  # what PostgreSQL and its driver say, in English, where one cannot connect; the first that fits
+# What PostgreSQL and its driver say, in English, where one cannot connect; the first that fits.
+CONNECTING = {
     "store.no-database": r'database "[^\n]*" does not exist',
     "store.not-let-in": r'authentication failed|no password supplied|no pg_hba\.conf entry|role "[^\n]*" (?:does not exist|is not permitted)'
     r"|permission denied for database|password is empty|server requested|rejects connection",
     "store.no-such-host": r"(?:failed to resolve|could not translate) host(?! .*emporary failure)",
 }
-CACHE_KIB = 16_384  # of one SQLite connection: a batch of notices is changed in memory, not spilled page by page
+# Of one SQLite connection: a batch of notices is changed in memory, not spilled page by page.
+CACHE_KIB = 16_384
 
 
 class Store:
@@ -151,7 +158,8 @@ class Store:
         if not create and not is_made:
             raise StoreUnavailable("store.missing")
         if is_made and self.look(self._is_ready):
-            return  # the usual case, which needs no lock
+            # The usual case, which needs no lock.
+            return
         for attempt in Retrying(
             retry=retry_if_exception(_is_temporary),
             stop=stop_after_delay(MIGRATE_SECONDS),
@@ -187,7 +195,8 @@ class Store:
     def is_made(self) -> bool:
         """Tell whether there is a database with a gateway's tables. Nothing is created by asking."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
-        if file and not Path(file).exists():  # to connect would make an empty one
+        # To connect would make an empty one.
+        if file and not Path(file).exists():
             return False
         return self.look(lambda tx: inspect(tx).has_table("audit_head"))
 
@@ -239,11 +248,13 @@ def _create_engine(url: str) -> Engine:
 def _keep_private(_: Dialect, __: ConnectionPoolEntry, words: list[str], ___: object) -> None:
     """Let only our user read the database, whatever the umask. SQLite gives its other files the rights of this one.
 
-    A file that is there is never opened here: to close it would take SQLite's locks from it (sqlite.org/howtocorrupt.html, 2.2).
+    A file that is there is never opened here: to close it would take SQLite's locks from it
+    (sqlite.org/howtocorrupt.html, 2.2).
     """
     if not (file := words[0]) or file == ":memory:":
         return
-    with suppress(OSError):  # SQLite will say what is wrong
+    # SQLite will say what is wrong.
+    with suppress(OSError):
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, PRIVATE))
     for path in (file, f"{file}-wal", f"{file}-shm"):
         with suppress(OSError):
@@ -252,14 +263,19 @@ def _keep_private(_: Dialect, __: ConnectionPoolEntry, words: list[str], ___: ob
 
 
 def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # the driver would begin transactions late; we begin them ourselves
+    # The driver would begin transactions late; we begin them ourselves.
+    connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA page_size=8192")  # a sealed notice fills pages of 4 KiB badly; counts for a new file only
+    # A sealed notice fills pages of 4 KiB badly; counts for a new file only.
+    cursor.execute("PRAGMA page_size=8192")
     cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-    cursor.execute("PRAGMA journal_mode=WAL")  # readers do not wait for the writer
-    cursor.execute("PRAGMA synchronous=FULL")  # a commit is on the disk when it returns: receipts depend on it
+    # Readers do not wait for the writer.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # A commit is on the disk when it returns: receipts depend on it.
+    cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")  # a destroyed data key is overwritten, not only unlinked
+    # A destroyed data key is overwritten, not only unlinked.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()
 
 
@@ -284,7 +300,8 @@ def _translate_error(error: exc.DBAPIError) -> Exception:
                 return StoreUnavailable(code)
         return error
     state = getattr(cause, "sqlstate", None) or ""
-    if state in {"40001", "40P01", "55P03"}:  # serialization failure, deadlock, lock not available
+    # Serialization failure, deadlock, lock not available.
+    if state in {"40001", "40P01", "55P03"}:
         return StoreUnavailable("store.busy", passes=True)
     if state.startswith("53"):
         return StoreUnavailable("store.full")

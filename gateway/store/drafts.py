@@ -1,4 +1,7 @@
-"""Drafts: rows of extracts that an officer must look at. What a draft says is locked; the columns only help to find it."""
+"""Drafts: rows of extracts that an officer must look at.
+
+What a draft says is locked; the columns only help to find it.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,17 +28,23 @@ class NewDraft:
     """A draft that is to be kept."""
 
     draft_id: str
-    digest: str  # of whom and when, so that the same row makes no second draft
-    child: str  # of whom, so that a notice about the child ends it
-    said: str  # of the whole row, so that a mended row takes its place
+    # Of whom and when, so that the same row makes no second draft.
+    digest: str
+    # Of whom, so that a notice about the child ends it.
+    child: str
+    # Of the whole row, so that a mended row takes its place.
+    said: str
     reason: str
     file: str
     row: int
     data_key: bytes
     content: bytes
-    person: str | None = None  # name and date of birth, so that another child with the same UPN does not take its place
-    carried: str | None = None  # what a notice of it would carry, so that a mended row is not taken for done
-    corrects: str | None = None  # the notice in whose place it may be sent
+    # Name and date of birth, so that another child with the same UPN does not take its place.
+    person: str | None = None
+    # What a notice of it would carry, so that a mended row is not taken for done.
+    carried: str | None = None
+    # The notice in whose place it may be sent.
+    corrects: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ class AcceptedHeadings:
     """A set of headings that is read."""
 
     digest: str
-    known: frozenset[str]  # ours, by our own names
+    # Ours, by our own names.
+    known: frozenset[str]
     unknown: tuple[str, ...]
 
 

@@ -23,9 +23,8 @@ def replace_heartbeats(tx: Connection, looked: Sequence[Heartbeat]) -> None:
     """Keep these, and no others. Where processes share a database, the last word counts."""
     tx.execute(delete(loops).where(loops.c.name.not_in([heartbeat.name for heartbeat in looked])))
     dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    for heartbeat in sorted(
-        looked, key=lambda heartbeat: heartbeat.name
-    ):  # in order, so that two processes cannot wait for each other
+    # In order, so that two processes cannot wait for each other.
+    for heartbeat in sorted(looked, key=lambda heartbeat: heartbeat.name):
         moments = {"looked_at": heartbeat.looked_at, "late_at": heartbeat.late_at}
         keep = dialect_insert(loops).values(name=heartbeat.name, **moments)
         tx.execute(keep.on_conflict_do_update(index_elements=["name"], set_=moments))

@@ -19,9 +19,11 @@ from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import MessageKind, RestrictionLevel
 
-ORDER_WAIT = timedelta(minutes=10)  # how long a message that came before its turn is kept back from officers
+# How long a message that came before its turn is kept back from officers.
+ORDER_WAIT = timedelta(minutes=10)
 
-MOST_COUNTED = 1000  # replies about nothing: more say no more, and health is looked at every few seconds
+# Replies about nothing: more say no more, and health is looked at every few seconds.
+MOST_COUNTED = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,11 @@ class ArrivedMessage:
     data_key: bytes
     content: bytes
     created_at: datetime
-    said_case: str | None = None  # as it names it, where it lies in another case here
+    # As it names it, where it lies in another case here.
+    said_case: str | None = None
     state: InboxState = InboxState.FILED
-    misfit: Misfit | None = None  # why it has no effect on what it names
+    # Why it has no effect on what it names.
+    misfit: Misfit | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,8 +225,8 @@ def add_receipts(tx: Connection, now: datetime, given: Sequence[StoredReceipt]) 
 def list_receipts(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
     """List every receipt of this authority for a message, oldest first.
 
-    Of what we sent, the issuer is its recipient. Of what came we are, and `digest` is the one that was kept: others may have
-    the same id.
+    Of what we sent, the issuer is its recipient. Of what came we are, and `digest` is the one that was kept: others may
+    have the same id.
     """
     at = receipts.c
     query = select(at.number, at.issuer, at.at, at.result, at.digest, at.token).order_by(at.number)
@@ -394,8 +398,8 @@ def search_inbox(
 ) -> list[InboxItem]:
     """List the newest messages that may be shown and meet every condition given, newest first; without `limit`, all.
 
-    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: when the last
-    one of the page before came, and its id.
+    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: when the
+    last one of the page before came, and its id.
     """
     order = (inbox.c.received_at, inbox.c.message_id)
     query = select(*_VIEW).where(inbox.c.shown_from <= now).limit(limit)

@@ -1,4 +1,6 @@
-"""Which rows of which child were sent, and what they said: so that a row has one effect, whatever is put into the watched folder again."""
+"""Which rows of which child were sent, and what they said: so that a row has one effect, whatever is put into the
+watched folder again.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -11,13 +13,19 @@ from gateway.store.tables import intake
 
 @dataclass(frozen=True, slots=True)
 class SentRow:
-    """A row that was sent: digests of whom, when and what, and the message that it became. Of a version before, the last three lack."""
+    """A row that was sent: digests of whom, when and what, and the message that it became.
+
+    Of a version before, the last three lack.
+    """
 
     digest: str
     message_id: str
-    child: str | None  # the UPN, or name and date of birth
-    person: str | None  # name and date of birth, a half each
-    said: str | None  # what the notice carries
+    # The UPN, or name and date of birth.
+    child: str | None
+    # Name and date of birth, a half each.
+    person: str | None
+    # What the notice carries.
+    said: str | None
 
 
 def find_sent_by_digest(tx: Connection, digests: Collection[str]) -> dict[str, SentRow]:

@@ -16,7 +16,8 @@ class LeftBehind:
     """Things of one kind at one route."""
 
     route: str
-    authority: str  # whose address it is; ours too
+    # Whose address it is; ours too.
+    authority: str
     why: str
     count: int
     since: datetime

@@ -1,4 +1,6 @@
-"""What came by mail in answer to letters: about which notice, what it is, what an officer read in it; locked, what it says."""
+"""What came by mail in answer to letters: about which notice, what it is, what an officer read in it; locked, what it
+says.
+"""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,14 +21,20 @@ _at = mail_replies.c
 class NewMailReply:
     """A mail that came, before it has a number."""
 
-    message_id: str  # of the notice that it is about
+    # Of the notice that it is about.
+    message_id: str
     came_at: datetime
     what: MailReplyKind
-    domain: str  # from where it claims to come; empty where that is not clear
-    from_there: bool  # that is the domain to which we wrote
-    signed: bool  # with the certificate that we hold of them
-    by_machine: bool  # it says so itself
-    mark: int  # by which it is known again, where it is fetched twice
+    # From where it claims to come; empty where that is not clear.
+    domain: str
+    # That is the domain to which we wrote.
+    from_there: bool
+    # With the certificate that we hold of them.
+    signed: bool
+    # It says so itself.
+    by_machine: bool
+    # By which it is known again, where it is fetched twice.
+    mark: int
     stage: MailReplyStage
     data_key: bytes | None
     content: bytes

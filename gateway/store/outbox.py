@@ -32,11 +32,15 @@ from gateway.store.tables import Instant, attempts, correspondents, outbox, outb
 from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 
-FARTHEST = LONGEST_WAIT * 2  # nothing is due later than this from now, jitter and all, unless a clock was wrong
-CLAIM = timedelta(seconds=20)  # renewed while a try goes on; what a process held that was killed is free after it
-ORDER_WAIT = timedelta(minutes=10)  # how long a message waits for an earlier one of its case that cannot be delivered
+# Nothing is due later than this from now, jitter and all, unless a clock was wrong.
+FARTHEST = LONGEST_WAIT * 2
+# Renewed while a try goes on; what a process held that was killed is free after it.
+CLAIM = timedelta(seconds=20)
+# How long a message waits for an earlier one of its case that cannot be delivered.
+ORDER_WAIT = timedelta(minutes=10)
 OPEN = (DeliveryState.QUEUED, DeliveryState.SENT)
-TRIED = (*OPEN, DeliveryState.FAILED)  # what the end of a try may move: whatever else stands, a person said
+# What the end of a try may move: whatever else stands, a person said.
+TRIED = (*OPEN, DeliveryState.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,16 @@ class QueuedNotice:
     data_key: bytes
     content: bytes
     queued_by: str
-    protection: str = "sealed"  # or the class of protection of a letter
-    marks: tuple[int, ...] = ()  # by which it is found
-    decision: str | None = None  # of an acknowledgement
-    said_case: str | None = None  # as the message names it, where it lies in another case here
-    confirmed: str = ""  # the codes of the doubts of which somebody said that it is right as it stands
+    # Or the class of protection of a letter.
+    protection: str = "sealed"
+    # By which it is found.
+    marks: tuple[int, ...] = ()
+    # Of an acknowledgement.
+    decision: str | None = None
+    # As the message names it, where it lies in another case here.
+    said_case: str | None = None
+    # The codes of the doubts of which somebody said that it is right as it stands.
+    confirmed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,8 @@ class Delivery:
     due_at: datetime
     reason: str | None
     protection: str
-    handed_over_at: datetime | None  # by telephone
+    # By telephone.
+    handed_over_at: datetime | None
     # Why it stands in its state: `core.causes`.
     cause: str | None
 
@@ -100,7 +110,8 @@ class OwedDelivery(NamedTuple):
     queued_at: datetime
     state_at: datetime
     protection: str
-    handed_over_at: datetime | None  # by telephone
+    # By telephone.
+    handed_over_at: datetime | None
     state: DeliveryState
 
 
@@ -113,9 +124,11 @@ class ClaimedDelivery:
     digest: str
     sealed: bytes
     queued_at: datetime
-    attempts: int  # this one counted
+    # This one counted.
+    attempts: int
     protection: str = "sealed"
-    answered: bool = False  # an officer there has it: no more than its receipt is asked for
+    # An officer there has it: no more than its receipt is asked for.
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +142,8 @@ class SettledTry:
     reason: str | None = None
     due_at: datetime | None = None
     ticket: str | None = None
-    code: str | None = None  # of an answer that held no receipt: `adapters.statuses`
+    # Of an answer that held no receipt: `adapters.statuses`.
+    code: str | None = None
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]
@@ -260,9 +274,9 @@ def list_unbelieved_receipts(tx: Connection, queued_before: datetime) -> list[tu
 def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -> list[ClaimedDelivery]:
     """Claim up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
 
-    A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With PostgreSQL
-    many processes may claim at once: rows that another has locked are passed over. The index has this very order, so a
-    long queue is not sorted for every batch.
+    A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With
+    PostgreSQL many processes may claim at once: rows that another has locked are passed over. The index has this very
+    order, so a long queue is not sorted for every batch.
     """
     waits = (
         select(_earlier.c.message_id)
@@ -364,9 +378,8 @@ def settle_deliveries(tx: Connection, now: datetime, endings: Sequence[SettledTr
         due = {} if due_at is None else {"due_at": due_at}
         cause = causes.GATEWAY if state is DeliveryState.REJECTED else None
         tx.execute(change.values(state=state, state_at=now, reason=reason, cause=cause, claimed_until=None, **due))
-        still = (
-            due_at if state in OPEN else None
-        )  # a receipt came, or patience has ended: statements see what is missing
+        # A receipt came, or patience has ended: statements see what is missing.
+        still = due_at if state in OPEN else None
         asked = update(outbox).where(outbox.c.message_id.in_(ids), outbox.c.receipt_due.is_not(None))
         tx.execute(asked.values(receipt_due=still, claimed_until=None))
     add_tries(tx, now, endings)
@@ -456,8 +469,8 @@ def release_deliveries(tx: Connection, now: datetime, recipient: str | None = No
 
 
 def release_delivery(tx: Connection, now: datetime, message_id: str) -> bool:
-    """Make one message due at once, whether it waits, was given up, or its receipt alone is missing; False where it is none of
-    these, or is being tried.
+    """Make one message due at once, whether it waits, was given up, or its receipt alone is missing; False where it is
+    none of these, or is being tried.
     """
     held = and_(outbox.c.claimed_until > now, outbox.c.claimed_until <= now + 2 * CLAIM)
     free = or_(outbox.c.claimed_until.is_(None), ~held)

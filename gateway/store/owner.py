@@ -1,4 +1,7 @@
-"""Whose database this is. It can be read from a database of any shape, so that it is known before anything is written."""
+"""Whose database this is.
+
+It can be read from a database of any shape, so that it is known before anything is written.
+"""
 
 from dataclasses import dataclass
 
@@ -7,7 +10,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.store.tables import owner
 
-ORIGIN = "cme-gateway/"  # and the code: the first line of every checkpoint
+# And the code: the first line of every checkpoint.
+ORIGIN = "cme-gateway/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +19,8 @@ class Owner:
     """The gateway whose records a database holds."""
 
     authority: str
-    identity: (
-        str | None
-    )  # its public identity key, hex; None where a version that did not write it down made the database
+    # Its public identity key, hex; None where a version that did not write it down made the database.
+    identity: str | None
 
 
 def find_owner(tx: Connection) -> Owner | None:
@@ -43,6 +46,7 @@ def add_owner(tx: Connection, authority: str, identity: bytes) -> bool:
     try:
         with tx.begin_nested():
             tx.execute(insert(owner).values(number=1, authority=authority, identity=identity.hex()))
-    except IntegrityError:  # another process was quicker
+    except IntegrityError:
+        # Another process was quicker.
         return False
     return True

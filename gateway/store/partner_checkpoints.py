@@ -1,4 +1,7 @@
-"""Checkpoints of partners' audit logs. A row counts until a person has accepted that the log began anew; it is kept even then."""
+"""Checkpoints of partners' audit logs.
+
+A row counts until a person has accepted that the log began anew; it is kept even then.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,7 +33,8 @@ class CheckpointSummary:
     size: int
     note: str
     seen_at: datetime
-    checked: int  # up to this size it is one log
+    # Up to this size it is one log.
+    checked: int
     alarm: LogContradiction | None
 
 

@@ -12,10 +12,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.tables import reached
 
-STATEMENT = "statement"  # stands in place of a route: its statement was compared with our account
-REACHED = frozenset({"receipted", "handed over", "rejected"})  # endings in which the route did its work
-CODE_LENGTH = 20  # characters that are kept of a code: those of other people's carriers may be longer
-MOST_SKEW = 2**30  # seconds, some thirty years: what a clock says may be anything
+# Stands in place of a route: its statement was compared with our account.
+STATEMENT = "statement"
+# Endings in which the route did its work.
+REACHED = frozenset({"receipted", "handed over", "rejected"})
+# Characters that are kept of a code: those of other people's carriers may be longer.
+CODE_LENGTH = 20
+# Seconds, some thirty years: what a clock says may be anything.
+MOST_SKEW = 2**30
 
 _at = reached.c
 
@@ -31,7 +35,8 @@ class RouteReach:
     failing_since: datetime | None
     reason: str | None
     clock_ahead: int | None
-    code: str | None  # of its last answer, where that held no receipt: `adapters.statuses`
+    # Of its last answer, where that held no receipt: `adapters.statuses`.
+    code: str | None
 
 
 def note_route_endings(
@@ -41,7 +46,10 @@ def note_route_endings(
     endings: Iterable[tuple[str, str, str | None, str | None]],
     clock: timedelta | None = None,
 ) -> None:
-    """Note how a batch of tries ended (route, ending, reason, code). Where one of a route went through, the route works."""
+    """Note how a batch of tries ended (route, ending, reason, code).
+
+    Where one of a route went through, the route works.
+    """
     worked: set[str] = set()
     failed: dict[str, tuple[str | None, str | None]] = {}
     for route, ending, reason, code in endings:
@@ -49,7 +57,8 @@ def note_route_endings(
             worked.add(route)
         else:
             failed[route] = reason, code
-    for route in sorted(worked | failed.keys()):  # in order, so that two processes cannot wait for each other
+    # In order, so that two processes cannot wait for each other.
+    for route in sorted(worked | failed.keys()):
         if route in worked:
             note_route_success(tx, now, authority, route, clock)
         else:

@@ -16,16 +16,21 @@ from gateway.store.tables import people, sessions
 class Person:
     """Somebody who may sign in, as the store knows them."""
 
-    name: str  # as they sign in
-    called: str  # as others know them
+    # As they sign in.
+    name: str
+    # As others know them.
+    called: str
     roles: frozenset[Role]
     active: bool
-    through: str  # "local", or "directory"
+    # "local", or "directory".
+    through: str
     made_at: datetime
     made_by: str
-    subject: str | None = None  # theirs for ever in the directory
+    # Theirs for ever in the directory.
+    subject: str | None = None
     password: str | None = field(default=None, repr=False)
-    password_until: datetime | None = None  # a one-time password counts until then
+    # A one-time password counts until then.
+    password_until: datetime | None = None
     failed: int = 0
     locked_until: datetime | None = None
     code_key: bytes | None = field(default=None, repr=False)
@@ -44,7 +49,8 @@ class StoredSession:
     form_token: str = field(repr=False)
     begun_at: datetime
     seen_at: datetime
-    pending: str | None = field(default=None, repr=False)  # what must come back from the directory
+    # What must come back from the directory.
+    pending: str | None = field(default=None, repr=False)
 
 
 def add_person(tx: Connection, person: Person) -> None:

@@ -28,10 +28,12 @@ class ReportedNotice:
     kind: MessageKind
     restriction: RestrictionLevel
     state: str
-    at: datetime  # when it was queued here, or came
+    # When it was queued here, or came.
+    at: datetime
     state_at: datetime
     sealed: bool
-    handed_over_at: datetime | None = None  # by telephone
+    # By telephone.
+    handed_over_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,8 @@ def list_their_replies(tx: Connection, since: datetime, until: datetime) -> Iter
 def list_our_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:
     """Yield what we answered to the notices that came in the period, the oldest first."""
     answers = and_(
-        outbox.c.conversation_id == inbox.c.conversation_id,  # by which the index finds it
+        # By which the index finds it.
+        outbox.c.conversation_id == inbox.c.conversation_id,
         outbox.c.in_reply_to == inbox.c.message_id,
         outbox.c.recipient == inbox.c.sender,
     )

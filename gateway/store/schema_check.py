@@ -12,7 +12,8 @@ from sqlalchemy import Connection, text
 
 from gateway.store.tables import APPEND_ONLY, metadata
 
-BREAKING = {  # without these nothing can be asked
+# Without these nothing can be asked.
+BREAKING = {
     "add_table": "the table {} is missing",
     "add_column": "the column {} is missing",
 }
@@ -24,7 +25,8 @@ WEAKENING = {
     "modify_nullable": "the column {} may be empty where it must not, or must not where it may",
     "modify_default": "the column {} has another default",
 }
-MORE = {  # what somebody else put there
+# What somebody else put there.
+MORE = {
     "remove_table": "the table {} is not ours",
     "remove_column": "the column {} is not ours",
     "remove_index": "the index {} is not ours",
@@ -52,7 +54,8 @@ class SchemaDifference:
 def list_schema_differences(tx: Connection) -> list[SchemaDifference]:
     """List every difference between the database and the tables of this version; none: it has their shape."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SQLite cannot tell of an index over an expression
+        # SQLite cannot tell of an index over an expression.
+        warnings.simplefilter("ignore")
         changes = compare_metadata(MigrationContext.configure(tx), metadata)
     named_differences = [difference for each in changes for difference in _describe_change(each)]
     return named_differences + [

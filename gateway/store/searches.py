@@ -1,6 +1,7 @@
 """Searches that came, and the possible matches of each. Who matches is locked; no reason says a word about a child.
 
-A search is matched once against each load of the index, as long as it waits for us. One that has ended has no matches any more.
+A search is matched once against each load of the index, as long as it waits for us. One that has ended has no matches
+any more.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,18 +15,23 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from gateway.core.message_name import MessageName
 from gateway.store.tables import matches, searches
 
-OVER = 2**62  # beyond every load
+# Beyond every load.
+OVER = 2**62
 
 
 class MatchState(StrEnum):
     """What our index says to a search."""
 
-    NEW = "new"  # it was not asked yet
+    # It was not asked yet.
+    NEW = "new"
     MATCHED = "matched"
-    PERSON = "person"  # nothing that a machine may say: an officer looks
+    # Nothing that a machine may say: an officer looks.
+    PERSON = "person"
     NONE = "none"
-    ANSWERED = "answered"  # by machine
-    ENDED = "ended"  # answered by a person, or taken back by its sender
+    # By machine.
+    ANSWERED = "answered"
+    # Answered by a person, or taken back by its sender.
+    ENDED = "ended"
 
 
 OPEN = (MatchState.NEW, MatchState.MATCHED, MatchState.PERSON, MatchState.NONE)
@@ -54,7 +60,8 @@ class PossibleMatch:
     """A child of ours who may be the one, locked."""
 
     rank: int
-    strength: int  # in a hundred
+    # In a hundred.
+    strength: int
     reasons: tuple[str, ...]
     data_key: bytes
     content: bytes
@@ -162,7 +169,8 @@ def list_match_strengths(tx: Connection, some: Sequence[ReceivedSearch]) -> dict
 def list_searches(tx: Connection, states: Collection[MatchState], limit: int | None) -> list[ReceivedSearch]:
     """List those in these states, the oldest first: who has waited longest has its turn."""
     waiting_searches: list[ReceivedSearch] = []
-    for state in states:  # one after the other, for each is read in order from an index
+    # One after the other, for each is read in order from an index.
+    for state in states:
         query = select(*_VIEW).where(_at.state == state).order_by(_at.came_at, _at.message_id).limit(limit)
         waiting_searches += [_read_search(row) for row in tx.execute(query)]
     return sorted(waiting_searches, key=lambda one: (one.came_at, one.message_id))[:limit]

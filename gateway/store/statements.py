@@ -42,7 +42,8 @@ def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[st
     theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
     held = exists().where(receipts.c.message_id == outbox.c.message_id, *theirs)
     query = select(outbox.c.message_id).where(outbox.c.recipient == partner, outbox.c.protection == "sealed", ~held)
-    query = query.where(outbox.c.state != DeliveryState.QUEUED)  # it is under way
+    # It is under way.
+    query = query.where(outbox.c.state != DeliveryState.QUEUED)
     return {
         message_id for some in _split_ids(ids) for message_id in tx.scalars(query.where(outbox.c.message_id.in_(some)))
     }

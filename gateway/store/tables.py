@@ -28,10 +28,12 @@ metadata = MetaData()
 ID = String(36)
 AUTHORITY = String(3)
 DIGEST = String(64)
-SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers rows by itself only for INTEGER
+# SQLite numbers rows by itself only for INTEGER.
+SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
 
-MOMENTS = 16  # that are remembered as the database wants them: more than one batch holds
+# That are remembered as the database wants them: more than one batch holds.
+MOMENTS = 16
 
 
 def _read_text(value: str | None) -> datetime | None:
@@ -87,14 +89,16 @@ outbox = Table(
     Column("due_at", Instant, nullable=False),
     Column("claimed_until", Instant),
     Column("reason", Text),
-    Column("protection", String(20), nullable=False, server_default="sealed"),  # or how a person gets it
-    Column("handed_over_at", Instant),  # by telephone, as an officer of ours wrote down
-    Column("said_case", ID),  # as the message names it, where it lies in another case here
+    # Or how a person gets it.
+    Column("protection", String(20), nullable=False, server_default="sealed"),
+    # By telephone, as an officer of ours wrote down.
+    Column("handed_over_at", Instant),
+    # As the message names it, where it lies in another case here.
+    Column("said_case", ID),
     # Why it stands in its state: `core.causes`.
     Column("cause", String(60)),
-    Column(
-        "receipt_due", Instant
-    ),  # when a receipt is asked for that an answer of theirs overtook; NULL: none is missing
+    # When a receipt is asked for that an answer of theirs overtook; NULL: none is missing.
+    Column("receipt_due", Instant),
     Index(
         "outbox_unreceipted",
         "recipient",
@@ -102,17 +106,20 @@ outbox = Table(
         sqlite_where=text("receipt_due IS NOT NULL"),
         postgresql_where=text("receipt_due IS NOT NULL"),
     ),
-    Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),  # the order of claims
+    # The order of claims.
+    Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),
     Index("outbox_conversation", "conversation_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),
 )
 
-outbox_contents = Table(  # apart, because a database rewrites the whole row when its state changes
+# Apart, because a database rewrites the whole row when its state changes.
+outbox_contents = Table(
     "outbox_contents",
     metadata,
     Column("message_id", ID, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
-    Column("data_key", LargeBinary),  # NULL: destroyed, and the notice with it
+    # NULL: destroyed, and the notice with it.
+    Column("data_key", LargeBinary),
     Column("content", LargeBinary, nullable=False),
 )
 
@@ -125,7 +132,8 @@ attempts = Table(
     Column("route", String(20), nullable=False),
     Column("ending", String(20), nullable=False),
     Column("reason", Text),
-    Column("ticket", String(100)),  # the carrier's own word for what it handed over
+    # The carrier's own word for what it handed over.
+    Column("ticket", String(100)),
     Index(
         "attempts_ticket",
         "ticket",
@@ -150,14 +158,16 @@ inbox = Table(
     Column("data_key", LargeBinary),
     Column("content", LargeBinary, nullable=False),
     Column("received_at", Instant, nullable=False),
-    Column(
-        "shown_from", Instant, nullable=False
-    ),  # later than received_at while an earlier message of the case is awaited
+    # Later than received_at while an earlier message of the case is awaited.
+    Column("shown_from", Instant, nullable=False),
     Column("state", String(20), nullable=False),
     Column("state_at", Instant, nullable=False),
-    Column("said_case", ID),  # as the message names it, where it lies in another case here
-    Column("created_at", Instant),  # as its sender says; NULL: it came before this was kept
-    Column("misfit", String(10)),  # why a reply has no effect
+    # As the message names it, where it lies in another case here.
+    Column("said_case", ID),
+    # As its sender says; NULL: it came before this was kept.
+    Column("created_at", Instant),
+    # Why a reply has no effect.
+    Column("misfit", String(10)),
     # Why it stands in its state: `core.causes`.
     Column("cause", String(60)),
     Index("inbox_conversation", "conversation_id", "sequence"),
@@ -190,7 +200,8 @@ receipts = Table(
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
     Column("issuer", AUTHORITY, nullable=False),
-    Column("digest", DIGEST, nullable=False),  # of the sealed message
+    # Of the sealed message.
+    Column("digest", DIGEST, nullable=False),
     Column("message_id", ID),
     Column("result", String(10), nullable=False),
     Column("at", Instant, nullable=False),
@@ -199,7 +210,8 @@ receipts = Table(
     Index("receipts_message", "message_id"),
 )
 
-mailboxes = Table(  # what we keep for others: bundles of sealed messages, and receipts on their way back
+# What we keep for others: bundles of sealed messages, and receipts on their way back.
+mailboxes = Table(
     "mailboxes",
     metadata,
     Column("owner", AUTHORITY, primary_key=True),
@@ -211,43 +223,55 @@ mailboxes = Table(  # what we keep for others: bundles of sealed messages, and r
     Index("mailboxes_oldest", "owner", "kind", "kept_at", "name"),
 )
 
-intake = Table(  # rows of extracts that became notices
+# Rows of extracts that became notices.
+intake = Table(
     "intake",
     metadata,
-    Column("digest", DIGEST, primary_key=True),  # of whom, when and where to, under our own key
+    # Of whom, when and where to, under our own key.
+    Column("digest", DIGEST, primary_key=True),
     Column("message_id", ID, nullable=False),
     Column("at", Instant, nullable=False),
     # what tells whether a row that comes again says the same; without them in rows of before
-    Column("child", DIGEST),  # whom: the UPN, or name and date of birth
-    Column("person", DIGEST),  # name and date of birth
-    Column("said", DIGEST),  # of what the notice carries
+    # Whom: the UPN, or name and date of birth.
+    Column("child", DIGEST),
+    # Name and date of birth.
+    Column("person", DIGEST),
+    # Of what the notice carries.
+    Column("said", DIGEST),
     Index("intake_child", "child"),
 )
 
 accepted_headings = (
-    Table(  # sets of headings of extracts that are read, as a person has accepted them, or as the first of all
+    # Sets of headings of extracts that are read, as a person has accepted them, or as the first of all.
+    Table(
         "accepted_headings",
         metadata,
-        Column("kind", String(20), primary_key=True),  # of the folder
+        # Of the folder.
+        Column("kind", String(20), primary_key=True),
         Column("digest", DIGEST, primary_key=True),
-        Column("headings", Text, nullable=False),  # JSON: ours by our names, and those that are not read
+        # JSON: ours by our names, and those that are not read.
+        Column("headings", Text, nullable=False),
         Column("accepted_at", Instant, nullable=False),
         Column("accepted_by", String(80), nullable=False),
     )
 )
 
 transfer_files = (
-    Table(  # Common Transfer Files: of notices that came, for our case system; of our own, for School2School
+    # Common Transfer Files: of notices that came, for our case system; of our own, for School2School.
+    Table(
         "transfer_files",
         metadata,
-        Column("sender", AUTHORITY, primary_key=True),  # of the notice
+        # Of the notice.
+        Column("sender", AUTHORITY, primary_key=True),
         Column("message_id", ID, primary_key=True),
         Column("state", String(20), nullable=False),
         Column("state_at", Instant, nullable=False),
         Column("due_at", Instant, nullable=False),
-        Column("number", Integer),  # of the sender's files, counted without an end; NULL until it is written
+        # Of the sender's files, counted without an end; NULL until it is written.
+        Column("number", Integer),
         Column("file", String(40)),
-        Column("shortened", Text, nullable=False),  # names of elements, with spaces between; never what stood in them
+        # Names of elements, with spaces between; never what stood in them.
+        Column("shortened", Text, nullable=False),
         Index("transfer_files_due", "state", "due_at", "message_id"),
         Index("transfer_files_number", "sender", "number", unique=True),
         Index("transfer_files_file", "file", "number"),
@@ -255,18 +279,26 @@ transfer_files = (
     )
 )
 
-drafts = Table(  # rows of extracts that wait for an officer, or waited
+# Rows of extracts that wait for an officer, or waited.
+drafts = Table(
     "drafts",
     metadata,
     Column("draft_id", ID, primary_key=True),
-    Column("digest", DIGEST, nullable=False),  # of whom and when; these three under our own key
-    Column("child", DIGEST, nullable=False),  # of whom
-    Column("said", DIGEST, nullable=False),  # of the whole row
-    Column("person", DIGEST),  # name and date of birth; without it in drafts of before
-    Column("carried", DIGEST),  # what a notice of the row would carry
-    Column("corrects", ID),  # the notice in whose place it may be sent
+    # Of whom and when; these three under our own key.
+    Column("digest", DIGEST, nullable=False),
+    # Of whom.
+    Column("child", DIGEST, nullable=False),
+    # Of the whole row.
+    Column("said", DIGEST, nullable=False),
+    # Name and date of birth; without it in drafts of before.
+    Column("person", DIGEST),
+    # What a notice of the row would carry.
+    Column("carried", DIGEST),
+    # The notice in whose place it may be sent.
+    Column("corrects", ID),
     Column("reason", Text, nullable=False),
-    Column("file", DIGEST, nullable=False),  # SHA-256 of the extract
+    # SHA-256 of the extract.
+    Column("file", DIGEST, nullable=False),
     Column("row", Integer, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("data_key", LargeBinary),
@@ -281,31 +313,39 @@ drafts = Table(  # rows of extracts that wait for an officer, or waited
     Index("drafts_turn", "state", "made_at", "draft_id"),
 )
 
-compositions = Table(  # notices that officers write, until they are sent
+# Notices that officers write, until they are sent.
+compositions = Table(
     "compositions",
     metadata,
     Column("composition_id", ID, primary_key=True),
     Column("kind", String(40), nullable=False),
     Column("by", String(80), nullable=False),
-    Column("draft_id", ID),  # of which it is made
-    Column("corrects", ID),  # in whose place it is sent
-    Column("data_key", LargeBinary),  # destroyed when it has ended
+    # Of which it is made.
+    Column("draft_id", ID),
+    # In whose place it is sent.
+    Column("corrects", ID),
+    # Destroyed when it has ended.
+    Column("data_key", LargeBinary),
     Column("content", LargeBinary, nullable=False),
     Column("state", String(10), nullable=False),
     Column("changes", Integer, nullable=False),
     Column("changed_at", Instant, nullable=False),
-    Column("told", Text),  # what became of it: the case, and who was not reached
+    # What became of it: the case, and who was not reached.
+    Column("told", Text),
     Index("compositions_turn", "state", "changed_at"),
 )
 
 postcodes = Table(
     "postcodes",
     metadata,
-    Column("postcode", String(7), primary_key=True),  # without spaces
+    # Without spaces.
+    Column("postcode", String(7), primary_key=True),
     Column("authority", AUTHORITY, nullable=False),
-    Column("release", Integer, nullable=False),  # of the directory, counted by us
+    # Of the directory, counted by us.
+    Column("release", Integer, nullable=False),
     Index("postcodes_release", "release"),
-    sqlite_with_rowid=False,  # half the space
+    # Half the space.
+    sqlite_with_rowid=False,
 )
 
 partners = Table(
@@ -319,32 +359,38 @@ partners = Table(
     Column("confirmed_by", String(80), nullable=False),
 )
 
-correspondents = Table(  # authorities that have no gateway
+# Authorities that have no gateway.
+correspondents = Table(
     "correspondents",
     metadata,
     Column("authority", AUTHORITY, primary_key=True),
     Column("address", String(254), nullable=False),
     Column("protection", String(20), nullable=False),
-    Column("certificate", Text),  # PEM, with person-smime
+    # PEM, with person-smime.
+    Column("certificate", Text),
     Column("telephone", String(40), nullable=False),
     Column("confirmed_at", Instant, nullable=False),
     Column("confirmed_by", String(80), nullable=False),
 )
 
-calls = Table(  # with people at authorities to whom we sent a notice, as officers of ours wrote them down
+# With people at authorities to whom we sent a notice, as officers of ours wrote them down.
+calls = Table(
     "calls",
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
     Column("message_id", ID, nullable=False, index=True),
     Column("at", Instant, nullable=False),
-    Column("result", String(40)),  # what they told of the child; NULL: the notice was handed over
+    # What they told of the child; NULL: the notice was handed over.
+    Column("result", String(40)),
     Column("recorded_at", Instant, nullable=False),
     Column("recorded_by", String(80), nullable=False),
     Column("data_key", LargeBinary),
-    Column("content", LargeBinary, nullable=False),  # who was spoken to, and a note
+    # Who was spoken to, and a note.
+    Column("content", LargeBinary, nullable=False),
 )
 
-chased = Table(  # so that nothing is chased twice for the same reason
+# So that nothing is chased twice for the same reason.
+chased = Table(
     "chased",
     metadata,
     Column("message_id", ID, primary_key=True),
@@ -352,18 +398,22 @@ chased = Table(  # so that nothing is chased twice for the same reason
     Column("step", String(10), primary_key=True),
     Column("at", Instant, nullable=False),
     Column("reminder_id", ID),
-    Column("told_at", Instant),  # the service manager, by mail
+    # The service manager, by mail.
+    Column("told_at", Instant),
 )
 
-child_loads = Table(  # each is a whole index of our own children; the newest counts
+# Each is a whole index of our own children; the newest counts.
+child_loads = Table(
     "child_loads",
     metadata,
-    Column("load", BigInteger, primary_key=True, autoincrement=False),  # only ever rises
+    # Only ever rises.
+    Column("load", BigInteger, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("children", Integer, nullable=False),
 )
 
-children = Table(  # a child of ours, locked
+# A child of ours, locked.
+children = Table(
     "children",
     metadata,
     Column("load", BigInteger, primary_key=True, autoincrement=False),
@@ -372,7 +422,8 @@ children = Table(  # a child of ours, locked
     Column("content", LargeBinary, nullable=False),
 )
 
-child_keys = Table(  # by which a child is found: digests under our own key
+# By which a child is found: digests under our own key.
+child_keys = Table(
     "child_keys",
     metadata,
     Column("load", BigInteger, primary_key=True, autoincrement=False),
@@ -381,7 +432,8 @@ child_keys = Table(  # by which a child is found: digests under our own key
     sqlite_with_rowid=False,
 )
 
-searches = Table(  # that came from others, and what our own index says to each
+# That came from others, and what our own index says to each.
+searches = Table(
     "searches",
     metadata,
     Column("sender", AUTHORITY, primary_key=True),
@@ -390,39 +442,44 @@ searches = Table(  # that came from others, and what our own index says to each
     Column("came_at", Instant, nullable=False),
     Column("state", String(10), nullable=False),
     Column("state_at", Instant, nullable=False),
-    Column(
-        "load", BigInteger, nullable=False
-    ),  # against which it was matched last; beyond all of them once it has ended
+    # Against which it was matched last; beyond all of them once it has ended.
+    Column("load", BigInteger, nullable=False),
     Index("searches_turn", "load", "came_at", "message_id"),
     Index("searches_state", "state", "came_at", "message_id"),
 )
 
-matches = Table(  # children of ours who may be the one; which child, and what is known of it, is locked
+# Children of ours who may be the one; which child, and what is known of it, is locked.
+matches = Table(
     "matches",
     metadata,
     Column("sender", AUTHORITY, primary_key=True),
     Column("message_id", ID, primary_key=True),
     Column("rank", Integer, primary_key=True, autoincrement=False),
-    Column("strength", Integer, nullable=False),  # in a hundred
+    # In a hundred.
+    Column("strength", Integer, nullable=False),
     Column("reasons", Text, nullable=False),
     Column("data_key", LargeBinary, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
 
 marked = (
-    Table(  # messages that can be found, the newest has the highest number; those of before the index, numbers below 0
+    # Messages that can be found, the newest has the highest number; those of before the index, numbers below 0.
+    Table(
         "marked",
         metadata,
         Column("number", SEQUENCE, primary_key=True, autoincrement=True),
         Column("message_id", ID, nullable=False),
-        Column("lies", String(4), nullable=False),  # sent, came
+        # Sent, came.
+        Column("lies", String(4), nullable=False),
         Column("partner", AUTHORITY, nullable=False),
-        Column("marks", LargeBinary, nullable=False),  # its own, of eight bytes each: by which they are cleared away
+        # Its own, of eight bytes each: by which they are cleared away.
+        Column("marks", LargeBinary, nullable=False),
         Index("marked_message", "message_id", "lies", "partner", unique=True),
     )
 )
 
-marks = Table(  # by which a message is found: digests of its terms under our own key
+# By which a message is found: digests of its terms under our own key.
+marks = Table(
     "marks",
     metadata,
     Column("mark", BigInteger, primary_key=True, autoincrement=False),
@@ -430,10 +487,12 @@ marks = Table(  # by which a message is found: digests of its terms under our ow
     sqlite_with_rowid=False,
 )
 
-unmarked = Table(  # messages of before the index that are not yet in it
+# Messages of before the index that are not yet in it.
+unmarked = Table(
     "unmarked",
     metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),  # below 0, the newest has the highest
+    # Below 0, the newest has the highest.
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("message_id", ID, nullable=False),
     Column("lies", String(4), nullable=False),
     Column("partner", AUTHORITY, nullable=False),
@@ -444,23 +503,27 @@ unmarked = Table(  # messages of before the index that are not yet in it
 audit_entries = Table(
     "audit_entries",
     metadata,
-    Column("number", SEQUENCE, primary_key=True, autoincrement=False),  # the index of the leaf, from 0
+    # The index of the leaf, from 0.
+    Column("number", SEQUENCE, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("act", String(40), nullable=False),
     Column("actor", String(80), nullable=False),
     Column("about", String(80)),
     Column("partner", AUTHORITY),
-    Column("entry", Text, nullable=False),  # the exact leaf: what is hashed
+    # The exact leaf: what is hashed.
+    Column("entry", Text, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     Index("audit_entries_about", "about", "number"),
-    Index("audit_entries_tail", text("substr(about, 25)")),  # of an id of 36 characters, the last twelve
+    # Of an id of 36 characters, the last twelve.
+    Index("audit_entries_tail", text("substr(about, 25)")),
     Index("audit_entries_act", "act", "number"),
     Index("audit_entries_actor", "actor", "number"),
     Index("audit_entries_partner", "partner", "number"),
     Index("audit_entries_at", "at"),
 )
 
-audit_mentions = Table(  # of an entry that is about several notices, each of them
+# Of an entry that is about several notices, each of them.
+audit_mentions = Table(
     "audit_mentions",
     metadata,
     Column("about", String(80), primary_key=True),
@@ -468,7 +531,8 @@ audit_mentions = Table(  # of an entry that is about several notices, each of th
     sqlite_with_rowid=False,
 )
 
-audit_blocks = Table(  # roots of complete blocks of entries, of which proofs are made
+# Roots of complete blocks of entries, of which proofs are made.
+audit_blocks = Table(
     "audit_blocks",
     metadata,
     Column("block", BigInteger, primary_key=True, autoincrement=False),
@@ -478,7 +542,8 @@ audit_blocks = Table(  # roots of complete blocks of entries, of which proofs ar
 audit_head = Table(
     "audit_head",
     metadata,
-    Column("number", Integer, primary_key=True, autoincrement=False),  # one row, 1: also the lock of all who append
+    # One row, 1: also the lock of all who append.
+    Column("number", Integer, primary_key=True, autoincrement=False),
     Column("size", BigInteger, nullable=False),
     Column("peaks", LargeBinary, nullable=False),
 )
@@ -493,7 +558,8 @@ audit_checkpoints = Table(
 )
 
 witnessed = (
-    Table(  # checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted
+    # Checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted.
+    Table(
         "witnessed",
         metadata,
         Column("number", SEQUENCE, primary_key=True, autoincrement=True),
@@ -501,12 +567,16 @@ witnessed = (
         Column("size", BigInteger, nullable=False),
         Column("root", LargeBinary, nullable=False),
         Column("note", Text, nullable=False),
-        Column("made_at", Instant, nullable=False),  # the receipt that brought it: a note itself bears no date
+        # The receipt that brought it: a note itself bears no date.
+        Column("made_at", Instant, nullable=False),
         Column("seen_at", Instant, nullable=False),
-        Column("checked_at", Instant),  # when it was shown to continue the one before it
+        # When it was shown to continue the one before it.
+        Column("checked_at", Instant),
         Column("alarm", String(20)),
-        Column("against", Text),  # the note that it contradicts
-        Column("ended_at", Instant),  # a person accepted that this log began anew
+        # The note that it contradicts.
+        Column("against", Text),
+        # A person accepted that this log began anew.
+        Column("ended_at", Instant),
         Index("witnessed_size", "authority", "size", "number"),
         Index(
             "witnessed_alarms",
@@ -518,7 +588,8 @@ witnessed = (
     )
 )
 
-statements = Table(  # partners' signed statements in which something differs that no machine can heal: evidence
+# partners' signed statements in which something differs that no machine can heal: evidence.
+statements = Table(
     "statements",
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
@@ -527,7 +598,8 @@ statements = Table(  # partners' signed statements in which something differs th
     Column("token", Text, nullable=False),
 )
 
-reviews = Table(  # what was done in the fourteen-day reviews of cases in which we search for a child
+# What was done in the fourteen-day reviews of cases in which we search for a child.
+reviews = Table(
     "reviews",
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
@@ -535,35 +607,48 @@ reviews = Table(  # what was done in the fourteen-day reviews of cases in which 
     Column("at", Instant, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("by", String(80), nullable=False),
-    Column("checked", Text),  # codes: source=result, with spaces between
+    # Codes: source=result, with spaces between.
+    Column("checked", Text),
     Column("asked_again", Integer, nullable=False),
     Column("reason", String(40)),
     Column("decided_by", String(80)),
     Index("reviews_case", "conversation_id", "number"),
 )
 
-people = Table(  # who may sign in at the console
+# Who may sign in at the console.
+people = Table(
     "people",
     metadata,
-    Column("name", String(80), primary_key=True),  # as they sign in: their mail address, in small letters
-    Column("called", String(80), nullable=False),  # as others know them; notices name them so
-    Column("roles", String(200), nullable=False),  # with spaces between them
+    # As they sign in: their mail address, in small letters.
+    Column("name", String(80), primary_key=True),
+    # As others know them; notices name them so.
+    Column("called", String(80), nullable=False),
+    # With spaces between them.
+    Column("roles", String(200), nullable=False),
     Column("active", Boolean, nullable=False),
-    Column("through", String(10), nullable=False),  # the directory, or an account here
-    Column("subject", String(255), unique=True),  # theirs for ever in the directory
+    # The directory, or an account here.
+    Column("through", String(10), nullable=False),
+    # Theirs for ever in the directory.
+    Column("subject", String(255), unique=True),
     Column("made_at", Instant, nullable=False),
     Column("made_by", String(80), nullable=False),
     Column("password", Text),
-    Column("password_until", Instant),  # a one-time password, and how long it counts
-    Column("failed", Integer, nullable=False),  # times in a row
+    # A one-time password, and how long it counts.
+    Column("password_until", Instant),
+    # Times in a row.
+    Column("failed", Integer, nullable=False),
     Column("locked_until", Instant),
-    Column("code_key", LargeBinary),  # the second factor, locked as a notice is
+    # The second factor, locked as a notice is.
+    Column("code_key", LargeBinary),
     Column("code_secret", LargeBinary),
-    Column("code_step", BigInteger, nullable=False),  # of the last code that was used
-    Column("seen_at", Instant),  # signed in last
+    # Of the last code that was used.
+    Column("code_step", BigInteger, nullable=False),
+    # Signed in last.
+    Column("seen_at", Instant),
 )
 
-sessions = Table(  # of people who are signed in, or on the way; the browser holds the secret, we its digest
+# Of people who are signed in, or on the way; the browser holds the secret, we its digest.
+sessions = Table(
     "sessions",
     metadata,
     Column("digest", DIGEST, primary_key=True),
@@ -572,20 +657,24 @@ sessions = Table(  # of people who are signed in, or on the way; the browser hol
     Column("form_token", String(64), nullable=False),
     Column("begun_at", Instant, nullable=False),
     Column("seen_at", Instant, nullable=False),
-    Column("pending", Text),  # what must come back from the directory
+    # What must come back from the directory.
+    Column("pending", Text),
 )
 
-devices = Table(  # browsers from which people signed in before; the browser holds the secret, we its digest
+# Browsers from which people signed in before; the browser holds the secret, we its digest.
+devices = Table(
     "devices",
     metadata,
     Column("digest", DIGEST, primary_key=True),
     Column("person", String(80), primary_key=True, index=True),
     Column("seen_at", Instant, nullable=False, index=True),
-    Column("failed", Integer, nullable=False),  # times in a row, from there
+    # Times in a row, from there.
+    Column("failed", Integer, nullable=False),
     Column("locked_until", Instant),
 )
 
-assignments = Table(  # of cases to people who see no others
+# Of cases to people who see no others.
+assignments = Table(
     "assignments",
     metadata,
     Column("person", String(80), primary_key=True),
@@ -595,20 +684,26 @@ assignments = Table(  # of cases to people who see no others
     Index("assignments_case", "conversation_id"),
 )
 
-reached = Table(  # how it last went with each partner, by each route; "statement": its statement was asked for
+# How it last went with each partner, by each route; "statement": its statement was asked for.
+reached = Table(
     "reached",
     metadata,
     Column("authority", AUTHORITY, primary_key=True),
     Column("route", String(20), primary_key=True),
     Column("succeeded_at", Instant),
     Column("failed_at", Instant),
-    Column("failing_since", Instant),  # the first failure after the last success
-    Column("reason", Text),  # of the last failure
-    Column("clock_ahead", Integer),  # seconds: its clock before ours, as it last answered
-    Column("code", String(20)),  # of its last answer, where that held no receipt
+    # The first failure after the last success.
+    Column("failing_since", Instant),
+    # Of the last failure.
+    Column("reason", Text),
+    # Seconds: its clock before ours, as it last answered.
+    Column("clock_ahead", Integer),
+    # Of its last answer, where that held no receipt.
+    Column("code", String(20)),
 )
 
-loops = Table(  # of the gateway that runs: when each last looked
+# Of the gateway that runs: when each last looked.
+loops = Table(
     "loops",
     metadata,
     Column("name", String(40), primary_key=True),
@@ -616,7 +711,8 @@ loops = Table(  # of the gateway that runs: when each last looked
     Column("late_at", Instant, nullable=False),
 )
 
-left_behind = Table(  # what lies at a route and is not handled
+# What lies at a route and is not handled.
+left_behind = Table(
     "left_behind",
     metadata,
     Column("route", String(20), primary_key=True),
@@ -626,81 +722,107 @@ left_behind = Table(  # what lies at a route and is not handled
     Column("since", Instant, nullable=False),
 )
 
-mail_replies = Table(  # what came by mail in answer to letters
+# What came by mail in answer to letters.
+mail_replies = Table(
     "mail_replies",
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
-    Column("message_id", ID, nullable=False),  # of the notice that it is about
+    # Of the notice that it is about.
+    Column("message_id", ID, nullable=False),
     Column("came_at", Instant, nullable=False),
     Column("what", String(10), nullable=False),
-    Column("domain", String(253), nullable=False),  # from where it claims to come
-    Column("from_there", Boolean, nullable=False),  # that is where we wrote to
+    # From where it claims to come.
+    Column("domain", String(253), nullable=False),
+    # That is where we wrote to.
+    Column("from_there", Boolean, nullable=False),
     Column("signed", Boolean, nullable=False),
     Column("by_machine", Boolean, nullable=False),
-    Column("mark", BigInteger, nullable=False),  # of what it says, under our own key
+    # Of what it says, under our own key.
+    Column("mark", BigInteger, nullable=False),
     Column("stage", String(10), nullable=False),
-    Column("judgement", String(20)),  # what an officer of ours read in it
+    # What an officer of ours read in it.
+    Column("judgement", String(20)),
     Column("judged_at", Instant),
     Column("judged_by", String(80)),
     Column("data_key", LargeBinary),
-    Column("content", LargeBinary, nullable=False),  # what it says, locked
+    # What it says, locked.
+    Column("content", LargeBinary, nullable=False),
     Index("mail_replies_about", "message_id", "mark", unique=True),
     Index("mail_replies_waiting", "stage", "number"),
 )
 
-api_clients = Table(  # case systems that may call the API
+# Case systems that may call the API.
+api_clients = Table(
     "api_clients",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("name", String(80), nullable=False),
-    Column("scopes", String(200), nullable=False),  # with spaces between them
+    # With spaces between them.
+    Column("scopes", String(200), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("made_at", Instant, nullable=False),
     Column("made_by", String(80), nullable=False),
-    Column("secret", DIGEST, nullable=False),  # its digest; the client alone has it
-    Column("failed", Integer, nullable=False),  # times in a row
+    # Its digest; the client alone has it.
+    Column("secret", DIGEST, nullable=False),
+    # Times in a row.
+    Column("failed", Integer, nullable=False),
     Column("locked_until", Instant),
-    Column("seen_at", Instant),  # got a token last
+    # Got a token last.
+    Column("seen_at", Instant),
 )
 
-api_answers = Table(  # what a client was answered to a request that it may repeat
+# What a client was answered to a request that it may repeat.
+api_answers = Table(
     "api_answers",
     metadata,
     Column("client", String(40), primary_key=True),
-    Column("key", String(64), primary_key=True),  # the Idempotency-Key
-    Column("said", DIGEST, nullable=False),  # of the request, under our own key
-    Column("claim", String(40), nullable=False),  # whose try this is
+    # The Idempotency-Key.
+    Column("key", String(64), primary_key=True),
+    # Of the request, under our own key.
+    Column("said", DIGEST, nullable=False),
+    # Whose try this is.
+    Column("claim", String(40), nullable=False),
     Column("begun_at", Instant, nullable=False, index=True),
-    Column("status", Integer),  # NULL: under way
-    Column("place", String(200)),  # the Location header
+    # NULL: under way.
+    Column("status", Integer),
+    # The Location header.
+    Column("place", String(200)),
     Column("data_key", LargeBinary),
-    Column("content", LargeBinary),  # the body, locked
+    # The body, locked.
+    Column("content", LargeBinary),
 )
 
-webhooks = Table(  # where case systems want to be told of what happens
+# Where case systems want to be told of what happens.
+webhooks = Table(
     "webhooks",
     metadata,
     Column("id", String(40), primary_key=True),
     Column("client", String(40), nullable=False, index=True),
     Column("url", String(500), nullable=False),
-    Column("events", String(200), nullable=False),  # with spaces between them
+    # With spaces between them.
+    Column("events", String(200), nullable=False),
     Column("active", Boolean, nullable=False),
     Column("made_at", Instant, nullable=False),
-    Column("data_key", LargeBinary, nullable=False),  # the secret, locked as a notice is
+    # The secret, locked as a notice is.
+    Column("data_key", LargeBinary, nullable=False),
     Column("secret", LargeBinary, nullable=False),
-    Column("next_entry", BigInteger, nullable=False),  # of the audit log: up to it everything was told
+    # Of the audit log: up to it everything was told.
+    Column("next_entry", BigInteger, nullable=False),
     Column("due_at", Instant, nullable=False),
-    Column("tries", Integer, nullable=False),  # of the event that is to be told next
+    # Of the event that is to be told next.
+    Column("tries", Integer, nullable=False),
     Column("failing_since", Instant),
     Column("failed_as", String(80)),
 )
 
-owner = Table(  # the gateway whose records these are: one row, 1
+# The gateway whose records these are: one row, 1.
+owner = Table(
     "owner",
     metadata,
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("authority", AUTHORITY, nullable=False),
-    Column("identity", String(64), nullable=False),  # its public identity key, hex
+    # Its public identity key, hex.
+    Column("identity", String(64), nullable=False),
 )
 
 APPEND_ONLY = (

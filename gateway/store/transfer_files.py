@@ -16,10 +16,14 @@ class TransferStage(StrEnum):
 
     WAITING = "waiting"
     WRITTEN = "written"
-    MATCHED = "matched"  # the case system knew the child
-    CONFLICTS = "conflicts"  # it knew the child, and holds something else of it: an officer decides there
-    UNMATCHED = "unmatched"  # it did not know the child
-    DROPPED = "dropped"  # the notice was taken back, corrected or rejected before the file was written
+    # The case system knew the child.
+    MATCHED = "matched"
+    # It knew the child, and holds something else of it: an officer decides there.
+    CONFLICTS = "conflicts"
+    # It did not know the child.
+    UNMATCHED = "unmatched"
+    # The notice was taken back, corrected or rejected before the file was written.
+    DROPPED = "dropped"
 
 
 ANSWERS = (TransferStage.MATCHED, TransferStage.CONFLICTS, TransferStage.UNMATCHED)
@@ -29,7 +33,8 @@ ANSWERS = (TransferStage.MATCHED, TransferStage.CONFLICTS, TransferStage.UNMATCH
 class TransferFile:
     """One file as it stands."""
 
-    sender: str  # of the notice in it; ourselves where it is for School2School
+    # Of the notice in it; ourselves where it is for School2School.
+    sender: str
     message_id: str
     state: TransferStage
     state_at: datetime

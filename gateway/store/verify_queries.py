@@ -23,8 +23,10 @@ from gateway.store.tables import (
 from schemas.message import SEARCHES
 
 AT_ONCE = 500
-GIVEN = ("message.kept", "message.refused")  # for which we signed a receipt
-GOT = ("receipt.verified", "notice.rejected")  # for which we were given one
+# For which we signed a receipt.
+GIVEN = ("message.kept", "message.refused")
+# For which we were given one.
+GOT = ("receipt.verified", "notice.rejected")
 ACCEPTED = ("message.kept", "receipt.verified")
 
 
@@ -96,7 +98,8 @@ def _read_entry(row: Any) -> NotedEntry:
 def _parse_entry(text: str) -> dict[str, Any]:
     try:
         members = json.loads(text)
-    except ValueError:  # of a text that was changed, which is a fault of its own
+    except ValueError:
+        # Of a text that was changed, which is a fault of its own.
         return {}
     return members if isinstance(members, dict) else {}
 

@@ -23,7 +23,8 @@ class Webhook:
     active: bool
     made_at: datetime
     data_key: bytes = field(repr=False)
-    secret: bytes = field(repr=False)  # locked
+    # Locked.
+    secret: bytes = field(repr=False)
     next_entry: int
     due_at: datetime
     tries: int = 0

@@ -9,7 +9,8 @@ import re
 from pathlib import Path
 
 GATEWAY = Path(__file__).parent
-Edit = tuple[str, str]  # a pattern that is found in the sample, and what takes its place
+# A pattern that is found in the sample, and what takes its place.
+Edit = tuple[str, str]
 
 WITHHELD = (
     "<Level>none</Level>",
@@ -44,7 +45,8 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "upn.temporary": ("transfer-notice", ("<UPN>X333210123001", "<UPN>W33321012301A")),
     "upn.authority": ("transfer-notice", ("<UPN>X333210123001", "<UPN>F999210123001")),
     "dob.future": ("transfer-notice", ("<DOB>2016", "<DOB>2126")),
-    "dob.implausible": ("transfer-notice-siblings", ("<DOB>2019", "<DOB>1819")),  # a child's age is a rule of its own
+    # A child's age is a rule of its own.
+    "dob.implausible": ("transfer-notice-siblings", ("<DOB>2019", "<DOB>1819")),
     "age.not-compulsory": ("transfer-notice", ("<DOB>2016", "<DOB>2024")),
     "child.absent": ("transfer-notice", without("Child")),
     "sibling.twice": ("transfer-notice-siblings", ("<Forename>Cyd", "<Forename>Ben"), ("2019-01-15", "2014-06-01")),

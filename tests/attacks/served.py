@@ -16,7 +16,8 @@ import aiohttp
 from tests.loaded import Loaded
 
 SEED = random.SystemRandom().randrange(2**32)
-STOPS_WITHIN = 45.0  # seconds: requests under way have twenty, and machines that run tests are slow
+# Seconds: requests under way have twenty, and machines that run tests are slow.
+STOPS_WITHIN = 45.0
 MAIN = "from gateway.__main__ import main; main()"
 
 
@@ -48,7 +49,10 @@ def unproven() -> ssl.SSLContext:
 
 @asynccontextmanager
 async def served(home: Path, port: int, *, before: str = "", prefix: Sequence[str] = ()) -> AsyncIterator[Served]:
-    """`serve` for this home folder. `before`: Python that the process runs first; `prefix`: the command that runs it."""
+    """`serve` for this home folder.
+
+    `before`: Python that the process runs first; `prefix`: the command that runs it.
+    """
     said = home.parent / f"{home.name}.log"
     process = _start(home, said, before, prefix)
     try:

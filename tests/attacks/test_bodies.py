@@ -1,4 +1,7 @@
-"""Bodies of members who mean harm: endless ones, and those that are nothing but line feeds. They cost their sender, and few bytes of us."""
+"""Bodies of members who mean harm: endless ones, and those that are nothing but line feeds.
+
+They cost their sender, and few bytes of us.
+"""
 
 import asyncio
 import random
@@ -26,7 +29,8 @@ from tests.conftest import introduce, make
 
 Client = TestClient[web.Request, web.Application]
 PLACE = "/exchange/v1/messages"
-MOST = 20  # messages in one request
+# Messages in one request.
+MOST = 20
 
 
 class Exchange:
@@ -82,7 +86,8 @@ async def test_forty_endless_bodies_of_one_member_take_four_places_and_the_memor
         peak = max(peak, bodies.held)
         assert bodies.callers["333"] <= AT_ONCE + WAITING
     assert 0 < peak <= AT_ONCE * MAX_BODY_BYTES
-    assert peak <= AT_ONCE * most + 2**20  # those who wait for their turn have sent next to nothing
+    # Those who wait for their turn have sent next to nothing.
+    assert peak <= AT_ONCE * most + 2**20
     assert 429 in statuses
     go.set()
     await asyncio.gather(*sending)
@@ -118,7 +123,8 @@ async def test_what_is_refused_is_charged(exchange: Exchange, what: str) -> None
         status = got.status
     assert status == {"line feeds": 413, "one long line": 200, "too large": 413, "another type": 415}[what]
     least = {"line feeds": MOST, "one long line": size // 2**20 - 1, "too large": 15, "another type": 1}[what]
-    assert exchange.left <= 6000 - least + 1  # it fills up again meanwhile
+    # It fills up again meanwhile.
+    assert exchange.left <= 6000 - least + 1
 
 
 @given(st.binary(max_size=300).map(lambda some: some.replace(b"a", b"\n")), st.integers(1, 40))

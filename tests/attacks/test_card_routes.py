@@ -35,7 +35,8 @@ GOOD = (
     ("https", "https://gateway.sandwell.example:8443/exchange/v1"),
     ("https", "https://10.1.2.3/exchange/v1"),
     ("https", "https://[2001:db8::1]:8443/exchange/v1"),
-    ("https", "https://127.0.0.1:8443/exchange/v1"),  # a demo on one machine; whether it is called is settled there
+    # A demo on one machine; whether it is called is settled there.
+    ("https", "https://127.0.0.1:8443/exchange/v1"),
     ("mailbox", "https://gateway.birmingham.example/exchange/v1/mailboxes/333"),
     ("sftp", "sftp://files.example:22/box/333"),
     ("email", "mailto:gateway@sandwell.example"),
@@ -54,7 +55,8 @@ BAD = (
     ("https", "https://gateway.example/%2e%2e/admin"),
     ("https", "https://gateway.example/a b"),
     ("https", "https://gateway.example/\x00"),
-    ("https", "https://gаteway.example/"),  # a Cyrillic letter
+    # A Cyrillic letter.
+    ("https", "https://gаteway.example/"),
     ("https", "gopher://gateway.example/"),
     ("mailbox", "http://gateway.example/exchange/v1/mailboxes/333"),
     ("sftp", "sftp://user@files.example/box"),
@@ -97,7 +99,8 @@ def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> Non
             try:
                 token = card.write(with_route(there.own_card, kind, url), identity)
             except (ValueError, Refusal):
-                continue  # no card can say it
+                # No card can say it.
+                continue
             with pytest.raises(Exception, match=r"card\.|route") as why:
                 partners.check_partner_card(gw, token)
             assert getattr(why.value, "code", "").startswith("card."), url

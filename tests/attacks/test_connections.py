@@ -1,4 +1,6 @@
-"""Connections that bring nothing: however many there are, those who ask something are answered, and the log stays short."""
+"""Connections that bring nothing: however many there are, those who ask something are answered, and the log stays
+short.
+"""
 
 import asyncio
 import json
@@ -22,7 +24,8 @@ from tests.conftest import free_port
 from tests.consoles import house
 from tests.needs import need_descriptors
 
-LIMIT = 160  # descriptors of the process
+# Descriptors of the process.
+LIMIT = 160
 HALVES = (
     b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\nname=",
     b"POST /exchange/v1/messages HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\na",
@@ -95,7 +98,8 @@ async def test_hundreds_who_bring_nothing_shut_nobody_out_and_fill_no_log(gw: Ga
         dripping.cancel()
         lines = one.lines()
         assert len(lines) < 20, lines[:5]
-        assert all(json.loads(line)["event"] for line in lines)  # one object a line, and so no traceback
+        # One object a line, and so no traceback.
+        assert all(json.loads(line)["event"] for line in lines)
         for _, writer in kept:
             writer.transport.abort()
         assert await one.stop() == 0

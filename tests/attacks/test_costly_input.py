@@ -1,7 +1,9 @@
-"""What strangers may send costs the loop little, whatever it is: a search for the worst, by what a parser does, not by a clock.
+"""What strangers may send costs the loop little, whatever it is: a search for the worst, by what a parser does, not by
+a clock.
 
-CWE-400, -1333; phase4 #382; sigstore-go GHSA-cq38-jh5f-37mq. Costs are counted in calls of Python functions where the parser is
-Python, and held against reading the sound sample again and again where it is C: a ratio, as the machine is noisy.
+CWE-400, -1333; phase4 #382; sigstore-go GHSA-cq38-jh5f-37mq. Costs are counted in calls of Python functions where the
+parser is Python, and held against reading the sound sample again and again where it is C: a ratio, as the machine is
+noisy.
 """
 
 import io
@@ -36,7 +38,8 @@ from tests.certificates import for_mail
 from tests.children import notice
 
 SOUND = xml.write(notice())
-MOST_CALLS = 20_000  # of Python functions: some milliseconds
+# Of Python functions: some milliseconds.
+MOST_CALLS = 20_000
 
 
 @pytest.fixture
@@ -214,7 +217,8 @@ def messages(chance: random.Random) -> Iterator[bytes]:
 
 
 def test_no_message_costs_much_more_than_one_of_the_same_size_may(chance: random.Random) -> None:
-    baseline = seconds(lambda: [xml.read(SOUND) for _ in range(200)])  # a notice is near 4 KiB: some 800 KiB of them
+    # A notice is near 4 KiB: some 800 KiB of them.
+    baseline = seconds(lambda: [xml.read(SOUND) for _ in range(200)])
     for text in messages(chance):
         assert len(text) <= xml.MAX_BYTES + 64
 

@@ -1,4 +1,6 @@
-"""Entries of the audit log that others cause: strangers one a minute and kind, members few; and nobody is signed out by a link."""
+"""Entries of the audit log that others cause: strangers one a minute and kind, members few; and nobody is signed out by
+a link.
+"""
 
 import json
 import random

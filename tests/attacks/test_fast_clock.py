@@ -1,4 +1,6 @@
-"""A clock that ran fast and was set right: nothing waits for the false day, whatever it was doing when the clock was wrong."""
+"""A clock that ran fast and was set right: nothing waits for the false day, whatever it was doing when the clock was
+wrong.
+"""
 
 from datetime import timedelta
 from functools import partial
@@ -30,7 +32,8 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
         ready = prepare_notices(gw, [notice(name=name, now=gw.now())], "olive")
         await gw.store.write(partial(queue_messages, gw=gw, notices=ready))
         ids.append(ready[0].message_id)
-    for _ in range(chance.randint(0, 3)):  # tries that fail, under the false time
+    # Tries that fail, under the false time.
+    for _ in range(chance.randint(0, 3)):
         world.wire.down.add("885")
         world.now += timedelta(minutes=1)
         await world.carry()
@@ -40,7 +43,8 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
     assert "clock" in warned or ahead < timedelta(minutes=10)
     if chance.random() < 0.5:
         amend.release_all(gw, None, "olive")
-    for _ in range(3 if ahead > timedelta(minutes=10) else 10):  # less than a wait may be is waited for
+    # Less than a wait may be is waited for.
+    for _ in range(3 if ahead > timedelta(minutes=10) else 10):
         world.now += timedelta(minutes=1)
         await world.carry()
     sent = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))

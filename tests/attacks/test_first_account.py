@@ -41,7 +41,8 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
     for door in doors:
         assert isinstance(door, Door)
         path = door.path
-        while "{" in path:  # a part of the address, with its pattern
+        # A part of the address, with its pattern.
+        while "{" in path:
             head, _, rest = path.partition("{")
             depth, at = 1, 0
             while depth:
@@ -54,7 +55,6 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
     assert gw.store.look(people.list_people) == []
     made = {one.act for one in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}
-    flow.add_account(
-        gw, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test"
-    )  # on the command line it goes
+    # On the command line it goes.
+    flow.add_account(gw, "agnes@council.example", "Agnes Testadmin", [Role.ADMIN], "test")
     assert len(gw.store.look(people.list_people)) == 1

@@ -1,4 +1,6 @@
-"""An answer is read to its end, whatever a proxy makes of its framing; and to no more than its bound (CWE-400, CWE-409)."""
+"""An answer is read to its end, whatever a proxy makes of its framing; and to no more than its bound (CWE-400,
+CWE-409).
+"""
 
 import asyncio
 import gzip
@@ -134,7 +136,8 @@ async def test_no_answer_is_longer_than_its_bound_however_it_is_packed(tmp_path:
     chance = random.Random(SEED)
     long = [frame(b"x" * chance.choice((MOST + 1, 5_000_000)), chance) for _ in range(15)]
     bomb = zlib.compressobj(9, wbits=31)
-    packed = b"".join(bomb.compress(bytes(2**20)) for _ in range(256)) + bomb.flush()  # 256 MiB in a quarter of one
+    # 256 MiB in a quarter of one.
+    packed = b"".join(bomb.compress(bytes(2**20)) for _ in range(256)) + bomb.flush()
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
     client = Client()
     async with answering(tmp_path, iter([*long, head + packed]), chance) as address:
@@ -153,7 +156,8 @@ async def test_an_answer_in_thousands_of_members_is_refused_before_they_cost_any
         began = time.process_time()
         with pytest.raises(NotReached, match="too many parts"):
             await client.request("GET", address, "/x", most=len(packed))
-        assert time.process_time() - began < 10  # unbounded, it took half a minute
+        # Unbounded, it took half a minute.
+        assert time.process_time() - began < 10
         await client.close()
 
 
@@ -231,5 +235,6 @@ async def test_notices_are_receipted_through_a_real_proxy_that_streams_and_packs
                 async with session.get(url, ssl=pinned, headers=wanted) as answer:
                     assert answer.headers["X-Via"] == "nginx"
                     assert answer.headers["Content-Encoding"] == "gzip"
-                    assert answer.content_length is None  # in chunks
+                    # In chunks.
+                    assert answer.content_length is None
                     assert await read_answer(answer, 100) == b"ok\n"

@@ -1,4 +1,6 @@
-"""What a stranger writes is a value and nothing else: no SQL and no path comes of an id, a host or a token (CWE-89, CWE-22)."""
+"""What a stranger writes is a value and nothing else: no SQL and no path comes of an id, a host or a token (CWE-89,
+CWE-22).
+"""
 
 import random
 from collections.abc import AsyncIterator

@@ -1,4 +1,5 @@
-"""Whoever may write into a folder that we share puts links, pipes, devices and second names there: nothing in our home moves.
+"""Whoever may write into a folder that we share puts links, pipes, devices and second names there: nothing in our home
+moves.
 
 CWE-59; the class of Cleo's CVE-2024-50623 and -55956.
 """

@@ -1,4 +1,6 @@
-"""Answers to deliveries are lost while officers answer: the receipt is asked for until it is held, and nothing else moves."""
+"""Answers to deliveries are lost while officers answer: the receipt is asked for until it is held, and nothing else
+moves.
+"""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -48,7 +50,8 @@ class OneWay(Wire):
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     made = World(tmp_path)
-    made.wire = OneWay(made)  # before the houses are given it
+    # Before the houses are given it.
+    made.wire = OneWay(made)
     for code in ("333", "885"):
         made.settle(code, code)
     yield made
@@ -113,7 +116,8 @@ async def overtaken(world: World, chance: Random, count: int) -> dict[str, Deliv
     for message_id, kind in kinds.items():
         assert (held(gw, message_id), state(gw, message_id)) == (0, DeliveryState.QUEUED)
         expected[message_id] = answer(there, kind, message_id, chance)
-    await deliver_now(there)  # before ours is tried again
+    # Before ours is tried again.
+    await deliver_now(there)
     return expected
 
 
@@ -124,7 +128,8 @@ async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(worl
     for message_id, then in expected.items():
         assert state(gw, message_id) is then
         assert held(gw, message_id) == 0
-    for _ in range(chance.randint(0, 4)):  # still no answer gets through
+    # Still no answer gets through.
+    for _ in range(chance.randint(0, 4)):
         world.now += timedelta(minutes=chance.randint(1, 30))
         await world.carry()
         assert not any(held(gw, one) for one in expected)
@@ -146,7 +151,8 @@ async def test_the_receipt_is_asked_for_until_it_is_held_whatever_the_state(worl
 async def test_patience_ends_and_the_statement_names_it_and_has_it_asked_for_again(world: World) -> None:
     chance, gw = Random(7), world.houses["333"]
     expected = await overtaken(world, chance, chance.randint(2, 6))
-    for _ in range(12):  # six days
+    # Six days.
+    for _ in range(12):
         world.now += timedelta(hours=12)
         await world.carry()
     assert not any(held(gw, one) or asked(gw, one) for one in expected)

@@ -35,7 +35,8 @@ from tests.conftest import make
 from tests.contract.test_hostile_servers import says, server
 from tests.flows.test_mailbox import Three, at, closed, three
 
-__all__ = ["three"]  # the fixture
+# The fixture.
+__all__ = ["three"]
 SEED = random.SystemRandom().randrange(2**32)
 
 
@@ -48,7 +49,8 @@ async def asking(gw: Gateway) -> AsyncIterator[tuple[aiohttp.ClientSession, str]
         yield session, f"https://127.0.0.1:{gw.config.listen.port}/exchange/v1"
 
 
-OPEN = ("/healthz", "/readyz")  # nobody need say who asks
+# Nobody need say who asks.
+OPEN = ("/healthz", "/readyz")
 
 
 def doors(gw: Gateway) -> list[tuple[str, str]]:
@@ -63,7 +65,9 @@ def doors(gw: Gateway) -> list[tuple[str, str]]:
 
 
 async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> None:
-    """At no door of any gateway but the host's: not the owner's, not the sender's, not a third one's that holds the mailbox too."""
+    """At no door of any gateway but the host's: not the owner's, not the sender's, not a third one's that holds the
+    mailbox too.
+    """
     sandwell, worcestershire, host = three
     seen: list[str] = []
     for gw, other in ((sandwell, worcestershire), (worcestershire, worcestershire)):
@@ -79,7 +83,8 @@ async def test_a_token_that_a_host_saw_is_good_nowhere_else(three: Three) -> Non
                     async with session.request(method, url, headers=headers, data=b"x") as answer:
                         assert answer.status == 401, (method, path)
     assert len(doors(host)) > 8
-    for token in seen:  # they are for the host, and for nobody else
+    # They are for the host, and for nobody else.
+    for token in seen:
         assert bearer.verify(token, audience=host.code, trust=host.trust, now=host.now()) in ("333", "885")
 
 
@@ -201,7 +206,8 @@ async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
         names = []
         async with asking(host) as (session, base):
             headers = {"Authorization": f"Bearer {own.bearer()}"}
-            for _ in range(6):  # each a bundle as large as one may be: none is handed out twice, and none is forgotten
+            # Each a bundle as large as one may be: none is handed out twice, and none is forgotten.
+            for _ in range(6):
                 async with session.get(f"{base}/mailboxes/885/messages", headers=headers) as answer:
                     names += [one["name"] for one in json.loads(await read_answer(answer, MAX_LIST_BYTES))]
         assert len(set(names)) == len(names) == 6

@@ -1,4 +1,6 @@
-"""Two authorities use one id: whatever is done to a message is done to the one that was named, and to no other (CWE-639)."""
+"""Two authorities use one id: whatever is done to a message is done to the one that was named, and to no other
+(CWE-639).
+"""
 
 import asyncio
 import json

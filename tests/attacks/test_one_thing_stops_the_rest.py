@@ -1,4 +1,6 @@
-"""One thing that cannot be handled lies first, in a mailbox or on a server: all that lies behind it arrives, and it is named."""
+"""One thing that cannot be handled lies first, in a mailbox or on a server: all that lies behind it arrives, and it is
+named.
+"""
 
 import asyncio
 import os
@@ -61,7 +63,9 @@ def empty(servers: Servers) -> None:
 
 @asynccontextmanager
 async def between(servers: Servers, answer: Callable[[bytes, bytes], bytes | None]) -> AsyncIterator[int]:
-    """A server between us and Dovecot: what `answer` says to a tag and a command goes back, b"" breaks off, None goes on."""
+    """A server between us and Dovecot: what `answer` says to a tag and a command goes back, b"" breaks off, None goes
+    on.
+    """
     port = free_port()
     ours, theirs = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
     ours.load_cert_chain(servers.home / "tls.pem", servers.home / "tls.key")
@@ -148,7 +152,8 @@ async def test_a_mail_that_the_server_does_not_give_holds_up_no_other(
                 inbox.leave(uid, len(raw))
         everything = set(range(uids[0], uids[0] + count))
         assert read >= everything - {bad}
-        if mode != "size-no":  # its size is not needed
+        # Its size is not needed.
+        if mode != "size-no":
             assert inbox.left() == [Left(NOT_GIVEN, 1)]
         await asyncio.to_thread(inbox.close)
 
@@ -184,9 +189,11 @@ async def test_a_mail_that_the_server_does_not_let_us_take_away_is_noted_and_hol
         assert [b"behind" in raw for _, raw in second] == [True]
         assert inbox.left() == [Left(NOT_MOVED, 3)]
         await asyncio.to_thread(inbox.close)
-    again = Inbox(account(servers, servers.imap))  # the server lets us, and another process comes
+    # The server lets us, and another process comes.
+    again = Inbox(account(servers, servers.imap))
     seen = await asyncio.to_thread(again.look)
-    if deny in ("create", "quota"):  # where signs could be left, nothing is taken in twice
+    # Where signs could be left, nothing is taken in twice.
+    if deny in ("create", "quota"):
         assert [b"behind" in raw for _, raw in seen] == [True], HANDLED
         assert len(servers.mails(OURS)) == 1
     await asyncio.to_thread(again.close)
@@ -318,7 +325,8 @@ async def test_a_file_over_which_a_server_stumbles_holds_up_no_other(
         case _:
             bad.write_bytes(b"bad")
     if bad.is_file():
-        os.utime(bad, (1, 1))  # the oldest, so it is the first
+        # The oldest, so it is the first.
+        os.utime(bad, (1, 1))
     contents = [bytes([65 + n]) * chance.randint(1, 5000) for n in range(chance.randint(2, 30))]
     for content in contents:
         (box / "in" / f"333-{sha256(content).hexdigest()}.sealed").write_bytes(content)

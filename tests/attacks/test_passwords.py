@@ -1,4 +1,6 @@
-"""Passwords that are checked at the same moment: whoever signs in, nobody is shut out, and the process ends when it is told to."""
+"""Passwords that are checked at the same moment: whoever signs in, nobody is shut out, and the process ends when it is
+told to.
+"""
 
 import asyncio
 import random
@@ -118,7 +120,8 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
     form = {"name": OLIVE, "password": PASSWORD}
     async with asyncio.TaskGroup() as group:
         asked = [group.create_task(console.post("/sign-in", data=form)) for _ in range(3)]
-        assert (await console.get("/accessibility")).status == 200  # other pages go on
+        # Other pages go on.
+        assert (await console.get("/accessibility")).status == 200
     for got in (task.result() for task in asked):
         text = await got.text()
         assert (got.status, "could not be checked within" in text, "sign-in.late" in text) == (503, True, True)
@@ -129,7 +132,8 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
     go.set()
     monkeypatch.undo()
     assert (await console.post("/sign-in", data=form, allow_redirects=False)).status == 303
-    assert any(one.name == "signing in" for one in health.look(gw).findings)  # whoever looks an hour later sees it too
+    # Whoever looks an hour later sees it too.
+    assert any(one.name == "signing in" for one in health.look(gw).findings)
 
 
 async def test_no_more_checks_wait_than_may_and_one_place_leaves_room_for_others(console: Client) -> None:
@@ -150,7 +154,8 @@ async def test_no_more_checks_wait_than_may_and_one_place_leaves_room_for_others
 
 async def test_who_has_an_account_is_not_told_by_how_long_a_wrong_password_takes(console: Client) -> None:
     took: dict[str, list[float]] = {OLIVE: [], "nobody": []}
-    for name in [*took] * 4:  # fewer than lock an account
+    # Fewer than lock an account.
+    for name in [*took] * 4:
         began = time.monotonic()
         assert (await console.post("/sign-in", data={"name": name, "password": "wrong"})).status == 422
         took[name].append(time.monotonic() - began)

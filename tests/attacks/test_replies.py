@@ -140,11 +140,13 @@ class Attack:
     """Somebody says something of a notice."""
 
     kind: str
-    ours: bool  # we sent it to 885; or it came from 885
+    # We sent it to 885; or it came from 885.
+    ours: bool
     state: DeliveryState | InboxState
     reply: str
     decision: str
-    by: str  # 885, or 330, which has nothing to do with it
+    # 885, or 330, which has nothing to do with it.
+    by: str
     same_case: bool
     same_test: bool
 
@@ -171,7 +173,8 @@ def oracle(one: Attack) -> tuple[str, DeliveryState | InboxState]:
     """What becomes of the reply (refused, filed, a task), and how the notice stands then."""
     search = one.kind != "TransferNotice"
     if one.by == "330" and not one.ours:
-        return "about nothing", one.state  # a message of 885 is none that 330 can name
+        # A message of 885 is none that 330 can name.
+        return "about nothing", one.state
     pairs = {
         "Acknowledgement": True,
         "Outcome": one.kind != "WhereaboutsEnquiry",
@@ -239,7 +242,8 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
     assert refused == ()
     kept = item(sandwell, reply)
     if expected == "about nothing" and one.reply in OPENS_A_CASE:
-        assert kept.state is InboxState.NEW  # it is about a child, and stands by itself
+        # It is about a child, and stands by itself.
+        assert kept.state is InboxState.NEW
     elif expected == "about nothing":
         assert kept.state is InboxState.ABOUT_NOTHING
         assert kept.conversation_id != conversation
@@ -368,7 +372,8 @@ def test_a_stand_down_that_names_no_notice_ends_its_senders_own_searches_in_the_
     if by == "885" and at_once:
         came(sandwell, worcestershire, *([located, *searches] if first else [*searches, located]))
     elif first:
-        assert came(sandwell, there, located) == [()]  # it overtook them
+        # It overtook them.
+        assert came(sandwell, there, located) == [()]
         came(sandwell, worcestershire, *searches)
     else:
         came(sandwell, worcestershire, *searches)
@@ -407,7 +412,8 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
         attacker = birmingham
     others = []
     for number, other in enumerate(added, 1):
-        long_ago = datetime.now(UTC) - timedelta(days=number)  # as its sender says
+        # As its sender says.
+        long_ago = datetime.now(UTC) - timedelta(days=number)
         message = written(attacker.code, other, conversation, sequence=number, at=long_ago)
         body: Any = message.body
         others.append(Message(message.header, replace(body, child=replace(body.child, forename=name))))
@@ -415,13 +421,15 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
     head = case.open_case(sandwell, conversation, "olive").child
     assert head == first.body.child  # type: ignore[union-attr]  # of notices
     cases = {item(sandwell, one).conversation_id for one in others}
-    assert len(cases) == 1  # one by itself, with all that they add to it
+    # One by itself, with all that they add to it.
+    assert len(cases) == 1
     assert conversation not in cases
     [apart] = cases
     assert case.open_case(sandwell, apart, "olive").child.forename == name  # type: ignore[union-attr]  # there is one
     reply = Acknowledgement(decision="accepted", officer=OFFICER)
     answer = respond.acknowledge_notice(sandwell, others[0].header.message_id, reply, "olive")
-    assert respond.read_outgoing(sandwell, answer, "olive").header.conversation_id == conversation  # as they call it
+    # As they call it.
+    assert respond.read_outgoing(sandwell, answer, "olive").header.conversation_id == conversation
     assert len(case.open_case(sandwell, apart, "olive").notices) == len(others) + 1
 
 

@@ -9,7 +9,8 @@ from tests.conftest import make
 
 INSTALLS = 3
 SECRET_FILES = (PASSPHRASE, TLS_KEY, "keys/ring.json")
-LONG = re.compile(rb"[A-Za-z0-9+/_=-]{20,}")  # what is random is long; names of members and times are not
+# What is random is long; names of members and times are not.
+LONG = re.compile(rb"[A-Za-z0-9+/_=-]{20,}")
 
 
 def read_secrets(home: Path) -> set[bytes]:
@@ -20,7 +21,8 @@ def read_secrets(home: Path) -> set[bytes]:
 def test_nothing_secret_is_the_same_in_two_installs(tmp_path: Path) -> None:
     homes = [tmp_path / f"home-{number}" for number in range(INSTALLS)]
     for home in homes:
-        make(home, "333", "Sandwell").store.close()  # the very same words of the same authority
+        # The very same words of the same authority.
+        make(home, "333", "Sandwell").store.close()
     secrets = [read_secrets(home) for home in homes]
     assert all(len(some) > 5 for some in secrets)
     # The name of the root says whose and what it is, and nothing of the key.

@@ -1,4 +1,6 @@
-"""No answer but a verified receipt ends a delivery, whoever gives it: a proxy that is being set up, or a hostile host (CWE-754)."""
+"""No answer but a verified receipt ends a delivery, whoever gives it: a proxy that is being set up, or a hostile host
+(CWE-754).
+"""
 
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -114,9 +116,8 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
     names = [one.name for one in health.look(gw).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
-    gw.store.run(
-        lambda tx: partner_health.note_route_success(tx, gw.now(), "885", "https")
-    )  # another message went through
+    # Another message went through.
+    gw.store.run(lambda tx: partner_health.note_route_success(tx, gw.now(), "885", "https"))
     [found] = [one for one in health.look(gw).findings if one.name == "receipts of 885"]
     assert found.level is FindingLevel.WARN
     assert "2 wait" in found.sentence

@@ -1,4 +1,6 @@
-"""Whoever has the database's file changes it, append-only or not: `audit verify` finds it, says where, and blames nothing honest."""
+"""Whoever has the database's file changes it, append-only or not: `audit verify` finds it, says where, and blames
+nothing honest.
+"""
 # ruff: noqa: S608 - the tables and columns are this file's own
 
 import asyncio

@@ -17,7 +17,8 @@ ALIKE = ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac
     ("ciphers", "macs", "spoken"),
     [
         (["aes256-gcm@openssh.com"], ["hmac-sha2-256"], True),
-        (["aes128-ctr"], ["hmac-sha2-256"], True),  # an old server
+        # An old server.
+        (["aes128-ctr"], ["hmac-sha2-256"], True),
         ([*CUTTABLE, "aes128-gcm@openssh.com"], ALIKE, True),
         (CUTTABLE, ["hmac-sha2-256"], False),
         (["aes256-ctr"], ALIKE, False),

@@ -128,4 +128,5 @@ def test_mistakes_of_connecting_are_told_apart(tmp_path: Path) -> None:
             assert file.read_text() != settings
             ended = run_command("outbox", "--home", str(gw.config.home))
             assert (code in ended.stderr, ended.returncode) == (True, exit_code), (url, ended.stderr)
-            assert "unlikely" not in ended.stderr  # the password
+            # The password.
+            assert "unlikely" not in ended.stderr

@@ -1,4 +1,5 @@
-"""Every page as every role, in Debian's Chromium: axe, 320 pixels (which is 400 % of 1280), the keyboard, no JavaScript.
+"""Every page as every role, in Debian's Chromium: axe, 320 pixels (which is 400 % of 1280), the keyboard, no
+JavaScript.
 
 axe finds only part of what can be wrong; docs/accessibility.md says what was not tested.
 """
@@ -21,12 +22,13 @@ from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+# They lead elsewhere, or are files.
 NO_PAGES = (
     "/sign-in/directory",
     "/sign-in/answer",
     "/unanswered/list.csv",
     "/session",
-)  # they lead elsewhere, or are files
+)
 SECTIONS = (
     "restriction",
     "birth",
@@ -74,7 +76,8 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]
-    whole = [parts["reply"] if one.endswith("/replies/1") else one for one in whole]  # its own case
+    # Its own case.
+    whole = [parts["reply"] if one.endswith("/replies/1") else one for one in whole]
     if role is Role.CME_OFFICER:
         whole += [f"/compositions/{parts['composition']}/{section}" for section in SECTIONS]
     return [one for one in whole if one not in NO_PAGES]

@@ -1,4 +1,7 @@
-"""An admin lets a case system in, gives it an address and ends it; an operator has what was held up told again. In a real browser."""
+"""An admin lets a case system in, gives it an address and ends it; an operator has what was held up told again.
+
+In a real browser.
+"""
 
 import os
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,6 @@
-"""An officer writes a notice in a real browser: the whole way, warnings, what is refused, what a stranger typed, and twice the same."""
+"""An officer writes a notice in a real browser: the whole way, warnings, what is refused, what a stranger typed, and
+twice the same.
+"""
 
 import io
 from collections.abc import AsyncIterator
@@ -109,12 +111,14 @@ async def test_a_transfer_notice_from_the_first_page_to_the_other_authority(gw: 
     await assert_accessible(gw)
     await go_on(gw)
     await gw.page.get_by_role("button", name="Check your answers").click()
-    assert await gw.page.get_by_text(HOSTILE).count() == 2  # whom the page is about, and the answer
+    # Whom the page is about, and the answer.
+    assert await gw.page.get_by_text(HOSTILE).count() == 2
     await assert_accessible(gw)
     await gw.page.get_by_role("button", name="Send notice").click()
     await assert_accessible(gw)
     await gw.page.go_back()
-    assert await gw.page.get_by_text("Notice submitted").count() == 1  # the page before leads there too
+    # The page before leads there too.
+    assert await gw.page.get_by_text("Notice submitted").count() == 1
     [sent] = gw.gw.store.look(lambda tx: outbox.search_outbox(tx))
     body = respond.read_outgoing(gw.gw, sent.message_id, OLIVE).body
     assert isinstance(body, TransferNotice)

@@ -1,4 +1,6 @@
-"""People sign in with the council's directory: a real, certified provider, in a real browser, with the console's own policy."""
+"""People sign in with the council's directory: a real, certified provider, in a real browser, with the console's own
+policy.
+"""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -69,10 +71,12 @@ async def test_an_officer_comes_in_through_the_directory_and_goes_out_again(
     await sign_in(visitor.page, "ottoline")
     await visitor.page.get_by_role("heading", name="Inbox").wait_for()
     assert await visitor.page.get_by_role("link", name="Ottoline Testperson").is_visible()
-    await visitor.page.go_back()  # what the directory said counts once
+    # What the directory said counts once.
+    await visitor.page.go_back()
     await visitor.open("/account")
     assert await visitor.page.get_by_text("ottoline@sandwell.example").is_visible()
-    assert await visitor.page.get_by_text("Authenticator app").count() == 0  # the directory's own
+    # The directory's own.
+    assert await visitor.page.get_by_text("Authenticator app").count() == 0
     await visitor.page.get_by_role("button", name="Sign out", exact=True).click()
     await visitor.page.get_by_role("heading", name="You have signed out").wait_for()
 

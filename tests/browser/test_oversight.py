@@ -1,4 +1,6 @@
-"""The manager's and the auditor's pages in a real browser: they can be used by everybody, on a narrow window, and say nothing by markup."""
+"""The manager's and the auditor's pages in a real browser: they can be used by everybody, on a narrow window, and say
+nothing by markup.
+"""
 
 import re
 from pathlib import Path

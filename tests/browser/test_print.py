@@ -15,7 +15,8 @@ from tests.children import notice
 from tests.consoles import NAMES, Desk, chromium, desk, two_houses
 from tests.needs import need
 
-MANY = 24  # rows: more than fit on one page
+# Rows: more than fit on one page.
+MANY = 24
 OF_A_SCREEN = (
     "Sign out",
     "Find a notice",
@@ -82,7 +83,8 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
         rows = [(len(REFERENCE.findall(page)), page.count("Since ")) for page in pages]
         assert sum(found for found, _ in rows) == MANY
         assert all(found == since for found, since in rows), rows
-        assert "Due from" in pages[1]  # the heads of the columns stand on each page
+        # The heads of the columns stand on each page.
+        assert "Due from" in pages[1]
 
         await mona.open("/audit")
         pages = await printed(mona, tmp_path)

@@ -76,7 +76,8 @@ async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk
     stale = await gw.page.content()
     await gw.page.get_by_role("button", name="Ask again").click()
     assert await gw.page.get_by_text("1 authority asked again").count() == 1
-    await gw.page.set_content(stale)  # as after the back button
+    # As after the back button.
+    await gw.page.set_content(stale)
     await gw.page.evaluate("document.querySelector('form[action$=ask-again]').action = location.origin + "
                              f"'/cases/{done.case}/ask-again'")  # fmt: skip
     await gw.page.get_by_role("button", name="Ask again").click()

@@ -1,4 +1,6 @@
-"""Half an hour without use: a person is warned, may stay, and loses nothing of what they typed, with and without JavaScript."""
+"""Half an hour without use: a person is warned, may stay, and loses nothing of what they typed, with and without
+JavaScript.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +14,8 @@ from gateway.core.permissions import Role
 from tests.consoles import PASSWORD, Desk, assert_accessible, chromium, desk, sign_in_name, two_houses
 
 OLIVE = sign_in_name(Role.CME_OFFICER)
-SOON = 26 * 60 * 1000  # milliseconds: four minutes are left
+# Milliseconds: four minutes are left.
+SOON = 26 * 60 * 1000
 
 
 class Hours:

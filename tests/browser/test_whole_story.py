@@ -1,4 +1,6 @@
-"""The whole of it: Sandwell's officer writes and sends, Worcestershire's accepts, and the auditors on both sides follow it."""
+"""The whole of it: Sandwell's officer writes and sends, Worcestershire's accepts, and the auditors on both sides follow
+it.
+"""
 
 import io
 from pathlib import Path

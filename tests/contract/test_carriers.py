@@ -21,9 +21,8 @@ def test_every_carrier_that_is_installed_is_held_to_the_contract() -> None:
 async def world(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[World]:
-    monkeypatch.setattr(
-        "gateway.partner_api.mailboxes.POLL_SECONDS", 0.1
-    )  # how long an empty mailbox lets its owner wait
+    # How long an empty mailbox lets its owner wait.
+    monkeypatch.setattr("gateway.partner_api.mailboxes.POLL_SECONDS", 0.1)
     monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
     made = WORLDS[request.param](tmp_path)
     yield made
@@ -92,7 +91,8 @@ async def test_what_was_fetched_by_a_process_that_died_is_fetched_by_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1)
-    monkeypatch.setattr("gateway.core.resting.FIRST_REST", -1.0)  # a mailbox's host lets it rest for ten seconds
+    # A mailbox's host lets it rest for ten seconds.
+    monkeypatch.setattr("gateway.core.resting.FIRST_REST", -1.0)
     dead = world.worcestershire.carriers[world.kind]
     sent = parcels(world, 2)
     async with world.serving():

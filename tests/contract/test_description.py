@@ -1,4 +1,6 @@
-"""The description of the API is OpenAPI 3.1, says what the code does, and real requests made from it are answered as it says."""
+"""The description of the API is OpenAPI 3.1, says what the code does, and real requests made from it are answered as it
+says.
+"""
 
 import asyncio
 import re
@@ -46,7 +48,8 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-EXAMPLES = 50  # of each operation in each mode: all of them within a minute
+# Of each operation in each mode: all of them within a minute.
+EXAMPLES = 50
 DOCUMENT = described(operations())
 
 
@@ -71,7 +74,9 @@ def test_code_lists_are_those_of_the_schema() -> None:
 
 @pytest.fixture(scope="module")
 def running_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
-    """Worcestershire's gateway runs in a thread: its address, a token that may do everything, and the id of a notice that came."""
+    """Worcestershire's gateway runs in a thread: its address, a token that may do everything, and the id of a notice
+    that came.
+    """
     folder = tmp_path_factory.mktemp("described")
     settings = "[api]\nrequests_per_minute = 100000"
     gw, sandwell = (
@@ -103,9 +108,8 @@ async def _serve(gw: Gateway, sandwell: Gateway, ready: threading.Event, stop: a
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.filterwarnings(
-    "ignore::hypothesis.errors.HypothesisDeprecationWarning"
-)  # the gateway's own thread uses `random`
+# The gateway's own thread uses `random`.
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_requests_made_from_the_description_are_answered_as_it_says(
     running_gateway: tuple[str, str, str], mode: GenerationMode
@@ -114,12 +118,15 @@ def test_requests_made_from_the_description_are_answered_as_it_says(
     schema = schemathesis.openapi.from_url(f"{address}/api/v1/openapi.json")
     for found in schema.get_all_operations():
         one = found.ok()  # type: ignore[union-attr]  # the document was validated
-        if mode is GenerationMode.POSITIVE or one.body or one.path_parameters or one.query:  # else nothing can be wrong
+        # Else nothing can be wrong.
+        if mode is GenerationMode.POSITIVE or one.body or one.path_parameters or one.query:
             _fuzz(one.as_strategy(mode), token, notice)
 
 
 def _fuzz(cases: SearchStrategy[Any], token: str, notice: str) -> None:
-    """Some requests of one operation, every other of a notice that is there; each with a key of its own, so that none is a repeat."""
+    """Some requests of one operation, every other of a notice that is there; each with a key of its own, so that none
+    is a repeat.
+    """
 
     asked = 0
 

@@ -1,4 +1,6 @@
-"""A server that is the one on the card, and does not behave: a carrier says so, takes in no more than it must, and goes on."""
+"""A server that is the one on the card, and does not behave: a carrier says so, takes in no more than it must, and goes
+on.
+"""
 
 import asyncio
 import ssl
@@ -64,7 +66,8 @@ async def never_ends(request: web.Request) -> web.StreamResponse:
     try:
         while True:
             await answer.write(b"x" * 65_536)
-            await asyncio.sleep(0)  # the one who reads lives in the same loop
+            # The one who reads lives in the same loop.
+            await asyncio.sleep(0)
     except ConnectionError:
         return answer
 
@@ -116,7 +119,8 @@ async def test_mailbox(tmp_path: Path, name: str) -> None:
     carrier = Mailbox()
     async with server(tmp_path, behaviour) as address:
         attempts = await carrier.deliver(address, PARCELS)
-        if name in ("no rows", "no bundles"):  # what is not as agreed is counted, and holds up nothing else
+        # What is not as agreed is counted, and holds up nothing else.
+        if name in ("no rows", "no bundles"):
             found = await carrier.collect(address)
             assert [type(one) for one in found] == [Left]
         else:

@@ -26,10 +26,13 @@ class World:
     kind: str
     sandwell: Gateway
     worcestershire: Gateway
-    serving: Callable[[], AbstractAsyncContextManager[None]]  # the server, for as long as inside
-    other_pin: str  # of a server that is not theirs; of our own, where the route leads through one
+    # The server, for as long as inside.
+    serving: Callable[[], AbstractAsyncContextManager[None]]
+    # Of a server that is not theirs; of our own, where the route leads through one.
+    other_pin: str
     others: tuple[Gateway, ...] = ()
-    on_the_way: Callable[[], bool] = lambda: False  # is something under way that will come by itself?
+    # Is something under way that will come by itself?
+    on_the_way: Callable[[], bool] = lambda: False
     tidy: Callable[[], None] = lambda: None
 
     @property
@@ -103,7 +106,8 @@ def sftp(folder: Path) -> World:
     """OpenSSH's server holds what is left; Worcestershire fetches it."""
     port = free_port()
     with sshd(folder / "sshd", port) as made:
-        first = made  # its keys and folders stay when it stops
+        # Its keys and folders stay when it stops.
+        first = made
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
         make(folder / code, code, name).store.close()
         with (folder / code / "gateway.toml").open("a") as settings:
@@ -129,9 +133,8 @@ def mailbox(folder: Path) -> World:
     worcestershire = with_mailbox(folder / "885", host)
     for one, other in ((host, sandwell), (sandwell, worcestershire)):
         introduce(one, other)
-    add_partner(
-        host, (folder / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test"
-    )  # as renewed: with the mailbox
+    # As renewed: with the mailbox.
+    add_partner(host, (folder / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")
     _, another = tls.self_signed("127.0.0.1", now=sandwell.now(), days=9)
 
     @asynccontextmanager

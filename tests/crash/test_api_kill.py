@@ -1,4 +1,6 @@
-"""The gateway is killed while a case system sends: what was answered is there once, and what is there was, or will be, answered."""
+"""The gateway is killed while a case system sends: what was answered is there once, and what is there was, or will be,
+answered.
+"""
 
 import asyncio
 import random
@@ -22,7 +24,8 @@ from tests.consoles import house
 from tests.loaded import Loaded, start_gateway
 
 KILLS, NOTICES, AT_ONCE = 6, 80, 4
-LONGEST = 0.8  # seconds that it may take requests before it is killed
+# Seconds that it may take requests before it is killed.
+LONGEST = 0.8
 SEED = random.SystemRandom().randrange(2**32)
 Answers = dict[str, int]
 
@@ -79,7 +82,8 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
         for _ in range(KILLS):
             process = start(home)
             await ready(session, api)
-            left = iter(list(sent.items()))  # all of them again: what was answered is answered so
+            # All of them again: what was answered is answered so.
+            left = iter(list(sent.items()))
             senders = [asyncio.create_task(some(session, api, token, left, before)) for _ in range(AT_ONCE)]
             await asyncio.sleep(chance.uniform(0.05, LONGEST))
             process.kill()
@@ -95,7 +99,8 @@ async def test_killed_while_notices_are_sent_each_has_one_effect_and_one_answer(
     queued = [one.message_id for one in gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))]
     gw.store.close()
     assert len(queued) == len(set(queued))
-    assert set(after.values()) <= {202, 409}  # 409: killed in the midst of it, so that it still counts as under way
+    # 409: killed in the midst of it, so that it still counts as under way.
+    assert set(after.values()) <= {202, 409}
     assert {key for key, status in after.items() if status == 202} == set(queued)
     assert {key for key, status in before.items() if status == 202} <= set(queued)
     assert len(queued) >= NOTICES - AT_ONCE * KILLS

@@ -13,7 +13,8 @@ from tests.command import run_command
 from tests.loaded import Loaded, start_gateway
 
 KILLS = 50
-LONGEST = 6.0  # seconds; an undisturbed demo takes about that long
+# Seconds; an undisturbed demo takes about that long.
+LONGEST = 6.0
 SEED = random.SystemRandom().randrange(2**32)
 
 
@@ -40,9 +41,11 @@ def test_killed_fifty_times_the_demo_loses_nothing_and_doubles_nothing(tmp_path:
         time.sleep(chance.uniform(0.2, LONGEST))
         if process.poll() is None:
             if kill % 2:
-                process.kill()  # the two gateways see it go, and stop by themselves
+                # The two gateways see it go, and stop by themselves.
+                process.kill()
             else:
-                os.killpg(process.pid, signal.SIGKILL)  # all three at once
+                # All three at once.
+                os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         (folder.parent / "demo.log").write_bytes(b"")
 
@@ -51,12 +54,14 @@ def test_killed_fifty_times_the_demo_loses_nothing_and_doubles_nothing(tmp_path:
 
     sent = {code: ask(folder, code, "outbox")["outbox"] for code in ("333", "885")}
     came = {code: ask(folder, code, "inbox")["inbox"] for code in ("333", "885")}
-    assert len(sent["333"]) == 4 + 2 + 3  # its notices, three of them from ONE; two acknowledgements and an outcome
+    # Its notices, three of them from ONE; two acknowledgements and an outcome.
+    assert len(sent["333"]) == 4 + 2 + 3
     assert len(sent["885"]) == 2 + 8
+    # Each accepted transfer was written for ONE once, under a name of its own.
     for code, count in (
         ("333", 1),
         ("885", 4),
-    ):  # each accepted transfer was written for ONE once, under a name of its own
+    ):
         imports = ask(folder, code, "one", "imports")["imports"]
         taken = {file.name for file in (folder / code / "one-import" / "processed").iterdir()}
         assert {row["state"] for row in imports} <= {"matched", "conflicts", "unmatched"}

@@ -1,4 +1,6 @@
-"""A gateway is killed while it takes in an extract, again and again: every row has one effect, and stands in the report."""
+"""A gateway is killed while it takes in an extract, again and again: every row has one effect, and stands in the
+report.
+"""
 
 import asyncio
 import os
@@ -21,7 +23,8 @@ from tests.conftest import introduce, make
 from tests.loaded import Loaded, start_gateway
 
 KILLS = 8
-ROWS = 6_000  # some five seconds of work, which is more than the killed have together
+# Some five seconds of work, which is more than the killed have together.
+ROWS = 6_000
 SEED = random.SystemRandom().randrange(2**32)
 HEAD = "Surname,Date of Birth,Date of Leaving,Restricted,Destination LA"
 

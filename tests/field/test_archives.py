@@ -1,4 +1,6 @@
-"""Archives of the Postcode Directory, beside those of the field: all of it is read, or it is refused; nothing of a damaged one counts."""
+"""Archives of the Postcode Directory, beside those of the field: all of it is read, or it is refused; nothing of a
+damaged one counts.
+"""
 
 import io
 import random

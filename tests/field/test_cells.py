@@ -1,4 +1,6 @@
-"""What a cell means, beside the files: only yes is a yes, only what can mean one day is a day, only a name goes out as one."""
+"""What a cell means, beside the files: only yes is a yes, only what can mean one day is a day, only a name goes out as
+one.
+"""
 
 import random
 from datetime import date, timedelta
@@ -26,7 +28,8 @@ def judged(**said: str) -> tuple[LeaverRow, object]:
     return read, leaver_rules.decide(read, None, "333", SETTINGS, {}, TODAY)
 
 
-# Of what SQL Server, PostgreSQL, MySQL, Oracle, Access, Excel, SPSS, R and pandas, reports and people put where yes or no is asked
+# Of what SQL Server, PostgreSQL, MySQL, Oracle, Access, Excel, SPSS, R and pandas, reports and people put where yes or
+# no is asked
 NEITHER = (
     *(
         "NULL",
@@ -119,7 +122,8 @@ def test_yes_is_yes(word: str) -> None:
     assert judged(confirmed=word, destination_la="885")[0].notice.certainty == "confirmed"
 
 
-NAMES = (  # invented ones, of the kinds of letters that people here have
+# Invented ones, of the kinds of letters that people here have.
+NAMES = (
     *(
         "João",
         "JOÃO",

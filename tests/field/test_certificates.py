@@ -1,4 +1,6 @@
-"""Certificates as authorities send them: which is picked of a file, what is kept of it, and the one thing that is wrong."""
+"""Certificates as authorities send them: which is picked of a file, what is kept of it, and the one thing that is
+wrong.
+"""
 
 import random
 from collections.abc import Callable, Sequence
@@ -31,7 +33,8 @@ from tests.conftest import make
 
 FILES = Path(__file__).parent / "smime"
 ADDRESS = "cme@birmingham.example"
-NOW = datetime(2026, 12, 1, tzinfo=UTC)  # on which the certificates of the files hold
+# On which the certificates of the files hold.
+NOW = datetime(2026, 12, 1, tzinfo=UTC)
 TAKEN, KEY_REFUSED = "taken", "taken, without the key"
 # File, right value, row of the field log.
 TABLE = {

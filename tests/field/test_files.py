@@ -1,7 +1,9 @@
-"""Files as case systems, spreadsheets, databases and people make them: what becomes of each row, and why; nothing is lost, nothing guessed.
+"""Files as case systems, spreadsheets, databases and people make them: what becomes of each row, and why; nothing is
+lost, nothing guessed.
 
-`files/leavers.tsv` says of each file what is right, and by which row of the field log, or for which reason of ours. The kinds beside the
-files: `test_cells.py` (what a cell means), `test_tables.py` (how a file is written), `test_same_child.py` (what comes again).
+`files/leavers.tsv` says of each file what is right, and by which row of the field log, or for which reason of ours. The
+kinds beside the files: `test_cells.py` (what a cell means), `test_tables.py` (how a file is written),
+`test_same_child.py` (what comes again).
 """
 
 import csv
@@ -161,9 +163,12 @@ async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Gateway) -> None
 
 CHILDREN = {
     "children-ok.csv": "",
-    "children-sep-line.csv": "",  # row 18
-    "children-quote-in-name.csv": "begins in line 3",  # row 17
-    "children-sql-null.csv": "2 of 2 children are restricted",  # row 15
+    # Row 18.
+    "children-sep-line.csv": "",
+    # Row 17.
+    "children-quote-in-name.csv": "begins in line 3",
+    # Row 15.
+    "children-sql-null.csv": "2 of 2 children are restricted",
 }
 
 

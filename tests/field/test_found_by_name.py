@@ -1,4 +1,6 @@
-"""A child is found by the name as people type it, whatever sign stands for an apostrophe; and by the day as they type it."""
+"""A child is found by the name as people type it, whatever sign stands for an apostrophe; and by the day as they type
+it.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -22,7 +24,8 @@ from schemas.message import Message, TransferNotice
 from tests.children import notice
 from tests.conftest import introduce, make
 
-REFUSED = "refused"  # nobody sees the sign in it: text.hidden-sign, or the schema
+# Nobody sees the sign in it: text.hidden-sign, or the schema.
+REFUSED = "refused"
 NOT_ENOUGH = "too little"
 # Surname, what is typed, right value, row of the field log.
 PAIRS: Sequence[tuple[str, str, str, str]] = (

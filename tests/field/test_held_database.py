@@ -27,7 +27,8 @@ READING = (
     "doctor",
     "audit verify",
 )
-DONE = (0, 3, 4)  # done; something is late; there is none of it
+# Done; something is late; there is none of it.
+DONE = (0, 3, 4)
 
 
 @pytest.fixture(scope="module")

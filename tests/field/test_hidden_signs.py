@@ -142,7 +142,8 @@ def test_a_name_passes_unharmed(name: str, sandwell: Gateway) -> None:
     assert [shown(name) for shown in SHOWN.values()] == [name] * len(SHOWN)
     message = with_surname(name)
     send_notice(sandwell, message, "olive")
-    if name != "O":  # one letter is too little to find anybody by
+    # One letter is too little to find anybody by.
+    if name != "O":
         hits = find.find_notices(sandwell, name.split()[-1], "olive").hits
         assert message.header.message_id in [hit.message_id for hit in hits]
 
@@ -222,7 +223,8 @@ def test_what_our_own_people_hide_is_refused_with_its_code(why: str, sandwell: G
     try:
         xml.write(message)
     except xml.Unreadable:
-        return  # both sides refuse it by the schema
+        # Both sides refuse it by the schema.
+        return
     with pytest.raises(Unfit) as refused:
         prepare_messages(sandwell, [message], "olive")
     [finding] = refused.value.findings

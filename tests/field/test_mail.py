@@ -1,4 +1,6 @@
-"""Mails as mailboxes have sent them to others: what each is, what it makes of a notice, and what no mail ever makes of one."""
+"""Mails as mailboxes have sent them to others: what each is, what it makes of a notice, and what no mail ever makes of
+one.
+"""
 
 import base64
 import quopri
@@ -32,10 +34,12 @@ from tests.conftest import make, new_database
 from tests.letters import enter
 
 FOLDER = Path(__file__).parent / "mail"
-REFERENCE = "CME-ABCD-EFGH-IJKL-MNOP"  # stands in the files
+# Stands in the files.
+REFERENCE = "CME-ABCD-EFGH-IJKL-MNOP"
 TASK, NO_TASK, FAILED = "a task", "kept, no task", "failed"
 MACHINE = "a task, and it says that a machine wrote it"
-MAILS = {  # of each file: what it is, and the row of the field log that says so
+# Of each file: what it is, and the row of the field log that says so.
+MAILS = {
     "bounce-double-qmail.eml": (FAILED, "row 1"),
     "bounce-postmaster-delivery-failure.eml": (FAILED, "row 1"),
     "bounce-postmaster-mimecast.eml": (FAILED, "row 1"),
@@ -132,7 +136,8 @@ def on_both(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Gateway]
 def come(gw: Gateway, called: str, name: str) -> None:
     """This mail comes, about that letter."""
     raw = (FOLDER / name).read_bytes()
-    for part in (slice(0, 14), slice(14, None)):  # it may be wrapped
+    # It may be wrapped.
+    for part in (slice(0, 14), slice(14, None)):
         raw = raw.replace(REFERENCE[part].encode(), called[part].encode())
     letters.come(gw, raw)
 
@@ -159,7 +164,8 @@ def is_whole(gw: Gateway) -> bool:
 async def test_no_mail_makes_a_notice_acknowledged(shared: Gateway, name: str) -> None:
     gw = shared
     sent, called = await letters.letter(gw)
-    for _ in range(2):  # it is fetched again where we were stopped before it was put aside
+    # It is fetched again where we were stopped before it was put aside.
+    for _ in range(2):
         come(gw, called, name)
     wanted = MAILS[name][0]
     assert state(gw, sent) is (DeliveryState.FAILED if wanted == FAILED else DeliveryState.SENT)
@@ -202,7 +208,8 @@ async def test_a_report_after_an_acceptance_by_mail_undoes_it(shared: Gateway, r
     sent, called = await letters.letter(gw)
     come(gw, called, "ooo-german-no-header.eml")
     [came] = kept(gw, sent)
-    by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "olive")  # an officer errs too
+    # An officer errs too.
+    by_mail.judge_mail_reply(gw, came.number, Judgement.ACCEPTED, "olive")
     come(gw, called, report)
     come(gw, called, report)
     assert state(gw, sent) is DeliveryState.FAILED
@@ -329,7 +336,8 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(gw: Gateway, monke
         assert isinstance(found, EmailReply)
         gw.store.run(lambda tx: hear_mail.receive_mail(tx, gw, "email", found))  # noqa: B023 - called at once
     assert len(kept(gw, sent)) == 3
-    come(gw, called, "dsn-headers.eml")  # and a report still counts
+    # And a report still counts.
+    come(gw, called, "dsn-headers.eml")
     assert state(gw, sent) is DeliveryState.FAILED
 
 
@@ -348,7 +356,8 @@ Action: failed
 Status: 5.1.10
 Diagnostic-Code: smtp; 550 5.1.10 no
 """
-STATUSES = {  # what servers have made of the fields of a report
+# What servers have made of the fields of a report.
+STATUSES = {
     "as RFC 3464 has them": STATUS,
     "without an action": STATUS.replace("Action: failed\n", ""),
     "with a comment first": STATUS.replace("failed", "(sorry) FAILED (for good)"),
@@ -414,7 +423,8 @@ def test_a_reference_is_found_however_it_was_wrapped_quoted_or_written(
     assert list(find_tickets(said)) == ["-".join(("CME", *parts))]
 
 
-SAYS_SO = {  # of mails in languages and by servers that nobody has listed: no phrase makes one an acceptance
+# Of mails in languages and by servers that nobody has listed: no phrase makes one an acceptance.
+SAYS_SO = {
     "from": ["CME <cme@birmingham.example>", "postmaster@birmingham.example", "MAILER-DAEMON@x.example", "", "noreply@b.example"],
     "path": ["<>", "<cme@birmingham.example>", "<#@[]>", ""],
     "subject": ["Re: {}", "Poissaoloviesti: {}", "Automaattinen vastaus: {}", "不在通知 {}", "Nedoručitelná zpráva: {}", "{}"],

@@ -1,7 +1,8 @@
 """Slips by which a restricted child would be sent open: each with what is right of it, and where it was seen.
 
-The slips are those of officers at the console (F numbers), and others of their kinds. The rules are pure, so the table is of messages;
-that console, command line, API and rows of extracts ask them is below, in `test_safeguards_everywhere.py`.
+The slips are those of officers at the console (F numbers), and others of their kinds. The rules are pure, so the table
+is of messages; that console, command line, API and rows of extracts ask them is below, in
+`test_safeguards_everywhere.py`.
 """
 
 from collections.abc import Callable
@@ -221,7 +222,8 @@ def test_each_slip_is_refused_or_asked_about(name: str) -> None:
     message = slip.change(notice(name=slip.base))
     found = safeguards.find_slips(message, today=TODAY, known=slip.known)
     assert {one.code for one in found} == set(slip.codes), slip.seen
-    assert rules.errors(rules.check(message, today=TODAY)) == []  # so nothing but these rules would stop it
+    # So nothing but these rules would stop it.
+    assert rules.errors(rules.check(message, today=TODAY)) == []
 
 
 def test_every_rule_has_a_slip_and_none_stops_a_sample() -> None:

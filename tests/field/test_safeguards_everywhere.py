@@ -1,6 +1,7 @@
 """What must not leave us does not, whoever sends it: the console, the command line, a case system, a row of an extract.
 
-And a receiver, to whom a partner of an older version may send it all the same, keeps it, hides the place, and asks its officer to check.
+And a receiver, to whom a partner of an older version may send it all the same, keeps it, hides the place, and asks its
+officer to check.
 """
 
 import io
@@ -133,7 +134,8 @@ def test_each_way_on_asks_again(pair: Pair) -> None:
 
 def test_what_the_notice_of_before_said_of_the_place_stays_out_of_its_correction(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare_messages(sandwell, [notice()], "olive")  # to Placeholder Road in Inventchester
+    # To Placeholder Road in Inventchester.
+    [ready] = prepare_messages(sandwell, [notice()], "olive")
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     withheld = with_body(closed(), note="They went to inventchester.")
     with pytest.raises(Unconfirmed) as why:
@@ -193,7 +195,8 @@ def test_a_child_whose_last_notice_was_restricted_is_not_sent_open_without_a_wor
 
 def test_a_brother_whose_data_are_restricted_is_not_named_in_an_open_notice_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [ready] = prepare_messages(sandwell, [closed()], "olive")  # about Ada
+    # About Ada.
+    [ready] = prepare_messages(sandwell, [closed()], "olive")
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     ada = Sibling(surname="Testchild-Example", forename="Ada", dob=date(2016, 3, 31))
     ben = replace(notice().body.child, forename="Ben", upn="B885400119045", dob=date(2014, 6, 1))  # type: ignore[union-attr, type-var]
@@ -278,7 +281,8 @@ async def test_what_came_before_the_upgrade_is_read_strictly_too(pair: Pair, mon
 
 
 SOON = (datetime.now(UTC) + timedelta(days=90)).strftime("%d/%m/%Y")
-ROWS = {  # a row, and the words of why it waits
+# A row, and the words of why it waits.
+ROWS = {
     ',Testchild-Example2,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road",WR1 9ZZ,Exampleton': "includes a digit",
     f",Testchild-Example,Ada,31/03/2016,F,5,{SOON},,885,,,Exampleton": "in the future",
     ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"Women\'s Refuge, 1 Invented Way",,Exampleton': "mentions a refuge",
@@ -536,7 +540,8 @@ async def test_what_was_checked_is_what_is_sent(visitor: Visitor) -> None:  # no
     assert "was changed after you opened this page" in said
     assert "Zoë" in said
     assert sent_by(visitor.gw) == []
-    await visitor.post(OFFICER, f"{place}/send", 422)  # of a page that does not say what it showed
+    # Of a page that does not say what it showed.
+    await visitor.post(OFFICER, f"{place}/send", 422)
     await visitor.post(OFFICER, f"{place}/send", 303, was=changes(said))
     assert len(sent_by(visitor.gw)) == 1
 
@@ -647,7 +652,8 @@ async def test_the_page_of_a_contradiction_hides_and_then_shows(visitor: Visitor
     assert b"44 Placeholder Road" in await visitor.post(OFFICER, f"{acts}/in-full")
     plain, plain_acts = await arrived(visitor)
     assert "44 Placeholder Road" in await visitor.get(OFFICER, plain)
-    await visitor.get(OFFICER, f"{plain_acts}/in-full")  # leads back to the case
+    # Leads back to the case.
+    await visitor.get(OFFICER, f"{plain_acts}/in-full")
     await visitor.post(OFFICER, f"{plain_acts}/in-full", 303)
 
 
@@ -716,7 +722,8 @@ def test_brackets_that_say_no_role_are_part_of_the_name(name: str) -> None:
 
 async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) -> None:  # noqa: F811
     _, acts = await arrived(visitor, closed("885", "333"))
-    assert 'value="other"' not in await visitor.get(OFFICER, f"{acts}/reject")  # it needs a note, which may not be said
+    # It needs a note, which may not be said.
+    assert 'value="other"' not in await visitor.get(OFFICER, f"{acts}/reject")
     phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.gw.now())
     place, acts = await arrived(visitor, phone_only)
     assert "/pass-on" not in await visitor.get(OFFICER, place)

@@ -1,4 +1,6 @@
-"""What comes again: a row is done where the same was sent; what says other things, or names another child, is never taken for it."""
+"""What comes again: a row is done where the same was sent; what says other things, or names another child, is never
+taken for it.
+"""
 
 import itertools
 import random
@@ -189,7 +191,9 @@ PLACES = ("885", "330", "")
 
 
 async def test_no_child_is_lost_whatever_comes_in_whatever_order(sandwell: Gateway, tmp_path: Path) -> None:
-    """After each file every child that it names is in a notice, or in a draft; what it says of the child is in one of them too."""
+    """After each file every child that it names is in a notice, or in a draft; what it says of the child is in one of
+    them too.
+    """
     chance = random.Random(17)
     every = list(itertools.product(NAMES, PLACES, ("44", "46"), ("X333210123001", "")))
     for _ in range(20):

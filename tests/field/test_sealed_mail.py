@@ -1,4 +1,6 @@
-"""Sealed mail that relays have changed: whatever they do around what was sealed, it is found; and what they took away is told."""
+"""Sealed mail that relays have changed: whatever they do around what was sealed, it is found; and what they took away
+is told.
+"""
 
 import base64
 import binascii
@@ -44,10 +46,12 @@ from tests.contract.worlds import email as world_by_email
 from tests.flows.test_exchange import Pair, state, until
 
 FOLDER = Path(__file__).parent / "sealed_mail"
-HELD = (b"eyJhIjoxfQ.abc", b"eyJhIjoyfQ.def")  # in each of the files
+# In each of the files.
+HELD = (b"eyJhIjoxfQ.abc", b"eyJhIjoyfQ.def")
 TICKET = f"333-{'0' * 64}.sealed"
 FOUND, TOLD = "found", "told as changed"
-FILES = {  # of each file: what it is, and the row of the field log that says so
+# Of each file: what it is, and the row of the field log that says so.
+FILES = {
     "as-sent.eml": (FOUND, "row 5"),
     "disclaimer-html-alternative-added.eml": (FOUND, "row 5"),
     "filename-encoded-word.eml": (FOUND, "row 5"),
@@ -207,7 +211,8 @@ def with_cr_lf(raw: bytes, _: random.Random) -> bytes:
     return each_leaf(raw, change)
 
 
-AROUND: dict[str, Relay] = {  # may be done one after the other
+# May be done one after the other.
+AROUND: dict[str, Relay] = {
     "a footer": lambda raw, _: wrapped(raw, "mixed", MIMEText("This mail was scanned.")),
     "a footer in two forms": lambda raw, _: wrapped(raw, "alternative", MIMEText("<p>Scanned</p>", "html")),
     "signed": lambda raw, _: wrapped(raw, "signed", MIMEApplication(b"0\x80", "pkcs7-signature", name="smime.p7s")),
@@ -264,7 +269,8 @@ def test_whatever_relays_do_around_it_what_was_sealed_is_found(sealed_lines: lis
     content = b"\n".join(sealed_lines[: chance.randint(1, 3)])
     _, raw = mail.sealed("333", "sealed", content, sender=OURS, to="g@w.example", now=notice().header.created_at)
     done = [*chance.sample(list(AROUND), chance.randint(0, 3)), chance.choice(list(LAST))]
-    if "forwarded, encoded" in done:  # nothing in it can be seen by the next relay
+    # Nothing in it can be seen by the next relay.
+    if "forwarded, encoded" in done:
         done = ["forwarded, encoded"]
     for name in done:
         raw = (AROUND | LAST)[name](raw, chance)
@@ -388,7 +394,8 @@ async def test_what_is_strange_is_looked_at_again_a_few_times_and_at_each_start(
         assert box.strangers() == 1
         assert box.left() == [Left(CHANGED, 1)]
         box.close()
-        again = Inbox(account(servers, servers.imap))  # a gateway that is started again
+        # A gateway that is started again.
+        again = Inbox(account(servers, servers.imap))
         assert len(again.look()) == 2
         again.close()
 
@@ -411,7 +418,8 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
         if b"BODY.PEEK[]" not in command or given:
             return None
         given += 1
-        body = text if automatic else text.ljust(len(raw))  # a text without such a mark may be as long as the mail
+        # A text without such a mark may be as long as the mail.
+        body = text if automatic else text.ljust(len(raw))
         return b"* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n%s OK done\r\n" % (len(body), body, tag)
 
     with mail_servers.home() as home, mail_servers.servers(home, free_port(), free_port()) as servers:

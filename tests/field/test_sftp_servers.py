@@ -38,7 +38,9 @@ def _agree(*_: object) -> Error:
 
 @dataclass(frozen=True)
 class Quirk:
-    """How a server differs from OpenSSH's: what it answers, and what it does to a file that was written, once it is closed."""
+    """How a server differs from OpenSSH's: what it answers, and what it does to a file that was written, once it is
+    closed.
+    """
 
     opening: Callable[[str], Error] = _agree
     writing: Callable[[str], Error] = _agree
@@ -170,7 +172,8 @@ def owned(address: RouteAddress) -> RouteAddress:
 
 
 PARCELS = [Parcel(str(n), line) for n, line in enumerate(LINES)]
-ARRIVES: dict[str, tuple[Quirk, str]] = {  # a server, and the row of the log, or whose sibling it is
+# A server, and the row of the log, or whose sibling it is.
+ARRIVES: dict[str, tuple[Quirk, str]] = {
     "as OpenSSH": (Quirk(), "28"),
     "no posix-rename": (Quirk(posix=always(UNKNOWN)), "25"),
     "posix-rename fails": (Quirk(posix=always(FAILED)), "25, sibling"),
@@ -232,7 +235,8 @@ async def test_a_server_that_moves_what_is_closed_is_not_heaped_with_halves(
             await carrier.deliver(address, [Parcel("x", b"sealed %d" % n)])
         await carrier.close()
     assert len(list((tmp_path / "in").glob("333-*.sealed"))) == 4
-    assert len(list((tmp_path / "in").glob("*.scanned"))) <= 2  # of the first alone
+    # Of the first alone.
+    assert len(list((tmp_path / "in").glob("*.scanned"))) <= 2
 
 
 async def test_what_still_grows_is_read_once_it_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +286,8 @@ async def test_a_server_that_moves_whatever_is_closed_is_named_until_it_brings_i
 
 
 NO_SPACE = asyncssh.SFTPFailure("No space left on device")
-FAILS: dict[str, tuple[Quirk, str]] = {  # a server on which nothing can be left, and what is said of it
+# A server on which nothing can be left, and what is said of it.
+FAILS: dict[str, tuple[Quirk, str]] = {
     "writing is denied": (Quirk(opening=always(DENIED)), "the server does not let us write there"),
     "no folder": (Quirk(opening=always(MISSING)), "the folder is not on the server"),
     "the disk is full, in words": (Quirk(writing=always(NO_SPACE)), "the server's disk is full, or our share of it"),
@@ -331,7 +336,8 @@ async def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
 
 
 GOOD = {"encryption_algs": ["aes128-ctr"], "mac_algs": ["hmac-sha2-256"]}
-OLD: dict[str, tuple[dict[str, Any], str | None]] = {  # what a server offers; None: it is spoken to
+# What a server offers; None: it is spoken to.
+OLD: dict[str, tuple[dict[str, Any], str | None]] = {
     "AES-GCM": ({"encryption_algs": ["aes128-gcm@openssh.com"], "mac_algs": ["hmac-sha1"]}, None),
     "AES-CTR and SHA-2": (GOOD, None),
     "Diffie-Hellman of 2,048 bits": ({"kex_algs": ["diffie-hellman-group14-sha256"]}, None),
@@ -350,7 +356,8 @@ OLD: dict[str, tuple[dict[str, Any], str | None]] = {  # what a server offers; N
 }
 
 
-@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")  # which old servers have, and nothing newer
+# Which old servers have, and nothing newer.
+@pytest.mark.filterwarnings("ignore:Diffie-Hellman over finite fields")
 @pytest.mark.parametrize("name", OLD)
 async def test_what_an_old_server_lacks_is_named(tmp_path: Path, name: str) -> None:
     options, says = OLD[name]
@@ -368,7 +375,8 @@ async def test_what_an_old_server_lacks_is_named(tmp_path: Path, name: str) -> N
         assert says in attempt.reason
 
 
-OPENSSH: dict[str, tuple[str, str]] = {  # settings of an OpenSSH server as old ones are by default, and what is said
+# Settings of an OpenSSH server as old ones are by default, and what is said.
+OPENSSH: dict[str, tuple[str, str]] = {
     "CBC": ("Ciphers aes256-cbc", "it offers no AES-GCM and no AES-CTR"),
     "ChaCha20": ("Ciphers chacha20-poly1305@openssh.com", "it offers no AES-GCM and no AES-CTR"),
     "SHA-1": (

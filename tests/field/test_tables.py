@@ -1,4 +1,6 @@
-"""How a table is written, beside the files: what can mean one thing only is read, and a foreign letter spoils its own row at most."""
+"""How a table is written, beside the files: what can mean one thing only is read, and a foreign letter spoils its own
+row at most.
+"""
 
 import csv
 import io
@@ -124,7 +126,9 @@ def test_the_sign_by_which_dos_ended_a_file_is_no_row(end: str) -> None:
 
 
 def test_last_cells_that_are_left_out_are_empty_and_the_cell_that_would_restrict_is_not() -> None:
-    """Row 18; ours: a row that leaves out the cell in which it would be said that the child is restricted does not say no."""
+    """Row 18; ours: a row that leaves out the cell in which it would be said that the child is restricted does not say
+    no.
+    """
     [(_, whole), (_, short)] = rows(
         (",".join(HEAD) + "\r\n" + ",".join(ADA[:6]) + "\r\n" + ",".join(ADA[:4]) + "\r\n").encode()
     )

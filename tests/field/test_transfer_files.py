@@ -1,4 +1,6 @@
-"""Common Transfer Files, beside those of the field: when the child leaves the school that sends, and what stands around the text."""
+"""Common Transfer Files, beside those of the field: when the child leaves the school that sends, and what stands around
+the text.
+"""
 
 import io
 import re

@@ -1,4 +1,6 @@
-"""Files that wait for a person: the pages and commands by which they are looked at, and a draft that corrects what was sent."""
+"""Files that wait for a person: the pages and commands by which they are looked at, and a draft that corrects what was
+sent.
+"""
 
 import asyncio
 import re

@@ -51,7 +51,8 @@ async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) ->
     sandwell, worcestershire = pair
     first = notice()
     await send_notices(sandwell, [first], by="olive")
-    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    # It has left, and is slow.
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
     told = amend.withdraw_notice(sandwell, first.header.message_id, IN_ERROR, by="olive")
     assert told
     by_id = sandwell.store.look(
@@ -138,13 +139,15 @@ async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
     assert amend.stand_down_search(sandwell, sent, FOUND, by="olive") == []
-    assert state(sandwell, sent) is DeliveryState.WITHDRAWN  # or a statement would miss it there, and send it
+    # Or a statement would miss it there, and send it.
+    assert state(sandwell, sent) is DeliveryState.WITHDRAWN
 
 
 async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -> None:
     sandwell, worcestershire = pair
     [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
-    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))  # it has left, and is slow
+    # It has left, and is slow.
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
     [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
     by_id = sandwell.store.look(lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, sent)})
     await receive_parcels(worcestershire, [by_id[told]], "333")

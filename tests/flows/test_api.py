@@ -332,12 +332,14 @@ async def test_a_client_that_has_ended_is_refused_at_once(there: Served) -> None
 async def test_a_client_that_asks_too_fast_is_told_when_to_come_again(tmp_path: Path) -> None:
     gw = house(tmp_path / "885", "885", "Worcestershire", (), "[api]\nrequests_per_minute = 3")
     async with served(gw) as http:
-        one = await supplier(http, gw)  # takes the first, for its token
+        # Takes the first, for its token.
+        one = await supplier(http, gw)
         assert [(await one.get("/authorities")).status for _ in range(2)] == [200, 200]
         got = await one.get("/authorities")
         assert 1 <= int(got.headers["Retry-After"]) <= 21
         await refused(got, 429, "request.too-fast")
-        assert (await (await supplier(http, gw)).get("/authorities")).status == 200  # another has its own
+        # Another has its own.
+        assert (await (await supplier(http, gw)).get("/authorities")).status == 200
     gw.store.close()
 
 

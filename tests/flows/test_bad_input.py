@@ -1,4 +1,7 @@
-"""What goes wrong outside: clocks, cards, certificates, keys and disks. Nothing is lost, and a person is told what to do."""
+"""What goes wrong outside: clocks, cards, certificates, keys and disks.
+
+Nothing is lost, and a person is told what to do.
+"""
 
 import asyncio
 import json
@@ -101,12 +104,14 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
-        await until(lambda: bool(last_reason(sandwell, sent)))  # nobody answers yet
+        # Nobody answers yet.
+        await until(lambda: bool(last_reason(sandwell, sent)))
         amend.release_all(sandwell, None, by="ines")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts > 1)
         again = read_only(sandwell)
         sandwell.due.set()
-        await asyncio.sleep(2.5)  # the loop looks, and fails, more than once
+        # The loop looks, and fails, more than once.
+        await asyncio.sleep(2.5)
         again()
         amend.release_all(sandwell, None, by="ines")
         async with app.run_gateway(worcestershire):
@@ -114,7 +119,8 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
 
 
 async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_good(tmp_path: Path) -> None:
-    with server(free_port(), durable=True) as database:  # it is killed
+    # It is killed.
+    with server(free_port(), durable=True) as database:
         sandwell = make(tmp_path / "333", "333", "Sandwell", new_database(database.url))
         worcestershire = make(tmp_path / "885", "885", "Worcestershire")
         introduce(sandwell, worcestershire)
@@ -123,7 +129,8 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
             with pytest.raises(StoreUnavailable) as caught:
                 await send_notices(sandwell, [notice()], by="olive")
             assert caught.value.code == "store.unreachable"
-            await asyncio.sleep(2.5)  # the loops look, and fail, more than once
+            # The loops look, and fail, more than once.
+            await asyncio.sleep(2.5)
             database.start()
             [sent] = await send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
@@ -233,7 +240,8 @@ def test_a_partner_is_added_only_when_a_person_says_that_the_digits_agree(tmp_pa
     assert command(tmp_path / "333", "partner", "add", theirs, say="y\n").returncode == 0
 
     assert command(tmp_path / "885", "keys", "rotate").returncode == 0
-    renewed = command(tmp_path / "333", "partner", "add", theirs)  # nothing is asked: the identity is the same
+    # Nothing is asked: the identity is the same.
+    renewed = command(tmp_path / "333", "partner", "add", theirs)
     assert renewed.returncode == 0, renewed.stderr
 
 

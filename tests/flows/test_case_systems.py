@@ -1,4 +1,6 @@
-"""What must not get through the pages of case systems: too much of everything, the same twice, a page that is no more true."""
+"""What must not get through the pages of case systems: too much of everything, the same twice, a page that is no more
+true.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace

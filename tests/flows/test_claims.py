@@ -1,4 +1,6 @@
-"""Of several processes one has a delivery at a time: for as long as a slow partner takes, and not much longer than it lives."""
+"""Of several processes one has a delivery at a time: for as long as a slow partner takes, and not much longer than it
+lives.
+"""
 
 import asyncio
 import random

@@ -1,4 +1,6 @@
-"""What a person meets at the command line: each refusal is a sentence with its code, and the exit code that was promised."""
+"""What a person meets at the command line: each refusal is a sentence with its code, and the exit code that was
+promised.
+"""
 
 import asyncio
 import json

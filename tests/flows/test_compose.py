@@ -1,4 +1,6 @@
-"""An officer writes a notice in pages: nothing is lost, nothing is sent twice, and of a restricted child no more is said than may be."""
+"""An officer writes a notice in pages: nothing is lost, nothing is sent twice, and of a restricted child no more is
+said than may be.
+"""
 
 import asyncio
 import io
@@ -107,7 +109,8 @@ def test_what_nobody_touches_for_28_days_ends_and_can_be_read_by_nobody(pair: Pa
     clock, begun = sandwell.now, sandwell.now()
     sandwell.now = lambda: clock() + expire_compositions.UNTOUCHED / 2
     compose.save_composition(sandwell, compose.open_composition(sandwell, touched, "olive"), "olive")
-    compose.open_composition(sandwell, left, "percy")  # to look at it keeps nothing alive
+    # To look at it keeps nothing alive.
+    compose.open_composition(sandwell, left, "percy")
     sandwell.now = lambda: begun + expire_compositions.UNTOUCHED - timedelta(seconds=1)
     assert expire_compositions.expire_untouched(sandwell) == 0
     sandwell.now = lambda: clock() + expire_compositions.UNTOUCHED
@@ -147,9 +150,8 @@ async def test_the_loop_ends_all_of_them_at_once(pair: Pair) -> None:
 
 
 def test_the_day_on_which_it_ends_is_a_day_of_ours() -> None:
-    assert expire_compositions.get_expiry_day(datetime(2026, 6, 1, 23, 30, tzinfo=UTC)) == date(
-        2026, 6, 30
-    )  # summer: past midnight here
+    # Summer: past midnight here.
+    assert expire_compositions.get_expiry_day(datetime(2026, 6, 1, 23, 30, tzinfo=UTC)) == date(2026, 6, 30)
 
 
 def test_what_is_given_up_can_be_read_by_nobody(pair: Pair) -> None:
@@ -284,9 +286,8 @@ async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_
     [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 10))
     name, other = (compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive") for _ in range(2))
     now = compose.open_composition(sandwell, name, "olive")
-    assert (
-        "restriction.level" in compose.check_composition(sandwell, now).lacking
-    )  # how far it may be shared, an officer says
+    # How far it may be shared, an officer says.
+    assert "restriction.level" in compose.check_composition(sandwell, now).lacking
     said = {"level": "address-withheld", **REFUGE}
     for one in (name, other):
         was = compose.open_composition(sandwell, one, "olive")

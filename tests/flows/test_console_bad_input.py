@@ -1,4 +1,6 @@
-"""What must not get through the console's doors: forged sessions, strange origins, tricks with paths, too much of everything."""
+"""What must not get through the console's doors: forged sessions, strange origins, tricks with paths, too much of
+everything.
+"""
 
 import re
 from base64 import b64encode

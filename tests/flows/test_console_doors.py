@@ -30,7 +30,8 @@ OPEN_TO_ALL = {
     "/sign-in/answer",
     "/accessibility",
 }
-AT_ONCE = {"/sign-in/code", "/sign-in/password"}  # which are nothing without a first step
+# Which are nothing without a first step.
+AT_ONCE = {"/sign-in/code", "/sign-in/password"}
 NO_ROLE, NOT_ASSIGNED, NOT_OURS = "permission.role", "permission.assigned", "form.not-ours"
 
 
@@ -85,7 +86,8 @@ async def answer(
     cookies, good = session(client.app[GATEWAY], role) if role else ({}, "")
     data = {"form_token": token or good} if door.method == "POST" else None
     got = await client.request(door.method, path, cookies=cookies, data=data, allow_redirects=False)
-    return got.status, (await got.read()).decode("utf-8", "replace")  # an archive is no text
+    # An archive is no text.
+    return got.status, (await got.read()).decode("utf-8", "replace")
 
 
 @pytest.mark.slow

@@ -104,7 +104,9 @@ async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visit
 
 
 async def many(visitor: Visitor) -> list[Message]:
-    """Notices in more cases than stand on one page, the oldest first, each a second after the other; none has its receipt."""
+    """Notices in more cases than stand on one page, the oldest first, each a second after the other; none has its
+    receipt.
+    """
     messages = [transfer(visitor.gw.now()) for _ in range(SHOWN + 2)]
     began = visitor.gw.now()
     for seconds, message in enumerate(messages):

@@ -22,8 +22,10 @@ from tests.consoles import NAMES, house, session, sign_in_name
 
 Client = TestClient[web.Request, web.Application]
 CASE = "0" * 36
-LATER = timedelta(minutes=2)  # a page marks a session as used once a minute
-HEAD = 'href="/inbox"'  # of an officer's navigation
+# A page marks a session as used once a minute.
+LATER = timedelta(minutes=2)
+# Of an officer's navigation.
+HEAD = 'href="/inbox"'
 FAULTS = {
     "/breaks": (ValueError("Ada Testchild-Example"), 500, "Sorry, there is a problem with the service"),
     "/away": (StoreUnavailable("store.unreachable"), 503, "Sorry, the service is unavailable"),
@@ -84,7 +86,8 @@ async def test_each_page_of_a_problem_says_what_to_do_and_shows_the_way_on_to_wh
         signed_in,
         not signed_in,
     )
-    assert (await client.get("/static/console.css")).status == 200  # and the page looks like one of ours
+    # And the page looks like one of ours.
+    assert (await client.get("/static/console.css")).status == 200
 
 
 async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: Client) -> None:
@@ -105,7 +108,8 @@ async def test_a_stale_form_and_a_case_that_is_none_are_told_with_the_way_on(cli
         text = await answer.text()
         assert said in text
         assert HEAD in text
-        assert token in text  # of the button with which they sign out
+        # Of the button with which they sign out.
+        assert token in text
 
 
 async def test_a_session_that_was_lost_shows_nothing_of_the_person(client: Client) -> None:

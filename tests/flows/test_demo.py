@@ -34,7 +34,8 @@ def test_a_leaver_in_sandwells_one_reaches_worcestershires_by_every_route(tmp_pa
     assert list(told["routes"].values()) == ["https", "mailbox", "sftp", "email"]
     assert told["notices"] == 10
     again = tell_demo(tmp_path / "demo")
-    assert again["routes"] == told["routes"]  # nothing was sent anew
+    # Nothing was sent anew.
+    assert again["routes"] == told["routes"]
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ def test_doctor_says_what_is_wrong_and_what_mends_it(tmp_path: Path) -> None:
     gw.store.close()
     card = (tmp_path / "333" / home_folder.CARD_FILE).read_text()
     home_folder.rotate_keys(tmp_path / "333", by="ines")
-    (tmp_path / "333" / home_folder.CARD_FILE).write_text(card)  # as after a crash between the keys and the card
+    # As after a crash between the keys and the card.
+    (tmp_path / "333" / home_folder.CARD_FILE).write_text(card)
     shown = command(tmp_path / "333", "doctor")
     assert shown.returncode == 1
     assert "card renew" in shown.stdout
@@ -99,7 +100,8 @@ def test_each_thing_that_does_not_hold_is_named(
 ) -> None:
     gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(gw, there)
-    assert {one.name for one in doctor.examine(gw) if one.result != "ok"} == {"gateway"}  # it is not running
+    # It is not running.
+    assert {one.name for one in doctor.examine(gw) if one.result != "ok"} == {"gateway"}
     harm(gw)
     found = {one.name: one.result for one in doctor.examine(gw)}
     assert found[name] == result

@@ -1,4 +1,6 @@
-"""A leaver at whom an officer must look: the row waits, locked, until somebody sends it, discards it, or it comes again whole."""
+"""A leaver at whom an officer must look: the row waits, locked, until somebody sends it, discards it, or it comes again
+whole.
+"""
 
 import json
 from dataclasses import replace
@@ -100,7 +102,8 @@ async def test_a_mended_row_takes_the_place_of_its_draft_and_a_whole_one_ends_it
     [mended] = await take_in(pair, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
     assert mended["Draft"] == first["Draft"]
     assert drafts.read(sandwell, first["Draft"], "olive")[1]["nc_year"] == "8"
-    [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-24,,885,,,")  # another day, too
+    # Another day, too.
+    [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-24,,885,,,")
     assert whole["Result"] == "sent"
     ended = sandwell.store.look(lambda tx: kept.get_draft(tx, first["Draft"]))
     assert (ended.state, ended.message_id, ended.ended_by) == (DraftState.SENT, whole["MessageId"], "cme-gateway")

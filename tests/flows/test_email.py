@@ -1,4 +1,6 @@
-"""Notices from gateway to gateway by mail alone: no connection between the two, and their receipts come back the same way."""
+"""Notices from gateway to gateway by mail alone: no connection between the two, and their receipts come back the same
+way.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +14,9 @@ from adapters.route import Bundle, Collector, HandedOver, Parcel, TryLater
 from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.errors import ConfigProblem
-from gateway.exchange.deliver import _carry_sealed  # the fallback, over routes that answer as told
+
+# The fallback, over routes that answer as told.
+from gateway.exchange.deliver import _carry_sealed
 from gateway.exchange.send import prepare_messages, send_notices
 from gateway.settings.file import parse
 from gateway.store import inbox, outbox
@@ -55,7 +59,8 @@ async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) ->
 async def test_a_bundle_that_a_server_finds_too_large_goes_in_halves(world: World) -> None:
     sandwell = world.sandwell
     ready = prepare_messages(sandwell, [notice() for _ in range(2)], "olive")
-    large = [Parcel(str(n), bytes([65 + n]) * 1_000_000) for n in range(2)]  # the server takes two megabytes
+    # The server takes two megabytes.
+    large = [Parcel(str(n), bytes([65 + n]) * 1_000_000) for n in range(2)]
     async with world.serving():
         first, second = await world.carrier.deliver(world.address, large)
         assert isinstance(first, HandedOver)
@@ -81,7 +86,9 @@ async def test_an_address_that_is_not_known_there_is_tried_again_and_without_an_
 
 
 async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
-    """Worcestershire's card lists HTTPS first, where nobody answers; its mailbox does not know us; nothing is left over."""
+    """Worcestershire's card lists HTTPS first, where nobody answers; its mailbox does not know us; nothing is left
+    over.
+    """
     sandwell = world.sandwell
     [ready] = prepare_messages(sandwell, [notice()], "olive")
     claimed = ClaimedDelivery(ready.message_id, "885", ready.digest, ready.sealed, sandwell.now(), 1)
@@ -96,7 +103,9 @@ async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
 
 
 async def test_tls_may_begin_at_once_or_when_it_is_asked_for(world: World) -> None:
-    """smtps and imap with STARTTLS, the other two of the four; and a mailbox that can neither move nor expunge by number."""
+    """smtps and imap with STARTTLS, the other two of the four; and a mailbox that can neither move nor expunge by
+    number.
+    """
     smtps, imap = free_port(), free_port()
     account = world.address.mail
     assert account is not None

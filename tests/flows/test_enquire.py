@@ -1,4 +1,6 @@
-"""One search goes to many: who is asked, who answers what, whom nobody can reach, and how everybody is told that it has ended."""
+"""One search goes to many: who is asked, who answers what, whom nobody can reach, and how everybody is told that it has
+ended.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -151,9 +153,11 @@ def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str
     assert not_asked == {"909": "it has ended; ask its successor", "333": "that is ourselves"}
     done = enquire.ask_authorities(sandwell, notice(name="whereabouts-enquiry"), meant, not_asked, by="tara")
     assert sorted(done.asked) == ["330", "332", "336", "885"]
-    assert len(done.not_asked) == 14 - 1 - 4 + 2  # the region without us; and the two above
+    # The region without us; and the two above.
+    assert len(done.not_asked) == 14 - 1 - 4 + 2
     assert done.not_asked["331"] == "neither a partner nor entered for letters"
-    assert done.circulation == "several"  # not the region: most of it could not be asked
+    # Not the region: most of it could not be asked.
+    assert done.circulation == "several"
     by_authority = {one.recipient: one.protection for one in outgoing(sandwell)}
     assert by_authority == {"330": "sealed", "332": "sealed", "336": "notify-only", "885": "sealed"}
 
@@ -272,7 +276,8 @@ async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_thos
     await hand_over(sandwell, world["330"])
     told = amend.stand_down_search(sandwell, first.asked["885"], FOUND, by="tara")
     by_id = {one.message_id: one for one in outgoing(sandwell)}
-    assert sorted(by_id[one].recipient for one in told) == ["330", "885"]  # Dudley's had not left
+    # Dudley's had not left.
+    assert sorted(by_id[one].recipient for one in told) == ["330", "885"]
     states = {code: by_id[one].state for code, one in {**first.asked, **later.asked}.items()}
     assert states == {"885": DeliveryState.CONCLUDED, "330": DeliveryState.CONCLUDED, "332": DeliveryState.WITHDRAWN}
     with pytest.raises(NotAllowed) as caught:

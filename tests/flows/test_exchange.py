@@ -126,7 +126,8 @@ async def test_a_repeat_has_one_effect_and_gets_the_same_receipt(pair: Pair) -> 
     sandwell, worcestershire = pair
     sealed = seal(sandwell, notice())
     first = await receive_parcels(worcestershire, [sealed], "333")
-    worcestershire.now = lambda: sandwell.now() + timedelta(days=300)  # long after: the receipt still stands
+    # Long after: the receipt still stands.
+    worcestershire.now = lambda: sandwell.now() + timedelta(days=300)
     assert await receive_parcels(worcestershire, [sealed, sealed], "333") == first * 2
     assert len(worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))) == 1
 
@@ -173,7 +174,8 @@ async def test_a_message_on_which_our_code_fails_is_refused_alone(pair: Pair, mo
     assert codes(sandwell, worcestershire, first, parcels[0]) == (UNFORESEEN,)
     assert codes(sandwell, worcestershire, second, parcels[1]) == ()
     monkeypatch.undo()
-    [again] = await receive_parcels(worcestershire, parcels[:1], "333")  # once the fault is mended
+    # Once the fault is mended.
+    [again] = await receive_parcels(worcestershire, parcels[:1], "333")
     assert codes(sandwell, worcestershire, again, parcels[0]) == ()
 
 
@@ -222,7 +224,9 @@ async def test_an_unfit_notice_leaves_nothing_behind(pair: Pair) -> None:
 
 
 class Watched(Https):
-    """The carrier itself, with a gate before it; it notes how many parcels each batch held, and how many waited at once."""
+    """The carrier itself, with a gate before it; it notes how many parcels each batch held, and how many waited at
+    once.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -258,9 +262,8 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
         for number in range(1, IN_FLIGHT + 1):
             sent += await send_notices(sandwell, [notice()], by="olive")
             await until(lambda number=number: len(carrier.batches) == number)  # type: ignore[misc]
-        sent += await send_notices(
-            sandwell, [notice(), notice()], by="olive"
-        )  # no place is left: they go together, later
+        # No place is left: they go together, later.
+        sent += await send_notices(sandwell, [notice(), notice()], by="olive")
         await asyncio.sleep(0.1)
         assert carrier.batches == [1] * IN_FLIGHT
         carrier.gate.set()

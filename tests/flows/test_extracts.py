@@ -1,4 +1,6 @@
-"""Whatever is put into the folder: good rows go out, bad ones are listed with why, nothing is lost, and nothing goes twice."""
+"""Whatever is put into the folder: good rows go out, bad ones are listed with why, nothing is lost, and nothing goes
+twice.
+"""
 
 import asyncio
 import io
@@ -158,12 +160,14 @@ async def test_an_archive_in_the_place_of_a_file_is_put_aside(pair: Pair, tmp_pa
 async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whole(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     whole = "\r\n".join([HEAD, ADA, BY_POSTCODE, ""]).encode()
-    cut = whole.index(b', Inventchester"')  # within quotation marks, which nothing closes
+    # Within quotation marks, which nothing closes.
+    cut = whole.index(b', Inventchester"')
     put_bytes(tmp_path, whole[:cut], "a.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert "not complete" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
-    put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")  # within the last row
+    # Within the last row.
+    put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="b.csv")] == ["sent", "refused"]
     put_bytes(tmp_path, whole, "c.csv")

@@ -111,9 +111,8 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     assert partner.clock_ahead is not None
     assert abs(partner.clock_ahead + timedelta(minutes=3)) < timedelta(seconds=30)
     level, says, _ = found(sandwell, "clock of 885")
-    assert (level, says) in {
-        (FindingLevel.WARN, f"{minutes} minutes behind ours.") for minutes in (2, 3)
-    }  # in whole seconds
+    # In whole seconds.
+    assert (level, says) in {(FindingLevel.WARN, f"{minutes} minutes behind ours.") for minutes in (2, 3)}
 
 
 async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +125,8 @@ async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypa
         assert seen.stopped == ()
         sandwell.looks("delivering", timedelta(seconds=-1))
         assert "loop: delivering" in names(health.look(sandwell))
-    assert sandwell.store.look(heartbeats.list_heartbeats) == []  # it was stopped in order: nothing is late
+    # It was stopped in order: nothing is late.
+    assert sandwell.store.look(heartbeats.list_heartbeats) == []
 
 
 def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) -> None:

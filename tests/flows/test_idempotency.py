@@ -43,7 +43,8 @@ async def test_a_repeat_is_answered_as_the_first_time_and_does_nothing(there: tu
     gw, http = there
     one, body = await supplier(http, gw), json.write(notice())
     first = await one.post("/notices", body, key="8e03978e-40d5")
-    again = await one.post("/notices", body, key='"8e03978e-40d5"')  # as RFC 8941 writes a string
+    # As RFC 8941 writes a string.
+    again = await one.post("/notices", body, key='"8e03978e-40d5"')
     assert (first.status, again.status) == (202, 202)
     assert await first.read() == await again.read()
     assert first.headers["Location"] == again.headers["Location"]
@@ -146,7 +147,8 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
         send.send_notice(gw, said, "api:one-test", also=crash)
     assert queued(gw) == []
     later(gw, idempotency.UNDER_WAY)
-    assert do(gw, begun(gw), said) == said.header.message_id  # the very same request goes through
+    # The very same request goes through.
+    assert do(gw, begun(gw), said) == said.header.message_id
     assert idempotency.begin_request(gw, "one-test", "k", SAID) == StoredAnswer(202, said.header.message_id.encode())
 
 

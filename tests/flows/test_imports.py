@@ -138,7 +138,8 @@ async def test_nothing_is_written_before_an_officer_accepts(pair: Pair, tmp_path
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     respond.acknowledge_notice(worcestershire, message_id, rejected, by="otto")
     assert await imports.write_due(worcestershire) == 0
-    respond.acknowledge_notice(worcestershire, message_id, ACCEPTED, by="otto")  # on second thoughts
+    # On second thoughts.
+    respond.acknowledge_notice(worcestershire, message_id, ACCEPTED, by="otto")
     assert await imports.write_due(worcestershire) == 1
     assert files(tmp_path) == [FIRST]
 
@@ -250,7 +251,8 @@ async def test_a_crash_at_any_step_leaves_one_file_under_one_name(
     with pytest.raises(Killed):
         await imports.write_due(worcestershire)
     monkeypatch.undo()
-    assert files(tmp_path) == []  # ONE has not seen it
+    # ONE has not seen it.
+    assert files(tmp_path) == []
     for _ in range(2):
         await imports.write_due(worcestershire)
     assert files(tmp_path) == [FIRST]
@@ -258,7 +260,8 @@ async def test_a_crash_at_any_step_leaves_one_file_under_one_name(
     assert len(acts(worcestershire, "one.written")) == 1
     assert run_one(tmp_path) == {FIRST: "unmatched"}
     await imports.write_due(worcestershire)
-    assert files(tmp_path) == ["processed"]  # taken by ONE, and not written again
+    # Taken by ONE, and not written again.
+    assert files(tmp_path) == ["processed"]
 
 
 async def test_a_folder_that_another_process_writes_into_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
@@ -316,7 +319,8 @@ async def test_numbers_run_on_and_never_over_a_file_that_lies_there(pair: Pair, 
     for _ in range(2):
         await accepted(pair)
     await imports.write_due(worcestershire)
-    (tmp_path / "import" / FIRST).unlink()  # ONE took it
+    # ONE took it.
+    (tmp_path / "import" / FIRST).unlink()
     last = await accepted(pair)
     await imports.write_due(worcestershire)
     assert files(tmp_path)[0] == FIRST.replace("001", "003")
@@ -421,7 +425,8 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
         assert lines[0]["MessageId"] == message_id
     assert stands(worcestershire, message_id).state is TransferStage.UNMATCHED
     assert len(acts(worcestershire, "one.answered")) == 1
-    extract(tmp_path, f"{FIRST},matched", name="later.csv")  # an officer has found the child in ONE since
+    # An officer has found the child in ONE since.
+    extract(tmp_path, f"{FIRST},matched", name="later.csv")
     await import_results.take_in(worcestershire, tmp_path / "answers")
     assert stands(worcestershire, message_id).state is TransferStage.MATCHED
 

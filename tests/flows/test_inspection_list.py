@@ -117,7 +117,8 @@ async def test_it_goes_to_a_file_and_to_no_screen_unless_that_is_said(
     assert child is not None
     upn = str(child.upn)
     words = ("report", "inspection", "--home", str(tmp_path / "333"), "--month", "2026-11")
-    assert cme_gateway(*words, "--csv", str(tmp_path / "x.csv")).returncode == 2  # nobody said who
+    # Nobody said who.
+    assert cme_gateway(*words, "--csv", str(tmp_path / "x.csv")).returncode == 2
     by_ines = (*words, "--by", "ines")
     ways: tuple[tuple[str, ...], ...] = ((), ("--json",), ("--csv", "-"))
     for refused in ways:

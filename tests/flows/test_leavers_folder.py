@@ -1,4 +1,6 @@
-"""A leaver stands in ONE's extract, and the other authority has the notice: the good rows go out, the others are listed with why."""
+"""A leaver stands in ONE's extract, and the other authority has the notice: the good rows go out, the others are listed
+with why.
+"""
 
 import io
 import os

@@ -1,4 +1,6 @@
-"""Letters to the officers of an authority that has no gateway: through real mail servers, opened by OpenSSL as by a mail program."""
+"""Letters to the officers of an authority that has no gateway: through real mail servers, opened by OpenSSL as by a
+mail program.
+"""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -411,7 +413,8 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Gateway, tmp_pa
     (tmp_path / "our.key").write_bytes(key)
     (tmp_path / "our.pem").write_bytes(certificate)
     letters.get_signer(sandwell)
-    (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])  # of another certificate
+    # Of another certificate.
+    (tmp_path / "our.key").write_bytes(for_mail(OURS)[0])
     with expect_refusal(RefusalCode.SMIME_NOT_TOGETHER):
         letters.get_signer(sandwell)
 
@@ -421,7 +424,8 @@ def test_doctor_says_when_certificates_end(sandwell: Gateway) -> None:
     found = {one.name: one.result for one in doctor.examine(sandwell)}
     assert found["mail server"] == found["mailbox's server"] == "ok"
     assert found["our mailbox by mail"] == "ok"
-    assert found["certificate for letters"] == "warn"  # within sixty days
+    # Within sixty days.
+    assert found["certificate for letters"] == "warn"
     assert found["certificate of 330"] == "warn"
 
 
@@ -494,6 +498,7 @@ async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_lett
         await until(lambda: len(servers.mails(THEIRS)) == 2)
     asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)
     assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in asked
-    assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in ended  # to which it belongs
+    # To which it belongs.
+    assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in ended
     assert letters.build_reference(told, sandwell.ring).encode() in ended
     assert shows(ended, said_of(search)) == []

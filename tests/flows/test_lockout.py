@@ -1,4 +1,6 @@
-"""Nobody is kept out on purpose: accounts are locked for strangers' browsers, and addresses are held up before a password is looked at."""
+"""Nobody is kept out on purpose: accounts are locked for strangers' browsers, and addresses are held up before a
+password is looked at.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -58,10 +60,12 @@ async def test_who_attacks_an_account_locks_it_for_strange_browsers_and_not_for_
     device = await come_in(console)
     for _ in range(lockout.TRIES):
         assert (await typed(console, "wrong"))[0] == 422
-    assert (await typed(console, PASSWORD))[0] == 422  # from a strange browser the right one is refused too
+    # From a strange browser the right one is refused too.
+    assert (await typed(console, PASSWORD))[0] == 422
     assert (await typed(console, PASSWORD, "x" * 43))[0] == 422
     assert (await typed(console, PASSWORD, device))[0] == 303
-    assert (await typed(console, PASSWORD))[0] == 422  # that its owner came in has opened it to nobody else
+    # That its owner came in has opened it to nobody else.
+    assert (await typed(console, PASSWORD))[0] == 422
 
 
 async def test_a_known_browser_is_locked_by_its_own_wrong_tries_and_locks_nobody_else(console: Client) -> None:
@@ -76,7 +80,8 @@ async def test_a_browser_is_known_for_those_who_came_in_from_it_and_for_nobody_e
     gw, device = console.app[GATEWAY], await come_in(console)
     assert devices.is_device_known(gw, device, OLIVE.upper())
     assert not devices.is_device_known(gw, device, AGNES)
-    assert await come_in(console, AGNES, device) == device  # who shares it, shares its secret
+    # Who shares it, shares its secret.
+    assert await come_in(console, AGNES, device) == device
     assert devices.is_device_known(gw, device, AGNES)
     planted = "a" * 43
     assert await come_in(console, OLIVE, planted) != planted
@@ -130,7 +135,8 @@ async def test_a_header_that_no_setting_names_is_not_believed_and_one_that_is_na
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "192.0.2.200"}))[0] == 303
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "192.0.2.200, 127.0.0.1"}))[
         0
-    ] == 429  # the last counts
+        # The last counts.
+    ] == 429
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "not an address"}))[0] == 429
 
 

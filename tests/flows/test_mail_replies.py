@@ -181,4 +181,5 @@ async def test_a_case_system_is_told_that_a_reply_waits(there: Served) -> None:
         for entry in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))
         for each in webhook_events.list_entry_events(entry.act, sent, "330", ())
     ]
-    assert [each.event for each in happened].count(WebhookEvent.STATE) >= 2  # it was sent, and a mail came
+    # It was sent, and a mail came.
+    assert [each.event for each in happened].count(WebhookEvent.STATE) >= 2

@@ -1,4 +1,6 @@
-"""Signing in at mail servers by token, where no password is taken: a token server, and Dovecot and Exim that ask for its tokens."""
+"""Signing in at mail servers by token, where no password is taken: a token server, and Dovecot and Exim that ask for
+its tokens.
+"""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -40,7 +42,8 @@ class TokenServer:
     token: str = field(default_factory=lambda: token_urlsafe(40))
     seconds: int = 3600
     given: int = 0
-    stands: bool = True  # does it still say so when it is asked?
+    # Does it still say so when it is asked?
+    stands: bool = True
 
     async def give(self, request: web.Request) -> web.Response:
         form = await request.post()
@@ -78,7 +81,8 @@ async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]
     mail.need_servers()
     with mail.home() as home:
         smtp, imap = free_port(), free_port()
-        prepare(Servers(home, smtp, imap))  # the certificate, which the token server shows too
+        # The certificate, which the token server shows too.
+        prepare(Servers(home, smtp, imap))
         async with token_server(home, made) as (ours, theirs):
             asks = home / "oauth2.conf"
             asks.write_text(

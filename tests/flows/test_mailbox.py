@@ -40,9 +40,8 @@ def three(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Three]:
     introduce(host, sandwell)
     introduce(sandwell, worcestershire)
     add_partner(host, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="test")
-    worcestershire.config = replace(
-        worcestershire.config, listen=ListenSettings(port=free_port())
-    )  # not what its card says
+    # Not what its card says.
+    worcestershire.config = replace(worcestershire.config, listen=ListenSettings(port=free_port()))
     yield sandwell, worcestershire, host
     for gw in (sandwell, worcestershire, host):
         gw.store.close()
@@ -104,14 +103,14 @@ async def test_only_the_owner_fetches_and_only_a_sender_gets_its_receipts(three:
     [ready] = prepare_messages(sandwell, [notice()], "olive")
     async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
-        as_owner = replace(address, us="885")  # Sandwell asks for what is not its own
+        # Sandwell asks for what is not its own.
+        as_owner = replace(address, us="885")
         with pytest.raises(NotReached, match="403"):
             await carrier.collect(as_owner)
         stranger = replace(address, bearer=lambda: "nonsense")
         assert isinstance((await carrier.deliver(stranger, [Parcel("x", b"x")]))[0], TryLater)
-        elsewhere = replace(
-            address, bearer=lambda: bearer.issue("330", ring=sandwell.ring, now=sandwell.now())
-        )  # a token for another audience
+        # A token for another audience.
+        elsewhere = replace(address, bearer=lambda: bearer.issue("330", ring=sandwell.ring, now=sandwell.now()))
         assert isinstance((await carrier.deliver(elsewhere, [Parcel("x", b"x")]))[0], TryLater)
         theirs, own = at(worcestershire, worcestershire)
         [bundle] = await theirs.collect(own)
@@ -148,7 +147,8 @@ async def test_two_routes_that_both_deliver_have_one_effect(three: Three) -> Non
     [ready] = prepare_messages(sandwell, [notice()], "olive")
     async with app.run_gateway(replace(host, carriers={})):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
-        [token] = await receive_parcels(worcestershire, [ready.sealed], "333")  # by another route, which was quicker
+        # By another route, which was quicker.
+        [token] = await receive_parcels(worcestershire, [ready.sealed], "333")
         _, own = at(worcestershire, worcestershire)
         assert await collect.collect_from(worcestershire, "mailbox", own) == 1
         [receipts] = await carrier.collect(address)
@@ -223,10 +223,12 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
         return bool(found and found[0].failing_since)
 
     async with app.run_gateway(holder):
-        holder.config = replace(kept, hosting=HostingSettings(""))  # whoever runs the host took it out of the settings
+        # Whoever runs the host took it out of the settings.
+        holder.config = replace(kept, hosting=HostingSettings(""))
         async with app.run_gateway(worcestershire):
             await until(failing)
-            assert findings() == []  # a restart takes less
+            # A restart takes less.
+            assert findings() == []
             worcestershire.now = lambda: clock() + timedelta(minutes=16)
             [finding] = findings()
             assert finding.level is FindingLevel.FAIL

@@ -1,4 +1,6 @@
-"""A search comes to Worcestershire and is matched against its own children: what an officer sees, and what a machine may say."""
+"""A search comes to Worcestershire and is matched against its own children: what an officer sees, and what a machine
+may say.
+"""
 
 import asyncio
 import io
@@ -146,7 +148,8 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
         assert [one for one in reconcile.list_owed(worcestershire) if one.owed_by == "us"] == []
         together = reconcile.find_unmatched_duty(worcestershire)
         assert together is not None
-        assert together.searches == 2  # a notice that is circulated is owed no answer
+        # A notice that is circulated is owed no answer.
+        assert together.searches == 2
         assert match_incoming.answer_unmatched(worcestershire, "otto") == {
             "WhereaboutsEnquiry": 2,
             "WhereaboutsUnknownNotice": 1,
@@ -177,12 +180,16 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
 @pytest.mark.parametrize(
     ("ours", "asked", "says"),
     [
-        ((EVE,), enquiry(), MatchState.MATCHED),  # "found" is an officer's word
-        ((TWIN,), enquiry(), MatchState.PERSON),  # nobody is shown, but somebody is near
-        ((EVE.replace(",,", ",Y,", 1),), enquiry(), MatchState.PERSON),  # a restricted child of ours
+        # "found" is an officer's word.
+        ((EVE,), enquiry(), MatchState.MATCHED),
+        # Nobody is shown, but somebody is near.
+        ((TWIN,), enquiry(), MatchState.PERSON),
+        # A restricted child of ours.
+        ((EVE.replace(",,", ",Y,", 1),), enquiry(), MatchState.PERSON),
         ((), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), MatchState.PERSON),
         ((EVE,), enquiry(restriction=WITHHELD, previous_address=None, school=(), contact=()), MatchState.PERSON),
-        ((), notice(name="whereabouts-unknown-notice"), MatchState.NONE),  # nobody asks
+        # Nobody asks.
+        ((), notice(name="whereabouts-unknown-notice"), MatchState.NONE),
     ],
 )
 async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: Message, says: MatchState) -> None:
@@ -196,7 +203,9 @@ async def test_the_machine_keeps_silent(pair: Pair, ours: Sequence[str], asked: 
 
 
 async def test_nothing_gives_away_that_we_have_a_restricted_child(pair: Pair) -> None:
-    """A search for one stands in every table and in the log as one to which another child is near, and as a restricted one."""
+    """A search for one stands in every table and in the log as one to which another child is near, and as a restricted
+    one.
+    """
     _, worcestershire = pair
     load(worcestershire, EVE.replace(",,", ",Y,", 1), ",Neighbour-Example,Dan,01/02/2011,M,WR1 1ZZ,,")
     body = enquiry().body
@@ -245,7 +254,8 @@ async def test_a_child_who_comes_tomorrow_is_found_tomorrow(pair: Pair) -> None:
     load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,,")
     await match_incoming.match_due_searches(worcestershire)
     assert found(worcestershire, came) is MatchState.MATCHED
-    load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")  # restricted since
+    # Restricted since.
+    load(worcestershire, f",{who.surname},{who.forename},{who.dob:%d/%m/%Y},{who.sex},,yes,")
     await match_incoming.match_due_searches(worcestershire)
     assert (found(worcestershire, came), possible(worcestershire, came)) == (MatchState.PERSON, [])
 

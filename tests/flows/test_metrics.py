@@ -73,7 +73,8 @@ async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-        await send_notices(sandwell, [notice(recipient="330")], by="olive")  # it is not running
+        # It is not running.
+        await send_notices(sandwell, [notice(recipient="330")], by="olive")
         with scraping(tmp_path, port) as prometheus:
             await until_true(prometheus.up)
             await until_true(lambda: asked() <= {*(prometheus.ask("label/__name__/values") or [])})
@@ -131,13 +132,13 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
             seen += [repr(health.look(gw)) for gw in pair]
+    # A word; our own number.
     said = (words(asdict(message.body)) | {sent, message.header.conversation_id}) - {
         "none",
         "01632 960101",
-    }  # a word; our own number
-    said = {
-        word for word in said if not (word.isdecimal() and len(word) < 6)
-    }  # a year, or a size, may have these digits
+    }
+    # A year, or a size, may have these digits.
+    said = {word for word in said if not (word.isdecimal() and len(word) < 6)}
     assert {"Testchild-Example", sent} <= said
     assert len(said) > 10
     assert [(word, text[:80]) for text in seen for word in said if word in text] == []

@@ -27,9 +27,11 @@ async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> No
     first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     [other] = await send_notices(sandwell, [notice()], by="olive")
     assert claimed(sandwell, most=1) == [first]
-    assert claimed(sandwell) == [other]  # another case does not wait
+    # Another case does not wait.
+    assert claimed(sandwell) == [other]
     start = sandwell.now()
-    sandwell.now = lambda: start + ORDER_WAIT + timedelta(seconds=1)  # the claims have run out, and patience with them
+    # The claims have run out, and patience with them.
+    sandwell.now = lambda: start + ORDER_WAIT + timedelta(seconds=1)
     assert {first, second} <= set(claimed(sandwell))
 
 

@@ -25,11 +25,16 @@ from tests.flows.test_command_line import cme_gateway
 OLD = "pcd,pcd2,pcds,dointr,doterm,oscty,ced,oslaua,osward"
 NEW = "pcd7,pcd8,pcds,dointr,doterm,cty25cd,ced25cd,lad25cd,wd25cd"
 ROWS = (
-    ("B70 8SZ", "E99999999", "E08000028"),  # Sandwell
-    ("WS1 1TP", "E99999999", "E08000030"),  # Walsall
-    ("WR1 9ZZ", "E10000034", "E07000237"),  # Worcester, which is a district of Worcestershire
-    ("CF10 1AA", "W99999999", "W06000015"),  # Cardiff
-    ("EH1 1AA", "S99999999", "S12000036"),  # Edinburgh has no authority of ours
+    # Sandwell.
+    ("B70 8SZ", "E99999999", "E08000028"),
+    # Walsall.
+    ("WS1 1TP", "E99999999", "E08000030"),
+    # Worcester, which is a district of Worcestershire.
+    ("WR1 9ZZ", "E10000034", "E07000237"),
+    # Cardiff.
+    ("CF10 1AA", "W99999999", "W06000015"),
+    # Edinburgh has no authority of ours.
+    ("EH1 1AA", "S99999999", "S12000036"),
 )
 
 
@@ -129,7 +134,8 @@ def test_the_archive_that_ons_publishes_is_read_in_bounded_memory(tmp_path: Path
     words = ["postcodes", "import", str(tmp_path / "ONSPD.zip"), "--home", str(tmp_path / "333")]
     done = subprocess.run([sys.executable, "-c", MEASURED, *words], capture_output=True, text=True, check=True)
     assert f"{len(many):,} postcodes" in done.stdout
-    assert int(done.stderr.split()[-2]) < 400_000  # KiB; no part of it grows with the file
+    # KiB; no part of it grows with the file.
+    assert int(done.stderr.split()[-2]) < 400_000
     found = cme_gateway("postcodes", "find", "AA1 0AA", "--home", str(tmp_path / "333"))
     assert found.stdout == "Sandwell (333)\n"
     unknown = cme_gateway("postcodes", "find", "ZZ9 9ZZ", "--home", str(tmp_path / "333"))

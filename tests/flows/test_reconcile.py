@@ -105,9 +105,11 @@ async def test_who_is_late_is_rung_and_then_the_service_manager_is_told(
 async def test_a_weekend_counts_for_nobody(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, _ = pair
     sent = await exchanged(pair)
-    sandwell.now = lambda: MONDAY + timedelta(days=4)  # Friday
+    # Friday.
+    sandwell.now = lambda: MONDAY + timedelta(days=4)
     stands(sandwell, sent, DeliveryState.RECEIVED)
-    [one] = owed(sandwell, timedelta(days=7))  # the Monday after
+    # The Monday after.
+    [one] = owed(sandwell, timedelta(days=7))
     assert (one.step, one.working_days) == (DutyStep.WAIT, 1)
 
 

@@ -156,7 +156,8 @@ def test_the_command_line_from_init_to_audit(
     add = ["partner", "add", shown["card"], "--home", home]
     assert run(monkeypatch, *add, "--fingerprint", "00000 " * 8) == 5
     assert run(monkeypatch, *add, "--fingerprint", shown["fingerprint"]) == 0
-    assert run(monkeypatch, *add, "--fingerprint", shown["fingerprint"]) == 0  # the same card is held already
+    # The same card is held already.
+    assert run(monkeypatch, *add, "--fingerprint", shown["fingerprint"]) == 0
 
     draft = tmp_path / "notice.xml"
     draft.write_bytes(sample("transfer-notice"))

@@ -26,7 +26,8 @@ from tests.flows.test_command_line import cme_gateway
 from tests.flows.test_enquire import LIVES_HERE, NO_TRACE, OFFICER, hand_over
 from tests.flows.test_reconcile import made
 
-TUESDAY = datetime(2027, 3, 16, 9, 0, tzinfo=UTC)  # before the clocks go forward
+# Before the clocks go forward.
+TUESDAY = datetime(2027, 3, 16, 9, 0, tzinfo=UTC)
 VISIT = [("home-visit", "no-information")]
 
 
@@ -58,7 +59,8 @@ async def answers(world: dict[str, Gateway], code: str, message_id: str, body: W
 def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
     case = asked(world, "885").case
-    for number, day in enumerate((14, 28, 42)):  # over 28 March, when the clocks go forward
+    # Over 28 March, when the clocks go forward.
+    for number, day in enumerate((14, 28, 42)):
         on(world, day - 1)
         assert [(one.due, one.overdue) for one in review.list_reviews(sandwell)] == [(False, False)]
         on(world, day)
@@ -73,7 +75,8 @@ def test_a_child_comes_back_every_fourteen_days_whatever_the_clocks_do(world: di
 
 def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_first(world: dict[str, Gateway]) -> None:
     sandwell = world["333"]
-    on(world, 4)  # a Saturday
+    # A Saturday.
+    on(world, 4)
     first = asked(world, "885").case
     on(world, 7)
     second = asked(world, "885").case
@@ -106,13 +109,15 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
     }
     assert stands == {
         "885": (AnswerState.FOUND, 1),
-        "330": (AnswerState.UNDER_WAY, 2),  # what it said before was about a fortnight ago
+        # What it said before was about a fortnight ago.
+        "330": (AnswerState.UNDER_WAY, 2),
         "332": (AnswerState.UNDER_WAY, 2),
     }
     for code in ("330", "332"):
         await hand_over(sandwell, world[code])
         open_ones = world[code].store.look(lambda tx: inbox.search_inbox(tx, TUESDAY + timedelta(99), states=WAITING))
-        assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]  # one, not two
+        # One, not two.
+        assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]
     [one] = review.list_reviews(sandwell)
     assert (one.asked_again, one.due) == (2, False)
     assert sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="review.done"))[0].actor == "tara"

@@ -39,7 +39,8 @@ async def test_what_a_revoked_key_signed_is_counted_apart_and_signed_anew(tmp_pa
 async def test_a_gateway_that_went_on_under_the_old_key_is_signed_anew_when_it_starts(tmp_path: Path) -> None:
     running = make(tmp_path / "333", "333", "Sandwell")
     home_folder.rotate_keys(tmp_path / "333", by="ines", revoke=True)
-    await signed(running, 2)  # by the process that was not restarted
+    # By the process that was not restarted.
+    await signed(running, 2)
     running.store.close()
     after = home_folder.open_gateway(tmp_path / "333")
     assert verdict(after).covered < verdict(after).size
@@ -80,5 +81,6 @@ async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> 
     del entries[5]
     found = audit.check_entries(entries, notes, Trust({"333": gw.own_card}), "333")
     assert found.faults[0].startswith("Entry 5:")
-    assert len(found.faults) == 4  # the gap; the first checkpoint that disagrees; how many more; one signed over more
+    # The gap; the first checkpoint that disagrees; how many more; one signed over more.
+    assert len(found.faults) == 4
     gw.store.close()

@@ -140,21 +140,27 @@ async def test_deadlines_are_the_partners_before_the_kinds_before_our_own(world:
 async def test_an_outcome_is_counted_in_the_school_days_of_who_owes_it(world: World, tmp_path: Path) -> None:
     (tmp_path / "terms.csv").write_text(TERMS)
     gw = sandwell(world, '[calendars]\n885 = "../terms.csv"')
-    world.now = datetime(2026, 12, 14, 9, tzinfo=UTC)  # a Monday
+    # A Monday.
+    world.now = datetime(2026, 12, 14, 9, tzinfo=UTC)
     message_id = await sent(world)
     await accepted(world, message_id)
     [one] = reconcile.list_owed(gw)
-    assert one.late_at == datetime(2027, 1, 11, 9, tzinfo=UTC)  # four days in December, and six from 4 January
+    # Four days in December, and six from 4 January.
+    assert one.late_at == datetime(2027, 1, 11, 9, tzinfo=UTC)
     assert one.escalate_at == datetime(2027, 1, 25, 9, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("sent_at", "late_at"),
     [
-        (datetime(2026, 12, 23, 12, tzinfo=UTC), datetime(2026, 12, 29, 12, tzinfo=UTC)),  # 25, 26 (as 28) are holidays
-        (datetime(2027, 3, 25, 12, tzinfo=UTC), datetime(2027, 3, 31, 11, tzinfo=UTC)),  # Easter, and summer time
-        (datetime(2027, 10, 29, 11, tzinfo=UTC), datetime(2027, 11, 2, 12, tzinfo=UTC)),  # the clocks go back
-        (datetime(2028, 2, 28, 12, tzinfo=UTC), datetime(2028, 3, 1, 12, tzinfo=UTC)),  # a leap day is a working day
+        # 25, 26 (as 28) are holidays.
+        (datetime(2026, 12, 23, 12, tzinfo=UTC), datetime(2026, 12, 29, 12, tzinfo=UTC)),
+        # Easter, and summer time.
+        (datetime(2027, 3, 25, 12, tzinfo=UTC), datetime(2027, 3, 31, 11, tzinfo=UTC)),
+        # The clocks go back.
+        (datetime(2027, 10, 29, 11, tzinfo=UTC), datetime(2027, 11, 2, 12, tzinfo=UTC)),
+        # A leap day is a working day.
+        (datetime(2028, 2, 28, 12, tzinfo=UTC), datetime(2028, 3, 1, 12, tzinfo=UTC)),
     ],
 )
 async def test_two_working_days_are_two_working_days(world: World, sent_at: datetime, late_at: datetime) -> None:

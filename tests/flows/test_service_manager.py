@@ -43,7 +43,8 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gatewa
     message = notice()
     [sent] = await send_notices(sandwell, [message], "olive")
     real = sandwell.now
-    sandwell.now = lambda: real() + timedelta(hours=3)  # no receipt came
+    # No receipt came.
+    sandwell.now = lambda: real() + timedelta(hours=3)
     for _ in range(2):
         await send_reminders.send_due_reminders(sandwell)
     for carrier in sandwell.carriers.values():

@@ -32,7 +32,8 @@ def test_an_attempt_that_failed_is_in_nobodys_way(tmp_path: Path, monkeypatch: p
         disk.setattr("gateway.home_folder.Store.migrate", fail)
         with pytest.raises(Unusable, match="No space left"):
             home_folder.create_gateway(home, code="333", name="Sandwell")
-    (home / ".init").mkdir()  # as an attempt that was killed leaves it
+    # As an attempt that was killed leaves it.
+    (home / ".init").mkdir()
     home_folder.create_gateway(home, code="333", name="Sandwell")
     assert sorted(path.name for path in home.iterdir()) == sorted(home_folder.PARTS)
 

@@ -58,7 +58,8 @@ def files(server: Sshd, folder: str) -> list[str]:
 
 async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_back(pair: Pair, server: Sshd) -> None:
     sandwell, worcestershire = pair
-    async with app.run_gateway(sandwell):  # nobody answers at Worcestershire's port
+    # Nobody answers at Worcestershire's port.
+    async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         assert len(files(server, "in")) == 1
@@ -113,7 +114,8 @@ async def test_what_is_not_ours_or_not_whole_is_left_alone(pair: Pair, server: S
         assert await visit(worcestershire, "sftp", own(worcestershire)) == 0
     assert files(server, "in") == sorted(names)
     [said] = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, act="route.strange"))
-    assert f'"count":{len(names)}' in said.entry  # once, and not how they are called
+    # Once, and not how they are called.
+    assert f'"count":{len(names)}' in said.entry
     assert "report" not in said.entry
     await closed(worcestershire)
 
@@ -136,7 +138,8 @@ async def test_where_there_is_an_archive_what_was_taken_is_kept_there(pair: Pair
     (server.folder / "archive").mkdir()
     carrier, address = carry(sandwell)
     [ready] = prepare_messages(sandwell, [notice()], "olive")
-    for _ in range(2):  # the same again takes the place of the first
+    # The same again takes the place of the first.
+    for _ in range(2):
         await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
         [name] = files(server, "in")
         assert await visit(worcestershire, "sftp", own(worcestershire)) == 1
@@ -168,7 +171,8 @@ async def test_what_was_taken_by_a_process_that_died_is_taken_up_again(pair: Pai
     await carrier.deliver(address, [Parcel(ready.message_id, ready.sealed)])
     theirs = worcestershire.carriers["sftp"]
     assert isinstance(theirs, Sftp)
-    [bundle] = await theirs.collect(own(worcestershire))  # and then the process dies
+    # And then the process dies.
+    [bundle] = await theirs.collect(own(worcestershire))
     assert await theirs.collect(own(worcestershire)) == []
     assert isinstance(bundle, Bundle)
     taken = server.folder / "in" / bundle.name
@@ -242,7 +246,8 @@ async def test_a_full_server_is_named_and_takes_what_has_room(pair: Pair, tmp_pa
         there = replace(address, url=server.url, pin=server.host_key, login=login)
         [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 100_000)])
         assert attempt == TryLater("the server failed to write there; its disk may be full")
-        [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 10_000)])  # nothing half written is in its way
+        # Nothing half written is in its way.
+        [attempt] = await carrier.deliver(there, [Parcel("x", b"A" * 10_000)])
         assert attempt == HandedOver("on their SFTP server")
         await closed(sandwell)
 

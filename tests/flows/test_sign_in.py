@@ -110,7 +110,8 @@ def test_a_session_ends_after_half_an_hour_without_use(world: World, gw: Gateway
     world.now += sessions.IDLE - timedelta(minutes=1)
     assert sessions.use_session(gw, secret) is not None
     world.now += sessions.IDLE - timedelta(minutes=1)
-    assert sessions.use_session(gw, secret) is not None  # it was used in between
+    # It was used in between.
+    assert sessions.use_session(gw, secret) is not None
     world.now += sessions.IDLE
     assert sessions.use_session(gw, secret) is None
 
@@ -226,7 +227,8 @@ def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(world: W
 
 @pytest.mark.parametrize(("seconds", "code"), [(59, "94287082"), (1111111109, "07081804"), (2000000000, "69279037")])
 def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
-    secret = b"12345678901234567890"  # appendix B, of which the last six digits are shown
+    # Appendix B, of which the last six digits are shown.
+    secret = b"12345678901234567890"
     at = datetime.fromtimestamp(seconds, UTC)
     assert one_time_code.step(secret, code[-6:], at) == seconds // 30
     assert one_time_code.step(secret, code[-6:], at, after=seconds // 30) is None
@@ -259,10 +261,12 @@ def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(gw: G
 
 
 def test_a_mail_address_that_somebody_else_has_here_opens_no_account_of_theirs(gw: Gateway, first: str) -> None:
-    with pytest.raises(NotAllowed):  # of a local account
+    # Of a local account.
+    with pytest.raises(NotAllowed):
         sign_in.from_directory(gw, known("s-1", NAME, Role.ADMIN))
     sign_in.from_directory(gw, known("s-2", "olive@council.example", Role.CME_OFFICER))
-    with pytest.raises(NotAllowed):  # the address was given to a newcomer
+    # The address was given to a newcomer.
+    with pytest.raises(NotAllowed):
         sign_in.from_directory(gw, known("s-3", "olive@council.example", Role.ADMIN))
 
 

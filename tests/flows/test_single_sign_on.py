@@ -26,7 +26,8 @@ from tests.conftest import free_port, make
 from tests.identity_provider import ANSWER, SECRET, Made, browse, running
 from tests.refusals import expect_refusal
 
-OFFICERS_GROUP = "0b1d5b1e-0000-4000-8000-000000000001"  # Entra names groups by their ids
+# Entra names groups by their ids.
+OFFICERS_GROUP = "0b1d5b1e-0000-4000-8000-000000000001"
 OVERAGE = {"_claim_names": {"groups": "src1"}}
 ACCOUNTS: dict[str, dict[str, object]] = {
     "ottoline": {
@@ -329,7 +330,8 @@ async def test_a_provider_that_is_down_changes_its_keys_and_comes_back(
     with pytest.raises(Unusable, match="cannot be reached"):
         await finish_directory_sign_in(gw, pending, answer, ANSWER)
 
-    with running(by_post, port, cache):  # with new keys
+    # With new keys.
+    with running(by_post, port, cache):
         assert (await sign_in(gw, "ottoline")).subject == "ottoline"
     # and once more within a minute: a token cannot make us ask for keys as often as it likes
     with running(by_post, port, cache), expect_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY):

@@ -243,7 +243,8 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
                 live.backup(copy)
             live.close()
             copy.close()
-            sent = [await exchanged(sandwell, worcestershire) for _ in range(4)]  # the day that will be lost
+            # The day that will be lost.
+            sent = [await exchanged(sandwell, worcestershire) for _ in range(4)]
             await audit.sign_checkpoint(sandwell)
             came = [await exchanged(worcestershire, sandwell) for _ in range(2)]
             respond.acknowledge_notice(
@@ -262,9 +263,8 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             told = await compared(restored, worcestershire)
             assert {one: told[one].done for one in came} == dict.fromkeys(came, ASKED_FOR)
             await until(lambda: all(has(restored, one) for one in came))
-            await until(
-                lambda: state(restored, before) is DeliveryState.ACKNOWLEDGED
-            )  # the officer's answer came again too
+            # The officer's answer came again too.
+            await until(lambda: state(restored, before) is DeliveryState.ACKNOWLEDGED)
             assert has(restored, came_before)
 
             # What was sent is known again by its id, kind, case, digest and state there; what it said, only they have.

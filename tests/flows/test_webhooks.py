@@ -1,4 +1,6 @@
-"""A case system is told of what happens: signed, in order, again until it was taken; and nobody can make us call elsewhere."""
+"""A case system is told of what happens: signed, in order, again until it was taken; and nobody can make us call
+elsewhere.
+"""
 
 import asyncio
 import hmac
@@ -161,7 +163,8 @@ async def test_what_was_not_taken_is_told_again_under_the_same_id_and_nothing_ov
     first = await came(gw, sandwell)
     await webhooks.send_events_due(gw)
     second = await came(gw, sandwell)
-    await webhooks.send_events_due(gw)  # it waits
+    # It waits.
+    await webhooks.send_events_due(gw)
     assert (stands(gw).tries, stands(gw).failed_as, len(receiver.told)) == (1, "answered 500", 1)
     receiver.status = 200
     later(gw, timedelta(seconds=5))
@@ -240,7 +243,8 @@ async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
         await webhooks.send_events_due(gw)
         assert (receiver.told, stands(gw).failed_as) == ([], None)
         later(gw, timedelta(minutes=10))
-        assert "webhook failed" in "".join(capfd.readouterr())  # an operator must mend it, and doctor names the file
+        # An operator must mend it, and doctor names the file.
+        assert "webhook failed" in "".join(capfd.readouterr())
         [check] = [one for one in doctor.examine(gw) if one.name == "webhooks" and file in one.detail]
         assert check.result == "warn"
 
@@ -316,7 +320,8 @@ async def test_a_client_makes_lists_and_removes_its_own_webhooks_and_sees_a_secr
         got = await one.post("/webhooks", body, key="k")
         made = await got.json()
         assert (got.status, made["secret"].startswith("whsec_")) == (201, True)
-        assert await (await one.post("/webhooks", body, key="k")).json() == made  # a repeat makes no second
+        # A repeat makes no second.
+        assert await (await one.post("/webhooks", body, key="k")).json() == made
         [listed] = (await (await one.get("/webhooks")).json())["webhooks"]
         assert (listed["id"], listed["active"], "secret" in listed) == (made["id"], True, False)
         assert (await (await other.get("/webhooks")).json())["webhooks"] == []

@@ -99,7 +99,8 @@ async def test_a_log_whose_past_was_rewritten_cannot_prove_that_it_grew(pair: Pa
     sandwell, worcestershire = pair
     await grown(worcestershire)
     size = worcestershire.store.look(audit_log.get_tree_head).size
-    see(sandwell, worcestershire, forged(worcestershire, size, b"\1" * 32))  # what it showed us was another log
+    # What it showed us was another log.
+    see(sandwell, worcestershire, forged(worcestershire, size, b"\1" * 32))
     see(sandwell, worcestershire, await grown(worcestershire))
     async with app.run_gateway(worcestershire):
         await witness.check_partner_log(sandwell, "885")
@@ -176,7 +177,8 @@ async def test_an_alarm_is_shown_with_whom_to_ring_until_a_person_accepts_it(pai
     assert command(home, "audit", "witness").returncode == 0
     [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="witness.accepted"))
     assert (entry.actor, entry.partner) == ("ines", "885")
-    see(sandwell, worcestershire, honest)  # in a receipt that was made before: it came late
+    # In a receipt that was made before: it came late.
+    see(sandwell, worcestershire, honest)
     with pytest.raises(NotFound):
         witness.accept_new_log(sandwell, "885", by="ines")
     clock = worcestershire.now

@@ -19,7 +19,8 @@ from tests.npm import installed
 
 GATEWAY = Path(__file__).parent
 ANSWER = "https://console.sandwell.example/sign-in/answer"
-SECRET = "a secret, of this test: + / % 100"  # with what HTTP and forms would read otherwise
+# With what HTTP and forms would read otherwise.
+SECRET = "a secret, of this test: + / % 100"
 FORM = re.compile(r'<form [^>]*action="([^"]+)"')
 PROMPT = re.compile(r'name="prompt" value="([a-z]+)"')
 CANCEL = re.compile(r'<a href="([^"]+/abort)"')
@@ -31,7 +32,8 @@ class Made:
     """What the provider is to be."""
 
     accounts: Mapping[str, Mapping[str, object]]
-    algorithms: Mapping[str, str]  # with which ID tokens are signed, by client
+    # With which ID tokens are signed, by client.
+    algorithms: Mapping[str, str]
     methods: Sequence[str] = ("client_secret_basic", "client_secret_post")
     answer: str = ANSWER
 
@@ -53,7 +55,8 @@ class Made:
 @contextmanager
 def running(made: Made, port: int, cache: Path) -> Iterator[str]:
     """The provider's address, which is its issuer, while it runs."""
-    script = installed(GATEWAY, cache) / f"{os.getpid()}-{port}.mjs"  # it finds packages beside it
+    # It finds packages beside it.
+    script = installed(GATEWAY, cache) / f"{os.getpid()}-{port}.mjs"
     shutil.copy(GATEWAY / "provider.js", script)
     command = ["node", "--no-warnings", str(script), made.told(port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:

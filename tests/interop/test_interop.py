@@ -24,9 +24,8 @@ RUN_SECONDS = 60
 @pytest.fixture(scope="module")
 def theirs(pytestconfig: pytest.Config) -> dict[str, Any]:
     """What the other implementation says about our vectors."""
-    script = (
-        installed(GATEWAY, pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"
-    )  # it finds packages beside it
+    # It finds packages beside it.
+    script = installed(GATEWAY, pytestconfig.cache.mkdir("interop")) / f"{os.getpid()}.mjs"
     shutil.copy(GATEWAY / "open_and_seal.mjs", script)
     command = ["node", str(script), str(VECTORS_FILE)]
     run = subprocess.run(command, capture_output=True, timeout=RUN_SECONDS, check=False)

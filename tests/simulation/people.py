@@ -19,7 +19,8 @@ from gateway.store.inbox import InboxItem
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal
 
 PROMPT, SLOW, SILENT = "prompt", "slow", "silent"
-LONGEST_LOOK = timedelta(days=30)  # by which whoever answers at all has found out what became of a child
+# By which whoever answers at all has found out what became of a child.
+LONGEST_LOOK = timedelta(days=30)
 
 
 def temper(number: int) -> str:

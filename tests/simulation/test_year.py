@@ -1,10 +1,12 @@
-"""A school year of all 153 authorities in simulated time, over a wire that loses one batch in ten and one answer in ten.
+"""A school year of all 153 authorities in simulated time, over a wire that loses one batch in ten and one answer in
+ten.
 
 Clocks differ by up to four minutes, gateways are down for days, three are restored from yesterday's backup, and of ten
 authorities one never answers. In the end every notice stands in a named state that is an end, no sender waits for
 anything, nothing is lost, and what statements and witnesses report is exactly what the restores did.
 
-Real: keys, sealing, receipts, rules, databases, audit logs, chasing, statements, witnessing. Simulated: time, the wire, people.
+Real: keys, sealing, receipts, rules, databases, audit logs, chasing, statements, witnessing. Simulated: time, the wire,
+people.
 """
 
 import shutil
@@ -38,12 +40,16 @@ from tests.simulation import people
 from tests.world import World
 
 FIRST, LAST = datetime(2027, 9, 1, 3, tzinfo=UTC), datetime(2028, 7, 20, 3, tzinfo=UTC)
-STEP = timedelta(hours=6)  # 3, 9, 15 and 21 o'clock
+# 3, 9, 15 and 21 o'clock.
+STEP = timedelta(hours=6)
 A_DAY, A_WEEK = timedelta(days=1), timedelta(days=7)
-QUIET_WEEKS = 12  # at most, after the year, until all has ended
+# At most, after the year, until all has ended.
+QUIET_WEEKS = 12
 NOTICES_A_DAY = 2
-BUSY = 30  # authorities that send; every one may receive
-RESTORED = (("302", 40), ("303", 120), ("304", 200))  # code, and after how many days
+# Authorities that send; every one may receive.
+BUSY = 30
+# Code, and after how many days.
+RESTORED = (("302", 40), ("303", 120), ("304", 200))
 ENDS = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN)
 HAVE_IT = (DeliveryState.RECEIVED, DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)
 
@@ -55,11 +61,16 @@ class Year:
     world: World
     chance: Random
     calendar: Calendar = field(default_factory=Calendar)
-    awake: set[str] = field(default_factory=set)  # who may have something to deliver
-    answered: dict[str, datetime] = field(default_factory=dict)  # since when officers wait for something to come
-    settled: dict[str, datetime] = field(default_factory=dict)  # since when nothing is owed to or by an authority
-    touched: dict[str, set[str]] = field(default_factory=dict)  # messages that a restore changed, by who was restored
-    forgotten: dict[str, set[str]] = field(default_factory=dict)  # what they sent, and do not know any more
+    # Who may have something to deliver.
+    awake: set[str] = field(default_factory=set)
+    # Since when officers wait for something to come.
+    answered: dict[str, datetime] = field(default_factory=dict)
+    # Since when nothing is owed to or by an authority.
+    settled: dict[str, datetime] = field(default_factory=dict)
+    # Messages that a restore changed, by who was restored.
+    touched: dict[str, set[str]] = field(default_factory=dict)
+    # What they sent, and do not know any more.
+    forgotten: dict[str, set[str]] = field(default_factory=dict)
     alarms: set[str] = field(default_factory=set)
 
     @property
@@ -170,7 +181,8 @@ class Year:
         for _ in range(4):
             await self.something_is_sent(code)
             await self.step(quiet=False)
-            await audit.sign_checkpoint(self.house(code))  # the next receipt shows it to a partner
+            # The next receipt shows it to a partner.
+            await audit.sign_checkpoint(self.house(code))
         before = standings(self.house(code))
         self.house(code).store.close()
         for leftover in ("store.db", "store.db-wal", "store.db-shm"):
@@ -263,14 +275,16 @@ async def test_after_a_school_year_every_notice_has_ended_and_what_is_reported_i
     assert {one.state for one in notices} == set(ENDS)
     replies = [one for those in sent.values() for one in those if one.kind not in OPENS_A_CASE]
     assert {one.state for one in replies if one.kind != "Reminder"} == {DeliveryState.RECEIVED}
+    # To whom was down for long, nobody asks twice.
     assert {one.state for one in replies} <= {
         DeliveryState.RECEIVED,
         DeliveryState.FAILED,
-    }  # to whom was down for long, nobody asks twice
+    }
     assert [duty for code in year.codes for duty in year.waits(code)] == []
     ended = {one.message_id for one in notices} | set().union(*year.forgotten.values())
     owed_by_the_silent = {duty.message_id for code in year.codes for duty in reconcile.list_owed(year.house(code))}
-    assert owed_by_the_silent <= ended  # their senders rang, and closed them, or forgot them
+    # Their senders rang, and closed them, or forgot them.
+    assert owed_by_the_silent <= ended
 
     here_too = {code: {(item.sender, item.message_id) for item in came(year.house(code))} for code in year.codes}
     lost = [

@@ -88,7 +88,8 @@ def test_every_code_and_every_act_is_explained_to_operators() -> None:
 
 def test_every_act_on_a_notice_is_a_word_in_its_history() -> None:
     about_one = {act for act in acts() if act.split(".")[0] in ("notice", "case", "message", "receipt")}
-    assert about_one - ACTS.keys() == {"notice.released", "notice.searched"}  # about all that wait, or no one
+    # About all that wait, or no one.
+    assert about_one - ACTS.keys() == {"notice.released", "notice.searched"}
 
 
 def test_every_act_has_a_sentence_and_a_kind_by_which_it_is_found() -> None:

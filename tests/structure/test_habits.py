@@ -1,4 +1,6 @@
-"""What somebody who joins can rely on: one version, one form of changes, hooks like `make lint`, documents that can be read."""
+"""What somebody who joins can rely on: one version, one form of changes, hooks like `make lint`, documents that can be
+read.
+"""
 
 import re
 import subprocess

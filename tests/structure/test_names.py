@@ -1,9 +1,10 @@
-"""The names in the house, counted: what one word says of a function, what stands for two things, which docstrings say what is done.
+"""The names in the house, counted: what one word says of a function, what stands for two things, which docstrings say
+what is done.
 
     python -m tests.structure.test_names
 
-prints the counts. The limits here only ever go down (or up, for docstrings). The field's own projects have 11 to 48 per cent of
-names in one word, 27 to 37 that repeat, 81 to 100 of docstrings that begin with a verb.
+prints the counts. The limits here only ever go down (or up, for docstrings). The field's own projects have 11 to 48 per
+cent of names in one word, 27 to 37 that repeat, 81 to 100 of docstrings that begin with a verb.
 """
 
 import ast
@@ -20,7 +21,8 @@ MOST_ONE_WORD = 31
 MOST_REPEATED = 16
 FEWEST_VERBS = 90
 MOST_HOMONYMS = 0
-# Verbs that the docstrings of this house begin with. An imperative may be a noun too, so a list is the only way to tell.
+# Verbs that the docstrings of this house begin with. An imperative may be a noun too, so a list is the only way to
+# tell.
 VERBS = frozenset(
     [
         "Accept",

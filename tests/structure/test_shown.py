@@ -7,25 +7,38 @@ from pathlib import Path
 from tests.structure.test_tests import read_module
 
 ROOT = Path(__file__).parents[2]
-WAYS = {  # what makes something that is read, and the modules in which it may stand, each because of what it does there
-    "Environment": {"gateway/console/pages.py", "gateway/paper/as_html.py"},  # with `finalize`: see below
+# What makes something that is read, and the modules in which it may stand, each because of what it does there.
+WAYS = {
+    # With `finalize`: see below.
+    "Environment": {"gateway/console/pages.py", "gateway/paper/as_html.py"},
     "Template": set(),
     "from_string": set(),
     "writer": {
-        "gateway/paper/as_csv.py",  # every cell by `defused`
-        "gateway/demo/one.py",  # the demo's extract, of invented children
+        # Every cell by `defused`.
+        "gateway/paper/as_csv.py",
+        # The demo's extract, of invented children.
+        "gateway/demo/one.py",
     },
-    "DictWriter": {"gateway/one/watched_folder.py"},  # the same
-    "Console": {"gateway/cli/service.py"},  # the demo's own picture, of invented children
+    # The same.
+    "DictWriter": {"gateway/one/watched_folder.py"},
+    # The demo's own picture, of invented children.
+    "Console": {"gateway/cli/service.py"},
     "_Terminal": {"gateway/cli/output.py"},
     "print": {
-        "gateway/api/table.py",  # our own table of operations
-        "gateway/cli/__init__.py",  # the version
-        "gateway/cli/refusals.py",  # an error in JSON, which is ASCII
-        "gateway/cli/cards.py",  # a card: base64
-        "gateway/cli/output.py",  # JSON, by `in_ascii`
-        "gateway/cli/service.py",  # JSON in ASCII
-        "gateway/core/cases.py",  # a table of ours for the documents
+        # Our own table of operations.
+        "gateway/api/table.py",
+        # The version.
+        "gateway/cli/__init__.py",
+        # An error in JSON, which is ASCII.
+        "gateway/cli/refusals.py",
+        # A card: base64.
+        "gateway/cli/cards.py",
+        # JSON, by `in_ascii`.
+        "gateway/cli/output.py",
+        # JSON in ASCII.
+        "gateway/cli/service.py",
+        # A table of ours for the documents.
+        "gateway/core/cases.py",
     },
 }
 

@@ -25,7 +25,9 @@ def find_tests() -> Iterator[tuple[Path, Function]]:
 
 @cache
 def find_helpers(path: Path) -> dict[str, tuple[Path, Function]]:
-    """The functions that a module of tests may call by name: its own, and those that it takes from other modules of tests."""
+    """The functions that a module of tests may call by name: its own, and those that it takes from other modules of
+    tests.
+    """
     module = read_module(path)
     found = {node.name: (path, node) for node in ast.walk(module) if isinstance(node, FUNCTIONS)}
     for node in ast.walk(module):

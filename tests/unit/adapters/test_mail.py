@@ -117,7 +117,8 @@ def test_a_receipt_that_a_mail_program_gives_is_no_answer() -> None:
     assert (found.by_machine, found.is_task) == (True, False)
     deleted = mail.read(shown.replace(b"Disposition: displayed", b"Disposition: manual-action; deleted"), "7")
     assert isinstance(deleted, EmailReply)
-    assert deleted.is_task  # nobody has read our letter: somebody here has to know
+    # Nobody has read our letter: somebody here has to know.
+    assert deleted.is_task
 
 
 @pytest.mark.parametrize("where", ["Subject", "In-Reply-To", "References", "body"])

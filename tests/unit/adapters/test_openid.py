@@ -20,7 +20,8 @@ class Provider:
     """Counts what it is asked."""
 
     issuer: str
-    discovery: dict[str, object] = field(default_factory=dict)  # what it says otherwise than it should
+    # What it says otherwise than it should.
+    discovery: dict[str, object] = field(default_factory=dict)
     kid: str = "first"
     silent_seconds: float = 0
     asked: list[str] = field(default_factory=list)
@@ -131,7 +132,8 @@ async def test_the_secret_goes_as_the_provider_wants_it(methods: object, by_post
             assert "Authorization" not in theirs.headers
         else:
             assert "client_secret" not in theirs.form
-            assert theirs.headers["Authorization"] == "Basic aWQlM0ErMzMzOnMlMkJjcmV0KyUyNiUyNQ=="  # RFC 6749, 2.3.1
+            # RFC 6749, 2.3.1.
+            assert theirs.headers["Authorization"] == "Basic aWQlM0ErMzMzOnMlMkJjcmV0KyUyNiUyNQ=="
 
 
 WRONG: dict[str, dict[str, object]] = {

@@ -47,7 +47,8 @@ def test_beyond_the_last_page_is_the_last() -> None:
         (2, 3, "1 [2] 3"),
         (1, 61, "[1] 2 ... 61"),
         (3, 61, "1 2 [3] 4 ... 61"),
-        (4, 61, "1 2 3 [4] 5 ... 61"),  # an ellipsis in place of one page would hide it for nothing
+        # An ellipsis in place of one page would hide it for nothing.
+        (4, 61, "1 2 3 [4] 5 ... 61"),
         (30, 61, "1 ... 29 [30] 31 ... 61"),
         (61, 61, "1 ... 60 [61]"),
     ],

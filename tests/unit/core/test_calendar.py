@@ -20,15 +20,21 @@ MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.
 @pytest.mark.parametrize(
     ("start", "days", "end"),
     [
-        ("2026-11-20T15:00", 2, "2026-11-24T15:00"),  # over a weekend
-        ("2026-12-24T15:00", 1, "2026-12-29T15:00"),  # Boxing Day is a Saturday, so Monday is a holiday
+        # Over a weekend.
+        ("2026-11-20T15:00", 2, "2026-11-24T15:00"),
+        # Boxing Day is a Saturday, so Monday is a holiday.
+        ("2026-12-24T15:00", 1, "2026-12-29T15:00"),
         ("2026-12-18T09:00", 10, "2027-01-06T09:00"),
-        ("2027-03-25T09:00", 1, "2027-03-30T08:00"),  # Good Friday to Easter Monday, and the clocks go forward
-        ("2026-10-23T09:00", 1, "2026-10-26T10:00"),  # and back: ten o'clock in summer is ten o'clock in winter
+        # Good Friday to Easter Monday, and the clocks go forward.
+        ("2027-03-25T09:00", 1, "2027-03-30T08:00"),
+        # And back: ten o'clock in summer is ten o'clock in winter.
+        ("2026-10-23T09:00", 1, "2026-10-26T10:00"),
         ("2028-02-28T09:00", 1, "2028-02-29T09:00"),
-        ("2026-11-21T12:00", 2, "2026-11-24T12:00"),  # what begins on a Saturday
+        # What begins on a Saturday.
+        ("2026-11-21T12:00", 2, "2026-11-24T12:00"),
         ("2026-11-20T23:30", 0, "2026-11-20T23:30"),
-        ("2026-07-16T23:30", 1, "2026-07-19T23:30"),  # half past midnight on Friday, in London
+        # Half past midnight on Friday, in London.
+        ("2026-07-16T23:30", 1, "2026-07-19T23:30"),
     ],
 )
 def test_working_days_are_added(start: str, days: int, end: str) -> None:

@@ -1,4 +1,6 @@
-"""What is said of the figures: each line is drawn where the words in docs/monitoring say, and one step before it all is well."""
+"""What is said of the figures: each line is drawn where the words in docs/monitoring say, and one step before it all is
+well.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -84,12 +86,14 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"partners": (partner(counts=WAITS, routes=(answered("answered.405", MINUTE),)),)}, set()),
         ({"partners": (partner(counts=WAITS, routes=(answered("refused.401", MINUTE),)),)}, {"who we are"}),
         ({"partners": (partner(counts=WAITS, routes=(route("https", None, MINUTE, 2 * HOUR),)),)}, {"delivery to 885"}),
-        ({"partners": (partner(routes=(route("https", None, MINUTE, 2 * HOUR),)),)}, set()),  # nothing waits
+        # Nothing waits.
+        ({"partners": (partner(routes=(route("https", None, MINUTE, 2 * HOUR),)),)}, set()),
         (
             {"partners": (partner(routes=(route("https", DAY, MINUTE, 9 * HOUR), route("sftp", MINUTE, None, None))),)},
             {"route https to 885"},
         ),
-        (  # the first route was down long ago, and was not needed since
+        # The first route was down long ago, and was not needed since.
+        (
             {
                 "partners": (
                     partner(routes=(route("https", 9 * DAY, 8 * DAY, 9 * DAY), route("sftp", MINUTE, None, None))),
@@ -113,7 +117,8 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"partners": (partner(compared_at=NOW - 2 * DAY, due_since=NOW - 9 * DAY),)}, set()),
         ({"partners": (partner(compared_at=NOW - 2 * DAY - MINUTE, due_since=NOW - 9 * DAY),)}, {"statement of 885"}),
         ({"partners": (partner(compared_at=None, due_since=NOW - 9 * DAY),)}, {"statement of 885"}),
-        ({"partners": (partner(compared_at=None, due_since=None),)}, set()),  # they are reached by no HTTPS
+        # They are reached by no HTTPS.
+        ({"partners": (partner(compared_at=None, due_since=None),)}, set()),
         ({"partners": ()}, {"partners"}),
         ({"disk": DiskHealth(100 * GIB, 9 * GIB)}, {"free space"}),
         ({"disk": DiskHealth(4 * GIB, GIB - 1)}, {"free space"}),

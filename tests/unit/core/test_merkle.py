@@ -55,7 +55,8 @@ def test_every_leaf_is_shown_to_be_included_and_no_other_is(leaves: list[bytes],
     assert not merkle.verify_inclusion(hash_leaf(b"another entry, longer"), index, len(leaves), path, root)
 
 
-# The inclusion proofs of the Certificate Transparency reference implementations (merkle_tree_test), over INPUTS; leaf, size.
+# The inclusion proofs of the Certificate Transparency reference implementations (merkle_tree_test), over INPUTS; leaf,
+# size.
 PATHS = {
     (0, 8): [
         "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",

@@ -34,7 +34,8 @@ def test_how_near_two_names_are(one: str, other: str, how: Likeness) -> None:
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
-@example("\u1d2c", "a")  # a capital only once it is taken apart
+# A capital only once it is taken apart.
+@example("\u1d2c", "a")
 def test_any_two_names_can_be_compared_either_way_round(one: str, other: str) -> None:
     one, other = normalise_name(one), normalise_name(other)
     assert normalise_name(one) == one

@@ -26,12 +26,17 @@ def under(*acts: ReviewAct) -> Review:
     ("began", "due"),
     [
         ("2026-11-24T09:00", date(2026, 12, 8)),
-        ("2026-11-21T09:00", date(2026, 12, 5)),  # a Saturday stays a Saturday
-        ("2026-03-20T09:00", date(2026, 4, 3)),  # the clocks go forward
-        ("2026-10-20T09:00", date(2026, 11, 3)),  # and back
-        ("2026-07-16T23:30", date(2026, 7, 31)),  # in London it is the 17th already
+        # A Saturday stays a Saturday.
+        ("2026-11-21T09:00", date(2026, 12, 5)),
+        # The clocks go forward.
+        ("2026-03-20T09:00", date(2026, 4, 3)),
+        # And back.
+        ("2026-10-20T09:00", date(2026, 11, 3)),
+        # In London it is the 17th already.
+        ("2026-07-16T23:30", date(2026, 7, 31)),
         ("2026-01-16T23:30", date(2026, 1, 30)),
-        ("2028-02-20T09:00", date(2028, 3, 5)),  # a leap day
+        # A leap day.
+        ("2028-02-20T09:00", date(2028, 3, 5)),
         ("2027-02-20T09:00", date(2027, 3, 6)),
         ("2026-12-24T09:00", date(2027, 1, 7)),
     ],

@@ -25,7 +25,8 @@ def test_england_is_a_hundred_and_fifty_three_authorities_in_nine_regions() -> N
         ({"885", "330"}, "several"),
         (MIDLANDS, "region"),
         (MIDLANDS - {"333"}, "region"),
-        (MIDLANDS - {"333", "330"}, "several"),  # one of them could not be reached
+        # One of them could not be reached.
+        (MIDLANDS - {"333", "330"}, "several"),
         (MIDLANDS | {"201"}, "several"),
         (codes.regions()["Wales"], "region"),
         (ENGLAND, "all-authorities"),
@@ -62,7 +63,8 @@ def test_the_answers_are_those_of_the_code_lists() -> None:
     ("state", "sealed", "stands"),
     [
         (DeliveryState.SENT, True, AnswerState.UNDER_WAY),
-        (DeliveryState.SENT, False, AnswerState.LETTER),  # a letter has no receipt
+        # A letter has no receipt.
+        (DeliveryState.SENT, False, AnswerState.LETTER),
         (DeliveryState.RECEIVED, True, AnswerState.HAS_IT),
         (DeliveryState.ACKNOWLEDGED, True, AnswerState.HAS_IT),
         (DeliveryState.ACCEPTED_BY_MAIL, False, AnswerState.BY_MAIL),

@@ -20,9 +20,10 @@ assert isinstance(NOTICE.body, TransferNotice)
 BODY: TransferNotice = NOTICE.body
 PHONE_ONLY = replace(BODY, restriction=Restriction(level="phone-only"))
 LETTERS = st.characters(categories=("Lu", "Ll"), max_codepoint=0x17F)
+# Ŀ is two of our words.
 WORD = st.text(LETTERS, min_size=2, max_size=12).filter(
     lambda word: len(normalise_name(word)) > 1 and " " not in normalise_name(word)
-)  # Ŀ is two of our words
+)
 NAME = st.lists(WORD, min_size=1, max_size=3)
 DAY = st.dates(date(1969, 1, 1), date(2068, 12, 31))
 

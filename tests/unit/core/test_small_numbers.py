@@ -84,7 +84,8 @@ def test_where_nothing_is_small_nothing_is_hidden(rows: list[list[int]]) -> None
 @settings(max_examples=60)
 def test_nor_from_two_tables_that_share_their_totals(data: st.DataObject) -> None:
     pairs = st.lists(st.tuples(counts, counts), min_size=1, max_size=5)
-    reasons = data.draw(pairs)  # of transfer notices: sent, received
+    # Of transfer notices: sent, received.
+    reasons = data.draw(pairs)
     others = data.draw(st.lists(st.tuples(counts, counts), min_size=1, max_size=2))
     transfers = [sum(one[n] for one in reasons) for n in (0, 1)]
     kinds, by_reason = add_totals([transfers, *others]), add_totals(reasons)
@@ -101,7 +102,8 @@ def test_nor_from_two_tables_that_share_their_totals(data: st.DataObject) -> Non
     order = {key: n for n, key in enumerate(sorted(unknown, key=repr))}
     known = equations(kinds, unknown, "kinds") + equations(by_reason, unknown, "reasons")
     for cell, is_hidden in shared.items():
-        if is_hidden:  # the same number stands in both
+        # The same number stands in both.
+        if is_hidden:
             same = [Fraction(0)] * len(order)
             same[order[("kinds", (0, cell[1]))]], same[order[("reasons", cell)]] = Fraction(1), Fraction(-1)
             known.append(same)

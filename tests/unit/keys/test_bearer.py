@@ -27,7 +27,8 @@ def test_no_two_tokens_are_alike() -> None:
 
 def test_it_lives_for_minutes() -> None:
     token = bearer.issue("333", ring=WORCESTERSHIRE.ring, now=NOW)
-    last = NOW + timedelta(minutes=10) - timedelta(seconds=1)  # five to live, five for the clocks
+    # Five to live, five for the clocks.
+    last = NOW + timedelta(minutes=10) - timedelta(seconds=1)
     assert bearer.verify(token, audience="333", trust=TRUST, now=last) == "885"
     with expect_refusal(RefusalCode.BEARER_EXPIRED):
         bearer.verify(token, audience="333", trust=TRUST, now=last + timedelta(seconds=1))

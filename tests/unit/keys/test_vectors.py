@@ -111,7 +111,8 @@ def test_refused(row: dict[str, Any]) -> None:
 
 
 def test_every_refusal_of_an_input_has_a_vector() -> None:
-    """Our own key files, copies, letters and the API's tokens are nobody else's affair; `disagrees` needs the payload read.
+    """Our own key files, copies, letters and the API's tokens are nobody else's affair; `disagrees` needs the payload
+    read.
 
     Statements have no vectors yet: test_statement.py shows each of their refusals.
     """

@@ -99,7 +99,8 @@ def test_the_pdf_is_tagged_and_every_page_of_it_marked_and_numbered() -> None:
     for number, text in enumerate(texts, 1):
         assert "OFFICIAL-SENSITIVE" in text
         assert f"page {number} of {len(texts)}" in text
-        assert "Days" in text  # the header row is on every page
+        # The header row is on every page.
+        assert "Days" in text
     assert pdf.metadata is not None
     assert pdf.metadata.title == "What waits - Sandwell (333)"
     assert "/MarkInfo" in pdf.root_object

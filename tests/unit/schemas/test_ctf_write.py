@@ -1,4 +1,6 @@
-"""Notices as Common Transfer Files: what is written, our reader and ONE read; names fit their fields, and are cut between letters."""
+"""Notices as Common Transfer Files: what is written, our reader and ONE read; names fit their fields, and are cut
+between letters.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -113,13 +115,17 @@ def test_one_takes_the_version_before_too_and_no_older_one() -> None:
     [
         ("Placeholder", 15, "Placeholder"),
         ("Placeholder-Invented", 15, "Placeholder-Inv"),
-        ("Zoe\u0308", 4, "Zo\u00eb"),  # the same letter, written as one character
+        # The same letter, written as one character.
+        ("Zoe\u0308", 4, "Zo\u00eb"),
         ("Xq\u0308Xq\u0308", 5, "Xq\u0308X"),
-        ("abq\u0323\u0308", 4, "ab"),  # a letter and its two marks
+        # A letter and its two marks.
+        ("abq\u0323\u0308", 4, "ab"),
         (f"ab{FAMILY}", 6, "ab"),
-        ("अक्षितिज", 4, "अ"),  # two consonants and a vowel in one
+        # Two consonants and a vowel in one.
+        ("अक्षितिज", 4, "अ"),
         ("Invented Placeholder", 9, "Invented"),
-        ("q" + "\u0323" * 9, 4, "q" + "\u0323" * 3),  # nothing but marks
+        # Nothing but marks.
+        ("q" + "\u0323" * 9, 4, "q" + "\u0323" * 3),
     ],
 )
 def test_a_name_is_cut_between_letters(whole: str, longest: int, fits: str) -> None:
@@ -163,9 +169,8 @@ def test_a_former_upn_is_written_only_where_the_notice_holds_it_and_only_the_fir
 def test_the_file_of_a_restricted_child_says_no_place_and_nothing_that_leads_to_who_it_was() -> None:
     open_body, restriction = body_of("transfer-notice"), body_of("transfer-notice-restricted").restriction
     child = replace(ADA, former_upn=("X909200018042",), former_surname="Invented-Before")
-    careless = replace(
-        open_body, restriction=restriction, child=child
-    )  # the rules refuse it; the writer does not rely on them
+    # The rules refuse it; the writer does not rely on them.
+    careless = replace(open_body, restriction=restriction, child=child)
     assert rules.errors(rules.check(Message(notice().header, careless), today=NOW.date()))
     made = write(Message(notice().header, careless), GATEWAY, NOW)
     assert {one.tag for one in pupil(made.text)} == {

@@ -1,4 +1,7 @@
-"""Any message that the classes allow: written, it is valid; read back, it is the same. Made from the annotations alone."""
+"""Any message that the classes allow: written, it is valid; read back, it is the same.
+
+Made from the annotations alone.
+"""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -43,7 +46,8 @@ def one(slot: Slot) -> st.SearchStrategy[Any]:
     if slot.kind is date:
         return st.dates(date(1900, 1, 1), date(2100, 1, 1))
     if slot.kind is datetime:
-        milliseconds = st.integers(946_684_800_000, 4_102_444_800_000)  # from the year 2000 to 2100
+        # From the year 2000 to 2100.
+        milliseconds = st.integers(946_684_800_000, 4_102_444_800_000)
         return milliseconds.map(lambda ms: datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms))
     return whole(slot.kind)
 

@@ -59,7 +59,8 @@ def test_no_rule_is_said_to_be_broken_that_holds_without_the_fault(data: bytes, 
     root = xml.parsed(data)
     leaves = [element for element in root.iter() if len(element) == 0 and element.text]
     for element in draw.draw(st.lists(st.sampled_from(leaves), min_size=1, max_size=4, unique=True)):
-        element.text = "\x85"  # no element may have it
+        # No element may have it.
+        element.text = "\x85"
     spoilt = told(etree.tostring(root, encoding="UTF-8"))
     assert not spoilt.complete
     before = {(one.code, one.element) for one in told(data).problems}
@@ -77,7 +78,8 @@ def test_every_value_has_others_to_take_its_place_and_a_sentence_of_bearable_len
     for path, slot in PLACES.items():
         if not is_ours(slot.kind):
             assert len(values(slot)) > 1, path
-    assert max(len(one) for one in sentences((b">believed-other-authority<", b">x<"))) < 500  # the longest list
+    # The longest list.
+    assert max(len(one) for one in sentences((b">believed-other-authority<", b">x<"))) < 500
 
 
 @pytest.mark.parametrize(

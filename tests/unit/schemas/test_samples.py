@@ -45,7 +45,8 @@ def test_every_way_of_not_being_readable_stands_in_the_table_and_has_a_sample() 
     table = re.findall(r"^\| `(xml\.[a-z-]+)` \|", (SCHEMAS / "README.md").read_text("utf-8"), re.MULTILINE)
     assert len(used) > 5
     assert sorted(table) == sorted(used)
-    assert used - {path.stem for path in INVALID} == {"xml.too-large"}  # that one would be a quarter of a mebibyte
+    # That one would be a quarter of a mebibyte.
+    assert used - {path.stem for path in INVALID} == {"xml.too-large"}
 
 
 def test_every_rule_has_a_sample_that_breaks_it_and_stands_in_the_table() -> None:

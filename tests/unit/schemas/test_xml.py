@@ -28,7 +28,8 @@ def test_arbitrary_bytes_are_unreadable(data: bytes) -> None:
 
 @given(st.integers(0, len(NOTICE) - 1), st.integers(0, 255))
 def test_one_changed_byte_gives_a_message_or_an_unreadable(at: int, byte: int) -> None:
-    with suppress(xml.Unreadable):  # and nothing else
+    # And nothing else.
+    with suppress(xml.Unreadable):
         assert xml.read(NOTICE[:at] + bytes([byte]) + NOTICE[at + 1 :]).kind == "TransferNotice"
 
 

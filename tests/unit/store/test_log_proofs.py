@@ -13,7 +13,8 @@ from gateway.store.database import Store
 from tests.conftest import new_database
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
-BATCHES = (1, BLOCK - 2, 1, 1, BLOCK, 2 * BLOCK + 5, 3)  # some end at a block, some in the midst of one, one holds two
+# Some end at a block, some in the midst of one, one holds two.
+BATCHES = (1, BLOCK - 2, 1, 1, BLOCK, 2 * BLOCK + 5, 3)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -25,7 +25,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
-@pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite does not tell of those
+# SQLite does not tell of those.
+@pytest.mark.filterwarnings("ignore:.*expression-based index")
 def test_the_migrations_end_where_the_tables_begin(url: str) -> None:
     store = Store(url)
     store.migrate(create=True)

@@ -328,6 +328,7 @@ def test_it_reads_no_whole_table(store: Store, name: str) -> None:
     finally:
         event.remove(store.engine, "before_cursor_execute", explain)
     whole = [plan for plan in plans for table in GROWS if plan.startswith(f"SCAN {table}")]
-    newest_first = [plan for plan in whole if "USING INDEX" in plan]  # with a limit: it stops after a page
+    # With a limit: it stops after a page.
+    newest_first = [plan for plan in whole if "USING INDEX" in plan]
     assert whole == newest_first
     assert not [plan for plan in plans if "TEMP B-TREE" in plan], "a listing is sorted whole for its first page"
