@@ -59,7 +59,9 @@ class Client:
         return self._sessions[loopback]
 
     def _trusted(self, certificate: str | None) -> ssl.SSLContext:
-        """What checks the server's TLS: this certificate and no other, or the public authorities where none is pinned."""
+        """What checks the server's TLS: this certificate and no other, or the public authorities where none
+        is pinned.
+        """
         pinned = certificate or ""
         if pinned not in self._contexts:
             context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
@@ -69,7 +71,9 @@ class Client:
 
 
 def _not_to_be_called(address: RouteAddress) -> str | None:
-    """Why a partner's card names nothing that is called; a card from before its routes were checked may say anything."""
+    """Why a partner's card names nothing that is called; a card from before its routes were checked may
+    say anything.
+    """
     try:
         parts = urlsplit(address.url)
         host = parts.hostname or ""

@@ -31,8 +31,8 @@ __all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
 # Of 64 characters in a file's name, so that it fits a line, and no relay need put it together again.
 FILE_DIGEST = 32
 FOR_PEOPLE = (
-    "This email was sent automatically to a CME gateway. You cannot open the attachment, and do not need to do anything.\n\n"
-    "Please tell your IT team it reached the wrong mailbox. Do not forward it.\n"
+    "This email was sent automatically to a CME gateway. You cannot open the attachment, and do not need to do"
+    " anything.\n\nPlease tell your IT team it reached the wrong mailbox. Do not forward it.\n"
 )
 # What every relay passes on as it is.
 PLAIN = policy.SMTP.clone(cte_type="7bit")

@@ -37,10 +37,12 @@ _FAILED = re.compile(
     r"returned (?:mail|to sender)|deliver(?:y|ing) (?:has |have )?(?:fail|unsuccess)|fail\w* (?:to deliver|delivery)|"
     r"did ?n[o']t reach|permanent(?:ly)? (?:error|fail)|failure notice|delivery[ -]failure|"
     r"unzustellbar|nicht zugestellt|konnte nicht|non remis|non distribu|[ée]chec de|n'a pas pu|"
-    r"methwyd|ni ellid|heb ei ddanfon|no se pudo|non (?:è stato )?(?:possibile|consegnat)|onbestelbaar|kunne ikke|nie dostarczono"
+    r"methwyd|ni ellid|heb ei ddanfon|no se pudo|non (?:è stato )?(?:possibile|consegnat)|onbestelbaar|kunne ikke|nie"
+    r" dostarczono"
 )
 _ABSENCE = re.compile(
-    r"(?i)auto(?:matic|mated)?[- ]?(?:reply|response|answer|antwort)|out[- ]of[- ](?:the[- ])?office|autoreply|away from|"
+    r"(?i)auto(?:matic|mated)?[- ]?(?:reply|response|answer|antwort)|out[- ]of[- ](?:the[- ])?office|autoreply|away"
+    r" from|"
     r"automatische? (?:antwort|antwoord)|abwesen|ateb awtomatig|allan o'r swyddfa|r[ée]ponse automatique|absen[ct]e|"
     r"respuesta autom|risposta automatica|resposta autom|automatisk|automatyczn|автоответ|vacation|on leave|\booo\b"
 )
@@ -84,7 +86,9 @@ def find_failure(parts: Sequence[Message]) -> str | None:
 
 
 def _find_actions(text: str) -> Iterator[str]:
-    """The first word of each, as there may be a comment (RFC 3464, 2.3.3); or what a status means that has no action."""
+    """The first word of each, as there may be a comment (RFC 3464, 2.3.3); or what a status means that
+    has no action.
+    """
     said = [re.sub(r"\([^()]{0,200}\)", " ", one).split() for one in _find_fields(text, "Action")]
     yield from (re.sub("[^a-z]", "", words[0].lower()) for words in said if words)
     if not said:

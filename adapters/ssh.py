@@ -129,7 +129,9 @@ def _choose(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
 
 
 def _import_host_key(text: str) -> asyncssh.SSHKey:
-    """Read it as OpenSSH, `ssh-keyscan` or another program writes it: with the host before it, or in RFC 4716's form."""
+    """Read it as OpenSSH, `ssh-keyscan` or another program writes it: with the host before it, or in
+    RFC 4716's form.
+    """
     found = HOST_KEY.search(text)
     try:
         return asyncssh.import_public_key(found[0] if found else text)

@@ -42,7 +42,9 @@ TABLE = (
 
 
 def meaning(status: int, *, of_exchange: bool, messages: int) -> Means:
-    """Look it up: the status, whether the partner's gateway itself said it, and how many messages were sent together."""
+    """Look it up: the status, whether the partner's gateway itself said it, and how many messages were
+    sent together.
+    """
     for row in TABLE:
         fits = not row.statuses or status in row.statuses
         if fits and (row.means is not Means.HALVES or messages > 1) and (row.means is not Means.AT_ONCE or of_exchange):

@@ -84,7 +84,10 @@ def calls(newest: Sequence[Mapping[str, object]], came: Sequence[str], secret: s
         Asked("GET /authorities", "GET", lambda _: "/authorities"),
         Asked("GET /webhooks", "GET", lambda _: "/webhooks"),
         Asked("POST /notices", "POST", lambda _: "/notices", lambda _: json.write(notice("333", "885"))),
-        Asked("POST /notices/{notice}/acknowledgement", "POST", lambda n: f"/notices/{came[n]}/acknowledgement", lambda _: accepted),
+        Asked(
+            "POST /notices/{notice}/acknowledgement", "POST",
+            lambda n: f"/notices/{came[n]}/acknowledgement", lambda _: accepted,
+        ),
     ]  # fmt: skip
 
 

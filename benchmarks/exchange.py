@@ -104,7 +104,9 @@ async def whole(gw: Gateway, messages: int) -> tuple[float, list[float]]:
 
 
 def _about_child(number: int) -> Message:
-    """A notice about a child of its own: sending looks up what is known of each, and one child's notices are compared."""
+    """A notice about a child of its own: sending looks up what is known of each, and one child's
+    notices are compared.
+    """
     made, digits = notice(), f"33300{number:07d}"
     assert isinstance(made.body, TransferNotice)
     assert made.body.child
@@ -208,7 +210,8 @@ def show(
     out.print(f"median of {len(rounds)}: [bold]{rate:.0f} messages/s, {ratio:.2f} of the limit[/bold]")
     rest = CORES * 1e6 / rate - sum(ours.values())
     out.print(
-        f"two cores for one message: {CORES * 1e6 / rate:.0f} microseconds; not in our stages (SQL, audit, HTTP, waiting): {rest:.0f}"
+        f"two cores for one message: {CORES * 1e6 / rate:.0f} microseconds; not in our stages (SQL, audit, HTTP,"
+        f" waiting): {rest:.0f}"
     )
 
 

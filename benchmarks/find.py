@@ -168,7 +168,10 @@ def cost(gw: Gateway) -> Iterator[str]:
     """What the index adds to one notice."""
     message, count = notice(), 100
     its: set[Term] = list_terms(message)
-    yield f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), gw.ring)):.0f} microseconds"
+    yield (
+        f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), gw.ring)):.0f}"
+        " microseconds"
+    )
     with_them: list[float] = []
     without: list[float] = []
     for _ in range(20):
@@ -178,7 +181,10 @@ def cost(gw: Gateway) -> Iterator[str]:
             began = time.perf_counter()
             gw.store.run(lambda tx, ready=ready: queue_messages(tx, gw, ready))  # type: ignore[misc]
             times.append((time.perf_counter() - began) / count * 1e6)
-    yield f"a notice queued, in batches of {count}: {median(with_them):.0f} microseconds; without marks {median(without):.0f}"
+    yield (
+        f"a notice queued, in batches of {count}: {median(with_them):.0f} microseconds; without marks"
+        f" {median(without):.0f}"
+    )
 
 
 def size(gw: Gateway) -> str:

@@ -39,7 +39,10 @@ from keys import algorithms
 from tests.children import in_letters
 from tests.conftest import introduce, make
 
-HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,Old Address,Old Postcode,School LEA,School Estab,School Name"
+HEAD = (
+    "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New"
+    " Postcode,Old Address,Old Postcode,School LEA,School Estab,School Name"
+)
 # About what the notice of such a row takes as XML.
 TEXT_BYTES = 1800
 BARE_ROWS = 10_000
@@ -54,7 +57,8 @@ def write(file: Path, rows: int) -> None:
             there = "885" if n % 2 else ""
             stream.write(
                 f",Invented-{in_letters(n)},Placeholder,{1 + n % 28:02}/03/2016,F,Year 5,23/10/2026,,{there},"
-                f'"{n} Placeholder Road, Inventchester",WR1 {n % 10}ZZ,"{n} Specimen Street, Fictionbury",B70 9ZZ,333,2101,Exampleton\r\n'
+                f'"{n} Placeholder Road, Inventchester",WR1 {n % 10}ZZ,"{n} Specimen Street, Fictionbury",B70'
+                " 9ZZ,333,2101,Exampleton\r\n"
             )
     os.utime(file, (time.time() - 60, time.time() - 60))
 

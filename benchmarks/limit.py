@@ -64,7 +64,9 @@ def median_us(work: Callable[[], object], rounds: int = ROUNDS) -> float:
 
 
 def mean_us(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The mean time of one call, in microseconds: what decides how many there can be in a second, disturbances and all."""
+    """The mean time of one call, in microseconds: what decides how many there can be in a second,
+    disturbances and all.
+    """
     return fmean(_each_us(work, rounds))
 
 

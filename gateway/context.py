@@ -93,7 +93,9 @@ class Gateway:
         return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
 
     def refresh_trust(self) -> None:
-        """Read the partners' cards again if one has changed, and whom we write to; another process may have added one."""
+        """Read the partners' cards again if one has changed, and whom we write to; another process may have
+        added one.
+        """
         self.correspondents = {
             correspondent.authority: correspondent
             for correspondent in self.store.look(correspondents.list_correspondents)
@@ -157,7 +159,8 @@ class Gateway:
         def issue_bearer() -> str:
             if called is None:
                 raise NotReached(
-                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their newest cards"
+                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their"
+                    " newest cards"
                 )
             return bearer.issue(called, ring=self.ring, now=self.now())
 

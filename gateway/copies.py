@@ -60,7 +60,9 @@ def take_sent(tx: Connection, gw: Gateway, message_id: str, reader: Reader) -> C
 
 
 def take_received(tx: Connection, gw: Gateway, sender: str, message_id: str, reader: Reader) -> Copy:
-    """Take out our copy of a message that came from `sender`, for a machine, or with the entries that say who views it."""
+    """Take out our copy of a message that came from `sender`, for a machine, or with the entries that
+    say who views it.
+    """
     _log_views(tx, gw, reader)
     return Copy(message_id, Locked(*inbox.get_locked_message(tx, sender, message_id)))
 

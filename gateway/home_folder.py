@@ -137,7 +137,7 @@ def _format_settings(
         "name": name,
         "telephone": telephone,
         "email": email,
-        "listen": host if host in LOOPBACK else "0.0.0.0",  # noqa: S104 - partners come from everywhere; keep it behind a firewall
+        "listen": (host if host in LOOPBACK else "0.0.0.0"),  # noqa: S104 - partners come from everywhere; keep it behind a firewall
         "port": port,
         "url": f"https://{f'[{host}]' if ':' in host else host}:{port}/exchange/v1",
         "store_url": store_url,

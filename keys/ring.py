@@ -74,7 +74,9 @@ class Ring:
 
     @property
     def has_one_key_for_two(self) -> bool:
-        """Is the wrapping key the root too, as in a home that version 0.1 made and whose keys were not rotated since?"""
+        """Is the wrapping key the root too, as in a home that version 0.1 made and whose keys were not
+        rotated since?
+        """
         return _find_root(self._keys) is None
 
     def __repr__(self) -> str:

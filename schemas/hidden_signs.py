@@ -76,7 +76,10 @@ def is_line(text: str) -> bool:
 
 def say_hidden(sign: str) -> str:
     """Say what is to be done about such a sign, without quoting what it stands in."""
-    return f"There is a character that cannot be seen ({sign}), often copied from another document. Delete it, or type this again"
+    return (
+        f"There is a character that cannot be seen ({sign}), often copied from another document. Delete it, or type"
+        " this again"
+    )
 
 
 def check_message(message: Message) -> list[Finding]:

@@ -24,7 +24,8 @@ from schemas.wording import PLACES, place
 
 TEXTS = (
     "A", "G", "O", "R", "7", "11", "Specimen", "Example", "333", "885", "2101", "4000", "1000000001", "1000000002",
-    "X333210123001", "B885400119045", "01632 960101", "01632 960202", "cme@sandwell.example", "cme@worcestershire.example",
+    "X333210123001", "B885400119045", "01632 960101", "01632 960202",
+    "cme@sandwell.example", "cme@worcestershire.example",
     "019aaf00-0000-7000-8000-00000000000a", "019aaf00-0000-7000-8000-00000000000b",
 )  # fmt: skip
 KINDS: dict[type, tuple[str, ...]] = {

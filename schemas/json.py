@@ -148,7 +148,8 @@ def _one(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
 
 
 FROM_JSON: dict[type, Callable[[Any], object]] = {
-    str: str, int: int, bool: bool, date: date.fromisoformat, datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
+    str: str, int: int, bool: bool, date: date.fromisoformat,
+    datetime: lambda text: datetime.fromisoformat(text).astimezone(UTC),
 }  # fmt: skip
 
 

@@ -72,22 +72,25 @@ class Header:
     in_reply_to: Annotated[
         Uuid7 | None,
         Says(
-            "The MessageId of the message that this one answers, or says more about. Needed in Acknowledgement, Outcome, "
-            "WhereaboutsResponse, Withdrawal and Reminder. A LocatedNotice without it ends all its sender's searches in the case."
+            "The MessageId of the message that this one answers, or says more about. Needed in Acknowledgement,"
+            " Outcome, WhereaboutsResponse, Withdrawal and Reminder. A LocatedNotice without it ends all its sender's"
+            " searches in the case."
         ),
     ] = None
     supersedes: Annotated[
         Uuid7 | None,
         Says(
-            "The MessageId that this one, a correction, replaces: by the same sender, in the same case, of the same kind."
+            "The MessageId that this one, a correction, replaces: by the same sender, in the same case, of the same"
+            " kind."
         ),
     ] = None
     sequence: Annotated[
         int,
         Number(1, 1_000_000),
         Says(
-            "Counts the sender's messages to this recipient in this case, from 1. It says only that an earlier one is missing, and "
-            "which of two acknowledgements with one CreatedAt is the later. None is refused because it is low."
+            "Counts the sender's messages to this recipient in this case, from 1. It says only that an earlier one is"
+            " missing, and which of two acknowledgements with one CreatedAt is the later. None is refused because it is"
+            " low."
         ),
     ]
     sender: Party
@@ -95,7 +98,8 @@ class Header:
     created_at: Annotated[
         datetime,
         Says(
-            "When it was written. Of two acknowledgements of one message the later counts; an Outcome or an answer ends it."
+            "When it was written. Of two acknowledgements of one message the later counts; an Outcome or an answer"
+            " ends it."
         ),
     ]
     marking: Annotated[str, CodeList("markings")] = "OFFICIAL-SENSITIVE"

@@ -193,8 +193,13 @@ def _restricted_address(message: Message, today: date) -> Iterator[str]:
         body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice
     ):
         return
-    for part, name in (("destination_address", "DestinationAddress"), ("previous_address", "PreviousAddress"),
-                       ("destination_school", "DestinationSchool"), ("school", "School"), ("contact", "Contact")):  # fmt: skip
+    for part, name in (
+        ("destination_address", "DestinationAddress"),
+        ("previous_address", "PreviousAddress"),
+        ("destination_school", "DestinationSchool"),
+        ("school", "School"),
+        ("contact", "Contact"),
+    ):
         if getattr(body, part, None):
             yield _body(message, name)
 

@@ -208,7 +208,8 @@ def _moment_text(value: datetime) -> str:
 # The XSD lets white space stand around what is not text (XSD part 2, 4.3.6), so it is taken off here too.
 FROM_TEXT: dict[type, Callable[[str], object]] = {str: str, int: int, bool: _truth, date: _day, datetime: _moment}
 TO_TEXT: dict[type, Callable[..., str]] = {
-    str: _text, int: str, bool: lambda value: "true" if value else "false", date: date.isoformat, datetime: _moment_text,
+    str: _text, int: str, bool: lambda value: "true" if value else "false",
+    date: date.isoformat, datetime: _moment_text,
 }  # fmt: skip
 
 

@@ -62,15 +62,19 @@ def _code_list(name: str) -> str:
         "</xs:documentation></xs:annotation></xs:enumeration>\n"
         for code, label in codes.labels(name).items()
     )
-    return f'  <xs:simpleType name="{name}">\n    <xs:restriction base="xs:string">\n{rows}    </xs:restriction>\n  </xs:simpleType>\n'
+    return (
+        f'  <xs:simpleType name="{name}">\n    <xs:restriction base="xs:string">\n{rows}    </xs:restriction>\n '
+        " </xs:simpleType>\n"
+    )
 
 
 def _class(cls: type) -> str:
     says = escape((inspect.getdoc(cls) or "").split("\n")[0])
     rows = "".join(_element(slot) for slot in slots(cls))
     return (
-        f'  <xs:complexType name="{cls.__name__}">\n    <xs:annotation><xs:documentation>{says}</xs:documentation></xs:annotation>\n'
-        f"    <xs:sequence>\n{rows}    </xs:sequence>\n  </xs:complexType>\n"
+        f'  <xs:complexType name="{cls.__name__}">\n   '
+        f" <xs:annotation><xs:documentation>{says}</xs:documentation></xs:annotation>\n    <xs:sequence>\n{rows}   "
+        " </xs:sequence>\n  </xs:complexType>\n"
     )
 
 
@@ -108,8 +112,9 @@ def _facets(slot: Slot) -> Iterator[str]:
 def _root() -> str:
     choices = "".join(f'          <xs:element name="{cls.__name__}" type="{cls.__name__}"/>\n' for cls in BODIES)
     return (
-        '  <xs:element name="Message">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="Header" type="Header"/>\n'
-        f"        <xs:choice>\n{choices}        </xs:choice>\n      </xs:sequence>\n    </xs:complexType>\n  </xs:element>\n"
+        '  <xs:element name="Message">\n    <xs:complexType>\n      <xs:sequence>\n        <xs:element name="Header"'
+        f' type="Header"/>\n        <xs:choice>\n{choices}        </xs:choice>\n      </xs:sequence>\n   '
+        " </xs:complexType>\n  </xs:element>\n"
     )
 
 

@@ -187,7 +187,9 @@ REFUSED = "Failed to load resource"
 
 
 async def assert_accessible(desk: Desk) -> None:
-    """The page that is open: no violation that axe finds (WCAG 2.2 AA), no way sideways, no complaint of the browser."""
+    """The page that is open: no violation that axe finds (WCAG 2.2 AA), no way sideways, no complaint
+    of the browser.
+    """
     if not await desk.page.evaluate("Boolean(window.axe)"):
         await desk.page.evaluate(AXE_SCRIPT)
     found = AxeResults(await desk.page.evaluate(RUN_AXE))

@@ -56,7 +56,9 @@ def start_gateway(*words: str, **options: Any) -> "Loaded":
 
 
 class Loaded(subprocess.Popen[Any]):
-    """`subprocess.Popen`, which forks where it is told to start `python -m gateway`, or `python -c` with code for one."""
+    """`subprocess.Popen`, which forks where it is told to start `python -m gateway`, or `python -c`
+    with code for one.
+    """
 
     def _execute_child(self, *given: Any) -> None:
         named = dict(zip(PARAMETERS, given, strict=True))

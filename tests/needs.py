@@ -31,7 +31,9 @@ def is_installed(name: str) -> bool:
 
 
 def _is_there(pattern: str) -> bool:
-    """Is there such a file? One that is empty, or an empty folder, is none: somebody has laid it over what was there."""
+    """Is there such a file? One that is empty, or an empty folder, is none: somebody has laid it over
+    what was there.
+    """
     found = [Path(one) for one in sorted(glob(pattern))]
     return bool(found) and (any(found[-1].iterdir()) if found[-1].is_dir() else found[-1].stat().st_size > 0)
 

@@ -12,7 +12,9 @@ INSTALL_SECONDS = 90
 
 
 def installed(pins: Path, cache: Path) -> Path:
-    """A folder with the packages that are pinned in this one, named after the pins, so that a change makes a new one."""
+    """A folder with the packages that are pinned in this one, named after the pins, so that a change
+    makes a new one.
+    """
     need("Node")
     folder = cache / sha256((pins / "package-lock.json").read_bytes()).hexdigest()[:16]
     if folder.exists():

@@ -58,9 +58,10 @@ def sshd(home: Path, port: int, *options: str, disk: str = "", settings: str = "
         (home / "files" / name).mkdir(parents=True, exist_ok=True)
     file = home / "sshd_config"
     file.write_text(
-        f"{settings.format(home=home)}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {home / 'host_key'}\nPidFile none\n"
-        f"AuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nPasswordAuthentication no\n"
-        f"KbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp {' '.join((str(SFTP_SERVER), *options))}\n"
+        f"{settings.format(home=home)}\nPort {port}\nListenAddress 127.0.0.1\nHostKey {home / 'host_key'}\nPidFile"
+        f" none\nAuthorizedKeysFile {home / 'authorized_keys'}\nStrictModes no\nPasswordAuthentication"
+        " no\nKbdInteractiveAuthentication no\nUsePAM no\nPermitRootLogin prohibit-password\nSubsystem sftp"
+        f" {' '.join((str(SFTP_SERVER), *options))}\n"
     )
     with (home / "log").open("wb") as log:
         serve = [str(SSHD), "-D", "-e", "-f", str(file)]

@@ -46,7 +46,8 @@ DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
 CONFIRMING = (
     Parameter(
         "confirmed",
-        "the codes of doubts, with commas between, of which an officer says that it is right as it stands; of a notice in JSON, the member Confirmed does the same",
+        "the codes of doubts, with commas between, of which an officer says that it is right as it stands; of a notice"
+        " in JSON, the member Confirmed does the same",
         {
             "type": "string",
             "pattern": f"^(?:{'|'.join(map(re.escape, DOUBTS))})(?:,(?:{'|'.join(map(re.escape, DOUBTS))}))*$",

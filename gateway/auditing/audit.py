@@ -41,7 +41,8 @@ MOST_CUT = 3
 NO_MORE: tuple[float, set[str]] = (float("inf"), set())
 # Of zip's levels: hashes do not get much shorter with another.
 FAST = 1
-HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle tree (RFC 9162).
+HOW_TO_CHECK = f"""{ENTRIES} holds every entry of the audit log, one a line; each line is a leaf of a Merkle
+tree (RFC 9162).
 {CHECKPOINTS} holds the signed checkpoints, parted by lines of three hyphens. {CARD} is the card of the authority.
 
 Anybody can check it, on any machine on which cme-gateway is installed, without this authority's help:
@@ -168,7 +169,8 @@ def verify_log(
         faults.append(f"The head says {head.size} entries, but the log has {verdict.size}.")
     elif head.root() != verdict.root:
         faults.append(
-            f"The head says {head.size} entries, which is right, but its root does not match them. An entry was changed, or the head was."
+            f"The head says {head.size} entries, which is right, but its root does not match them. An entry was"
+            " changed, or the head was."
         )
     return replace(verdict, faults=(*faults, *verdict.faults, *held))
 

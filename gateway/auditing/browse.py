@@ -191,7 +191,9 @@ def read_entry(gw: Gateway, number: int, by: str) -> PlacedEntry:
 
 @dataclass(frozen=True, slots=True)
 class EntryProof:
-    """That an entry stands in the log that was signed: the path from its leaf to the root, and whether it leads there."""
+    """That an entry stands in the log that was signed: the path from its leaf to the root, and whether
+    it leads there.
+    """
 
     number: int
     leaf: bytes

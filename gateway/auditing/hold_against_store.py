@@ -81,7 +81,10 @@ def _check_message(held_message: HeldMessage, ring: Ring | None) -> Iterator[str
             else f"{name}: the {wrong[0]} does not match entry {first_entry.number}."
         )
     if not _is_state_possible(held_message):
-        yield f"{name} has the state {held_message.state}, which does not match its entries (the first is {first_entry.number})."
+        yield (
+            f"{name} has the state {held_message.state}, which does not match its entries (the first is"
+            f" {first_entry.number})."
+        )
     yield from _check_copy(held_message, sealed, name, ring)
 
 
@@ -171,7 +174,10 @@ def _check_accounts(tx: Connection) -> Iterator[str]:
             continue
         logged_roles, counts, number = known.pop(name)
         if may != logged_roles:
-            yield f"The account of {name} has {_format_names(may)}, but entry {number} says {_format_names(logged_roles)}."
+            yield (
+                f"The account of {name} has {_format_names(may)}, but entry {number} says"
+                f" {_format_names(logged_roles)}."
+            )
         if active != counts:
             yield f"The account of {name} is {'active' if active else 'not active'}, but entry {number} says otherwise."
     for name, (_, _, number) in known.items():

@@ -106,7 +106,9 @@ def check_partner_card(gw: Gateway, token: str) -> Card:
 
 
 def _check_own_door(gw: Gateway, new: Card) -> None:
-    """Refuse a card that names another authority's gateway as its own: tokens for the one would be made for the other."""
+    """Refuse a card that names another authority's gateway as its own: tokens for the one would be made
+    for the other.
+    """
     doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
     others = [gw.own_card, *(card.read(partner.card) for partner in gw.store.look(partners.list_partners))]
     for other in others:

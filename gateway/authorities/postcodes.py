@@ -119,7 +119,9 @@ def find_authority_of_postcode(gw: Gateway, postcode: str) -> str | None:
 
 
 def describe_other_authority(gw: Gateway, notice: Message) -> str | None:
-    """Return a sentence where the address to which a child moves lies in another authority than the one that is told."""
+    """Return a sentence where the address to which a child moves lies in another authority than the one
+    that is told.
+    """
     destination = getattr(notice.body, "destination_address", None)
     if not isinstance(destination, Address) or not destination.post_code:
         return None

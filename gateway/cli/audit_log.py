@@ -125,7 +125,8 @@ def said(verdict: audit.LogVerdict) -> str:
         lines.append(f"The next checkpoint covers the last {verdict.size - verdict.covered:,}. `serve` signs it.")
     if verdict.revoked:
         lines.append(
-            f"Signed with a key that has been revoked since: {verdict.revoked:,} older checkpoints. They match the entries too."
+            f"Signed with a key that has been revoked since: {verdict.revoked:,} older checkpoints. They match the"
+            " entries too."
         )
     return "\n".join(lines)
 
@@ -139,7 +140,8 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_jso
         as_json,
         {"folder": str(folder), "entries": verdict.size},
         lambda: (
-            f"Audit log exported to {escape(str(folder))}: {verdict.size:,} entries.\nTo check it anywhere: cme-gateway audit verify --export {escape(str(folder))} --card CARD"
+            f"Audit log exported to {escape(str(folder))}: {verdict.size:,} entries.\nTo check it anywhere: cme-gateway"
+            f" audit verify --export {escape(str(folder))} --card CARD"
         ),
     )
 

@@ -48,7 +48,8 @@ def record_handover(
         as_json,
         value,
         lambda: (
-            "Phone handover recorded. The outcome is due from them. To close the case without it: cme-gateway close-case"
+            "Phone handover recorded. The outcome is due from them. To close the case without it: cme-gateway"
+            " close-case"
         ),
     )
 

@@ -20,7 +20,10 @@ from keys.card import Card
 from keys.certificate_files import decode_text
 
 KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
-KEY_EXPOSED = "Delete the file, and tell the authority: anyone who had the file can read email to that mailbox. They need a new key."
+KEY_EXPOSED = (
+    "Delete the file, and tell the authority: anyone who had the file can read email to that mailbox. They need a new"
+    " key."
+)
 
 partner_commands = typer.Typer(no_args_is_help=True, help="Partner authorities and their cards.")
 card_commands = typer.Typer(no_args_is_help=True, help="This authority's card, which partners have.")
@@ -94,7 +97,10 @@ def partner_email(
             gw, authority, address, how, telephone=telephone, certificate=file, by=by
         )
     value = {"authority": authority, "address": address, "protection": how, "telephone": telephone}
-    done = f"[green]Notices to {labels.name_authority_in_full(authority)} now go to {escape(address)}.[/green]\n{labels.name_protection(how)}."
+    done = (
+        f"[green]Notices to {labels.name_authority_in_full(authority)} now go to"
+        f" {escape(address)}.[/green]\n{labels.name_protection(how)}."
+    )
     if entered.private_key_was_in_file:
         value["private_key"] = "refused"
         err.print(f"[red]{KEY_REFUSED}[/red]\n{KEY_EXPOSED}", soft_wrap=True)

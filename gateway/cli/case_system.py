@@ -98,7 +98,8 @@ def one_children(
         as_json,
         {"children": done.children, "unread": unread, "doubted": doubted, "headings": done.noted},
         lambda: (
-            f"[green]Pupil index replaced: {done.children:,} children.[/green] Rows that cannot be read: {len(unread)}.{lines}"
+            f"[green]Pupil index replaced: {done.children:,} children.[/green] Rows that cannot be read:"
+            f" {len(unread)}.{lines}"
         ),
     )
 

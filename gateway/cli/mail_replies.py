@@ -64,7 +64,8 @@ def replies_list(
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
         describe_mail_reply(one.what, one.stage, one.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {summarise_message(sent).status.tag}",
+        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status:"
+        f" {summarise_message(sent).status.tag}",
         by_mail.describe_worth(one),
         "The email says that it was sent automatically" if one.by_machine else None,
     )
@@ -85,9 +86,14 @@ def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_j
 
 def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
-        f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number}, received {when(reply.came_at)}",
-        f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
-        f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}",
+        (
+            f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number},"
+            f" received {when(reply.came_at)}"
+        ),
+        (
+            f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
+            f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}"
+        ),
         escape(by_mail.describe_worth(reply)),
     ]
     if reply.by_machine:
@@ -121,6 +127,7 @@ def replies_judge(
         as_json,
         {"reply": _value(reply), "state": sent.state.value},
         lambda: (
-            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {summarise_message(sent).status.tag}."
+            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice:"
+            f" {summarise_message(sent).status.tag}."
         ),
     )

@@ -68,10 +68,12 @@ def _how(strengths: Sequence[int]) -> str:
 def _say_the_rest(counts: dict[str, int], index: bool) -> None:
     if counts[MatchState.NEW] and not index:
         out.print(
-            f"{count_of(counts[MatchState.NEW], 'notice')} not checked: there is no pupil index. To add one: cme-gateway one pupils"
+            f"{count_of(counts[MatchState.NEW], 'notice')} not checked: there is no pupil index. To add one:"
+            " cme-gateway one pupils"
         )
     out.print(
-        f"{count_of(counts[MatchState.NONE], 'notice')} with no possible match. To reply to all: cme-gateway matches reply-all"
+        f"{count_of(counts[MatchState.NONE], 'notice')} with no possible match. To reply to all: cme-gateway matches"
+        " reply-all"
     )
     out.print(f"{count_of(counts[MatchState.ANSWERED], 'enquiry')} answered automatically")
 

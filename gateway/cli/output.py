@@ -213,7 +213,9 @@ def day(moment: datetime) -> str:
 
 
 def note_text(file: Path | None) -> str | None:
-    """The note in this file, or as it is typed where the file is `-`: never on the command line, which others may see."""
+    """The note in this file, or as it is typed where the file is `-`: never on the command line, which
+    others may see.
+    """
     if file is None:
         return None
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES) if str(file) == "-" else read_bytes(file)

@@ -55,7 +55,8 @@ def _line(name: str, value: object, depth: int) -> str:
 
 BESIDE: tuple[
     # An element of a search, and the column of our extract that says the same.
-    tuple[str, str, Callable[[Child], str]], ...
+    tuple[str, str, Callable[[Child], str]],
+    ...,
 ] = (
     ("UPN", "upn", lambda child: child.upn or ""),
     ("Former UPN", "former_upn", lambda child: " ".join(child.former_upn)),
@@ -90,7 +91,9 @@ def matches_page(message: Message, search: ReceivedSearch | None, found: Sequenc
 
 NOBODY = {
     MatchState.NEW: "Not checked against the pupil index yet.",
-    MatchState.NONE: "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all",
+    MatchState.NONE: (
+        "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all"
+    ),
     MatchState.PERSON: "No matches are shown for this notice. Check your case management system.",
 }
 

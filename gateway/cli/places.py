@@ -37,15 +37,16 @@ def postcodes_import(
     }
     named = ", ".join(f"{code} ({count:,})" for code, count in done.unknown.items())
     unknown = (
-        f"\n[yellow]Area codes that this version does not know: {named}. An officer must check notices to these postcodes."
-        "[/yellow] A newer version of cme-gateway may know the codes."
+        f"\n[yellow]Area codes that this version does not know: {named}. An officer must check notices to these"
+        " postcodes.[/yellow] A newer version of cme-gateway may know the codes."
     )
     answer(
         as_json,
         value,
         lambda: (
-            f"[green]Postcodes imported for England and Wales: {done.postcodes:,} postcodes.[/green]\n"
-            f"Elsewhere: {done.elsewhere:,}. Rows without a postcode: {done.malformed:,}. No longer in use: {done.gone:,}.{unknown if named else ''}"
+            f"[green]Postcodes imported for England and Wales: {done.postcodes:,} postcodes.[/green]\nElsewhere:"
+            f" {done.elsewhere:,}. Rows without a postcode: {done.malformed:,}. No longer in use:"
+            f" {done.gone:,}.{unknown if named else ''}"
         ),
     )
 

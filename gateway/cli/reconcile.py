@@ -50,7 +50,8 @@ def reconcile_command(
     if unmatched:
         due = f"{'overdue since' if unmatched.step is not DutyStep.WAIT else 'due'} {when(unmatched.late_at)}"
         err.print(
-            f"{count_of(unmatched.searches, 'notice')} with no possible match here, {due}: cme-gateway matches reply-all"
+            f"{count_of(unmatched.searches, 'notice')} with no possible match here, {due}: cme-gateway matches"
+            " reply-all"
         )
     value = {"owed": [one._asdict() for one in found], "unmatched": unmatched and asdict(unmatched), "late": late}
     written.answer(value | written.value(), lambda: _shown(found))

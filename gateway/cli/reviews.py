@@ -91,7 +91,10 @@ def review_done(
         list[str],
         typer.Option(
             callback=_each_one_of("enquiry_results"),
-            help=f"The result of each check, in the order of --checked. One of: {', '.join(codes.labels('enquiry_results'))}.",
+            help=(
+                "The result of each check, in the order of --checked. One of:"
+                f" {', '.join(codes.labels('enquiry_results'))}."
+            ),
         ),
     ],
     ask_again: Annotated[

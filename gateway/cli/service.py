@@ -102,7 +102,9 @@ def init(
         str,
         typer.Option(
             callback=_store,
-            help="The database, such as postgresql+psycopg://gateway@store/gateway. Default: SQLite in the home folder.",
+            help=(
+                "The database, such as postgresql+psycopg://gateway@store/gateway. Default: SQLite in the home folder."
+            ),
         ),
     ] = "",
     console_port: Annotated[

@@ -78,12 +78,12 @@ class Form:
             "authority": labels.name_authority(code) if code else "another authority",
             "notice": "enquiry" if notice.kind == "WhereaboutsEnquiry" else "notice",
             "record": "Record answer" if notice.kind == "WhereaboutsEnquiry" else "Record and close case",
-            "closes": ""
-            if notice.kind == "WhereaboutsEnquiry"
-            else " This closes the case, even if the child was not found.",
-            "recorded": "Answer recorded."
-            if notice.kind == "WhereaboutsEnquiry"
-            else "Outcome recorded. This case is closed.",
+            "closes": (
+                "" if notice.kind == "WhereaboutsEnquiry" else " This closes the case, even if the child was not found."
+            ),
+            "recorded": (
+                "Answer recorded." if notice.kind == "WhereaboutsEnquiry" else "Outcome recorded. This case is closed."
+            ),
             "result": "an answer" if notice.kind == "WhereaboutsEnquiry" else "an outcome",
         }
         return Wording(*(text.format_map(names) for text in (self.title, self.button, self.lead, self.done)))
@@ -312,7 +312,8 @@ FORMS: Mapping[CaseAction, Form] = {
         Permission.ANSWER,
         "Answer this {notice}",
         "Send answer",
-        "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will call you.",
+        "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will"
+        " call you.",
         "Your answer is being sent to {partner}.",
         lambda notice: _add_note_question(
             notice,
@@ -376,7 +377,8 @@ FORMS: Mapping[CaseAction, Form] = {
         Permission.WRITE_DOWN,
         "Close this case without an outcome",
         "Close case",
-        "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the outcome.",
+        "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the"
+        " outcome.",
         "Case closed without an outcome.",
         _ask_nothing,
         lambda visit, notice, _: by_hand.close_notice(visit.gw, notice.message_id, visit.by),
@@ -536,9 +538,11 @@ def _list_questions(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Seq
     """List the questions; where one asks who should have it, without us, and without who has it already."""
     without = {visit.gw.code, notice.partner} if choice in OTHERS else {visit.gw.code}
     return [
-        replace(question, options=_leave_out_authorities(without))
-        if question.options is _list_authorities
-        else question
+        (
+            replace(question, options=_leave_out_authorities(without))
+            if question.options is _list_authorities
+            else question
+        )
         for question in FORMS[choice].questions(notice)
     ]
 

@@ -37,7 +37,10 @@ EVENTS = {
 }
 ENDING = (
     "Remove this system",
-    "It loses access immediately and gets no more notifications. Its client ID cannot be reused. This cannot be undone.",
+    (
+        "It loses access immediately and gets no more notifications. Its client ID cannot be reused. This cannot be"
+        " undone."
+    ),
     "Remove system",
 )
 RENEWING = (
@@ -47,7 +50,10 @@ RENEWING = (
 )
 REMOVING = (
     "Stop notifications",
-    "Notifications waiting for this address will not be sent. To start again, add a new address, which gets a new secret.",
+    (
+        "Notifications waiting for this address will not be sent. To start again, add a new address, which gets a new"
+        " secret."
+    ),
     "Stop notifications",
 )
 

@@ -126,7 +126,8 @@ SECTIONS = (
         "Reasonable enquiries made",
         "enquiry",
         ("source", "made_on", "made_by", "result"),
-        "You must include a home visit, family contacts, council records and children's social care before you report a child's whereabouts as unknown.",
+        "You must include a home visit, family contacts, council records and children's social care before you report a"
+        " child's whereabouts as unknown.",
         many=True,
     ),
     RING,

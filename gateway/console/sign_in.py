@@ -23,8 +23,8 @@ from keys.errors import Refusal
 DEVICE_COOKIE = "__Host-device"
 CHECKING = web.AppKey("passwords that are checked", SlowChecks)
 ENDED = (
-    f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to your page. "
-    "Anything you had sent is safe."
+    f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to"
+    " your page. Anything you had sent is safe."
 )
 NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 

@@ -60,11 +60,15 @@ SENTENCES = {
     "notice.outcome-told": "{who} recorded a result given by {partner} by phone or letter ({result}).",
     "notice.queued": "{who} sent a message to {partner}.",
     "notice.read": "{who} viewed a child's details in a message.",
-    "notice.read-in-full": "{who} viewed all details in a message from {partner} that contradicts itself about its restriction.",
+    "notice.read-in-full": (
+        "{who} viewed all details in a message from {partner} that contradicts itself about its restriction."
+    ),
     "notice.rejected": "{partner}'s gateway refused a message from this authority.",
     "notice.released": "{who} retried {count} undelivered messages to {partner}.",
     "notice.retried": "{who} retried an undelivered message to {partner}.",
-    "notice.sealed-anew": "The gateway corrected the time of a message to {partner}, because this server's clock was fast.",
+    "notice.sealed-anew": (
+        "The gateway corrected the time of a message to {partner}, because this server's clock was fast."
+    ),
     "notice.searched": "{who} searched for notices ({by}; found: {found}).",
     "notice.sent": "The gateway passed a message to {partner} for delivery. No delivery receipt yet.",
     "notice.sent-on": "{who} redirected a notice for {partner} to another authority.",
@@ -92,7 +96,9 @@ SENTENCES = {
     "reply.put-aside": "{who} marked a reply from {partner} as dealt with, because it does not fit its notice.",
     "reply.judged": "{who} recorded what an email reply from {partner} is, without changing the notice ({judgement}).",
     "reply.read": "{who} viewed an email reply from {partner}.",
-    "reply.without-effect": "A reply from {partner} was received, but does not fit its notice and has no effect ({why}).",
+    "reply.without-effect": (
+        "A reply from {partner} was received, but does not fit its notice and has no effect ({why})."
+    ),
     "reply.unknown": "An email was received that does not match any notice.",
     "report.inspection": "{who} created an inspection list ({listed} children, {opened} records viewed).",
     "report.statistics": "{who} created a statistics report (records counted automatically: {opened}).",
@@ -122,7 +128,9 @@ TOGETHER = {
 }
 # of acts that are no longer written, and are in older logs
 BEFORE = {
-    "notice.answered": "{partner} replied by email, and this was counted as an acknowledgement. It is not an acceptance.",
+    "notice.answered": (
+        "{partner} replied by email, and this was counted as an acknowledgement. It is not an acceptance."
+    ),
     "client.locked": "The connected system {about} was locked after too many wrong secrets.",
 }
 # how one user or system is called where any is meant

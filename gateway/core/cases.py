@@ -49,8 +49,8 @@ def format_replies() -> str:
     corrects = [row for row in ROWS if row.by is NamedBy.CORRECTION and row.answers in OPENS_A_CASE]
     states, agrees = ", ".join(corrects[0].states), ", ".join(corrects[0].agrees)
     rows.append(
-        f"| a correction (Supersedes) | {', '.join(row.answers for row in corrects)}, of the same kind | {ReplySpeaker.SENDER} "
-        f"| {states} | {corrects[0].effect} | {agrees} |"
+        f"| a correction (Supersedes) | {', '.join(row.answers for row in corrects)}, of the same kind |"
+        f" {ReplySpeaker.SENDER} | {states} | {corrects[0].effect} | {agrees} |"
     )
     return "\n".join([head, "|---|---|---|---|---|---|", *rows]) + "\n"
 

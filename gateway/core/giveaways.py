@@ -33,7 +33,8 @@ NAMED = re.compile(rf"(?<![a-z])(?!(?:{NO_STREET}) )[a-z']{{3,}} (?:road|street|
 DAY = re.compile(r"(?<![0-9])[0-9]{1,4}([-/.])[0-9]{1,2}\1[0-9]{1,4}(?![0-9])")
 TELEPHONE = re.compile(r"(?<![0-9a-z])(?:\+|00|0)(?:[ ()-]{0,2}[0-9]){9,13}(?![0-9a-z])")
 ELSEWHERE = re.compile(
-    r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://|www\.|///\s?[a-z]+\.[a-z]+\.[a-z]+|(?<![0-9.])-?[0-9]{1,2}\.[0-9]{3,}, ?-?[0-9]{1,3}\.[0-9]{3,}"
+    r"[^\s@]+@[^\s@]+\.[^\s@]+|https?://|www\.|///\s?[a-z]+\.[a-z]+\.[a-z]+|(?<![0-9.])-?[0-9]{1,2}\.[0-9]{3,},"
+    r" ?-?[0-9]{1,3}\.[0-9]{3,}"
 )
 A_SCHOOL = re.compile(
     r"\b[A-Z][\w'’.]+ (?:[A-Z][\w'’.]+ ){0,4}(?:School|Academy|College|Nursery|Primary|Infants|Juniors|Ysgol)\b"

@@ -102,7 +102,9 @@ class DatabaseHealth:
 
 @dataclass(frozen=True, slots=True)
 class LeftBehindHealth:
-    """What lies somewhere and cannot be taken, of one kind: it holds up nothing else, and stays until somebody looks."""
+    """What lies somewhere and cannot be taken, of one kind: it holds up nothing else, and stays until
+    somebody looks.
+    """
 
     why: str
     count: int

@@ -132,7 +132,9 @@ def contradicts_restriction(message: Message, today: date) -> bool:
 
 
 def read_strictly(message: Message, today: date) -> Message:
-    """Give what a receiver shows: where the restriction contradicts itself, without address, school, contact and note."""
+    """Give what a receiver shows: where the restriction contradicts itself, without address, school,
+    contact and note.
+    """
     if message.restriction == "phone-only" or not contradicts_restriction(message, today):
         return message
     body: Any = message.body
@@ -163,7 +165,8 @@ def _says_where(message: Message) -> bool:
 @_safeguard_rule(
     "restriction.contradicted",
     "error",
-    "There is a reason for a restriction, or who decided it and when, but no restriction. Select the restriction, or remove these.",
+    "There is a reason for a restriction, or who decided it and when, but no restriction. Select the restriction, or"
+    " remove these.",
 )
 def _contradicted(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     restriction = _find_restriction(message)
@@ -191,7 +194,8 @@ def _names_abuse_risk(message: Message, today: date, known: KnownFacts) -> Itera
 @_safeguard_rule(
     "restriction.placement",
     "warning",
-    "The child is looked after or with a foster carer, but there is no restriction. Check if the address must be withheld.",
+    "The child is looked after or with a foster carer, but there is no restriction. Check if the address must be"
+    " withheld.",
 )
 def _gives_placement(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if not (_is_open(message) and _says_where(message)):
@@ -205,7 +209,8 @@ def _gives_placement(message: Message, today: date, known: KnownFacts) -> Iterat
 @_safeguard_rule(
     "restriction.words",
     "warning",
-    "A text mentions a refuge, abuse, adoption or a court order, or asks for secrecy, but there is no restriction. Check if it must be restricted.",
+    "A text mentions a refuge, abuse, adoption or a court order, or asks for secrecy, but there is no restriction."
+    " Check if it must be restricted.",
 )
 def _speaks_of_hiding(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if _is_open(message):
@@ -232,7 +237,8 @@ def _protected_by_phone(message: Message, today: date, known: KnownFacts) -> Ite
 @_safeguard_rule(
     "restriction.former-identity",
     "warning",
-    "The child has a new identity, but the notice includes former names or UPNs. Remove them, or check that they can be sent.",
+    "The child has a new identity, but the notice includes former names or UPNs. Remove them, or check that they can be"
+    " sent.",
 )
 def _former_identity(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     restriction = _find_restriction(message)
@@ -247,7 +253,8 @@ def _former_identity(message: Message, today: date, known: KnownFacts) -> Iterat
 @_safeguard_rule(
     "restriction.given-away",
     "warning",
-    "Address withheld: a text includes a postcode, address, school, telephone number or email address. Remove it before you send.",
+    "Address withheld: a text includes a postcode, address, school, telephone number or email address. Remove it before"
+    " you send.",
 )
 def _given_away(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if _find_restriction(message) is None or message.restriction == "none":
@@ -277,7 +284,8 @@ def _list_officer_texts(message: Message) -> list[str]:
 @_safeguard_rule(
     "answer.given-away",
     "warning",
-    "Where a child is can be given by phone only. The note includes a postcode, address, telephone number or email address. Remove it before you send.",
+    "Where a child is can be given by phone only. The note includes a postcode, address, telephone number or email"
+    " address. Remove it before you send.",
 )
 def _answer_gives_away(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     body = message.body
@@ -289,7 +297,8 @@ def _answer_gives_away(message: Message, today: date, known: KnownFacts) -> Iter
 @_safeguard_rule(
     "restriction.known",
     "warning",
-    "This notice has no restriction, but your records or the last notice about this child do. Check if it must be restricted.",
+    "This notice has no restriction, but your records or the last notice about this child do. Check if it must be"
+    " restricted.",
 )
 def _known_restricted(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if _is_open(message) and known.is_restricted:
@@ -299,7 +308,8 @@ def _known_restricted(message: Message, today: date, known: KnownFacts) -> Itera
 @_safeguard_rule(
     "restriction.sibling",
     "warning",
-    "This notice has no restriction, but it names a sibling who is restricted in your records or the last notice. Check if it must be restricted.",
+    "This notice has no restriction, but it names a sibling who is restricted in your records or the last notice. Check"
+    " if it must be restricted.",
 )
 def _known_sibling(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if _is_open(message) and known.sibling_is_restricted:
@@ -346,7 +356,8 @@ def _shares_forename(child: Child, sibling: Sibling) -> bool:
 @_safeguard_rule(
     "move.abroad",
     "warning",
-    "The child has moved to another country, but this notice is to an authority in England or Wales. Check who it is for.",
+    "The child has moved to another country, but this notice is to an authority in England or Wales. Check who it is"
+    " for.",
 )
 def _moves_abroad(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     body = message.body

@@ -37,7 +37,9 @@ WAIT_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is decided once and kept in the folder: the ports, an id for each step, and whether there are mail servers."""
+    """What is decided once and kept in the folder: the ports, an id for each step, and whether there
+    are mail servers.
+    """
 
     ports: dict[str, int]
     ids: dict[str, str]

@@ -102,7 +102,8 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
     plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.wanting() is None)
     out.print(
-        "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own, over TLS."
+        "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own,"
+        " over TLS."
     )
     out.print("All children are invented.\n")
     # The holder of a mailbox before its owner.
@@ -226,7 +227,8 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(
-            f"  {f'{cut} is cut' if cut else 'no route is cut':16} {child:20} delivered by [green]{went[extract]}[/green]"
+            f"  {f'{cut} is cut' if cut else 'no route is cut':16} {child:20} delivered by"
+            f" [green]{went[extract]}[/green]"
         )
         if _times_here(worcestershire, sent) != 1:
             raise Unusable("demo.let-in", "repeated")
@@ -408,7 +410,8 @@ def _verify(both: tuple[Gateway, Gateway], out: Console) -> dict[str, int]:
         if verdict.faults:
             raise Unusable("demo.audit", faults=" ".join(verdict.faults))
         out.print(
-            f"  {gw.own_card.name:15} [green]no problems found[/green]: {verdict.size} entries, {verdict.checkpoints} checkpoints"
+            f"  {gw.own_card.name:15} [green]no problems found[/green]: {verdict.size} entries, {verdict.checkpoints}"
+            " checkpoints"
         )
         entries[gw.code] = verdict.size
     return entries

@@ -76,7 +76,9 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 
 async def _renew_claims(gw: Gateway, held: set[str]) -> None:
-    """Keep what is under way from other processes, however long a slow partner takes; a process that dies lets go soon."""
+    """Keep what is under way from other processes, however long a slow partner takes; a process that
+    dies lets go soon.
+    """
     while True:
         await asyncio.sleep(RENEW_EVERY)
         if held:
@@ -250,7 +252,9 @@ def _settle_and_claim(
 
 
 def write_endings(tx: Connection, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:
-    """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the caller's transaction."""
+    """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the
+    caller's transaction.
+    """
     now = gw.now()
     outbox.settle_deliveries(tx, now, [ending.settled for ending in endings])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]

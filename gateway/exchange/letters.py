@@ -35,13 +35,15 @@ from schemas.reading import rows
 REFERENCE_BYTES = 10
 WIDTH, LABEL = 76, 32
 OPENINGS = {
-    "TransferNotice": "We believe a child has moved to your area. Please confirm that your team will take on this case.",
+    "TransferNotice": (
+        "We believe a child has moved to your area. Please confirm that your team will take on this case."
+    ),
     "WhereaboutsEnquiry": (
         "Do you know where this child is? Please check your records and call us, even if you have no trace."
     ),
     "WhereaboutsUnknownNotice": (
-        "We have completed reasonable enquiries and do not know where this child is. Please check your records and call us if "
-        "you know the child."
+        "We have completed reasonable enquiries and do not know where this child is. Please check your records and call"
+        " us if you know the child."
     ),
     # Not "found": this also goes out where the child was not found.
     "LocatedNotice": "We have ended our search for this child. You do not need to look any more.",

@@ -34,8 +34,8 @@ def installed(gw: Gateway) -> Iterator[HealthFinding]:
             "storage key",
             "One key encrypts stored messages and also recognises them, as in version 0.1.",
             "Replace the keys when it suits you.",
-            "When it suits you, stop the gateway and run `cme-gateway keys rotate`. Then start it, send the new card to "
-            "every partner, and back up.",
+            "When it suits you, stop the gateway and run `cme-gateway keys rotate`. Then start it, send the new card to"
+            " every partner, and back up.",
         )
     yield from _certificate(gw)
     yield from _files(gw.config.home, gw)

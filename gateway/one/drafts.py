@@ -56,7 +56,9 @@ def compute_person_digest(gw: Gateway, child: Child) -> str:
 
 
 def may_be_same_person(first: str | None, other: str | None) -> bool:
-    """Tell whether the two may be one person, whose name or date of birth was corrected; true where one is not known."""
+    """Tell whether the two may be one person, whose name or date of birth was corrected; true where one
+    is not known.
+    """
     return not first or not other or first[:HALF] == other[:HALF] or first[HALF:] == other[HALF:]
 
 

@@ -173,7 +173,9 @@ def on_the_wall(now: datetime) -> datetime:
 
 
 def _show_those_left(gw: Gateway, folder: int) -> None:
-    """Those of a process that died: what has its name is shown under it, what has none is taken away, to be made anew."""
+    """Those of a process that died: what has its name is shown under it, what has none is taken away,
+    to be made anew.
+    """
     for hidden in os.listdir(folder):
         if not hidden.startswith(".") or not hidden.endswith(HIDDEN):
             continue

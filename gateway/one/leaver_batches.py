@@ -42,10 +42,13 @@ from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsE
 # Rows in one transaction: some tens of milliseconds for the database.
 STEP = 128
 BY = "ONE"
-MENDED = "A notice about this child was sent before, and the details have changed. Correct the notice, or discard this record."
+MENDED = (
+    "A notice about this child was sent before, and the details have changed. Correct the notice, or discard this"
+    " record."
+)
 ANOTHER = (
-    "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another child, "
-    "send it. If it is the same child, correct that notice."
+    "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another"
+    " child, send it. If it is the same child, correct that notice."
 )
 TOLD = "A notice about this child was sent before."
 UNFORESEEN = "The row was not processed, because of a fault in the gateway. Report it, with the line in the log."

@@ -155,7 +155,9 @@ def _search(read: LeaverRow, neighbours: tuple[str, ...]) -> Decision:
 
 
 def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
-    """The question whether another authority knows this child, in the place of the notice; it says how widely it goes."""
+    """The question whether another authority knows this child, in the place of the notice; it says how
+    widely it goes.
+    """
     assert notice.child is not None  # noqa: S101 - a leaver's notice has one
     return WhereaboutsEnquiry(
         restriction=notice.restriction,

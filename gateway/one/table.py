@@ -242,7 +242,9 @@ def _without_end(lines: Iterator[str]) -> Iterator[str]:
 
 
 class _Lines:
-    """The lines of a table, bounded: a row is made of them at once, whatever it holds, and nothing else runs meanwhile."""
+    """The lines of a table, bounded: a row is made of them at once, whatever it holds, and nothing else
+    runs meanwhile.
+    """
 
     def __init__(self, lines: Iterator[str], before: int) -> None:
         self._lines, self._get_seconds_left = lines, MAX_ROW

@@ -54,7 +54,10 @@ MAX_NAMES = 1_000
 CHUNK = 1_048_576
 TOO_LARGE = "files larger than 100 MB"
 NOT_DELETED = "files that were processed, and that the gateway may not delete there"
-UNFORESEEN = "The file was not processed, because of a fault in the gateway. Report it, with the line in the log, and put the file there again."
+UNFORESEEN = (
+    "The file was not processed, because of a fault in the gateway. Report it, with the line in the log, and put the"
+    " file there again."
+)
 
 Row = Mapping[str, object]
 
@@ -75,7 +78,9 @@ class FileOutcome:
 
 @dataclass(frozen=True, slots=True)
 class TakenFile:
-    """A file that is worked on: our copy, and what it was called, which is for reading only and never part of a path."""
+    """A file that is worked on: our copy, and what it was called, which is for reading only and never
+    part of a path.
+    """
 
     path: Path
     name: str

@@ -46,7 +46,8 @@ def svg(picture: Bars) -> str:
 
 def _head(picture: Bars, height: int) -> Iterator[str]:
     yield (
-        f"<svg xmlns='http://www.w3.org/2000/svg' role='img' viewBox='0 0 {WIDTH} {height}' width='{WIDTH}' height='{height}'>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' role='img' viewBox='0 0 {WIDTH} {height}' width='{WIDTH}'"
+        f" height='{height}'>"
     )
     yield f"<title>{escape(picture.title)}</title><desc>{escape(picture.sentence)}</desc>"
     yield f"<rect width='{WIDTH}' height='{height}' fill='#ffffff'/>"
@@ -74,7 +75,10 @@ def _bar(bar: Bar, top: int, unit: float) -> Iterator[str]:
 
 def _hatched(x: int, y: int, width: int, height: int) -> Iterator[str]:
     """Slanting strokes, drawn one by one: not every printer's software knows patterns."""
-    yield f"<rect x='{x + 0.5}' y='{y + 0.5}' width='{max(width - 1, 1)}' height='{height - 1}' fill='#fbe9e7' stroke='{RED}'/>"
+    yield (
+        f"<rect x='{x + 0.5}' y='{y + 0.5}' width='{max(width - 1, 1)}' height='{height - 1}' fill='#fbe9e7'"
+        f" stroke='{RED}'/>"
+    )
     for start in range(-height, width, GAP + 1):
         left, right = max(start, 0), min(start + height, width)
         if right > left:

@@ -1,4 +1,6 @@
-"""How long each may take: the gateway's own deadlines, those of a kind of message, and those agreed with one partner."""
+"""How long each may take: the gateway's own deadlines, those of a kind of message, and those agreed
+with one partner.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -191,7 +191,9 @@ def list_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
 
 @dataclass(frozen=True, slots=True)
 class UnmatchedDuty:
-    """What we owe on searches with no possible match: on how many, since when, and what is to be done about them now."""
+    """What we owe on searches with no possible match: on how many, since when, and what is to be done
+    about them now.
+    """
 
     searches: int
     since: datetime

@@ -137,4 +137,7 @@ def _format_hours(hours: int | None) -> str:
 
 
 def _describe_duty(duty: Owed) -> str:
-    return f"{labels.name_missing(duty.missing)} due from {'them' if duty.owed_by == 'them' else 'you'}, {duty.working_days} working days"
+    return (
+        f"{labels.name_missing(duty.missing)} due from {'them' if duty.owed_by == 'them' else 'you'},"
+        f" {duty.working_days} working days"
+    )

@@ -33,7 +33,10 @@ def build_owed_page(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:
         authority=format_own_authority(gw),
         about=f"Correct at {format_moment(gw.now())}",
         notes=(
-            f"{len(owed_duties)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not count as working days.",
+            (
+                f"{len(owed_duties)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not"
+                " count as working days."
+            ),
             "What is overdue has a mark at the left edge, and says so in the column Next step.",
         ),
         tables=(build_ageing_table(owed_duties), build_duty_table(owed_duties)),

@@ -42,7 +42,9 @@ ENDINGS: Mapping[str, str] = {DeliveryState.REJECTED: "rejected", DeliveryState.
 
 @dataclass(frozen=True, slots=True)
 class StatisticsRecords:
-    """What was read: the notices; and the copies of transfer and unknown notices, and of the outcomes by their notice."""
+    """What was read: the notices; and the copies of transfer and unknown notices, and of the outcomes
+    by their notice.
+    """
 
     notices: Sequence[ReportedNotice]
     copies: Mapping[str, Copy]
@@ -68,8 +70,10 @@ def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) ->
         about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
-            "Counts notices sent or received in this period. Tests, withdrawn notices and notices replaced by a correction are "
-            "not counted.",
+            (
+                "Counts notices sent or received in this period. Tests, withdrawn notices and notices replaced by a"
+                " correction are not counted."
+            ),
         ),
         tables=tuple(counts.build_count_tables(first, others, whole=whole)),
     )
@@ -155,8 +159,10 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
             codes.labels("durations") | GONE,
             bands + gone,
             part_of=row,
-            note="From the date last attended, or the date of leaving, at the newest school in the notice, to the outcome or the end "
-            "of the period. Not known: the notice does not give that date.",
+            note=(
+                "From the date last attended, or the date of leaving, at the newest school in the notice, to the"
+                " outcome or the end of the period. Not known: the notice does not give that date."
+            ),
         ),
         build_counts("Transfer notices by year group", "Year", YEARS | NOT_SAID | GONE, years + gone, part_of=row),
         build_counts(

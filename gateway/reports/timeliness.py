@@ -49,11 +49,16 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
         about=format_period(days),
         notes=(
             counts.FOR_THE_TEAM if whole else counts.HIDDEN,
-            "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not counted. A step "
-            "that has not been done counts as overdue once its limit has passed, and is not counted before. The median and 90th "
-            "percentile count only steps that were done, by this gateway's clock.",
-            "An acceptance by email counts from when the email was received. An officer here read it. It is not signed, so it is "
-            "weaker evidence than a signed acknowledgement.",
+            (
+                "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not"
+                " counted. A step that has not been done counts as overdue once its limit has passed, and is not"
+                " counted before. The median and 90th percentile count only steps that were done, by this gateway's"
+                " clock."
+            ),
+            (
+                "An acceptance by email counts from when the email was received. An officer here read it. It is not"
+                " signed, so it is weaker evidence than a signed acknowledgement."
+            ),
         ),
         tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines("", ""))),
     )

@@ -81,8 +81,8 @@ class SearchOverview:
         if found_by := self.those(AnswerState.FOUND):
             says = "says" if len(found_by) == 1 else "say"
             return (
-                f"{_join_names(authority.name for authority in found_by)} {says} the child is known to them. Call {_list_contacts(found_by)} to confirm, "
-                f"then end the search. {UNTIL_THEN}"
+                f"{_join_names(authority.name for authority in found_by)} {says} the child is known to them. Call"
+                f" {_list_contacts(found_by)} to confirm, then end the search. {UNTIL_THEN}"
             )
         if ring := self.those(AnswerState.RING):
             return f"Call {_list_contacts(ring)}. If the child is found, end the search. {UNTIL_THEN}"

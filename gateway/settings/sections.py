@@ -245,7 +245,9 @@ class LimitsSettings:
 
 @dataclass(frozen=True, slots=True)
 class DeadlinesSettings:
-    """When something is late. [deadlines.885] and [deadlines.WhereaboutsEnquiry] say it for one partner, or one kind."""
+    """When something is late. [deadlines.885] and [deadlines.WhereaboutsEnquiry] say it for one
+    partner, or one kind.
+    """
 
     receipt_hours: int = 1
     # Working days.

@@ -67,8 +67,11 @@ SQLITE_CODES = {
 # What PostgreSQL and its driver say, in English, where one cannot connect; the first that fits.
 CONNECTING = {
     "store.no-database": r'database "[^\n]*" does not exist',
-    "store.not-let-in": r'authentication failed|no password supplied|no pg_hba\.conf entry|role "[^\n]*" (?:does not exist|is not permitted)'
-    r"|permission denied for database|password is empty|server requested|rejects connection",
+    "store.not-let-in": (
+        r'authentication failed|no password supplied|no pg_hba\.conf entry|role "[^\n]*" (?:does not exist|is not'
+        r" permitted)"
+        r"|permission denied for database|password is empty|server requested|rejects connection"
+    ),
     "store.no-such-host": r"(?:failed to resolve|could not translate) host(?! .*emporary failure)",
 }
 # Of one SQLite connection: a batch of notices is changed in memory, not spilled page by page.

@@ -1,4 +1,6 @@
-"""Common Transfer Files that we write: which are due, under which name each was written, and what the case system said."""
+"""Common Transfer Files that we write: which are due, under which name each was written, and what
+the case system said.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

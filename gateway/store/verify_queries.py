@@ -1,4 +1,6 @@
-"""What `audit verify` holds the audit log against, read a few hundred rows at a time, whatever the size of the store."""
+"""What `audit verify` holds the audit log against, read a few hundred rows at a time, whatever the
+size of the store.
+"""
 
 import json
 from collections import defaultdict

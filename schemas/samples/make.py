@@ -53,7 +53,9 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     # How far it may be shared
     "restriction.no-reason": ("transfer-notice-restricted", without("Reason")),
     "restriction.address": ("transfer-notice-restricted", ("</Certainty>\n", f"\\g<0>{ADDRESS}")),
-    "restriction.phone-only": ("transfer-notice-phone-only", ("</Ring>\n", "\\g<0>    <Note>The child was seen.</Note>\n")),
+    "restriction.phone-only": (
+        "transfer-notice-phone-only", ("</Ring>\n", "\\g<0>    <Note>The child was seen.</Note>\n"),
+    ),
     "restriction.broadcast": (
         "whereabouts-enquiry",
         WITHHELD,
@@ -89,7 +91,9 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "outcome.future": ("outcome", ("<ConfirmedOn>2026", "<ConfirmedOn>2126")),
     "located.future": ("located-notice", ("<LocatedOn>2026", "<LocatedOn>2126")),
     # Particulars
-    "ground.not-in-regulations": ("transfer-notice", ("<Letter>G", "<Letter>O"), ("<Regulations>2024", "<Regulations>2006")),
+    "ground.not-in-regulations": (
+        "transfer-notice", ("<Letter>G", "<Letter>O"), ("<Regulations>2024", "<Regulations>2006"),
+    ),
     "care.no-authority": ("transfer-notice", ("<InCare>false", "<InCare>true")),
     "address.postcode": ("transfer-notice", ("<PostCode>WR1 9ZZ", "<PostCode>WORCS")),
     "address.empty": ("transfer-notice", ("<DestinationAddress>.*</DestinationAddress>", "<DestinationAddress/>")),

@@ -1,4 +1,6 @@
-"""A card leads nowhere but to a gateway's port, a folder or a mailbox: no inside address, no file, no query (CWE-918)."""
+"""A card leads nowhere but to a gateway's port, a folder or a mailbox: no inside address, no file,
+no query (CWE-918).
+"""
 
 import asyncio
 import json

@@ -298,9 +298,10 @@ def sandwell(tmp_path: Path) -> Path:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write(
-            '\n[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:2525"\nimap = "imaps://127.0.0.1:2993"\n'
-            f'user = "gateway@sandwell.example"\npassword_file = "{tmp_path / "password"}"\n'
-            f'smime_key_file = "{tmp_path / "key"}"\nsmime_certificate_file = "{tmp_path / "pem"}"\n'
+            '\n[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:2525"\nimap ='
+            ' "imaps://127.0.0.1:2993"\nuser = "gateway@sandwell.example"\npassword_file ='
+            f' "{tmp_path / "password"}"\nsmime_key_file = "{tmp_path / "key"}"\nsmime_certificate_file ='
+            f' "{tmp_path / "pem"}"\n'
         )
     return tmp_path / "333"
 
@@ -337,9 +338,9 @@ def test_a_file_of_windows_is_taken_by_the_command(sandwell: Path, tmp_path: Pat
 
 CARD_FORMS: dict[str, Callable[[str], bytes]] = {
     "as it was written": str.encode,
-    "broken into lines by a mail": lambda text: "\r\n".join(
-        text[at : at + 76] for at in range(0, len(text), 76)
-    ).encode(),
+    "broken into lines by a mail": (
+        lambda text: "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)).encode()
+    ),
     "UTF-16": lambda text: text.encode("utf-16"),
     "a mark before it": lambda text: b"\xef\xbb\xbf" + text.encode(),
 }

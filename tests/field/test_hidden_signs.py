@@ -1,4 +1,6 @@
-"""Signs that nobody sees: refused where our own people write them, shown where others did; and no name is harmed by it."""
+"""Signs that nobody sees: refused where our own people write them, shown where others did; and no
+name is harmed by it.
+"""
 
 import io
 import unicodedata

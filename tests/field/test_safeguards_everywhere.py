@@ -283,9 +283,13 @@ async def test_what_came_before_the_upgrade_is_read_strictly_too(pair: Pair, mon
 SOON = (datetime.now(UTC) + timedelta(days=90)).strftime("%d/%m/%Y")
 # A row, and the words of why it waits.
 ROWS = {
-    ',Testchild-Example2,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road",WR1 9ZZ,Exampleton': "includes a digit",
+    ',Testchild-Example2,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road",WR1 9ZZ,Exampleton': (
+        "includes a digit"
+    ),
     f",Testchild-Example,Ada,31/03/2016,F,5,{SOON},,885,,,Exampleton": "in the future",
-    ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"Women\'s Refuge, 1 Invented Way",,Exampleton': "mentions a refuge",
+    ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"Women\'s Refuge, 1 Invented Way",,Exampleton': (
+        "mentions a refuge"
+    ),
 }
 
 

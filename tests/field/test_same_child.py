@@ -23,7 +23,10 @@ from tests import folders
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_leavers_folder import put
 
-ADA = 'X333210123001,Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1 9ZZ,Exampleton'
+ADA = (
+    'X333210123001,Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1'
+    " 9ZZ,Exampleton"
+)
 MENDED = ADA.replace("44 ", "46 ")
 BEA = ADA.replace("Testchild-Example,Ada,31/03/2016", "Other-Example,Bea,11/09/2012")
 

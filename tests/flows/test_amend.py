@@ -1,4 +1,6 @@
-"""Second thoughts: a notice is taken back or corrected, whatever has become of it and in whatever order that arrives."""
+"""Second thoughts: a notice is taken back or corrected, whatever has become of it and in whatever
+order that arrives.
+"""
 
 from dataclasses import replace
 from datetime import date

@@ -1,4 +1,6 @@
-"""What managers, auditors and operators see: what is owed, partners, reports, and the audit log checked and taken out."""
+"""What managers, auditors and operators see: what is owed, partners, reports, and the audit log
+checked and taken out.
+"""
 
 import asyncio
 import re

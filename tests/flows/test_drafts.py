@@ -28,7 +28,10 @@ from tests.flows.test_leavers_folder import ADA, NOWHERE, RESTRICTED, TODAY, pai
 
 __all__ = ["pair"]
 
-HEAD = "UPN,Surname,Forename,Date of Birth,Gender,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,School Name,Closure,Checklist Complete"
+HEAD = (
+    "UPN,Surname,Forename,Date of Birth,Gender,Date of Leaving,Restricted,Destination LA,New Address,New"
+    " Postcode,School Name,Closure,Checklist Complete"
+)
 LOST = ",Gone-Example,Dan,2014-01-15,M,2026-10-23,,,,,Exampleton,Lost,yes"
 WITHHELD = Restriction(
     level="address-withheld", reason="refuge", decided_by="Olive Invented", decided_on=TODAY, review_on=date(2027, 5, 1)

@@ -35,7 +35,10 @@ from tests.flows.test_leavers_folder import ADA, BY_POSTCODE, CTF, HEAD, NAMELES
 __all__ = ["pair"]
 
 CML = CTF.replace("<LEA>885</LEA>", "<LEA>333</LEA>").replace("Common Transfer File", "CML")
-WENT = "<DestinationAddress><AddressLines><AddressLine1>44 Placeholder Road</AddressLine1></AddressLines><PostCode>WR1 9ZZ</PostCode></DestinationAddress>"
+WENT = (
+    "<DestinationAddress><AddressLines><AddressLine1>44 Placeholder Road</AddressLine1></AddressLines><PostCode>WR1"
+    " 9ZZ</PostCode></DestinationAddress>"
+)
 NEW_SCHOOL = "<DestSchool><LEA>885</LEA><Estab>2102</Estab></DestSchool>"
 
 
@@ -90,7 +93,10 @@ async def test_a_cml_may_say_where_to_by_the_postcode_alone(pair: Pair, tmp_path
 
 
 async def test_a_cml_that_does_not_say_where_to_waits(pair: Pair, tmp_path: Path) -> None:
-    lived = "<DestinationAddress><BS7666Address><PAON>12</PAON><Street>Specimen Street</Street><Town>Fictionbury</Town></BS7666Address><PostCode>B70 9ZZ</PostCode></DestinationAddress>"
+    lived = (
+        "<DestinationAddress><BS7666Address><PAON>12</PAON><Street>Specimen"
+        " Street</Street><Town>Fictionbury</Town></BS7666Address><PostCode>B70 9ZZ</PostCode></DestinationAddress>"
+    )
     [first, _] = await leavers(pair, tmp_path, with_each(CML, lived), "3332101_CML_333LLLL_001.xml")
     assert (first["Result"], "not known" in first["Reason"]) == ("held", True), "the old address is no new one"
 

@@ -1,4 +1,6 @@
-"""How a gateway is: what `health` says as things go wrong, and that `doctor` says the same; dead letters, one by one."""
+"""How a gateway is: what `health` says as things go wrong, and that `doctor` says the same; dead
+letters, one by one.
+"""
 
 import json
 import os

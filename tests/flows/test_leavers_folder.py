@@ -35,8 +35,14 @@ from tests.flows.test_exchange import Pair, state, until
 from tests.flows.test_postcodes import directory
 
 TODAY = date(2026, 11, 24)
-HEAD = "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New Postcode,School Name"
-ADA = 'X333210123001,Testchild-Example,Ada,31/03/2016,F,Year 5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1 9ZZ,Exampleton'
+HEAD = (
+    "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Date of Leaving,Restricted,Destination LA,New Address,New"
+    " Postcode,School Name"
+)
+ADA = (
+    'X333210123001,Testchild-Example,Ada,31/03/2016,F,Year 5,23/10/2026,,885,"44 Placeholder Road, Inventchester",WR1'
+    " 9ZZ,Exampleton"
+)
 BY_POSTCODE = ",Specimen,Ben,2015-06-01,M,6,2026-10-23,,,,WR1 9ZZ,"
 RESTRICTED = ",Hidden-Example,Cyd,2014-01-15,F,7,2026-10-23,Y,885,,,"
 NOWHERE = ",Gone-Example,Dan,2014-01-15,M,7,2026-10-23,,,,,"
@@ -239,9 +245,10 @@ async def test_a_table_that_does_not_say_who_is_restricted_waits_for_an_officer(
     first, second, headings = report(tmp_path)
     assert (headings["Result"], "Restricted" in headings["Reason"]) == ("headings", True)
     assert (first["Result"], "does not say" in first["Reason"]) == ("held", True)
-    assert (second["Result"], "does not say" in second["Reason"]) == ("held", True), (
-        "a last cell that is left out is empty"
-    )
+    assert (second["Result"], "does not say" in second["Reason"]) == (
+        "held",
+        True,
+    ), "a last cell that is left out is empty"
 
 
 async def test_a_row_that_no_notice_can_hold_is_held(pair: Pair, tmp_path: Path) -> None:

@@ -89,7 +89,10 @@ async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]
                 f"introspection_mode = post\nintrospection_url = {theirs}\nusername_attribute = email\n"
                 "active_attribute = active\nactive_value = true\n"
             )
-            dovecot = f"auth_mechanisms = xoauth2\npassdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {asks}\n}}\n"
+            dovecot = (
+                "auth_mechanisms = xoauth2\npassdb {\n  driver = oauth2\n  mechanisms = xoauth2\n  args ="
+                f" {asks}\n}}\n"
+            )
             with mail.servers(home, smtp, imap, exim=XOAUTH2.replace("TOKEN", made.token), dovecot=dovecot) as servers:
                 (home / "secret").write_text(SECRET)
                 tokens = f'token_url = "{ours}"\nclient_id = "333"\nclient_secret_file = "{home / "secret"}"\n'

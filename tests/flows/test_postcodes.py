@@ -1,4 +1,6 @@
-"""The index of postcodes: a directory is taken in whole, in bounded memory, and a notice that goes astray is doubted."""
+"""The index of postcodes: a directory is taken in whole, in bounded memory, and a notice that goes
+astray is doubted.
+"""
 
 import io
 import subprocess
@@ -155,7 +157,7 @@ def test_a_notice_to_another_authority_than_where_the_child_moves_is_doubted(gw:
     assert postcodes.describe_other_authority(gw, going_to("ZZ1 1ZZ")) is None
     assert postcodes.describe_other_authority(gw, going_to(None)) is None
     doubt = postcodes.describe_other_authority(gw, going_to("WS1 1TP"))
-    assert doubt == ("The new postcode is in Walsall (335), but the notice is to Worcestershire (885).")
+    assert doubt == "The new postcode is in Walsall (335), but the notice is to Worcestershire (885)."
 
 
 def test_whoever_sends_is_told_of_the_doubt(tmp_path: Path) -> None:

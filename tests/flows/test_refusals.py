@@ -1,4 +1,6 @@
-"""What the exchange port, the store and the command line refuse: a code, a sentence, an audit entry, and no traceback."""
+"""What the exchange port, the store and the command line refuse: a code, a sentence, an audit
+entry, and no traceback.
+"""
 
 import json
 import socket

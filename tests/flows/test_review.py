@@ -1,4 +1,6 @@
-"""The pupil tracking officer's fortnight: the list, what was checked, asking again in the same step, and how it ends."""
+"""The pupil tracking officer's fortnight: the list, what was checked, asking again in the same
+step, and how it ends.
+"""
 
 import json
 import subprocess

@@ -1,4 +1,6 @@
-"""Who does not answer is reminded once for each reason, then the manager is told; over weekends, Christmas and Easter."""
+"""Who does not answer is reminded once for each reason, then the manager is told; over weekends,
+Christmas and Easter.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -130,7 +132,10 @@ async def test_a_search_that_is_circulated_is_no_burden_on_those_who_know_nothin
 
 
 async def test_deadlines_are_the_partners_before_the_kinds_before_our_own(world: World) -> None:
-    said = "[deadlines]\nanswer_days = 9\n[deadlines.WhereaboutsEnquiry]\nanswer_days = 4\nacknowledgement_days = 1\n[deadlines.885]\nanswer_days = 3"
+    said = (
+        "[deadlines]\nanswer_days = 9\n[deadlines.WhereaboutsEnquiry]\nanswer_days = 4\nacknowledgement_days ="
+        " 1\n[deadlines.885]\nanswer_days = 3"
+    )
     gw = sandwell(world, said)
     await sent(world, "whereabouts-enquiry")
     [one] = reconcile.list_owed(gw)

@@ -1,4 +1,6 @@
-"""A council's identity provider, started by the tests: npm `oidc-provider`; and a person's browser that signs in there."""
+"""A council's identity provider, started by the tests: npm `oidc-provider`; and a person's browser
+that signs in there.
+"""
 
 import json
 import os

@@ -34,7 +34,10 @@ PRINT_LOADED = "import sys; print(*sys.modules, sep='\\n')"
 
 def load_with(code: str, *arguments: str) -> set[str]:
     """Return the modules that are loaded once this code has run in a Python of its own."""
-    line = f"import sys; sys.argv = {['cme-gateway', *arguments]!r}\ntry:\n  {code}\nexcept SystemExit: pass\n{PRINT_LOADED}"
+    line = (
+        f"import sys; sys.argv = {['cme-gateway', *arguments]!r}\ntry:\n  {code}\nexcept SystemExit:"
+        f" pass\n{PRINT_LOADED}"
+    )
     environment = os.environ | {"COLUMNS": "100"}
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True, env=environment)
     return set(done.stdout.split())

@@ -1,4 +1,6 @@
-"""Nothing that runs what it reads: no pickle, marshal or yaml, no eval, no shell (design section 10; CWE-502, CWE-78)."""
+"""Nothing that runs what it reads: no pickle, marshal or yaml, no eval, no shell (design section
+10; CWE-502, CWE-78).
+"""
 
 import ast
 from collections.abc import Iterator

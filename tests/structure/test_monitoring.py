@@ -1,4 +1,6 @@
-"""Metrics, their table, the alert rules, the dashboard and the words about them say the same; the real promtool agrees."""
+"""Metrics, their table, the alert rules, the dashboard and the words about them say the same; the
+real promtool agrees.
+"""
 
 import json
 import re

@@ -1,4 +1,6 @@
-"""No secret key is used outside `keys/`: what is there asks for digests, signatures and locked copies, never for a key."""
+"""No secret key is used outside `keys/`: what is there asks for digests, signatures and locked
+copies, never for a key.
+"""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Digests: a key for each purpose, and the same digests as ever, whatever rotates and whichever version made the keys."""
+"""Digests: a key for each purpose, and the same digests as ever, whatever rotates and whichever
+version made the keys.
+"""
 
 import hmac
 from collections.abc import Callable

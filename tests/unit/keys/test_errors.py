@@ -1,4 +1,6 @@
-"""A refusal has a code, a sentence for a person, and a next step on a page and in a terminal; and all are documented."""
+"""A refusal has a code, a sentence for a person, and a next step on a page and in a terminal; and
+all are documented.
+"""
 
 import csv
 import re

@@ -1,4 +1,6 @@
-"""What an officer is told of a file: everything that is wrong, nothing that is not, and no word of what stands in it."""
+"""What an officer is told of a file: everything that is wrong, nothing that is not, and no word of
+what stands in it.
+"""
 
 from datetime import date
 

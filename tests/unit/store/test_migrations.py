@@ -43,10 +43,10 @@ def test_what_was_sent_before_the_contents_moved_is_still_there(url: str) -> Non
         settings.attributes["connection"] = connection
         command.upgrade(settings, "0001")
         connection.exec_driver_sql(
-            "INSERT INTO outbox (message_id, conversation_id, sequence, recipient, kind, restriction, test, digest, sealed,"
-            " data_key, content, queued_at, queued_by, state, state_at, attempts, due_at) VALUES ('m', 'c', 1, '885',"
-            " 'TransferNotice', 'none', false, 'd', 'sealed', 'key', 'content', '2026-11-01', 'olive', 'queued', '2026-11-01',"
-            " 0, '2026-11-01')"
+            "INSERT INTO outbox (message_id, conversation_id, sequence, recipient, kind, restriction, test, digest,"
+            " sealed, data_key, content, queued_at, queued_by, state, state_at, attempts, due_at) VALUES ('m', 'c', 1,"
+            " '885', 'TransferNotice', 'none', false, 'd', 'sealed', 'key', 'content', '2026-11-01', 'olive', 'queued',"
+            " '2026-11-01', 0, '2026-11-01')"
         )
     store.migrate(create=True)
     with store.engine.connect() as connection:

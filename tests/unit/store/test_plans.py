@@ -1,4 +1,6 @@
-"""Nothing that is asked with every message reads a whole table: what is quick with ten notices is quick with a million."""
+"""Nothing that is asked with every message reads a whole table: what is quick with ten notices is
+quick with a million.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
