@@ -33,8 +33,8 @@ from schemas.shapes import (
 T = TypeVar("T")
 
 # How far a child's data may be shared, from the weakest restriction to the strongest; and the name of each body. They
-# are
-# literal types, so that mypy refuses a slip in one of them also where it is compared (tests/structure/test_types.py).
+# are literal types, so that mypy refuses a slip in one of them also where it is compared
+# (tests/structure/test_types.py).
 RestrictionLevel = Literal["none", "address-withheld", "phone-only"]
 MessageKind = Literal[
     "TransferNotice",

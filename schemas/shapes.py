@@ -71,8 +71,7 @@ ULN = Annotated[str, Text(10, "[0-9]{10}", "a ULN of ten digits")]
 Estab = Annotated[str, Text(4, "[0-9]{4}|LLLL|XXXX|MMMM", "an establishment number of four digits")]
 Telephone = Annotated[str, Text(30, "[+0-9][0-9 ()+]{5,29}", "a telephone number of digits and spaces")]
 # What may stand in no text (as PLAIN in `xsd.py`), and what ends an address. A label ends at a dot, so that there is
-# one way
-# only to take a text apart: with many ways, a long one takes hours.
+# one way only to take a text apart: with many ways, a long one takes hours.
 _NOT_IN_EMAIL = "@\\s<>,;:\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 _LABEL = f"[^.{_NOT_IN_EMAIL}]+"
 Email = Annotated[

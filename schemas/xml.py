@@ -25,8 +25,7 @@ __all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
 # A notice with forty enquiries is near 20 KiB; a file much larger is something else.
 MAX_BYTES = 262_144
 # What comes is bounded before it is parsed, and before the XSD's patterns are tried on it: both may take long over too
-# much.
-# Beginnings and ends of elements: a notice with forty enquiries has some 1,500.
+# much. Beginnings and ends of elements: a notice with forty enquiries has some 1,500.
 MAX_MARKUP = 8_192
 # Ours have one, the name of the namespace.
 MAX_ATTRIBUTES = 256

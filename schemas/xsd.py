@@ -14,8 +14,7 @@ from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
 # No control character, line or paragraph separator, so that no line can be forged in a log or a mail; and no mark that
-# turns
-# the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may
+# turns the direction of what follows (Unicode UAX 9, 2.1 to 2.5), so that a name is read as it was written. Joiners may
 # stand.
 PLAIN = "[^\\p{Cc}\\p{Zl}\\p{Zp}\u202a-\u202e\u2066-\u2069]*"
 SIMPLE = {date: "Day", datetime: "Moment", bool: "xs:boolean", str: "Line"}

@@ -11,6 +11,7 @@ import shutil
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -30,7 +31,7 @@ from keys import key_file, passwords
 from tests.postgres import server
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
-# Bytes that must be free there; the whole suite takes less than one GiB at a time.
+# Bytes that must be free there; the whole suite takes a tenth of a GiB at a time.
 ENOUGH_MEMORY = 2 * 2**30
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
 CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}
@@ -48,6 +49,23 @@ def pytest_configure(config: pytest.Config) -> None:
     said = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not said and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(ToldAtOnce(config), "told at once")
+
+
+@dataclass
+class ToldAtOnce:
+    """Names each test that fails as it fails, so that a run that is stopped has said which they were."""
+
+    config: pytest.Config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the name, and the last line of why."""
+        terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            why = report.longreprtext.strip().splitlines()[-1:] or ["no reason was given"]
+            terminal.write_line(f"\n{report.nodeid}: {report.when} failed: {why[0]}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

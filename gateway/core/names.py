@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "æ": "ae", "œ": "oe", "ß": "ss", "þ": "th", "ı": "i"})
 # Written as apostrophes are, or to stretch a word, and no letters whatever Unicode calls them: right and left quotes,
-# primes, the
-# modifier letters of romanised Arabic and Hebrew and of Hawaiian, saltillo, the Hebrew and Armenian marks, tatweel.
+# primes, the modifier letters of romanised Arabic and Hebrew and of Hawaiian, saltillo, the Hebrew and Armenian marks,
+# tatweel.
 SIGNS = dict.fromkeys(
     (
         *map(ord, ".'`\u00b4\u05f3\u05f4\u055a\u0640\u07fa\u02ec\u02ee\ua78b\ua78c\uff07\u2018\u2019\u201a\u201b"),
