@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import event
@@ -45,42 +46,25 @@ def last_reason(gw: Gateway, message_id: str) -> str:
 
 
 def read_only(gw: Gateway) -> Callable[[], None]:
-    """Make the database refuse every change; gives what makes it writable again."""
+    """Make the database refuse every change; gives what makes it writable again.
+
+    Each connection learns it when it is taken: none is closed, for a loop may be in the middle of its work.
+    """
     engine = gw.store.engine
-    if engine.dialect.name == "postgresql":
+    postgresql = engine.dialect.name == "postgresql"
+    mode = {"on": "on"}
 
-        def set_to(value: str) -> None:
-            with engine.connect() as connection:
-                connection.exec_driver_sql("SET default_transaction_read_only = off")
-                name = connection.exec_driver_sql("SELECT current_database()").scalar()
-                connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
-                connection.commit()
-            engine.dispose()
+    def set_mode(connection: Any, *_: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute(
+            f"SET default_transaction_read_only = {mode['on']}" if postgresql else f"PRAGMA query_only = {mode['on']}"
+        )
+        cursor.close()
+        if postgresql:
+            connection.commit()
 
-        set_to("on")
-        return lambda: _writable(gw, set_to)
-
-    def refuse(connection: object, _: object) -> None:
-        connection.execute("PRAGMA query_only = ON")  # type: ignore[attr-defined]
-
-    event.listen(engine, "connect", refuse)
-    engine.dispose()
-
-    def again() -> None:
-        event.remove(engine, "connect", refuse)
-        engine.dispose()
-
-    return again
-
-
-def _writable(gw: Gateway, set_to: Callable[[str], None]) -> None:
-    event.listen(gw.store.engine, "begin", _allow)
-    set_to("off")
-    event.remove(gw.store.engine, "begin", _allow)
-
-
-def _allow(connection: object) -> None:
-    connection.exec_driver_sql("SET TRANSACTION READ WRITE")  # type: ignore[attr-defined]
+    event.listen(engine, "checkout", set_mode)
+    return lambda: mode.update(on="off")
 
 
 async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives(pair: Pair) -> None:

@@ -56,7 +56,7 @@ async def test_with_keep_both_consoles_can_be_signed_in_to_until_it_is_stopped(t
             async with browser.post(f"{address}/sign-in", data=typed, allow_redirects=False) as answer:
                 assert (answer.status, answer.headers["Location"]) == (303, "/sign-in/password")
     process.send_signal(signal.SIGINT)
-    await asyncio.wait_for(process.communicate(), 30)
+    await asyncio.wait_for(process.communicate(), 100)
 
 
 def test_a_folder_of_an_older_demo_is_named(tmp_path: Path) -> None:
