@@ -19,6 +19,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
+from schemas.shapes import CaseId
 
 # A weekend lies between Friday and Monday.
 ONE_TIME_LIFE = timedelta(days=3)
@@ -134,7 +135,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
     return password
 
 
-def assign_case(gw: Gateway, case: str, name: str, by: str) -> None:
+def assign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
     """Assign the case to one person more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
@@ -145,7 +146,7 @@ def assign_case(gw: Gateway, case: str, name: str, by: str) -> None:
     gw.store.run(write)
 
 
-def unassign_case(gw: Gateway, case: str, name: str, by: str) -> None:
+def unassign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
     """Take the case from a person to whom it was assigned."""
 
     def write(tx: Connection) -> None:

@@ -18,7 +18,7 @@ from gateway.auditing import audit
 from gateway.casework import by_hand
 from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.context import Gateway
-from gateway.copies import Copy, Machine
+from gateway.copies import Copy, Key, Machine
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
@@ -37,6 +37,7 @@ from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
+from schemas.shapes import CaseId
 
 # Characters of a reference, as lists show it.
 TAIL = 12
@@ -114,7 +115,7 @@ class CaseEvent:
 class Case:
     """The whole of it."""
 
-    case: str
+    case: CaseId
     # The newest first.
     notices: Sequence[CaseNotice]
     # The newest first.
@@ -171,7 +172,7 @@ class _CaseRecords:
     """What one look into the store found, still locked."""
 
     shown: Sequence[tuple[Delivery | InboxItem, Copy]]
-    duties: Mapping[tuple[str, str], Owed]
+    duties: Mapping[Key, Owed]
     done: Sequence[CaseEvent]
     readings: Sequence[CaseEvent]
     calls: Sequence[calls.StoredCall]
@@ -182,7 +183,7 @@ class _CaseRecords:
     mails: Sequence[MailReply]
 
 
-def open_case(gw: Gateway, case: str, by: str) -> Case:
+def open_case(gw: Gateway, case: CaseId, by: str) -> Case:
     """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = deadlines.read_terms(gw.config)
     records = gw.store.run(lambda tx: _read_case(tx, gw, case, terms, by))
@@ -205,7 +206,7 @@ def open_case(gw: Gateway, case: str, by: str) -> Case:
     )
 
 
-def _read_case(tx: Connection, gw: Gateway, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
+def _read_case(tx: Connection, gw: Gateway, case: CaseId, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _list_case_messages(tx, gw, case)
     duties = {_message_key(message): message for message in reconcile.list_owed_on(gw, terms, sent, came)}
@@ -292,7 +293,7 @@ def list_child_names(gw: Gateway, listed: Sequence[Delivery | InboxItem | Owed],
     return child_names
 
 
-def _message_key(message: Delivery | InboxItem | Owed) -> tuple[str, str]:
+def _message_key(message: Delivery | InboxItem | Owed) -> Key:
     if isinstance(message, Owed):
         return (message.partner if message.lies == "came" else ""), message.message_id
     return (message.sender if isinstance(message, InboxItem) else ""), message.message_id
@@ -309,7 +310,7 @@ def _format_child_name(message: Message | None) -> str:
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
-def _list_case_messages(tx: Connection, gw: Gateway, case: str) -> tuple[list[Delivery], list[InboxItem]]:
+def _list_case_messages(tx: Connection, gw: Gateway, case: CaseId) -> tuple[list[Delivery], list[InboxItem]]:
     sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
     came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
     if not (sent or came):
@@ -317,7 +318,7 @@ def _list_case_messages(tx: Connection, gw: Gateway, case: str) -> tuple[list[De
     return sent, came
 
 
-def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) -> CaseSubject:
+def read_case_subject(gw: Gateway, case: CaseId, by: str, name: str | None = None) -> CaseSubject:
     """Read whom this notice of the case is about, or its newest notice. That is logged. Raises NotFound, Ambiguous."""
 
     def get_and_log(tx: Connection) -> tuple[str, Copy | None]:
@@ -332,7 +333,7 @@ def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) 
     return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> Delivery | InboxItem | None:
+def _find_opening(tx: Connection, gw: Gateway, case: CaseId, name: str | None) -> Delivery | InboxItem | None:
     """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
     meant = _find_case_message(tx, gw, case, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
@@ -346,12 +347,12 @@ def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> D
     )
 
 
-def is_in_case(gw: Gateway, case: str, name: str) -> bool:
+def is_in_case(gw: Gateway, case: CaseId, name: str) -> bool:
     """Tell whether this message belongs to this case. Raises Ambiguous where an id is given that two messages have."""
     return gw.store.look(lambda tx: _find_case_message(tx, gw, case, name)) is not None
 
 
-def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
+def get_case_notice(gw: Gateway, case: CaseId, name: str) -> CaseNotice:
     """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
     message = gw.store.look(lambda tx: _find_case_message(tx, gw, case, name))
     if message is None:
@@ -359,7 +360,7 @@ def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
     return _build_case_notice(message, None, None)
 
 
-def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> Delivery | InboxItem | None:
+def _find_case_message(tx: Connection, gw: Gateway, case: CaseId, name: str) -> Delivery | InboxItem | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split_name(name)
     ours = [
@@ -406,7 +407,7 @@ def _list_choices(message: Delivery | InboxItem) -> Sequence[CaseAction]:
 
 
 def _list_steps(
-    tx: Connection, case: str, sent: Sequence[Delivery], called: Mapping[str, str]
+    tx: Connection, case: CaseId, sent: Sequence[Delivery], called: Mapping[str, str]
 ) -> tuple[list[CaseEvent], list[CaseEvent]]:
     """Return what was done, and who read it."""
     done: list[CaseEvent] = []

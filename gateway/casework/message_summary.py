@@ -10,6 +10,7 @@ from gateway.store.blind_index import Lies
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas.message import MessageKind, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +18,8 @@ class MessageSummary:
     """A message that we sent, or that came."""
 
     lies: Lies
-    message_id: str
-    case: str
+    message_id: MessageId
+    case: CaseId
     kind: MessageKind
     partner: str
     state: str
@@ -26,7 +27,7 @@ class MessageSummary:
     at: datetime
     restriction: RestrictionLevel
     test: bool
-    in_reply_to: str | None
+    in_reply_to: MessageId | None
     # Why it has no effect on what it names.
     misfit: Misfit | None = None
     # Why it stands in its state: `core.causes`.

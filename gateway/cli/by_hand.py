@@ -14,6 +14,7 @@ from gateway.core.calendar import LONDON
 from gateway.exchange import amend
 from gateway.reconciliation import send_reminders
 from gateway.store import outbox
+from schemas.shapes import MessageId
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
 At = Annotated[
@@ -42,7 +43,7 @@ def record_handover(
     """Record that you handed over a transfer notice by phone."""
     with opened(home) as gw:
         call = _call(gw, spoken_to, at, note_text(note_file))
-        by_hand.record_handover(gw, message_id, call, by)
+        by_hand.record_handover(gw, MessageId(message_id), call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
     answer(
         as_json,
@@ -68,7 +69,7 @@ def record_outcome(
 ) -> None:
     """Record a result that another authority gave by phone or letter. This closes the case."""
     with opened(home) as gw:
-        by_hand.record_outcome(gw, message_id, result, _call(gw, spoken_to, at, note_text(note_file)), by)
+        by_hand.record_outcome(gw, MessageId(message_id), result, _call(gw, spoken_to, at, note_text(note_file)), by)
     answer(
         as_json,
         {"message_id": message_id, "result": result},
@@ -81,7 +82,7 @@ def record_outcome(
 def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
     with opened(home) as gw:
-        by_hand.close_notice(gw, message_id, by)
+        by_hand.close_notice(gw, MessageId(message_id), by)
     answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
@@ -97,7 +98,7 @@ def redirect_notice(
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as gw:
-        new = amend.send_notice_on(gw, message_id, to, by, confirmed=confirmed or ())
+        new = amend.send_notice_on(gw, MessageId(message_id), to, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},
@@ -109,7 +110,7 @@ def redirect_notice(
 def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Send a reminder about a notice."""
     with opened(home) as gw:
-        reminder = send_reminders.remind_partner(gw, message_id, by)
+        reminder = send_reminders.remind_partner(gw, MessageId(message_id), by)
         to = gw.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
     answer(
         as_json,

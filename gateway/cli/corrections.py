@@ -35,6 +35,7 @@ from gateway.store import outbox, partners
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
+from schemas.shapes import MessageId
 
 NONE_FAILED = "Every message was delivered, or is still being tried."
 
@@ -52,7 +53,7 @@ def correct(
 ) -> None:
     """Replace a notice you sent with a corrected one."""
     with opened(home) as gw:
-        new = amend.correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
+        new = amend.correct_notice(gw, MessageId(message_id), message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
@@ -70,7 +71,7 @@ def withdraw(
 ) -> None:
     """Withdraw a notice you sent."""
     with opened(home) as gw:
-        told = amend.withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
+        told = amend.withdraw_notice(gw, MessageId(message_id), Withdrawal(reason=reason, officer=gw.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -146,7 +147,7 @@ def retry(
             _dead_letters(gw.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
             return
         if message_id:
-            amend.release_notice(gw, message_id, by)
+            amend.release_notice(gw, MessageId(message_id), by)
             answer(
                 as_json,
                 {"released": 1},

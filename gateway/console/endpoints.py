@@ -22,6 +22,7 @@ from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
 from gateway.store import assignments
+from schemas.shapes import CaseId
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
@@ -103,7 +104,7 @@ def _check_case(door: Door, visit: Visit) -> None:
     """Check that the case of the address is open to them, and that the notice is one of it."""
     if "{case" not in door.path:
         return
-    name = visit.part("case")
+    name = CaseId(visit.part("case"))
     if visit.reach is Reach.ASSIGNED and not visit.gw.store.look(
         lambda tx: assignments.is_assigned(tx, name, visit.by)
     ):

@@ -20,6 +20,7 @@ from gateway.store import children, inbox, searches
 from gateway.store.searches import FOR_PEOPLE, MatchState
 from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
+from schemas.shapes import CaseId
 
 SHOWN = 50
 MOST_DIGITS = 9
@@ -103,7 +104,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.get_case_notice(visit.gw, visit.part("case"), visit.part("notice"))
+    notice = case.get_case_notice(visit.gw, CaseId(visit.part("case")), visit.part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 

@@ -16,6 +16,7 @@ from gateway.store import assignments, inbox, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
+from schemas.shapes import CaseId, MessageId
 
 SHOWN = 25
 # Where somebody begins: the first that is open to them.
@@ -78,7 +79,7 @@ async def show_sent(visit: Visit) -> web.StreamResponse:
 def _render_sent(visit: Visit, whole: bool) -> web.Response:
     gw, mine = visit.gw, _list_assigned(visit)
     last = (
-        gw.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"]))
+        gw.store.look(lambda tx: outbox.get_delivery(tx, MessageId(visit.request.query["after"])))
         if _is_later_page(visit)
         else None
     )
@@ -104,7 +105,7 @@ def _is_later_page(visit: Visit) -> bool:
     return bool(visit.request.query.get("after"))
 
 
-def _list_assigned(visit: Visit) -> frozenset[str] | None:
+def _list_assigned(visit: Visit) -> frozenset[CaseId] | None:
     """List the cases that they may see; None: all."""
     if visit.reach is Reach.ALL:
         return None

@@ -28,6 +28,7 @@ from gateway.store.outbox import Delivery, QueuedNotice
 from keys.errors import Destroyed
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, Withdrawal
+from schemas.shapes import CaseId, MessageId
 
 # How a search ends, as it stands beside each of its notices.
 ENDED = {
@@ -36,7 +37,9 @@ ENDED = {
 }
 
 
-def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
+def withdraw_notice(
+    gw: Gateway, message_id: MessageId, body: Withdrawal, by: str, *, also: Also | None = None
+) -> MessageId | None:
     """Take a notice back; return the withdrawal's id, or None where the notice had not left us and nobody need be told.
 
     Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the
@@ -63,20 +66,20 @@ def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, 
     return ready.message_id if is_told else None
 
 
-def _is_search_open(tx: Connection, conversation_id: str) -> bool:
+def _is_search_open(tx: Connection, conversation_id: CaseId) -> bool:
     case = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
     return any(delivery.kind in SEARCHES and delivery.state is not DeliveryState.WITHDRAWN for delivery in case)
 
 
 def correct_notice(
     gw: Gateway,
-    message_id: str,
+    message_id: MessageId,
     notice: Message,
     by: str,
     *,
     confirmed: Collection[str] = (),
     also: Callable[[Connection], None] | None = None,
-) -> str:
+) -> MessageId:
     """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
 
     `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said
@@ -106,7 +109,7 @@ def correct_notice(
     return head.message_id
 
 
-def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
+def read_withheld_places(gw: Gateway, message_id: MessageId) -> frozenset[str]:
     """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
     try:
         return safeguards.list_withheld_places(_open_copy(gw, message_id))
@@ -114,12 +117,14 @@ def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
         return frozenset()
 
 
-def _open_copy(gw: Gateway, message_id: str) -> Message:
+def _open_copy(gw: Gateway, message_id: MessageId) -> Message:
     copy = gw.store.look(lambda tx: copies.take_sent(tx, gw, message_id, Machine.WRITE_ON))
     return copies.open_copy(gw, copy)
 
 
-def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
+def send_notice_on(
+    gw: Gateway, message_id: MessageId, to: str, by: str, *, confirmed: Collection[str] = ()
+) -> MessageId:
     """Send a transfer notice that is stuck, or was passed on, to another authority in the same case; return the new id.
 
     Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same
@@ -153,7 +158,7 @@ def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed:
 
 def stand_down_search(
     gw: Gateway, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None
-) -> list[str]:
+) -> list[MessageId]:
     """End the search in a case: tell everybody to whom one of its notices went. Return the ids of what tells them.
 
     What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that
@@ -171,7 +176,7 @@ def stand_down_search(
         raise NotAllowed("amend.told-already")
     ready = prepare_messages(gw, _build_stand_downs(gw, case, open_ones, body), by)
 
-    def write_stand_down(tx: Connection) -> list[str]:
+    def write_stand_down(tx: Connection) -> list[MessageId]:
         now = gw.now()
         if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
             notice.message_id for notice in case
@@ -193,7 +198,9 @@ def stand_down_search(
     return ids
 
 
-def _conclude_searches(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str) -> set[str]:
+def _conclude_searches(
+    tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str
+) -> set[MessageId]:
     """Conclude every search of a case, or keep it back; return the ids of what had left, read after the change."""
     searches = [delivery for delivery in case if delivery.kind in SEARCHES]
     # Or a statement would miss it there.
@@ -259,7 +266,7 @@ def _first_for_each(notices: Sequence[QueuedNotice]) -> list[QueuedNotice]:
 
 
 def end_case_review(
-    tx: Connection, gw: Gateway, conversation_id: str, reason: str, by: str, decided_by: str | None = None
+    tx: Connection, gw: Gateway, conversation_id: CaseId, reason: str, by: str, decided_by: str | None = None
 ) -> None:
     """End the review of this case, if it is under one."""
     if find_review(reviews.list_review_acts(tx, conversation_id)):
@@ -283,7 +290,7 @@ def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
     return count
 
 
-def release_notice(gw: Gateway, message_id: str, by: str) -> None:
+def release_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
     """Try one message now, though it was given up.
 
     Raises NotFound, or NotAllowed where it neither waits nor was given up.
@@ -301,7 +308,7 @@ def release_notice(gw: Gateway, message_id: str, by: str) -> None:
     gw.due.set()
 
 
-def _get_amendable(gw: Gateway, message_id: str) -> Delivery:
+def _get_amendable(gw: Gateway, message_id: MessageId) -> Delivery:
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in OPENS_A_CASE:
         raise NotAllowed("amend.not-a-notice")

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.tables import compositions
+from schemas.shapes import MessageId
 
 
 class CompositionState(StrEnum):
@@ -29,7 +30,7 @@ class Composition:
     kind: str
     by: str
     draft_id: str | None
-    corrects: str | None
+    corrects: MessageId | None
     state: CompositionState
     changes: int
     changed_at: datetime

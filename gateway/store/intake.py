@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from gateway.store.tables import intake
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class SentRow:
     """
 
     digest: str
-    message_id: str
+    message_id: MessageId
     # The UPN, or name and date of birth.
     child: str | None
     # Name and date of birth, a half each.
