@@ -27,6 +27,11 @@ MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"
 
 
+def list_people(gw: Gateway) -> list[Person]:
+    """List all who have an account, those who have left too."""
+    return gw.store.look(people.list_people)
+
+
 def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: str) -> str:
     """Add an account, and return the one-time password with which its owner signs in first. Raises NotAllowed."""
     name, called = name.strip().casefold(), " ".join(called.split())

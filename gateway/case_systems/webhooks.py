@@ -50,6 +50,11 @@ MOST = 10
 ID_CHARACTERS = 32
 
 
+def list_webhooks(gw: Gateway) -> list[Webhook]:
+    """List the webhooks of all clients."""
+    return gw.store.look(webhooks.list_webhooks)
+
+
 def add_webhook(
     gw: Gateway, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also
 ) -> Webhook:

@@ -5,7 +5,7 @@ shown as what it is, and closes nothing: `by_hand.close` wants a signature or a 
 """
 
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from sqlalchemy import Connection
 
@@ -35,8 +35,44 @@ BY_MAIL = (
 # from which a mail may move a letter: nobody signed anything about it, and it is not at its end
 
 
-def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
-    """Open a reply for a person, with the notice that it is about; no text where its key was destroyed."""
+class AnsweredLetter(NamedTuple):
+    """A reply, and the notice of ours that it is about."""
+
+    reply: MailReply
+    sent: Delivery
+
+
+class OpenedReply(NamedTuple):
+    """The same, opened for a person; no text where its key was destroyed."""
+
+    reply: MailReply
+    sent: Delivery
+    text: MailText | None
+
+
+def list_waiting_replies(gw: Gateway, limit: int | None = None) -> list[AnsweredLetter]:
+    """List the replies that nobody has read, the oldest first."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_waiting_replies(tx, limit)))
+
+
+def list_mail_replies(gw: Gateway, limit: int) -> list[AnsweredLetter]:
+    """List all replies, the newest first."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_mail_replies(tx, limit)))
+
+
+def _join_sent(tx: Connection, replies: Sequence[MailReply]) -> list[AnsweredLetter]:
+    sent = outbox.list_deliveries_by_id(tx, [reply.message_id for reply in replies])
+    by_id = {notice.message_id: notice for notice in sent}
+    return [AnsweredLetter(reply, by_id[reply.message_id]) for reply in replies]
+
+
+def count_waiting_replies(gw: Gateway) -> int:
+    """Count the replies that nobody has read."""
+    return gw.store.look(mail_replies.count_waiting_replies)[0]
+
+
+def read_mail_reply(gw: Gateway, number: int, by: str) -> OpenedReply:
+    """Open a reply for a person, with the notice that it is about."""
 
     def get_and_log(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
         reply = mail_replies.get_mail_reply(tx, number)
@@ -51,7 +87,7 @@ def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Deliv
         )
     except Destroyed:
         text = None
-    return reply, sent, text
+    return OpenedReply(reply, sent, text)
 
 
 def judge_mail_reply(gw: Gateway, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:

@@ -69,7 +69,7 @@ def _list_owed(visit: Visit) -> list[Owed]:
 
 
 def _list_pursued(visit: Visit, duties: Sequence[Owed]) -> list[Owed]:
-    return visit.gw.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+    return reconcile.list_pursued(visit.gw, duties)
 
 
 async def show_unanswered(visit: Visit) -> web.StreamResponse:
