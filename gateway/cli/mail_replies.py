@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from adapters.route import MailText
 from gateway.casework import by_mail
-from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, describe_mail_reply
@@ -64,8 +63,7 @@ def replies_list(
 def _said(one: MailReply, sent: Delivery) -> str:
     return lines(
         describe_mail_reply(one.what, one.stage, one.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status:"
-        f" {summarise_message(sent).status.tag}",
+        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status: {sent.summary.status.tag}",
         by_mail.describe_worth(one),
         "The email says that it was sent automatically" if one.by_machine else None,
     )
@@ -92,7 +90,7 @@ def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
         ),
         (
             f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
-            f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}"
+            f"{labels.name_authority_in_full(sent.recipient)}. Status: {sent.summary.status.tag}"
         ),
         escape(by_mail.describe_worth(reply)),
     ]
@@ -127,7 +125,6 @@ def replies_judge(
         as_json,
         {"reply": _value(reply), "state": sent.state.value},
         lambda: (
-            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice:"
-            f" {summarise_message(sent).status.tag}."
+            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {sent.summary.status.tag}."
         ),
     )

@@ -13,7 +13,6 @@ from gateway.auditing import audit
 from gateway.authorities import postcodes
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
-from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -144,7 +143,7 @@ def outbox_command(
             lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
             day(d.queued_at),
             labels.name_authority_in_full(d.recipient),
-            lines(summarise_message(d).status.tag, d.reason),
+            lines(d.summary.status.tag, d.reason),
         )
         for d in found
     ]
@@ -188,7 +187,7 @@ def inbox_command(
             day(i.received_at),
             labels.name_authority_in_full(i.sender),
             lines(
-                summarise_message(i).status.tag,
+                i.summary.status.tag,
                 labels.explain_misfit(i.misfit) if i.misfit else None,
                 "An earlier message is missing" if i.name in early else None,
             ),
@@ -285,5 +284,5 @@ def _told(kept: StoredCall, call: PhoneCall | None) -> tuple[str, str]:
 
 def _describe_status(one: Delivery | InboxItem) -> str:
     """Return the label of a status, and whose move it is."""
-    status = summarise_message(one).status
+    status = one.summary.status
     return f"{status.tag}. {status.line}" if status.line else status.tag

@@ -9,7 +9,6 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
-from gateway.casework.message_summary import summarise_message
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
@@ -97,7 +96,7 @@ def format_iso_day(text: str) -> str:
 
 def get_status(message: Delivery | InboxItem) -> StatusLabel:
     """Return where a message stands, for a person."""
-    return summarise_message(message).status
+    return message.summary.status
 
 
 def shorten_id(message_id: str) -> str:
