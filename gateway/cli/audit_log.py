@@ -12,8 +12,22 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, partners_view, witness
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
+from gateway.auditing import audit, browse, partners_view, witness
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    answer,
+    day,
+    err,
+    lines,
+    opened,
+    read_bytes,
+    table,
+    who,
+)
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, Unusable
@@ -149,9 +163,16 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_jso
 @commands.command("search")
 def audit_search(
     home: Home = DEFAULT_HOME,
-    about: Annotated[str | None, typer.Option(help="Show only entries about this MessageId or authority.")] = None,
-    act: Annotated[str | None, typer.Option(help="Show only this act, or acts that begin so, such as notice.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Show only what this person did, or cme-gateway.")] = None,
+    about: Annotated[str | None, typer.Option(help="Show only entries about this MessageId, leaver or case.")] = None,
+    act: Annotated[
+        str | None,
+        typer.Option(
+            help="Show only this activity, such as notice.read, or all that begin with a word, such as notice."
+        ),
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Show only what this user did. For automatic activity: cme-gateway.")
+    ] = None,
     partner: Annotated[str | None, typer.Option(help="Show only entries about this partner (DfE code).")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
@@ -163,12 +184,16 @@ def audit_search(
                 tx, about=about, act=act, actor=actor, partner=partner, limit=limit
             )
         )
-    rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
+        explained = gw.store.look(lambda tx: browse.explain_entries(tx, found))
+    # With the words that --act, --actor and --partner take.
+    rows = [(e.number, day(e.at), lines(e.sentence, f"{e.act}, by {e.actor}"), e.partner, e.about) for e in explained]
     value = {"entries": [json.loads(entry.entry) for entry in found]}
     answer(
         as_json,
         value,
-        lambda: table("Audit log", ("Number", "Date", "Act", "Partner", "About"), rows, empty="No entries found."),
+        lambda: table(
+            "Audit log", ("Number", "Date", "Activity", "Partner", "Reference"), rows, empty="No entries found."
+        ),
     )
 
 

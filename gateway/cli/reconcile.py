@@ -83,9 +83,10 @@ def _describe(one: Owed) -> str:
 
 def _say_due(one: Owed) -> str:
     at = f"{one.late_at:%d %b %Y}"
+    tried = f"{labels.describe_last_try(one.tried)}." if one.tried else None
     if one.step is DutyStep.WAIT:
-        return lines(at, one.tried)
-    return lines(at, f"{labels.name_step(one.step)}.", one.tried, _say_next(one))
+        return lines(at, tried)
+    return lines(at, f"{labels.name_step(one.step)}.", tried, _say_next(one))
 
 
 def _say_next(one: Owed) -> str:

@@ -23,27 +23,6 @@ from schemas.reading import rows
 
 SHOWN = 50
 MOST_DIGITS = 9
-# In a hundred.
-STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
-# What an extract says of a child, in words.
-SAID = (
-    ("surname", "Surname"),
-    ("forename", "Forename"),
-    ("middle_names", "Middle names"),
-    ("preferred_surname", "Preferred surname"),
-    ("preferred_forename", "Preferred forename"),
-    ("former_surname", "Former surname"),
-    ("dob", "Date of birth"),
-    ("sex", "Sex"),
-    ("upn", "UPN"),
-    ("former_upn", "Former UPN"),
-    ("postcode", "Postcode"),
-)
-
-
-def describe_strength(in_hundred: int) -> str:
-    """Describe how strong a match is, in words."""
-    return next(words for least, words in STRENGTHS if in_hundred >= least)
 
 
 async def show_matches(visit: Visit) -> web.StreamResponse:
@@ -59,7 +38,7 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
         more=len(waiting) > SHOWN,
         items=items,
         strengths=strengths,
-        strength=describe_strength,
+        strength=labels.name_strength,
         counts=counts,
         near_nobody=len(gw.store.look(inbox.list_unmatched_searches)),
         indexed=gw.store.look(children.find_current_load) is not None,
@@ -95,9 +74,9 @@ async def show_match(visit: Visit) -> web.StreamResponse:
         search=search,
         found=candidates,
         rows=rows,
-        said=SAID,
+        pupil_fields=labels.list_pupil_fields(),
         reasons=REASONS,
-        strength=describe_strength,
+        strength=labels.name_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
     )
 
