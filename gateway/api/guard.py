@@ -118,13 +118,13 @@ def take(request: web.Request, name: str) -> None:
 def _query(request: web.Request, operation: Operation) -> dict[str, str]:
     known = {one.name: one for one in operation.query}
     if request.query.keys() - known.keys() or len(request.query) > len(set(request.query)):
-        raise _malformed("the query holds a parameter that is not known, or one twice")
+        raise _malformed("the query has a parameter that is not known, or the same parameter twice")
     said = {name: str(value) for name, value in request.query.items()}
     for one in operation.query:
         if one.must and one.name not in said:
-            raise _malformed(f"the query lacks {one.name}")
+            raise _malformed(f"the query has no {one.name}")
         if one.name in said and not re.fullmatch(_form(one), said[one.name], re.ASCII):
-            raise _malformed(f"{one.name} is not written as it must be")
+            raise _malformed(f"{one.name} is not in the right format")
     return said
 
 

@@ -44,7 +44,7 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
     known = [str(one) for one in WebhookEvent]
     fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
     if not fits or said.keys() != {"url", "events"} or not all(one in known for one in events or ()):
-        raise Malformed("request.malformed", what="a webhook has a url and events")
+        raise Malformed("request.malformed", what="a webhook must have a url and events")
     return str(url), {WebhookEvent(one) for one in events or ()}
 
 

@@ -74,7 +74,7 @@ def one_children(
     file: Annotated[Path, typer.Argument(help="The extract of all your pupils, as CSV.")],
     home: Home = DEFAULT_HOME,
     fewer: Annotated[
-        bool, typer.Option("--fewer", help="Accept an extract with less than half of the pupils before.")
+        bool, typer.Option("--fewer", help="Accept an extract with less than half as many pupils as the last one.")
     ] = False,
     accept: Annotated[
         bool,
@@ -106,7 +106,7 @@ def one_children(
 
 @commands.command("waiting")
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """List files from ONE to check before they count, oldest first."""
+    """List files from ONE that must be checked before they are used, oldest first."""
     with opened(home) as gw:
         found = held_files.find_all(gw.config.home)
     rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
@@ -123,7 +123,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 
 @commands.command("accept")
 def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Accept a file as it is. Its headings are known from then on."""
+    """Accept a file as it is. Its headings will not need checking again."""
     with opened(home) as gw:
         one = held_files.accept(gw, file_id, by)
     answer(as_json, {"accepted": one.file_id}, lambda: "File accepted. The gateway reads it now, if it is running.")
@@ -131,7 +131,7 @@ def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json:
 
 @commands.command("put-aside")
 def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
-    """Put a file aside. Nothing in it is used."""
+    """Put a file aside. It is not used."""
     with opened(home) as gw:
         one = held_files.put_aside(gw, file_id, by)
     answer(as_json, {"put_aside": one.file_id}, lambda: "File put aside. Nothing in it is used.")

@@ -149,7 +149,7 @@ def drafts_correct(
     by: By = who(),
     as_json: AsJson = False,
 ) -> None:
-    """Send a leaver in place of the notice that was sent before about this child."""
+    """Send a leaver as a correction of the notice sent before about this child."""
     with opened(home) as gw:
         level = _restriction(gw, restriction, reason, review_on, by)
         sent = drafts.correct(gw, draft_id, level, by, confirmed=confirmed or ())
@@ -159,7 +159,7 @@ def drafts_correct(
 @commands.command("discard")
 def drafts_discard(
     draft_id: str,
-    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why nothing is sent.")],
+    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why no notice is needed.")],
     home: Home = DEFAULT_HOME,
     by: By = who(),
     as_json: AsJson = False,

@@ -31,7 +31,7 @@ from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, With
 
 # How a search ends, as it stands beside each of its notices.
 ENDED = {
-    row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
+    row["code"]: "the child is found" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
     for row in codes.rows("located_ways")
 }
 
@@ -134,7 +134,7 @@ def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed:
     [ready] = prepare_messages(gw, [Message(head, notice.body)], by, confirmed=confirmed)
 
     def write_sent_on(tx: Connection) -> None:
-        reason = f"sent on to {to} as {head.message_id}"
+        reason = f"redirected to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(
             tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause

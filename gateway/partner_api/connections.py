@@ -257,7 +257,7 @@ class Port:
         """
         waiting = [[one for one in self._by_address[address] if not one.busy] for address in addresses]
         fullest = max(waiting, key=lambda some: (bool(some), not (some and some[0].proxy), len(some)), default=[])
-        log_seldom("connections: no place is free, so those that bring nothing are let go")
+        log_seldom("connections: all places are in use, so those that send nothing are closed")
         if not fullest:
             return False
         min(fullest, key=lambda one: one.since).drop()

@@ -243,5 +243,5 @@ async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(gw: Des
     assert await gw.page.get_by_text("All authorities in Yorkshire and The Humber, Worcestershire").count() == 1
     await gw.page.get_by_role("button", name="Send notice").dblclick()
     await gw.page.get_by_text("Notice submitted").wait_for()
-    assert await gw.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
+    assert await gw.page.get_by_text("Leeds: it is not a partner authority, and has no email address here").count() == 1
     assert [one.recipient for one in gw.gw.store.look(lambda tx: outbox.search_outbox(tx))] == ["885"]
