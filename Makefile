@@ -1,8 +1,7 @@
 # Every target does its own set-up: Python 3.11 or newer with venv, and make, are all that must be there.
 PYTHON ?= python3
 BIN := .venv/bin
-# Two more than a machine of two cores has: many tests wait for servers and browsers.
-WORKERS ?= 4
+WORKERS ?= $(shell tests/count-workers)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test needs lint docs bench screenshots lock clean

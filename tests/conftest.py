@@ -6,9 +6,13 @@ is a copy of one that was migrated once. Where such a cost is the subject, a tes
 `disk_path`, or a PostgreSQL server that is `durable`.
 """
 
+import ctypes
+import gc
 import os
 import shutil
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +53,9 @@ def pytest_configure(config: pytest.Config) -> None:
     said = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not said and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Whoever starts the tests in the background has them ignore it, and with them every process that they start.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(ToldAtOnce(config), "told at once")
 
@@ -93,6 +100,15 @@ def _set_costs(scrypt: dict[str, int], argon2: dict[str, int]) -> None:
     for name, cost in argon2.items():
         setattr(passwords, name, cost)
     passwords._nobody.cache_clear()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _memory_given_back() -> Iterator[None]:
+    """What a module of tests leaves behind goes back to the system, so that four processes of tests stay small."""
+    yield
+    gc.collect()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -46,6 +46,8 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        # Each process of tests has a server of its own.
+        options += " -c shared_buffers=16MB"
         if not self.durable:
             options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         self._control("-w", "-o", options, "-l", f"{self.folder}/log", "start")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.rows import build_insert
 from gateway.store.tables import marked, marks, unmarked
 
 Lies = Literal["sent", "came"]
@@ -67,12 +67,12 @@ def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:
 
 def index_old_messages(tx: Connection, some: Sequence[tuple[IndexHit, tuple[int, ...]]]) -> None:
     """Make messages of before findable; one that another process was quicker with is passed by."""
-    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     rows = [
         _index_row(IndexedMessage(at.lies, at.partner, at.message_id, marks_of)) | {"number": at.number}
         for at, marks_of in some
     ]
-    new = set(tx.scalars(on(marked).on_conflict_do_nothing().returning(marked.c.number), rows)) if rows else set()
+    add = build_insert(tx, marked).on_conflict_do_nothing().returning(marked.c.number)
+    new = set(tx.scalars(add, rows)) if rows else set()
     _insert_marks(tx, [(mark, at.number) for at, marks_of in some if at.number in new for mark in marks_of])
 
 

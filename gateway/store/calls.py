@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select, update
 
 from gateway.store.database import is_among
+from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import calls, outbox
 
 
@@ -26,7 +27,7 @@ class StoredCall:
 
 def add_call(tx: Connection, call: StoredCall) -> None:
     """Add a call. The first in which the notice was handed over stands beside its state too."""
-    tx.execute(insert(calls).values({name: getattr(call, name) for name in StoredCall.__dataclass_fields__}))
+    tx.execute(insert(calls).values(get_values(call)))
     if call.result is None:
         first = outbox.c.message_id == call.message_id, outbox.c.handed_over_at.is_(None)
         tx.execute(update(outbox).where(*first).values(handed_over_at=call.at))
@@ -34,7 +35,7 @@ def add_call(tx: Connection, call: StoredCall) -> None:
 
 def list_calls(tx: Connection, message_id: str) -> list[StoredCall]:
     """List every call about this notice, in the order in which they were written down."""
-    query = select(*(calls.c[name] for name in StoredCall.__dataclass_fields__)).where(calls.c.message_id == message_id)
+    query = select(*list_columns(calls, StoredCall)).where(calls.c.message_id == message_id)
     return [StoredCall(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.core.permissions import Scope
 from gateway.errors import NotAllowed, NotFound
+from gateway.store.rows import get_values
 from gateway.store.tables import api_clients
 
 
@@ -60,7 +61,7 @@ def list_clients(tx: Connection) -> list[ApiClient]:
 
 
 def _client_values(client: ApiClient) -> dict[str, Any]:
-    values = {name: getattr(client, name) for name in ApiClient.__dataclass_fields__}
+    values = get_values(client)
     return values | {"scopes": " ".join(sorted(client.scopes))}
 
 

@@ -1,6 +1,6 @@
 """Notices that officers write. What one says is locked, and its key destroyed when it is sent or given up."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, select, update
 
 from gateway.errors import NotAllowed, NotFound
+from gateway.store.rows import build_record, get_values, list_columns
 from gateway.store.tables import compositions
 
 
@@ -37,12 +38,12 @@ class Composition:
 
 
 _at = compositions.c
-_VIEW = [_at[name] for name in Composition.__dataclass_fields__]
+_VIEW = list_columns(compositions, Composition)
 
 
 def add_composition(tx: Connection, composition: Composition, data_key: bytes, content: bytes) -> None:
     """Add a composition."""
-    values = {name: getattr(composition, name) for name in Composition.__dataclass_fields__}
+    values = get_values(composition)
     tx.execute(insert(compositions).values(**values, data_key=data_key, content=content))
 
 
@@ -101,8 +102,7 @@ def get_locked_composition(tx: Connection, name: str) -> tuple[Composition, byte
     row = tx.execute(select(*_VIEW, _at.data_key, _at.content).where(_at.composition_id == name)).first()
     if row is None:
         raise _composition_not_found()
-    values = {name_of_field: row._mapping[name_of_field] for name_of_field in Composition.__dataclass_fields__}
-    composition = Composition(**{**values, "state": CompositionState(row.state)})
+    composition = replace(build_record(Composition, row), state=CompositionState(row.state))
     return composition, None if row.data_key is None else bytes(row.data_key), bytes(row.content)
 
 

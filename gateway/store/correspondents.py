@@ -6,6 +6,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, delete, insert, select
 
+from gateway.store.rows import get_values
 from gateway.store.tables import correspondents
 
 Protection = Literal["person-smime", "person-tls", "notify-only"]
@@ -33,11 +34,7 @@ class Correspondent:
 def replace_correspondent(tx: Connection, correspondent: Correspondent) -> None:
     """Store a correspondent in the place of the one before."""
     delete_correspondent(tx, correspondent.authority)
-    tx.execute(
-        insert(correspondents).values(
-            {name: getattr(correspondent, name) for name in Correspondent.__dataclass_fields__}
-        )
-    )
+    tx.execute(insert(correspondents).values(get_values(correspondent)))
 
 
 def delete_correspondent(tx: Connection, authority: str) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
+from gateway.store.rows import get_values
 from gateway.store.tables import devices
 
 
@@ -33,7 +34,7 @@ def is_known_device(tx: Connection, digest: str) -> bool:
 def replace_device(tx: Connection, device: Device) -> None:
     """Store the browser as it is now, new or not."""
     tx.execute(delete(devices).where(and_(devices.c.digest == device.digest, devices.c.person == device.person)))
-    tx.execute(insert(devices).values({name: getattr(device, name) for name in Device.__dataclass_fields__}))
+    tx.execute(insert(devices).values(get_values(device)))
 
 
 def delete_unseen_devices(tx: Connection, seen_before: datetime) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
 from gateway.errors import NotAllowed, NotFound
+from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import drafts
 
 
@@ -69,7 +70,7 @@ class Draft:
     corrects: str | None
 
 
-_VIEW = [drafts.c[name] for name in Draft.__dataclass_fields__]
+_VIEW = list_columns(drafts, Draft)
 
 
 def add_drafts(tx: Connection, now: datetime, new_drafts: Sequence[NewDraft]) -> None:
@@ -87,7 +88,7 @@ def update_draft(tx: Connection, draft: NewDraft) -> None:
 
 
 def _draft_values(draft: NewDraft) -> dict[str, object]:
-    return {name: getattr(draft, name) for name in NewDraft.__dataclass_fields__}
+    return get_values(draft)
 
 
 def find_drafts_by_digest(tx: Connection, digests: Collection[str]) -> dict[str, Draft]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.rows import build_insert
 from gateway.store.tables import loops
 
 
@@ -22,11 +22,10 @@ class Heartbeat:
 def replace_heartbeats(tx: Connection, looked: Sequence[Heartbeat]) -> None:
     """Keep these, and no others. Where processes share a database, the last word counts."""
     tx.execute(delete(loops).where(loops.c.name.not_in([heartbeat.name for heartbeat in looked])))
-    dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     # In order, so that two processes cannot wait for each other.
     for heartbeat in sorted(looked, key=lambda heartbeat: heartbeat.name):
         moments = {"looked_at": heartbeat.looked_at, "late_at": heartbeat.late_at}
-        keep = dialect_insert(loops).values(name=heartbeat.name, **moments)
+        keep = build_insert(tx, loops).values(name=heartbeat.name, **moments)
         tx.execute(keep.on_conflict_do_update(index_elements=["name"], set_=moments))
 
 

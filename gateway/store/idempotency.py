@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from gateway.store.rows import get_values
 from gateway.store.tables import api_answers
 
 _AT = api_answers.c
@@ -41,11 +42,7 @@ def add_request(tx: Connection, request: RepeatableRequest) -> bool:
     """Add a request that begins; return False where another with its key began in this very moment."""
     try:
         with tx.begin_nested():
-            tx.execute(
-                insert(api_answers).values(
-                    {name: getattr(request, name) for name in RepeatableRequest.__dataclass_fields__}
-                )
-            )
+            tx.execute(insert(api_answers).values(get_values(request)))
     except IntegrityError:
         return False
     return True

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.core.inbox_state import TASKS, WAITING, InboxState
 from gateway.core.message_name import MessageName, split_name
@@ -14,6 +13,7 @@ from gateway.core.replies import FINAL, Misfit, NamedBy, NamedMessage, ReplyStat
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import is_among
+from gateway.store.rows import build_insert, get_values, list_columns
 from gateway.store.searches import MatchState
 from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
@@ -136,7 +136,7 @@ class StoredReceipt:
     token: str
 
 
-_VIEW = [inbox.c[name] for name in InboxItem.__dataclass_fields__]
+_VIEW = list_columns(inbox, InboxItem)
 _OWING = [inbox.c[name] for name in OwedMessage._fields]
 _TRACED = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
 _UNMATCHED = exists().where(_TRACED, traced.c.state == MatchState.NONE)
@@ -150,7 +150,7 @@ def find_own_receipts(tx: Connection, issuer: str, digests: Sequence[str]) -> di
 
 def add_messages(tx: Connection, now: datetime, messages: Sequence[ArrivedMessage]) -> set[str]:
     """Add each message once; return the digests of the new ones. The others' ids were taken before."""
-    rows = [{name: getattr(message, name) for name in ArrivedMessage.__dataclass_fields__} for message in messages]
+    rows = [get_values(message) for message in messages]
     early = _digests_of_early(tx, messages)
     for row in rows:
         row |= {"received_at": now, "shown_from": now, "state_at": now}
@@ -160,8 +160,7 @@ def add_messages(tx: Connection, now: datetime, messages: Sequence[ArrivedMessag
     fresh = [row for row in rows if (row["sender"], row["message_id"]) not in taken]
     if not fresh:
         return set()
-    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    inserted = tx.execute(on(inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
+    inserted = tx.execute(build_insert(tx, inbox).on_conflict_do_nothing().returning(inbox.c.digest), fresh)
     new = set(inserted.scalars())
     _show_waiting(tx, now, [m for m in messages if m.digest in new])
     return new

@@ -3,11 +3,12 @@ watched folder again.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, insert, select, update
 
+from gateway.store.rows import build_record, get_values, list_columns
 from gateway.store.tables import intake
 
 
@@ -42,14 +43,14 @@ def find_sent_by_child(tx: Connection, children: Collection[str]) -> dict[str, l
 
 
 def _read_sent(tx: Connection, condition: ColumnElement[bool]) -> list[SentRow]:
-    columns = [intake.c[name] for name in SentRow.__dataclass_fields__]
+    columns = list_columns(intake, SentRow)
     rows = sorted(tx.execute(select(*columns, intake.c.at).where(condition)), key=lambda row: (row.at, row.digest))
-    return [SentRow(**{name: getattr(row, name) for name in SentRow.__dataclass_fields__}) for row in rows]
+    return [build_record(SentRow, row) for row in rows]
 
 
 def add_sent_rows(tx: Connection, now: datetime, sent: Sequence[SentRow]) -> None:
     """Note which message each row became, and what it said."""
-    tx.execute(insert(intake), [asdict(row) | {"at": now} for row in sent])
+    tx.execute(insert(intake), [get_values(row) | {"at": now} for row in sent])
 
 
 def update_sent_row(tx: Connection, sent: SentRow) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotFound
 from gateway.store.database import is_among
+from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import mail_replies
 
 _at = mail_replies.c
@@ -58,7 +59,7 @@ class MailReply:
     judged_by: str | None
 
 
-_VIEW = [_at[name] for name in MailReply.__dataclass_fields__]
+_VIEW = list_columns(mail_replies, MailReply)
 
 
 def add_mail_reply(tx: Connection, came: NewMailReply) -> int | None:
@@ -66,7 +67,7 @@ def add_mail_reply(tx: Connection, came: NewMailReply) -> int | None:
     known = select(_at.number).where(_at.message_id == came.message_id, _at.mark == came.mark)
     if tx.scalar(known) is not None:
         return None
-    values = {name: getattr(came, name) for name in NewMailReply.__dataclass_fields__}
+    values = get_values(came)
     return int(tx.execute(insert(mail_replies).values(values).returning(_at.number)).scalar_one())
 
 

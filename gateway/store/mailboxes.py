@@ -7,6 +7,7 @@ from typing import Literal
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, select
 
+from gateway.store.rows import get_values
 from gateway.store.tables import mailboxes
 
 Kind = Literal["messages", "receipts"]
@@ -28,7 +29,7 @@ def add_bundle(tx: Connection, held: MailboxBundle) -> bool:
     """Add a bundle; return False where one of this name is there."""
     if tx.execute(select(mailboxes.c.name).where(_is_bundle(held.owner, held.kind, held.name))).first():
         return False
-    tx.execute(insert(mailboxes).values({name: getattr(held, name) for name in MailboxBundle.__dataclass_fields__}))
+    tx.execute(insert(mailboxes).values(get_values(held)))
     return True
 
 

@@ -1,7 +1,7 @@
 """Deliveries: add, claim what is due, save a new state."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, Deliv
 from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among
+from gateway.store.rows import list_columns
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
@@ -147,9 +148,9 @@ class SettledTry:
 
 
 _CONTENTS = [column.name for column in outbox_contents.c]
-_QUEUED = [name for name in QueuedNotice.__dataclass_fields__ if name in outbox.c]
+_QUEUED = [field.name for field in fields(QueuedNotice) if field.name in outbox.c]
 _earlier = outbox.alias("earlier")
-_VIEW = [outbox.c[name] for name in Delivery.__dataclass_fields__]
+_VIEW = list_columns(outbox, Delivery)
 _OWING = [outbox.c[name] for name in OwedDelivery._fields]
 
 

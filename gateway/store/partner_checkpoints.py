@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, func, insert, select, update
 
 from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
+from gateway.store.rows import list_columns
 from gateway.store.tables import witnessed
 
 
@@ -108,7 +109,7 @@ def _is_checkpoint(authority: str, seen: SeenCheckpoint) -> ColumnElement[bool]:
 
 def list_alarms(tx: Connection) -> list[AlarmedCheckpoint]:
     """List every alarm that stands."""
-    names = [witnessed.c[name] for name in AlarmedCheckpoint.__dataclass_fields__]
+    names = list_columns(witnessed, AlarmedCheckpoint)
     standing = and_(witnessed.c.alarm.is_not(None), witnessed.c.ended_at.is_(None))
     rows = tx.execute(select(*names).where(standing).order_by(witnessed.c.authority, witnessed.c.number))
     return [AlarmedCheckpoint(**{**row._mapping, "alarm": LogContradiction(row.alarm)}) for row in rows]

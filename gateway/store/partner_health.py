@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, func, literal, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.rows import build_insert
 from gateway.store.tables import reached
 
 # Stands in place of a route: its statement was compared with our account.
@@ -106,9 +106,8 @@ def _replace_reach(
     if clock is not None:
         seconds = int(clock.total_seconds())
         values["clock_ahead"] = max(-MOST_SKEW, min(MOST_SKEW, seconds))
-    dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     tx.execute(
-        dialect_insert(reached)
+        build_insert(tx, reached)
         .values(authority=authority, route=route, **values)
         .on_conflict_do_update(index_elements=["authority", "route"], set_={**values, **(instead or {})})
     )

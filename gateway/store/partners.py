@@ -7,6 +7,7 @@ from sqlalchemy import Connection, delete, insert, select
 
 from gateway.core import labels
 from gateway.errors import NotFound
+from gateway.store.rows import get_values
 from gateway.store.tables import partners
 
 
@@ -25,7 +26,7 @@ class Partner:
 def replace_partner(tx: Connection, partner: Partner) -> None:
     """Keep a partner's card in place of the one before."""
     tx.execute(delete(partners).where(partners.c.authority == partner.authority))
-    tx.execute(insert(partners).values({name: getattr(partner, name) for name in Partner.__dataclass_fields__}))
+    tx.execute(insert(partners).values(get_values(partner)))
 
 
 def list_partners(tx: Connection) -> list[Partner]:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, NotFound
+from gateway.store.rows import get_values
 from gateway.store.tables import people, sessions
 
 
@@ -92,7 +93,7 @@ def list_people(tx: Connection) -> list[Person]:
 
 def add_session(tx: Connection, session: StoredSession) -> None:
     """Add a session that begins."""
-    tx.execute(insert(sessions).values(**{name: getattr(session, name) for name in StoredSession.__dataclass_fields__}))
+    tx.execute(insert(sessions).values(**get_values(session)))
 
 
 def find_session(tx: Connection, digest: str) -> StoredSession | None:
@@ -138,7 +139,7 @@ def delete_pending_sessions(tx: Connection, stage: str, *, begun_before: datetim
 
 
 def _person_values(person: Person) -> dict[str, Any]:
-    values = {name: getattr(person, name) for name in Person.__dataclass_fields__}
+    values = get_values(person)
     return values | {"roles": " ".join(sorted(person.roles))}
 
 

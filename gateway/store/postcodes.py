@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.rows import build_insert
 from gateway.store.tables import postcodes
 
 
@@ -12,8 +12,7 @@ def replace_postcodes(tx: Connection, release: int, placed: Mapping[str, str]) -
     """Keep these postcodes, in the place of what was known of them."""
     if not placed:
         return
-    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    new = on(postcodes)
+    new = build_insert(tx, postcodes)
     new = new.on_conflict_do_update(
         index_elements=[postcodes.c.postcode],
         set_={"authority": new.excluded.authority, "release": new.excluded.release},

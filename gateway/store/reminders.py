@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, and_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.store.database import is_among
+from gateway.store.rows import build_insert, get_values
 from gateway.store.tables import chased
 
 REMINDED, ESCALATED = "reminded", "escalated"
@@ -27,9 +27,8 @@ class Chase:
 
 def add_reminder(tx: Connection, chase: Chase) -> bool:
     """Add a reminder or an escalation; return False where there is one for the same reason."""
-    on = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
-    row = {name: getattr(chase, name) for name in Chase.__dataclass_fields__}
-    return tx.execute(on(chased).values(row).on_conflict_do_nothing()).rowcount == 1
+    row = get_values(chase)
+    return tx.execute(build_insert(tx, chased).values(row).on_conflict_do_nothing()).rowcount == 1
 
 
 def list_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Connection, Select, insert, select
 
 from gateway.core.review import ReviewAct, ReviewActKind
+from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import reviews
 
-_COLUMNS = list(ReviewAct.__dataclass_fields__)
-_VIEW = [reviews.c[name] for name in _COLUMNS]
+_VIEW = list_columns(reviews, ReviewAct)
 _later = reviews.alias("later")
 
 
 def add_review_act(tx: Connection, act: ReviewAct) -> None:
     """Add one act."""
-    tx.execute(insert(reviews), [{name: getattr(act, name) for name in _COLUMNS}])
+    tx.execute(insert(reviews), get_values(act))
 
 
 def begin_reviews(tx: Connection, now: datetime, cases: Collection[str], by: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
 from gateway.core.message_name import MessageName
+from gateway.store.rows import list_columns
 from gateway.store.tables import matches, searches
 
 # Beyond every load.
@@ -67,7 +68,7 @@ class PossibleMatch:
     content: bytes
 
 
-_VIEW = [searches.c[name] for name in ReceivedSearch.__dataclass_fields__]
+_VIEW = list_columns(searches, ReceivedSearch)
 _at = searches.c
 
 

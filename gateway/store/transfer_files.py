@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from gateway.store.rows import build_insert, list_columns
 from gateway.store.tables import transfer_files
 
 
@@ -46,15 +46,14 @@ class TransferFile:
     shortened: str
 
 
-_VIEW = [transfer_files.c[name] for name in TransferFile.__dataclass_fields__]
+_VIEW = list_columns(transfer_files, TransferFile)
 _at = transfer_files.c
 
 
 def add_files_due(tx: Connection, now: datetime, notices: Sequence[tuple[str, str]]) -> None:
     """Note that these notices (sender, id) are to be written. One noted before stands, unless it was dropped."""
-    dialect_insert = postgresql.insert if tx.dialect.name == "postgresql" else sqlite.insert
     fresh = {"state": TransferStage.WAITING, "state_at": now, "due_at": now}
-    again = dialect_insert(transfer_files).on_conflict_do_update(
+    again = build_insert(tx, transfer_files).on_conflict_do_update(
         index_elements=["sender", "message_id"], set_=fresh, where=_at.state == TransferStage.DROPPED
     )
     tx.execute(

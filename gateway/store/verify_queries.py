@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from gateway.core.log_replay import OF_THE_CASE, REPLY, LoggedAct
 from gateway.store.database import is_among
+from gateway.store.rows import list_columns
 from gateway.store.tables import (
     api_clients,
     audit_entries,
@@ -275,7 +276,7 @@ def list_receipt_entries(tx: Connection, ours: str) -> Iterator[tuple[NotedEntry
     for rows in _read_pages(tx, select(*_ENTRY).where(at.act.in_((*GIVEN, *GOT))), (at.number,)):
         noted = [_read_entry(row) for row in rows]
         of_digest: dict[str, list[HeldReceipt]] = defaultdict(list)
-        names = [receipts.c[name] for name in HeldReceipt.__dataclass_fields__]
+        names = list_columns(receipts, HeldReceipt)
         digests = [entry.digest for entry in noted if entry.digest]
         for row in tx.execute(select(*names).where(is_among(tx, receipts.c.digest, digests))):
             of_digest[row.digest].append(HeldReceipt(*row))

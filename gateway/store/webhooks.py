@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from gateway.core.message_name import MessageName
 from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotFound
+from gateway.store.rows import get_values
 from gateway.store.tables import api_clients, inbox, outbox, webhooks
 
 
@@ -126,7 +127,7 @@ def list_changed_messages(tx: Connection, act: str, about: str | None, partner: 
 
 
 def _webhook_values(hook: Webhook) -> dict[str, Any]:
-    values = {name: getattr(hook, name) for name in Webhook.__dataclass_fields__}
+    values = get_values(hook)
     return values | {"events": " ".join(hook.events)}
 
 
