@@ -1,5 +1,6 @@
 """Commands on connected systems, which can use the API."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -7,6 +8,7 @@ from rich.markup import escape
 
 from gateway.case_systems import clients, webhooks
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
+from gateway.core import labels
 from gateway.core.permissions import Scope
 from gateway.store import clients as kept
 from gateway.store import webhooks as kept_webhooks
@@ -23,7 +25,7 @@ def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     with opened(home) as gw:
         found = gw.store.look(kept.list_clients)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
-    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
+    rows = [(c.id, c.name, _name_scopes(c.scopes), "Active" if c.active else "Removed") for c in found]
     answer(
         as_json,
         {"clients": value},
@@ -31,6 +33,11 @@ def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             "Connected systems", ("System", "Name", "Permissions", "Status"), rows, empty="No connected systems."
         ),
     )
+
+
+def _name_scopes(scopes: Iterable[str]) -> str:
+    """Name each permission, with the word that --scope takes."""
+    return "\n".join(f"{labels.explain_scope(scope)[0]} ({scope})" for scope in sorted(scopes))
 
 
 @commands.command("add")
@@ -95,7 +102,7 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         (
             h.id,
             h.client,
-            ", ".join(h.events),
+            ", ".join(map(labels.name_event, h.events)),
             "Active" if h.active else "Stopped",
             h.failing_since and when(h.failing_since),
             h.failed_as,

@@ -17,7 +17,7 @@ from gateway.store.transfer_files import TransferStage
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
-commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case system.")
+commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case management system.")
 
 
 @commands.command("imports")
@@ -45,7 +45,7 @@ def one_imports(
 def _stands(one: transfer_files.TransferFile) -> str:
     shortened = f"Shortened: {', '.join(one.shortened.split())}" if one.shortened else None
     sender = labels.name_authority_in_full(one.sender)
-    return "\n".join(filter(None, (one.state.value.capitalize(), f"From {sender}", one.file, shortened)))
+    return "\n".join(filter(None, (labels.name_import(one.state), f"From {sender}", one.file, shortened)))
 
 
 @commands.command("s2s")
@@ -109,7 +109,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List files from ONE that must be checked before they are used, oldest first."""
     with opened(home) as gw:
         found = held_files.find_all(gw.config.home)
-    rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
+    rows = [(one.file_id, labels.name_extract(one.kind), when(one.since), escape(one.sentence)) for one in found]
     answer(
         as_json,
         {
@@ -117,7 +117,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
                 {name: getattr(one, name) for name in ("file_id", "kind", "code", "sentence", "since")} for one in found
             ]
         },
-        lambda: table("Files to check", ("File", "Kind", "Date", "Problem"), rows, empty="No files to check."),
+        lambda: table("Files to check", ("File", "Contains", "Date", "Problem"), rows, empty="No files to check."),
     )
 
 
