@@ -244,6 +244,7 @@ IMPORTS = {
     "matched": "Matched",
     "conflicts": "Matched with conflicts",
     "unmatched": "Unmatched",
+    "dropped": "Not written: notice withdrawn, replaced or rejected",
 }
 # What a file from ONE holds.
 EXTRACTS = {"leavers": "Leavers", "children": "Pupil index"}
