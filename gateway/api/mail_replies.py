@@ -2,9 +2,9 @@
 
 from urllib.parse import urlencode
 
-from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given
+from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, build_response, build_stored_response
 from gateway.api.guard import Operation, Parameter
-from gateway.api.notices import mailed, taken
+from gateway.api.notices import build_taken_answer, summarise_reply
 from gateway.api.shapes import Judged, MailRead, Mails, Taken
 from gateway.case_systems import idempotency
 from gateway.casework import by_mail
@@ -22,10 +22,10 @@ QUERY = (
 )
 
 
-def listed(call: Call) -> ApiResponse:
+def list_replies(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
-    found = call.gw.store.look(
+    replies = call.gw.store.look(
         lambda tx: (
             mail_replies.list_waiting_replies(tx, PAGE + 1, after=cursor)
             if waiting
@@ -33,29 +33,31 @@ def listed(call: Call) -> ApiResponse:
         )
     )
     more = None
-    if len(found) > PAGE:
-        more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': found[PAGE - 1].number})}"
-    return given(Mails(tuple(map(mailed, found[:PAGE])), more))
+    if len(replies) > PAGE:
+        more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': replies[PAGE - 1].number})}"
+    return build_response(Mails(tuple(map(summarise_reply, replies[:PAGE])), more))
 
 
-def read(call: Call) -> ApiResponse:
+def read_reply(call: Call) -> ApiResponse:
     """What one says; that it was read is an entry of the audit log."""
     reply, _, text = by_mail.read_mail_reply(call.gw, int(call.parts["reply"]), call.by)
     if text is None:
-        return given(MailRead(mailed(reply), None, None, None, None, False, ()))
-    return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
-
-
-def judge(call: Call) -> ApiResponse:
-    """What an officer read in it."""
-    said = json.loaded(call.body)
-    if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
-        raise Malformed("request.malformed", what="a judgement is one of three")
-    kept = idempotency.build_answer_writer(call.gw, call.tried, taken)
-    reply = by_mail.judge_mail_reply(
-        call.gw, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
+        return build_response(MailRead(summarise_reply(reply), None, None, None, None, False, ()))
+    return build_response(
+        MailRead(summarise_reply(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached)
     )
-    return answered(taken(reply.message_id))
+
+
+def judge_reply(call: Call) -> ApiResponse:
+    """What an officer read in it."""
+    members = json.load_object(call.body)
+    if members.keys() != {"judgement"} or members["judgement"] not in list(Judgement):
+        raise Malformed("request.malformed", what="a judgement is one of three")
+    write_answer = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
+    reply = by_mail.judge_mail_reply(
+        call.gw, int(call.parts["reply"]), Judgement(str(members["judgement"])), call.by, also=write_answer
+    )
+    return build_stored_response(build_taken_answer(reply.message_id))
 
 
 OPERATIONS = (
@@ -65,7 +67,7 @@ OPERATIONS = (
         "listMailReplies",
         Permission.SEE_WORK,
         "List email replies that an officer must read",
-        listed,
+        list_replies,
         gives=Mails,
         query=QUERY,
     ),
@@ -75,7 +77,7 @@ OPERATIONS = (
         "readMailReply",
         Permission.READ_CHILD,
         "Get an email reply",
-        read,
+        read_reply,
         gives=MailRead,
     ),
     Operation(
@@ -84,7 +86,7 @@ OPERATIONS = (
         "judgeMailReply",
         Permission.ANSWER,
         "Record what an officer read in an email reply",
-        judge,
+        judge_reply,
         gives=Taken,
         status=202,
         takes=Judged,

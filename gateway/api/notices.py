@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.api.call import JSON, JWT, PREFIX, XML, ApiResponse, Call, Malformed, answered, chosen, given, text_of
+from gateway.api.call import (
+    JSON,
+    JWT,
+    PREFIX,
+    XML,
+    ApiResponse,
+    Call,
+    Malformed,
+    build_response,
+    build_stored_response,
+    choose_form,
+    text_of,
+)
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
@@ -42,7 +54,7 @@ QUERY = (
 CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
 # A member beside Header and body; of a notice in XML, a parameter.
 CONFIRMED = "Confirmed"
-DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
+DOUBTS = [safeguard.code for safeguard in SAFEGUARDS if safeguard.level == "warning"]
 CONFIRMING = (
     Parameter(
         "confirmed",
@@ -63,12 +75,14 @@ IN_FULL = (
 )
 
 
-def take(call: Call) -> ApiResponse:
+def send_notice(call: Call) -> ApiResponse:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
-    notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
+    notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.load_object(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
-    made = idempotency.build_answer_writer(call.gw, call.tried, taken)
-    return answered(taken(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made)))
+    made = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
+    return build_stored_response(
+        build_taken_answer(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made))
+    )
 
 
 def confirmed_in(call: Call) -> list[str]:
@@ -76,30 +90,30 @@ def confirmed_in(call: Call) -> list[str]:
     return [code for code in call.query.get("confirmed", "").split(",") if code]
 
 
-def _confirmed(said: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
+def _confirmed(members: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
     """The notice, and the doubts that are confirmed beside it. Raises Unreadable."""
-    codes = said.pop(CONFIRMED, [])
+    codes = members.pop(CONFIRMED, [])
     if not isinstance(codes, list) or any(code not in DOUBTS for code in codes):
         sentence = f"{CONFIRMED} must be an array of codes of doubts."
         raise Unreadable([Finding("json.schema", "error", f"Message/{CONFIRMED}", sentence)])
-    return json.of_object(said), tuple(codes)
+    return json.of_object(members), tuple(codes)
 
 
-def taken(message_id: str) -> StoredAnswer:
+def build_taken_answer(message_id: str) -> StoredAnswer:
     """It is durable: which message, and where to see how it goes on."""
     place = f"{PREFIX}/notices/{message_id}/status"
     return StoredAnswer(202, text_of(Taken(message_id, place)), place)
 
 
-def listed(call: Call) -> ApiResponse:
+def list_notices(call: Call) -> ApiResponse:
     """One page of what was sent, or of what came."""
     asked, limit = call.query, int(call.query.get("limit", PAGE))
-    found = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
+    notices = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
     more = None
-    if len(found) > limit:
-        last = found[limit - 1]
-        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, last.id)})}"
-    return given(Page(tuple(found[:limit]), more))
+    if len(notices) > limit:
+        last = notices[limit - 1]
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': build_cursor(last.at, last.id)})}"
+    return build_response(Page(tuple(notices[:limit]), more))
 
 
 def _sent(call: Call, limit: int) -> list[Listed]:
@@ -107,7 +121,7 @@ def _sent(call: Call, limit: int) -> list[Listed]:
     if state is not None and state not in list(DeliveryState):
         return []
     since, before = _since(call), _before(call)
-    found = call.gw.store.look(
+    deliveries = call.gw.store.look(
         lambda tx: outbox.list_delivery_page(
             tx,
             state=DeliveryState(state) if state else None,
@@ -117,7 +131,7 @@ def _sent(call: Call, limit: int) -> list[Listed]:
             limit=limit,
         )
     )
-    return [sent(one) for one in found]
+    return [summarise_sent(delivery) for delivery in deliveries]
 
 
 def _came(call: Call, limit: int) -> list[Listed]:
@@ -125,7 +139,7 @@ def _came(call: Call, limit: int) -> list[Listed]:
     if state is not None and state not in list(InboxState):
         return []
     since, before = _since(call), _before(call)
-    found = call.gw.store.look(
+    items = call.gw.store.look(
         lambda tx: inbox.search_inbox(
             tx,
             call.gw.now(),
@@ -136,40 +150,40 @@ def _came(call: Call, limit: int) -> list[Listed]:
             limit=limit,
         )
     )
-    return [came(one) for one in found]
+    return [summarise_received(item) for item in items]
 
 
-def sent(one: Delivery) -> Listed:
+def summarise_sent(delivery: Delivery) -> Listed:
     """One of ours, as it stands."""
     return Listed(
-        one.message_id,
-        one.conversation_id,
-        one.kind,
+        delivery.message_id,
+        delivery.conversation_id,
+        delivery.kind,
         "sent",
-        one.recipient,
-        one.state,
-        one.state_at,
-        one.queued_at,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
+        delivery.recipient,
+        delivery.state,
+        delivery.state_at,
+        delivery.queued_at,
+        delivery.restriction,
+        delivery.test,
+        delivery.in_reply_to,
     )
 
 
-def came(one: InboxItem) -> Listed:
+def summarise_received(item: InboxItem) -> Listed:
     """One of theirs, as it stands."""
     return Listed(
-        one.message_id,
-        one.conversation_id,
-        one.kind,
+        item.message_id,
+        item.conversation_id,
+        item.kind,
         "came",
-        one.sender,
-        one.state,
-        one.state_at,
-        one.received_at,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
+        item.sender,
+        item.state,
+        item.state_at,
+        item.received_at,
+        item.restriction,
+        item.test,
+        item.in_reply_to,
     )
 
 
@@ -184,7 +198,7 @@ def _moment(text: str, name: str) -> datetime:
         raise _wrong(name) from None
 
 
-def cursor(at: datetime, message_id: str) -> str:
+def build_cursor(at: datetime, message_id: str) -> str:
     """Where a page ends, as the next one is asked for: nothing that a client could not know."""
     return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
 
@@ -192,9 +206,11 @@ def cursor(at: datetime, message_id: str) -> str:
 def _before(call: Call) -> tuple[datetime, str] | None:
     if "cursor" not in call.query:
         return None
-    said = call.query["cursor"]
+    cursor_text = call.query["cursor"]
     try:
-        at, _, message_id = urlsafe_b64decode(said + "=" * (-len(said) % 4)).decode("ascii").partition("|")
+        at, _, message_id = (
+            urlsafe_b64decode(cursor_text + "=" * (-len(cursor_text) % 4)).decode("ascii").partition("|")
+        )
     except ValueError:
         raise _wrong("cursor") from None
     if not re.fullmatch("[0-9a-f-]{36}", message_id, re.ASCII) or not at.endswith("+00:00"):
@@ -206,13 +222,13 @@ def _wrong(name: str) -> Malformed:
     return Malformed("request.malformed", "cursor", name=name)
 
 
-def read(call: Call) -> ApiResponse:
+def read_notice(call: Call) -> ApiResponse:
     """What a notice says; that it was read is an entry of the audit log.
 
     What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is
     asked for.
     """
-    form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
+    form, message_id = choose_form(call.accept, (JSON, XML)), call.parts["notice"]
     message = _opened(call, message_id, in_full=call.query.get("in_full") == "yes")
     return ApiResponse(200, xml.write(message) if form == XML else json.write(message), form)
 
@@ -224,7 +240,7 @@ def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
     return respond.read_incoming(call.gw, name, call.by, in_full=in_full)[1]
 
 
-def status(call: Call) -> ApiResponse:
+def read_status(call: Call) -> ApiResponse:
     """How a notice stands, what was tried, and who signed for it."""
     gw = call.gw
     name = gw.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
@@ -235,7 +251,7 @@ def _status_of_theirs(gw: Gateway, name: MessageName) -> ApiResponse:
     item = gw.store.look(lambda tx: inbox.get_message(tx, name))
     signed = gw.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=gw.code, digest=item.digest))
     check = CHECK if _must_be_checked(gw, name) else None
-    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, (), check))
+    return build_response(Status(summarise_received(item), (), tuple(map(_signed, signed)), None, None, (), check))
 
 
 def _must_be_checked(gw: Gateway, name: MessageName) -> bool:
@@ -246,37 +262,47 @@ def _must_be_checked(gw: Gateway, name: MessageName) -> bool:
 
 
 def _status_of_ours(gw: Gateway, message_id: str) -> ApiResponse:
-    one, tries = gw.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
-    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
+    delivery, tries = gw.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
+    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=delivery.recipient))
     tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
     mails = gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id]))
-    by_mail = tuple(map(mailed, mails))
-    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail, None))
-
-
-def mailed(one: MailReply) -> ByMail:
-    """A mail in answer to a letter, as it stands."""
-    return ByMail(
-        one.number,
-        one.message_id,
-        one.came_at,
-        one.what,
-        one.domain,
-        one.from_there,
-        one.signed,
-        one.by_machine,
-        one.stage,
-        one.judgement,
+    by_mail = tuple(map(summarise_reply, mails))
+    return build_response(
+        Status(
+            summarise_sent(delivery),
+            tried,
+            tuple(map(_signed, signed)),
+            delivery.reason,
+            delivery.handed_over_at,
+            by_mail,
+            None,
+        )
     )
 
 
-def _signed(one: Mapping[str, object]) -> Signed:
-    at = one["at"]
+def summarise_reply(reply: MailReply) -> ByMail:
+    """A mail in answer to a letter, as it stands."""
+    return ByMail(
+        reply.number,
+        reply.message_id,
+        reply.came_at,
+        reply.what,
+        reply.domain,
+        reply.from_there,
+        reply.signed,
+        reply.by_machine,
+        reply.stage,
+        reply.judgement,
+    )
+
+
+def _signed(row: Mapping[str, object]) -> Signed:
+    at = row["at"]
     assert isinstance(at, datetime)  # noqa: S101 - the column's type
-    return Signed(f"{PREFIX}/receipts/{one['number']}", str(one["issuer"]), str(one["result"]), at)
+    return Signed(f"{PREFIX}/receipts/{row['number']}", str(row["issuer"]), str(row["result"]), at)
 
 
-def receipt(call: Call) -> ApiResponse:
+def read_receipt(call: Call) -> ApiResponse:
     """The signed text of one receipt."""
     token = call.gw.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
     return ApiResponse(200, token.encode(), JWT)
@@ -289,7 +315,7 @@ OPERATIONS = (
         "sendNotice",
         Permission.SEND,
         "Send a notice",
-        take,
+        send_notice,
         gives=Taken,
         status=202,
         takes="NoticeToSend",
@@ -302,7 +328,7 @@ OPERATIONS = (
         "listNotices",
         Permission.SEE_WORK,
         "List notices",
-        listed,
+        list_notices,
         gives=Page,
         query=QUERY,
     ),
@@ -312,7 +338,7 @@ OPERATIONS = (
         "readNotice",
         Permission.READ_CHILD,
         "Get a notice",
-        read,
+        read_notice,
         gives="Message",
         forms=(JSON, XML),
         query=IN_FULL,
@@ -323,7 +349,7 @@ OPERATIONS = (
         "noticeStatus",
         Permission.SEE_WORK,
         "Get the status of a notice",
-        status,
+        read_status,
         gives=Status,
     ),
     Operation(
@@ -332,7 +358,7 @@ OPERATIONS = (
         "readReceipt",
         Permission.SEE_WORK,
         "Get a delivery receipt",
-        receipt,
+        read_receipt,
         gives="text",
         forms=(JWT,),
     ),

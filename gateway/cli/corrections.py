@@ -17,16 +17,16 @@ from gateway.cli.output import (
     Home,
     Limit,
     OnDay,
-    answer,
-    coded,
+    build_code_parameter,
+    build_table,
     count_authorities,
     count_of,
-    day,
-    lines,
+    format_for_list,
+    get_user_name,
+    join_lines,
     on_day,
-    opened,
-    table,
-    who,
+    open_gateway,
+    print_answer,
 )
 from gateway.core import labels
 from gateway.exchange import amend
@@ -41,37 +41,37 @@ NONE_FAILED = "Every message was delivered, or is still being tried."
 commands = typer.Typer()
 
 
-@commands.command()
-def correct(
+@commands.command("correct")
+def correct_command(
     message_id: str,
     file: Path,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace a notice you sent with a corrected one."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         new = amend.correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
-    answer(
+    print_answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
         lambda: f"Correction queued: {new}. It replaces {message_id}.",
     )
 
 
-@commands.command()
-def withdraw(
+@commands.command("withdraw")
+def withdraw_command(
     message_id: str,
-    reason: Annotated[str, coded(typer.Argument, "withdrawal_reasons", "Why.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "withdrawal_reasons", "Why.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Withdraw a notice you sent."""
-    with opened(home) as gw:
-        told = amend.withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
-    answer(
+    with open_gateway(home) as gw:
+        told = amend.withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.build_officer(by)), by)
+    print_answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
         lambda: (
@@ -85,21 +85,21 @@ def withdraw(
 @commands.command("end-search")
 def end_search(
     case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
-    reason: Annotated[str, coded(typer.Argument, "located_ways", "Why it ends.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "located_ways", "Why it ends.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
     decided_by: DecidedBy = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """End a search and tell everyone you asked. Give the reason."""
-    with opened(home) as gw:
-        if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
-            body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.officer(by))
+    with open_gateway(home) as gw:
+        if any(row["code"] == reason and row["found"] == "yes" for row in codes.list_rows("located_ways")):
+            body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.build_officer(by))
             told = amend.stand_down_search(gw, case, body, by, decided_by=decided_by)
         else:
             told = review.end_review(gw, case, reason, by, decided_by=decided_by)
-    answer(
+    print_answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},
         lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
@@ -109,25 +109,25 @@ def end_search(
 @commands.command("located", hidden=True)
 def end_search_as_found(
     case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
-    way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
+    way: Annotated[str, build_code_parameter(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """End a search because the child is found."""
-    with opened(home) as gw:
-        body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.officer(by))
+    with open_gateway(home) as gw:
+        body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.build_officer(by))
         told = amend.stand_down_search(gw, case, body, by)
-    answer(
+    print_answer(
         as_json,
         {"located": case, "message_ids": told},
         lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
     )
 
 
-@commands.command()
-def retry(
+@commands.command("retry")
+def retry_command(
     message_id: Annotated[str | None, typer.Argument(help="Only this message. Default: all.")] = None,
     home: Home = DEFAULT_HOME,
     to: Annotated[str | None, typer.Option(help="Only messages to this authority.")] = None,
@@ -135,19 +135,19 @@ def retry(
         bool, typer.Option("--list", help="Show messages that could not be delivered, and why. Nothing is retried.")
     ] = False,
     limit: Limit = 50,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
         raise typer.BadParameter("give a message, --to or --list: only one of them")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         if given_up:
             _dead_letters(gw.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
             return
         if message_id:
             amend.release_notice(gw, message_id, by)
-            answer(
+            print_answer(
                 as_json,
                 {"released": 1},
                 lambda: "Message queued for another try. The gateway tries it now, if it is running.",
@@ -156,26 +156,26 @@ def retry(
         if to is not None and gw.letters_go_to(to) is None:
             gw.store.look(lambda tx: partners.get_partner(tx, to))
         count = amend.release_all(gw, to, by)
-    answer(
+    print_answer(
         as_json,
         {"released": count},
         lambda: f"{count_of(count, 'message')} queued for another try. The gateway tries now, if it is running.",
     )
 
 
-def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
+def _dead_letters(deliveries: Sequence[Delivery], as_json: bool) -> None:
     rows = [
         (
-            lines(one.message_id, labels.name_kind(one.kind)),
-            day(one.state_at),
-            labels.name_authority_in_full(one.recipient),
-            one.reason,
+            join_lines(delivery.message_id, labels.name_kind(delivery.kind)),
+            format_for_list(delivery.state_at),
+            labels.name_authority_in_full(delivery.recipient),
+            delivery.reason,
         )
-        for one in found
+        for delivery in deliveries
     ]
     columns = ("Reference", "Date", "To", "Reason")
-    answer(
+    print_answer(
         as_json,
-        {"given_up": [asdict(one) for one in found]},
-        lambda: table("Not delivered", columns, rows, empty=NONE_FAILED),
+        {"given_up": [asdict(delivery) for delivery in deliveries]},
+        lambda: build_table("Not delivered", columns, rows, empty=NONE_FAILED),
     )

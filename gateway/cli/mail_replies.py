@@ -12,7 +12,20 @@ from rich.markup import escape
 from adapters.route import MailText
 from gateway.casework import by_mail
 from gateway.casework.message_summary import summarise_message
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    build_table,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
+)
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, describe_mail_reply
 from gateway.store import mail_replies, outbox
@@ -32,63 +45,66 @@ def replies_list(
     as_json: AsJson = False,
 ) -> None:
     """List email replies to read, oldest first."""
-    with opened(home) as gw:
-        found = gw.store.look(
+    with open_gateway(home) as gw:
+        replies = gw.store.look(
             lambda tx: (
                 mail_replies.list_mail_replies(tx, limit)
                 if everything
                 else mail_replies.list_waiting_replies(tx, limit)
             )
         )
-        ids = [one.message_id for one in found]
-        sent = {one.message_id: one for one in gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))}
+        ids = [reply.message_id for reply in replies]
+        sent = {
+            delivery.message_id: delivery
+            for delivery in gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))
+        }
     rows = [
         (
-            str(one.number),
-            day(one.came_at),
-            labels.name_authority_in_full(sent[one.message_id].recipient),
-            _said(one, sent[one.message_id]),
+            str(reply.number),
+            format_for_list(reply.came_at),
+            labels.name_authority_in_full(sent[reply.message_id].recipient),
+            _describe_reply(reply, sent[reply.message_id]),
         )
-        for one in found
+        for reply in replies
     ]
     columns = ("Number", "Date", "From", "Reply")
-    answer(
+    print_answer(
         as_json,
-        {"replies": [_value(one) for one in found]},
-        lambda: table(
+        {"replies": [_value(reply) for reply in replies]},
+        lambda: build_table(
             "Email replies", columns, rows, empty="No email replies." if everything else "No email replies to read."
         ),
     )
 
 
-def _said(one: MailReply, sent: Delivery) -> str:
-    return lines(
-        describe_mail_reply(one.what, one.stage, one.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status:"
+def _describe_reply(reply: MailReply, sent: Delivery) -> str:
+    return join_lines(
+        describe_mail_reply(reply.what, reply.stage, reply.judgement),
+        f"To the {labels.name_kind(sent.kind).lower()} …{reply.message_id[-12:]}. Status:"
         f" {summarise_message(sent).status.tag}",
-        by_mail.describe_worth(one),
-        "The email says that it was sent automatically" if one.by_machine else None,
+        by_mail.describe_worth(reply),
+        "The email says that it was sent automatically" if reply.by_machine else None,
     )
 
 
-def _value(one: MailReply) -> dict[str, object]:
-    return asdict(one)
+def _value(reply: MailReply) -> dict[str, object]:
+    return asdict(reply)
 
 
 @commands.command("show")
-def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Show one email reply in full. Your view is logged."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         reply, sent, text = by_mail.read_mail_reply(gw, number, by)
     value = {"reply": _value(reply), "text": asdict(text) if text else None}
-    answer(as_json, value, lambda: _page(reply, sent, text))
+    print_answer(as_json, value, lambda: _page(reply, sent, text))
 
 
 def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
     head = [
         (
             f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number},"
-            f" received {when(reply.came_at)}"
+            f" received {format_moment(reply.came_at)}"
         ),
         (
             f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
@@ -116,14 +132,14 @@ def replies_judge(
     number: Number,
     judgement: Annotated[Judgement, typer.Argument(help="What the email says.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Record what an email reply says. An acceptance by email never closes a case."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         reply = by_mail.judge_mail_reply(gw, number, judgement, by)
         sent = gw.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id))
-    answer(
+    print_answer(
         as_json,
         {"reply": _value(reply), "state": sent.state.value},
         lambda: (

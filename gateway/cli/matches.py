@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, day, lines, opened, out, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    build_table,
+    count_of,
+    format_for_list,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    out,
+    print_answer,
+)
 from gateway.cli.page import matches_page
 from gateway.core import labels
 from gateway.core.matching import REASONS
@@ -26,32 +39,34 @@ def matches_list(
     as_json: AsJson = False,
 ) -> None:
     """List notices with possible matches in your records."""
-    with opened(home) as gw:
-        found = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
-        strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, found))
+    with open_gateway(home) as gw:
+        received = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
+        strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, received))
         counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
         index = gw.store.look(children.find_current_load)
     value = {
-        "matches": [asdict(one) | {"name": str(one.name), "possible": strengths[one.name]} for one in found],
+        "matches": [
+            asdict(search) | {"name": str(search.name), "possible": strengths[search.name]} for search in received
+        ],
         "counts": counts,
         "index": asdict(index) if index else None,
     }
-    answer(as_json, value, lambda: _listed(found, strengths))
+    print_answer(as_json, value, lambda: _listed(received, strengths))
     if not as_json:
         _say_the_rest(counts, index is not None)
 
 
-def _listed(found: Sequence[ReceivedSearch], strengths: Mapping[MessageName, list[int]]) -> object:
+def _listed(received: Sequence[ReceivedSearch], strengths: Mapping[MessageName, list[int]]) -> object:
     rows = [
         (
-            lines(str(one.name), labels.name_kind(one.kind)),
-            day(one.came_at),
-            labels.name_authority_in_full(one.sender),
-            _how(strengths[one.name]),
+            join_lines(str(search.name), labels.name_kind(search.kind)),
+            format_for_list(search.came_at),
+            labels.name_authority_in_full(search.sender),
+            _how(strengths[search.name]),
         )
-        for one in found
+        for search in received
     ]
-    return table(
+    return build_table(
         "Notices with possible matches",
         ("Reference", "Date", "From", "Matches"),
         rows,
@@ -79,10 +94,10 @@ def _say_the_rest(counts: dict[str, int], index: bool) -> None:
 
 
 @commands.command("show")
-def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Compare a notice with possible matches. Your view is logged."""
-    with opened(home) as gw:
-        item, message, search, found = match_incoming.read_matches(gw, message_id, by)
+    with open_gateway(home) as gw:
+        item, message, search, candidates = match_incoming.read_matches(gw, message_id, by)
     value = {
         "search": {
             "message_id": item.message_id,
@@ -92,20 +107,21 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
         },
         "xml": xml.write(message).decode(),
         "possible": [
-            asdict(one) | {"reasons": [{"code": code, "says": REASONS[code]} for code in one.reasons]} for one in found
+            asdict(candidate) | {"reasons": [{"code": code, "says": REASONS[code]} for code in candidate.reasons]}
+            for candidate in candidates
         ],
     }
-    answer(as_json, value, lambda: matches_page(message, search, found))
+    print_answer(as_json, value, lambda: matches_page(message, search, candidates))
 
 
 @commands.command("reply-all")
 @commands.command("none", hidden=True)
-def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def matches_none(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Answer "no trace" to enquiries, and acknowledge notices, with no possible match."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         done = match_incoming.answer_unmatched(gw, by)
     count = sum(done.values())
-    answer(
+    print_answer(
         as_json,
         {"answered": count},
         lambda: f"Replied to {count_of(count, 'notice')} with no possible match.",

@@ -21,18 +21,18 @@ from gateway.cli.output import (
     Confirmed,
     Home,
     Limit,
-    answer,
+    build_table,
     count_of,
-    day,
     err,
-    lines,
-    opened,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
     read_bytes,
-    table,
-    when,
-    who,
 )
-from gateway.cli.page import page
+from gateway.cli.page import message_page
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -48,7 +48,7 @@ from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery, QueuedNotice
 from schemas import xml
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Message
 
 CHECK = "The notice contradicts itself. Check the restriction with the sender."
@@ -67,8 +67,8 @@ def message_in(file: Path) -> Message:
         raise Unusable("file.not-a-message", file=file, problem=why.problems[0].sentence).with_code(why.code) from None
 
 
-@commands.command()
-def send(
+@commands.command("send")
+def send_command(
     files: list[Path],
     home: Home = DEFAULT_HOME,
     new_id: Annotated[
@@ -78,13 +78,13 @@ def send(
         ),
     ] = False,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         ready: list[QueuedNotice] = []
         doubts: dict[str, str | None] = {}
         messages = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
@@ -95,23 +95,23 @@ def send(
         gw.store.run(lambda tx: queue_notices(tx, gw, ready))
     value = [
         {
-            "message_id": one.message_id,
-            "recipient": one.recipient,
-            "kind": one.kind,
+            "message_id": notice.message_id,
+            "recipient": notice.recipient,
+            "kind": notice.kind,
             "state": "queued",
-            "doubt": doubts[one.message_id],
+            "doubt": doubts[notice.message_id],
         }
-        for one in ready
+        for notice in ready
     ]
     for doubt in filter(None, doubts.values()):
         err.print(f"[yellow]{escape(doubt)}[/yellow] To withdraw the notice: cme-gateway withdraw", soft_wrap=True)
-    answer(
+    print_answer(
         as_json,
         {"queued": value},
         lambda: "\n".join(
-            f"{labels.name_kind(one.kind)} queued for {labels.name_authority_in_full(one.recipient)}: "
-            f"[bold]{one.message_id}[/bold]"
-            for one in ready
+            f"{labels.name_kind(notice.kind)} queued for {labels.name_authority_in_full(notice.recipient)}: "
+            f"[bold]{notice.message_id}[/bold]"
+            for notice in ready
         ),
     )
 
@@ -119,7 +119,7 @@ def send(
 def _anew(gw: Gateway, message: Message) -> Message:
     """As a case of its own."""
     now = gw.now()
-    fresh = uuid7(now, token_bytes(10))
+    fresh = build_uuid7(now, token_bytes(10))
     head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
     return replace(message, header=head)
 
@@ -137,22 +137,22 @@ def outbox_command(
     as_json: AsJson = False,
 ) -> None:
     """List sent messages and their status."""
-    with opened(home) as gw:
-        found = gw.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
+    with open_gateway(home) as gw:
+        deliveries = gw.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
     rows = [
         (
-            lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
-            day(d.queued_at),
+            join_lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
+            format_for_list(d.queued_at),
             labels.name_authority_in_full(d.recipient),
-            lines(summarise_message(d).status.tag, d.reason),
+            join_lines(summarise_message(d).status.tag, d.reason),
         )
-        for d in found
+        for d in deliveries
     ]
     columns = ("Reference", "Date", "To", "Status")
-    answer(
+    print_answer(
         as_json,
-        {"outbox": [asdict(delivery) for delivery in found]},
-        lambda: table("Sent messages", columns, rows, empty="No messages sent."),
+        {"outbox": [asdict(delivery) for delivery in deliveries]},
+        lambda: build_table("Sent messages", columns, rows, empty="No messages sent."),
     )
 
 
@@ -167,43 +167,43 @@ def inbox_command(
 ) -> None:
     """List received messages and their status."""
     states = TASKS if waiting else state or ()
-    with opened(home) as gw:
-        found = gw.store.look(
+    with open_gateway(home) as gw:
+        items = gw.store.look(
             lambda tx: inbox.search_inbox(
                 tx, gw.now(), states=states, sender=sender, unmatched=not waiting, limit=limit
             )
         )
         unmatched = len(gw.store.look(inbox.list_unmatched_searches)) if waiting else 0
         by_mail = gw.store.look(mail_replies.count_waiting_replies)[0] if waiting else 0
-        early = gw.store.look(lambda tx: {item.name for item in found if inbox.is_predecessor_missing(tx, item)})
+        early = gw.store.look(lambda tx: {item.name for item in items if inbox.is_predecessor_missing(tx, item)})
     rows = [
         (
-            lines(
+            join_lines(
                 str(i.name),
                 labels.name_kind(i.kind),
                 f"Reply to …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 labels.name_restriction(i.restriction) if i.restriction != "none" else None,
                 "Test" if i.test else None,
             ),
-            day(i.received_at),
+            format_for_list(i.received_at),
             labels.name_authority_in_full(i.sender),
-            lines(
+            join_lines(
                 summarise_message(i).status.tag,
                 labels.explain_misfit(i.misfit) if i.misfit else None,
                 "An earlier message is missing" if i.name in early else None,
             ),
         )
-        for i in found
+        for i in items
     ]
-    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in found]
+    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in items]
     if unmatched:
         err.print(f"{count_of(unmatched, 'notice')} with no possible match here: cme-gateway matches reply-all")
     if by_mail:
         err.print(f"Email replies to read: {by_mail}. To list them: cme-gateway replies list")
-    answer(
+    print_answer(
         as_json,
         {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": by_mail} if waiting else {}),
-        lambda: table(
+        lambda: build_table(
             "Notices you need to deal with" if waiting else "Received messages",
             ("Reference", "Date", "From", "Status"),
             rows,
@@ -212,8 +212,8 @@ def inbox_command(
     )
 
 
-@commands.command()
-def show(
+@commands.command("show")
+def show_command(
     message_id: str,
     home: Home = DEFAULT_HOME,
     in_full: Annotated[
@@ -223,11 +223,11 @@ def show(
             help="Show hidden details too. Check the restriction with the sender first.",
         ),
     ] = False,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Show one message in full with its history. Your view is logged."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         sender, own_id = gw.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
         calls: list[tuple[StoredCall, PhoneCall | None]] = []
         must_be_checked = False
@@ -243,13 +243,13 @@ def show(
                 ("Protection", labels.name_protection(standing.protection)),
                 ("Delivery attempts", standing.attempts),
                 ("Last problem", standing.reason),
-                *(_told(kept, call) for kept, call in calls),
-                *(_by_mail(one) for one in mails),
+                *(_told(stored, call) for stored, call in calls),
+                *(_by_mail(reply) for reply in mails),
             ]
         else:
             named = MessageName(sender, own_id)
             standing, message = respond.read_incoming(gw, named, by, in_full=in_full)
-            shown = [("Status", _describe_status(standing)), ("Received", when(standing.received_at))]
+            shown = [("Status", _describe_status(standing)), ("Received", format_moment(standing.received_at))]
             must_be_checked = respond.needs_restriction_check(gw, named)
             if must_be_checked:
                 shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
@@ -263,27 +263,30 @@ def show(
         "standing": asdict(standing),
         "tries": tries,
         "receipts": signed,
-        "calls": [_told(*one)[1] for one in calls],
-        "replies_by_mail": [asdict(one) for one in mails],
+        "calls": [_told(*call)[1] for call in calls],
+        "replies_by_mail": [asdict(reply) for reply in mails],
         "xml": xml.write(message).decode(),
         "check_restriction": must_be_checked,
     }
-    answer(as_json, value, lambda: page(message, shown, history))
+    print_answer(as_json, value, lambda: message_page(message, shown, history))
 
 
-def _by_mail(one: MailReply) -> tuple[str, str]:
-    said = describe_mail_reply(one.what, one.stage, one.judgement)
-    return "Email reply", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
+def _by_mail(reply: MailReply) -> tuple[str, str]:
+    summary = describe_mail_reply(reply.what, reply.stage, reply.judgement)
+    return "Email reply", f"{format_moment(reply.came_at)}, {summary}: cme-gateway replies show {reply.number}"
 
 
-def _told(kept: StoredCall, call: PhoneCall | None) -> tuple[str, str]:
+def _told(stored: StoredCall, call: PhoneCall | None) -> tuple[str, str]:
     with_whom = call.spoken_to if call else "someone whose name cannot be read: its key was destroyed"
     note = f"; {call.note}" if call and call.note else ""
-    said = f"result told: {labels.name_result(kept.result)}" if kept.result else "notice handed over"
-    return "Call", f"{when(kept.at)}, {said}. Spoke to {with_whom}. Recorded by {kept.recorded_by}{note}"
+    what_was_done = f"result told: {labels.name_result(stored.result)}" if stored.result else "notice handed over"
+    return (
+        "Call",
+        f"{format_moment(stored.at)}, {what_was_done}. Spoke to {with_whom}. Recorded by {stored.recorded_by}{note}",
+    )
 
 
-def _describe_status(one: Delivery | InboxItem) -> str:
+def _describe_status(message: Delivery | InboxItem) -> str:
     """Return the label of a status, and whose move it is."""
-    status = summarise_message(one).status
+    status = summarise_message(message).status
     return f"{status.tag}. {status.line}" if status.line else status.tag

@@ -19,7 +19,7 @@ from gateway.searches import match_incoming
 from gateway.store import children, inbox, searches
 from gateway.store.searches import FOR_PEOPLE, MatchState
 from schemas.message import SEARCHES, WhereaboutsResponse
-from schemas.reading import rows
+from schemas.reading import list_rows
 
 SHOWN = 50
 MOST_DIGITS = 9
@@ -53,9 +53,9 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
     strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, waiting))
     items = gw.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name) for search in waiting})
     counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
-    return visit.page(
+    return visit.render_page(
         "matches.html",
-        found=waiting[:SHOWN],
+        searches=waiting[:SHOWN],
         more=len(waiting) > SHOWN,
         items=items,
         strengths=strengths,
@@ -85,17 +85,17 @@ async def show_match(visit: Visit) -> web.StreamResponse:
     """Show one search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
     item, message, search, candidates = await asyncio.to_thread(
-        match_incoming.read_matches, visit.gw, visit.part("notice"), visit.by
+        match_incoming.read_matches, visit.gw, visit.get_part("notice"), visit.by
     )
-    return visit.page(
+    return visit.render_page(
         "match.html",
         item=item,
         about=case.CaseSubject(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
         body=message.body,
         search=search,
-        found=candidates,
-        rows=rows,
-        said=SAID,
+        candidates=candidates,
+        rows=list_rows,
+        fields=SAID,
         reasons=REASONS,
         strength=describe_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
@@ -103,7 +103,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.get_case_notice(visit.gw, visit.part("case"), visit.part("notice"))
+    notice = case.get_case_notice(visit.gw, visit.get_part("case"), visit.get_part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
@@ -112,27 +112,27 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
     """Answer the search "no trace": none of them is the child."""
     _check_search(visit)
     try:
-        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.part("notice"), visit.by, visit.typed("was"))
+        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.get_part("notice"), visit.by, visit.get_typed("was"))
     except NotAllowed as why:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
-        return redirect_to(f"/cases/{visit.part('case')}")
-    return redirect_to(f"/matches?{urlencode({'done': visit.part('notice')})}")
+        return redirect_to(f"/cases/{visit.get_part('case')}")
+    return redirect_to(f"/matches?{urlencode({'done': visit.get_part('notice')})}")
 
 
 def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.officer(by))
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.build_officer(by))
     respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
-    return visit.page("matches-none.html", searches=len(visit.gw.store.look(inbox.list_unmatched_searches)))
+    return visit.render_page("matches-none.html", searches=len(visit.gw.store.look(inbox.list_unmatched_searches)))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.typed("was") != str(len(visit.gw.store.look(inbox.list_unmatched_searches))):
+    if visit.get_typed("was") != str(len(visit.gw.store.look(inbox.list_unmatched_searches))):
         return await ask_all(visit)
     answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.gw, visit.by)
     return redirect_to(f"/matches?answered={sum(answered.values())}")

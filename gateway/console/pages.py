@@ -19,7 +19,7 @@ from gateway.paper import as_html, bars
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
-from schemas.reading import sections
+from schemas.reading import list_sections
 
 # Contrast with white 9.3 to 1.
 BRAND_COLOUR = "#1b4d6b"
@@ -33,7 +33,7 @@ class Pages:
         macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
         loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
         self._environment = Environment(
-            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.seen
+            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.show_hidden_signs
         )
         self._environment.filters |= {
             "day": format_day,
@@ -52,9 +52,9 @@ class Pages:
         }
         self._environment.globals |= {
             "Act": Permission,
-            "sections": sections,
+            "sections": list_sections,
             "drawn": draw_bars,
-            "labels": codes.labels,
+            "labels": codes.get_labels,
             "mail_says": describe_mail_reply,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
@@ -107,4 +107,4 @@ def shorten_id(message_id: str) -> str:
 
 def draw_bars(picture: bars.Bars) -> Markup:
     """Draw a picture as SVG."""
-    return Markup(bars.svg(picture))  # noqa: S704 - every text in it is escaped there
+    return Markup(bars.draw_svg(picture))  # noqa: S704 - every text in it is escaped there

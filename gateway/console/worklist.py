@@ -30,7 +30,7 @@ FIRST_PAGES = (
 
 async def redirect_to_start(visit: Visit) -> web.StreamResponse:
     """Redirect to where this person begins."""
-    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may(act)))
+    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may_do(act)))
 
 
 async def show_inbox(visit: Visit) -> web.StreamResponse:
@@ -50,24 +50,24 @@ def _render_inbox(visit: Visit, whole: bool) -> web.Response:
     if mine is None:
         messages = gw.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
     else:
-        messages = [one for name in mine for one in gw.store.look(partial(search, conversation_id=name))]
-        messages.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
+        messages = [message for name in mine for message in gw.store.look(partial(search, conversation_id=name))]
+        messages.sort(key=lambda message: (message.received_at, message.message_id), reverse=whole)
     items, more = messages[:SHOWN] if mine is None else messages, mine is None and len(messages) > SHOWN
-    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(gw, items)}
+    duties = {MessageName(duty.partner, duty.message_id): duty for duty in reconcile.list_owed_on_received(gw, items)}
     names = case.list_child_names(gw, items, visit.by)
     mails = () if whole or _is_later_page(visit) else _list_mail_replies(visit, mine)
-    return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
+    return visit.render_page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
 def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
     """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
     gw = visit.gw
     waiting = gw.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
-    about = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
-    notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
-    pairs = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
+    about = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [reply.message_id for reply in waiting]))
+    notices = {delivery.message_id: delivery for delivery in about if mine is None or delivery.conversation_id in mine}
+    pairs = [(reply, notices[reply.message_id]) for reply in waiting if reply.message_id in notices]
     names = case.list_child_names(visit.gw, [sent for _, sent in pairs], visit.by)
-    return [(one, sent, name) for (one, sent), name in zip(pairs, names, strict=True)]
+    return [(reply, sent, name) for (reply, sent), name in zip(pairs, names, strict=True)]
 
 
 async def show_sent(visit: Visit) -> web.StreamResponse:
@@ -95,7 +95,7 @@ def _render_sent(visit: Visit, whole: bool) -> web.Response:
         deliveries = [delivery for delivery in deliveries if whole or delivery.kind in kinds]
         deliveries.sort(key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
     items, more = deliveries[:SHOWN] if mine is None else deliveries, mine is None and len(deliveries) > SHOWN
-    return visit.page(
+    return visit.render_page(
         "sent.html", items=items, names=case.list_child_names(gw, items, visit.by), whole=whole, more=more
     )
 

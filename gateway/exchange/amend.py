@@ -32,7 +32,7 @@ from schemas.message import OPENS_A_CASE, SEARCHES, LocatedNotice, Message, With
 # How a search ends, as it stands beside each of its notices.
 ENDED = {
     row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
-    for row in codes.rows("located_ways")
+    for row in codes.list_rows("located_ways")
 }
 
 

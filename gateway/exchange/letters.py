@@ -29,7 +29,7 @@ from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
 from schemas.message import Message, Officer, RestrictionLevel
-from schemas.reading import rows
+from schemas.reading import list_rows
 
 # Eighty bits: nobody guesses what would count as an answer.
 REFERENCE_BYTES = 10
@@ -117,7 +117,7 @@ def _choose_opening(message: Message, how: str, ring: Officer) -> str:
 
 
 def _format_rows(message: Message) -> Iterator[str]:
-    for row in rows(message.body):
+    for row in list_rows(message.body):
         label = f"{'  ' * row.depth}{row.name}"
         yield f"{label:{LABEL}} {row.value}" if row.value is not None else label
 
@@ -148,9 +148,11 @@ def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, mess
         name=ours.name,
         called=called,
         belongs_to=build_reference(before, gw.ring) if before else None,
-        ring=getattr(message.body, "ring", None) or getattr(message.body, "officer", None) or gw.officer(ours.officer),
+        ring=getattr(message.body, "ring", None)
+        or getattr(message.body, "officer", None)
+        or gw.build_officer(ours.officer),
     )
-    entity = mail.entity(words.text, words.attached)
+    entity = mail.build_entity(words.text, words.attached)
     if claimed.protection == "person-smime":
         entity = smime.seal(
             entity,
@@ -167,4 +169,6 @@ def get_signer(gw: Gateway) -> smime.Signer:
     files = gw.config.smime_files()
     if files is None:
         raise ConfigProblem("config.smime")
-    return smime.signer(*files, passphrase=gw.config.passphrase(), address=gw.config.email.address, now=gw.now())
+    return smime.read_signer(
+        *files, passphrase=gw.config.read_passphrase(), address=gw.config.email.address, now=gw.now()
+    )

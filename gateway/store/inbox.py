@@ -109,7 +109,7 @@ class Overtaker(NamedTuple):
 
     message_id: str
     names: str
-    said: ReplyStatement
+    statement: ReplyStatement
 
 
 class OwedMessage(NamedTuple):
