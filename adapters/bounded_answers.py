@@ -16,10 +16,8 @@ from adapters.route import NotReached
 PART_BYTES = 65_536
 # zlib's window bits.
 GZIP_OR_ZLIB, RAW = 47, -15
-MOST_MEMBERS = (
-    # Of gzip in one answer: what follows each is copied, so thousands would cost the square of their number.
-    16
-)
+# Of gzip in one answer: what follows each is copied, so thousands would cost the square of their number.
+MOST_MEMBERS = 16
 PACKED = ("gzip", "x-gzip", "deflate")
 # What is asked for; what comes may be otherwise.
 PLAIN = {"Accept-Encoding": "identity"}

@@ -27,10 +27,8 @@ NOT_MOVED = "mails that we have taken note of, and that our mailbox's server doe
 OTHER_SIZE = "mails in whose place our mailbox's server gave something else"
 # In one visit.
 MOST_MAILS = 20
-AGAIN_AFTER = (
-    # Seconds: what is nothing of ours is looked at again, as a server may give something in its place at first.
-    600.0
-)
+# Seconds: what is nothing of ours is looked at again, as a server may give something in its place at first.
+AGAIN_AFTER = 600.0
 # At one such mail, until the gateway is started again: within half an hour a mail server has scanned it.
 MOST_LOOKS = 4
 # Of one mail.

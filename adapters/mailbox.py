@@ -31,10 +31,8 @@ NOT_LET_GO = "bundles that are durable here, and that the host does not let go"
 NAME = re.compile("[0-9]{3}-[0-9a-f]{64}")
 # A host hands out no more at once.
 MAX_LIST_BYTES = 67_108_864
-MOST_PARTS = (
-    # Of a list: lines and members. Each costs some hundred bytes of memory, and a microsecond of the loop.
-    100_000
-)
+# Of a list: lines and members. Each costs some hundred bytes of memory, and a microsecond of the loop.
+MOST_PARTS = 100_000
 
 
 class Mailbox:

@@ -35,7 +35,7 @@ from keys import key_file, passwords
 from tests.postgres import server
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
-# Bytes that must be free there; the whole suite takes a tenth of a GiB at a time.
+# Bytes that must be free there; the whole suite takes less than one GiB at a time.
 ENOUGH_MEMORY = 2 * 2**30
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
 CHEAP_SCRYPT = {"n": 2**6, "r": 8, "p": 1}

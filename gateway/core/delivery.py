@@ -143,10 +143,8 @@ RECEIPT_WAIT = timedelta(hours=1)
 LONGEST_WAIT = timedelta(minutes=15)
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 
-NOT_HOLDING = (
-    # Begins the reason of a try that was answered with one that we do not believe.
-    "the receipt does not hold"
-)
+# Begins the reason of a try that was answered with one that we do not believe.
+NOT_HOLDING = "the receipt does not hold"
 
 DECIDED = {
     "accepted": DeliveryState.ACKNOWLEDGED,

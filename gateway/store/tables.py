@@ -231,7 +231,7 @@ intake = Table(
     Column("digest", DIGEST, primary_key=True),
     Column("message_id", ID, nullable=False),
     Column("at", Instant, nullable=False),
-    # what tells whether a row that comes again says the same; without them in rows of before
+    # These three tell whether a row that comes again says the same; rows of before are without them.
     # Whom: the UPN, or name and date of birth.
     Column("child", DIGEST),
     # Name and date of birth.
@@ -241,42 +241,38 @@ intake = Table(
     Index("intake_child", "child"),
 )
 
-accepted_headings = (
-    # Sets of headings of extracts that are read, as a person has accepted them, or as the first of all.
-    Table(
-        "accepted_headings",
-        metadata,
-        # Of the folder.
-        Column("kind", String(20), primary_key=True),
-        Column("digest", DIGEST, primary_key=True),
-        # JSON: ours by our names, and those that are not read.
-        Column("headings", Text, nullable=False),
-        Column("accepted_at", Instant, nullable=False),
-        Column("accepted_by", String(80), nullable=False),
-    )
+# Sets of headings of extracts that are read, as a person has accepted them, or as the first of all.
+accepted_headings = Table(
+    "accepted_headings",
+    metadata,
+    # Of the folder.
+    Column("kind", String(20), primary_key=True),
+    Column("digest", DIGEST, primary_key=True),
+    # JSON: ours by our names, and those that are not read.
+    Column("headings", Text, nullable=False),
+    Column("accepted_at", Instant, nullable=False),
+    Column("accepted_by", String(80), nullable=False),
 )
 
-transfer_files = (
-    # Common Transfer Files: of notices that came, for our case system; of our own, for School2School.
-    Table(
-        "transfer_files",
-        metadata,
-        # Of the notice.
-        Column("sender", AUTHORITY, primary_key=True),
-        Column("message_id", ID, primary_key=True),
-        Column("state", String(20), nullable=False),
-        Column("state_at", Instant, nullable=False),
-        Column("due_at", Instant, nullable=False),
-        # Of the sender's files, counted without an end; NULL until it is written.
-        Column("number", Integer),
-        Column("file", String(40)),
-        # Names of elements, with spaces between; never what stood in them.
-        Column("shortened", Text, nullable=False),
-        Index("transfer_files_due", "state", "due_at", "message_id"),
-        Index("transfer_files_number", "sender", "number", unique=True),
-        Index("transfer_files_file", "file", "number"),
-        Index("transfer_files_newest", "due_at", "message_id"),
-    )
+# Common Transfer Files: of notices that came, for our case system; of our own, for School2School.
+transfer_files = Table(
+    "transfer_files",
+    metadata,
+    # Of the notice.
+    Column("sender", AUTHORITY, primary_key=True),
+    Column("message_id", ID, primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("state_at", Instant, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    # Of the sender's files, counted without an end; NULL until it is written.
+    Column("number", Integer),
+    Column("file", String(40)),
+    # Names of elements, with spaces between; never what stood in them.
+    Column("shortened", Text, nullable=False),
+    Index("transfer_files_due", "state", "due_at", "message_id"),
+    Index("transfer_files_number", "sender", "number", unique=True),
+    Index("transfer_files_file", "file", "number"),
+    Index("transfer_files_newest", "due_at", "message_id"),
 )
 
 # Rows of extracts that wait for an officer, or waited.
@@ -462,20 +458,18 @@ matches = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-marked = (
-    # Messages that can be found, the newest has the highest number; those of before the index, numbers below 0.
-    Table(
-        "marked",
-        metadata,
-        Column("number", SEQUENCE, primary_key=True, autoincrement=True),
-        Column("message_id", ID, nullable=False),
-        # Sent, came.
-        Column("lies", String(4), nullable=False),
-        Column("partner", AUTHORITY, nullable=False),
-        # Its own, of eight bytes each: by which they are cleared away.
-        Column("marks", LargeBinary, nullable=False),
-        Index("marked_message", "message_id", "lies", "partner", unique=True),
-    )
+# Messages that can be found, the newest has the highest number; those of before the index, numbers below 0.
+marked = Table(
+    "marked",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("message_id", ID, nullable=False),
+    # Sent, came.
+    Column("lies", String(4), nullable=False),
+    Column("partner", AUTHORITY, nullable=False),
+    # Its own, of eight bytes each: by which they are cleared away.
+    Column("marks", LargeBinary, nullable=False),
+    Index("marked_message", "message_id", "lies", "partner", unique=True),
 )
 
 # By which a message is found: digests of its terms under our own key.
@@ -557,35 +551,33 @@ audit_checkpoints = Table(
     UniqueConstraint("note"),
 )
 
-witnessed = (
-    # Checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted.
-    Table(
-        "witnessed",
-        metadata,
-        Column("number", SEQUENCE, primary_key=True, autoincrement=True),
-        Column("authority", AUTHORITY, nullable=False),
-        Column("size", BigInteger, nullable=False),
-        Column("root", LargeBinary, nullable=False),
-        Column("note", Text, nullable=False),
-        # The receipt that brought it: a note itself bears no date.
-        Column("made_at", Instant, nullable=False),
-        Column("seen_at", Instant, nullable=False),
-        # When it was shown to continue the one before it.
-        Column("checked_at", Instant),
-        Column("alarm", String(20)),
-        # The note that it contradicts.
-        Column("against", Text),
-        # A person accepted that this log began anew.
-        Column("ended_at", Instant),
-        Index("witnessed_size", "authority", "size", "number"),
-        Index(
-            "witnessed_alarms",
-            "authority",
-            "number",
-            sqlite_where=text("alarm IS NOT NULL"),
-            postgresql_where=text("alarm IS NOT NULL"),
-        ),
-    )
+# Checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted.
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("authority", AUTHORITY, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("note", Text, nullable=False),
+    # The receipt that brought it: a note itself bears no date.
+    Column("made_at", Instant, nullable=False),
+    Column("seen_at", Instant, nullable=False),
+    # When it was shown to continue the one before it.
+    Column("checked_at", Instant),
+    Column("alarm", String(20)),
+    # The note that it contradicts.
+    Column("against", Text),
+    # A person accepted that this log began anew.
+    Column("ended_at", Instant),
+    Index("witnessed_size", "authority", "size", "number"),
+    Index(
+        "witnessed_alarms",
+        "authority",
+        "number",
+        sqlite_where=text("alarm IS NOT NULL"),
+        postgresql_where=text("alarm IS NOT NULL"),
+    ),
 )
 
 # partners' signed statements in which something differs that no machine can heal: evidence.
