@@ -61,8 +61,7 @@ def list_clients(tx: Connection) -> list[ApiClient]:
 
 
 def _client_values(client: ApiClient) -> dict[str, Any]:
-    values = get_values(client)
-    return values | {"scopes": " ".join(sorted(client.scopes))}
+    return get_values(client) | {"scopes": " ".join(sorted(client.scopes))}
 
 
 def _read_client(row: Row[Any]) -> ApiClient:

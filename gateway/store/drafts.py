@@ -77,18 +77,14 @@ def add_drafts(tx: Connection, now: datetime, new_drafts: Sequence[NewDraft]) ->
     """Add new drafts."""
     if new_drafts:
         tx.execute(
-            insert(drafts), [_draft_values(draft) | {"made_at": now, "state": DraftState.OPEN} for draft in new_drafts]
+            insert(drafts), [get_values(draft) | {"made_at": now, "state": DraftState.OPEN} for draft in new_drafts]
         )
 
 
 def update_draft(tx: Connection, draft: NewDraft) -> None:
     """Let an open draft say what its row says now."""
     mine = update(drafts).where(drafts.c.draft_id == draft.draft_id, drafts.c.state == DraftState.OPEN)
-    tx.execute(mine.values(_draft_values(draft)))
-
-
-def _draft_values(draft: NewDraft) -> dict[str, object]:
-    return get_values(draft)
+    tx.execute(mine.values(get_values(draft)))
 
 
 def find_drafts_by_digest(tx: Connection, digests: Collection[str]) -> dict[str, Draft]:

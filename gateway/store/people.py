@@ -139,8 +139,7 @@ def delete_pending_sessions(tx: Connection, stage: str, *, begun_before: datetim
 
 
 def _person_values(person: Person) -> dict[str, Any]:
-    values = get_values(person)
-    return values | {"roles": " ".join(sorted(person.roles))}
+    return get_values(person) | {"roles": " ".join(sorted(person.roles))}
 
 
 def _read_person(row: Row[Any]) -> Person:

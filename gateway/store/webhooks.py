@@ -127,8 +127,7 @@ def list_changed_messages(tx: Connection, act: str, about: str | None, partner: 
 
 
 def _webhook_values(hook: Webhook) -> dict[str, Any]:
-    values = get_values(hook)
-    return values | {"events": " ".join(hook.events)}
+    return get_values(hook) | {"events": " ".join(hook.events)}
 
 
 def _read_webhook(row: Row[Any]) -> Webhook:
