@@ -213,22 +213,24 @@ async def test_a_redirect_is_not_followed(told: Told) -> None:
     assert (len(receiver.told), stands(gw).failed_as) == (1, "answered 307")
 
 
-async def test_a_host_that_is_listed_no_more_is_not_called(told: Told) -> None:
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        pytest.param({"webhook_hosts": "cases.example"}, "the host is not listed any more", id="host listed no more"),
+        pytest.param(
+            {"webhook_ca_file": ""}, "ClientConnectorCertificateError", id="nobody vouches for its certificate"
+        ),
+    ],
+)
+async def test_whom_a_setting_does_not_allow_is_not_told_anything(
+    told: Told, setting: dict[str, Any], reason: str
+) -> None:
     gw, sandwell, receiver = told
     hooked(gw, receiver.url)
     await came(gw, sandwell)
-    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_hosts="cases.example"))
+    gw.config = replace(gw.config, api=replace(gw.config.api, **setting))
     await webhooks.send_events_due(gw)
-    assert (receiver.told, stands(gw).failed_as) == ([], "the host is not listed any more")
-
-
-async def test_a_certificate_that_nobody_vouches_for_is_not_told_anything(told: Told) -> None:
-    gw, sandwell, receiver = told
-    hooked(gw, receiver.url)
-    await came(gw, sandwell)
-    gw.config = replace(gw.config, api=replace(gw.config.api, webhook_ca_file=""))
-    await webhooks.send_events_due(gw)
-    assert (receiver.told, stands(gw).failed_as) == ([], "ClientConnectorCertificateError")
+    assert (receiver.told, stands(gw).failed_as) == ([], reason)
 
 
 async def test_a_file_of_issuers_that_is_none_ends_a_try_and_not_the_gateway(
