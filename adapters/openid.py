@@ -171,8 +171,8 @@ def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
 def _guarded(url: object, issuer: str) -> str:
     """This address, if it is under https; plain http is for a provider on this very machine."""
     try:
-        gw, there = urlsplit(issuer).hostname, urlsplit(str(url))
-        secure = there.scheme == "https" or (there.scheme == "http" and {gw, there.hostname} <= LOOPBACK)
+        issued_by, there = urlsplit(issuer).hostname, urlsplit(str(url))
+        secure = there.scheme == "https" or (there.scheme == "http" and {issued_by, there.hostname} <= LOOPBACK)
         if secure and there.hostname and there.username is None and not there.fragment:
             return there.geturl()
     except ValueError:

@@ -104,9 +104,9 @@ def as_they_come(searches: Sequence[Search], near: Sequence[Near]) -> Table:
     for threshold in THRESHOLDS:
         seen = [shown(one, threshold) for one in near]
         right = sum(one.meant in some for one, some in zip(searches, seen, strict=True))
-        every, gw = sum(map(len, seen)), sum(one.meant is not None for one in searches)
+        every, ours = sum(map(len, seen)), sum(one.meant is not None for one in searches)
         looked_at = sum(bool(some) for some in seen)
-        figures = (right / gw, right / max(every, 1), 100 * (every - right) / len(near), 100 * looked_at / len(near))
+        figures = (right / ours, right / max(every, 1), 100 * (every - right) / len(near), 100 * looked_at / len(near))
         mark = " (default)" if threshold == matching.MATCH else " (cautious)" if threshold == matching.CAUTIOUS else ""
         table.add_row(
             f"{threshold}{mark}", *(f"{one:.3f}" for one in figures[:2]), *(f"{one:.2f}" for one in figures[2:])
@@ -129,8 +129,8 @@ def main(size: int, seed: int) -> None:
         file = sum(one.stat().st_size for one in (Path(name) / "333").glob("store.db*")) / 2**20
         out.print(f"{size:,} children, seed {seed}: loaded in {seconds:.1f} s; the store has {file:.0f} MiB")
         out.print(of_each_kind(gw, counts, town))
-        here_ = AS_THEY_COME * HERE_IN_A_HUNDRED // 100
-        searches = town.searches(gw=here_, elsewhere=AS_THEY_COME - here_)
+        known = AS_THEY_COME * HERE_IN_A_HUNDRED // 100
+        searches = town.searches(known=known, elsewhere=AS_THEY_COME - known)
         began = time.perf_counter()
         near = [ask(gw, counts, one.child) for one in searches]
         each = (time.perf_counter() - began) / len(searches)

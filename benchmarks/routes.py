@@ -69,8 +69,8 @@ async def whole(world: World, folder: Path, messages: int) -> float:
     """Messages a second, from their queueing to the last verified receipt, by this route alone."""
     sandwell = world.sandwell
     sandwell.carriers = {world.kind: sandwell.carriers[world.kind]}
-    gw = world.serving() if world.kind in ("email", "sftp") else nullcontext()
-    async with gw, processes(folder, PEERS[world.kind]), app.run_gateway(sandwell):
+    servers = world.serving() if world.kind in ("email", "sftp") else nullcontext()
+    async with servers, processes(folder, PEERS[world.kind]), app.run_gateway(sandwell):
         ready = [notice() for _ in range(messages)]
         began = time.perf_counter()
         for at in range(0, messages, BATCH):

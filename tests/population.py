@@ -140,10 +140,10 @@ class Town:
     def _born(self) -> date:
         return FIRST_DAY + timedelta(self.by.randrange(DAYS))
 
-    def searches(self, gw: int, elsewhere: int) -> list[Search]:
+    def searches(self, known: int, elsewhere: int) -> list[Search]:
         """Searches for children who are here, each kind of error in its share, and for children who are not."""
         kinds, shares = list(KINDS), [share for share, _ in KINDS.values()]
-        asked = self.by.choices(kinds, shares, k=gw)
+        asked = self.by.choices(kinds, shares, k=known)
         return [*map(self.search, asked), *(self._stranger() for _ in range(elsewhere))]
 
     def search(self, kind: str) -> Search:

@@ -39,7 +39,7 @@ class SlowChecks:
 
     def __init__(self, gw: Gateway) -> None:
         """Start no thread yet: it begins with the first check."""
-        self._here = gw
+        self._gw = gw
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
         self._thread: Thread | None = None
         # When the check that is being made began, where one is.
@@ -102,14 +102,14 @@ class SlowChecks:
     def _note_late_check(self) -> Busy:
         why = Busy("sign-in.late", seconds=f"{MOST_SECONDS:.0f}")
         # Once for each time that it hangs.
-        if PASSWORDS not in self._here.looked:
+        if PASSWORDS not in self._gw.looked:
             log_failure("password check", why)
-            since = self._here.now() - timedelta(seconds=MOST_SECONDS)
-            self._here.looked[PASSWORDS] = Heartbeat(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
+            since = self._gw.now() - timedelta(seconds=MOST_SECONDS)
+            self._gw.looked[PASSWORDS] = Heartbeat(PASSWORDS, since, since + timedelta(seconds=MOST_SECONDS))
         self._late_at = time.monotonic()
         return why
 
     def _forget_late_check(self) -> None:
         if self._late_at is not None and time.monotonic() > self._late_at + SHOWN_SECONDS:
             self._late_at = None
-            self._here.looked.pop(PASSWORDS, None)
+            self._gw.looked.pop(PASSWORDS, None)

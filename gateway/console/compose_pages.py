@@ -168,8 +168,8 @@ def _not_answered(new: OpenComposition, section: NoticeSection, sentence: str) -
 async def _find_next_page(visit: Visit, now: OpenComposition, section: NoticeSection) -> str:
     """Return the address of a warning not yet seen; else the next page of the group, if it is empty; else the list."""
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
-    gw = {one.code for one in checked.warnings if find_place(now, one)[0] == section.name}
-    if gw - set(visit.typed("weighed").split()):
+    raised = {one.code for one in checked.warnings if find_place(now, one)[0] == section.name}
+    if raised - set(visit.typed("weighed").split()):
         return f"{build_address(now)}/{section.name}"
     rest = [one for one in list_asked(now) if one.group == section.group]
     names = [one.name for one in rest]

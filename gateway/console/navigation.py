@@ -103,12 +103,12 @@ def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str
     mine = [section for section in mine if section.rooms]
     if len(mine) == 1:
         return Head(_list_room_entries(mine[0], path, counts), "", ())
-    gw = next((section for section in mine if section.holds(path)), None)
-    among = gw is not None and len(gw.rooms) > 1 and path in [room.address for room in gw.rooms]
+    current = next((section for section in mine if section.holds(path)), None)
+    among = current is not None and len(current.rooms) > 1 and path in [room.address for room in current.rooms]
     return Head(
         [_build_entry(section, path) for section in mine],
-        gw.text if gw else "",
-        _list_room_entries(gw, path, counts) if gw and among else (),
+        current.text if current else "",
+        _list_room_entries(current, path, counts) if current and among else (),
     )
 
 

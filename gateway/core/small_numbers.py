@@ -50,10 +50,10 @@ def _find_cheapest_ring(grid: Grid, cell: Cell, hidden_cells: Collection[Cell], 
     cost, came_by = {start: 0}, dict[Point, Cell]()
     heap = [(0, start)]
     while heap:
-        so_far, gw = heappop(heap)
-        if gw == end:
+        so_far, point = heappop(heap)
+        if point == end:
             return _trace_way(came_by, start, end)
-        for there, step in _list_steps(grid, gw):
+        for there, step in _list_steps(grid, point):
             if step == cell or step in shown:
                 continue
             price = so_far + (0 if step in hidden_cells else grid[step[0]][step[1]] or AVOIDED)
@@ -63,17 +63,17 @@ def _find_cheapest_ring(grid: Grid, cell: Cell, hidden_cells: Collection[Cell], 
     raise ValueError("what must be shown gives a hidden count away")
 
 
-def _list_steps(grid: Grid, gw: Point) -> list[tuple[Point, Cell]]:
-    is_column, number = gw
+def _list_steps(grid: Grid, point: Point) -> list[tuple[Point, Cell]]:
+    is_column, number = point
     if is_column:
         return [((False, row), (row, number)) for row in range(len(grid))]
     return [((True, column), (number, column)) for column in range(len(grid[number]))]
 
 
 def _trace_way(came_by: dict[Point, Cell], start: Point, end: Point) -> set[Cell]:
-    way, gw = set[Cell](), end
-    while gw != start:
-        cell = came_by[gw]
+    way, point = set[Cell](), end
+    while point != start:
+        cell = came_by[point]
         way.add(cell)
-        gw = (False, cell[0]) if gw[0] else (True, cell[1])
+        point = (False, cell[0]) if point[0] else (True, cell[1])
     return way

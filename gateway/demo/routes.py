@@ -20,16 +20,16 @@ KEYS = ("host_key", "login_key")
 class Wire:
     """A wire between two ports of this machine."""
 
-    def __init__(self, gw: int, there: int) -> None:
+    def __init__(self, near: int, far: int) -> None:
         """Nothing passes before it is mended."""
-        self._here, self._there = gw, there
+        self._near, self._far = near, far
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.StreamWriter] = set()
 
     async def mend(self) -> None:
         """Let things pass."""
         if self._server is None:
-            self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._here)
+            self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._near)
 
     async def cut(self) -> None:
         """Break off whatever passes, and let in nothing more."""
@@ -42,7 +42,7 @@ class Wire:
 
     async def _carry(self, near: asyncio.StreamReader, near_end: asyncio.StreamWriter) -> None:
         try:
-            far, far_end = await asyncio.open_connection("127.0.0.1", self._there)
+            far, far_end = await asyncio.open_connection("127.0.0.1", self._far)
         except OSError:
             near_end.transport.abort()
             return

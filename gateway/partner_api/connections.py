@@ -278,13 +278,13 @@ class Port:
 
     def forget(self, one: Held) -> None:
         """It is held no more."""
-        gw = self._by_address.get(one.address, {})
-        if one not in gw:
+        of_address = self._by_address.get(one.address, {})
+        if one not in of_address:
             return
         one.forgotten()
-        del gw[one]
+        del of_address[one]
         self._count -= 1
-        if not gw:
+        if not of_address:
             del self._by_address[one.address]
 
 

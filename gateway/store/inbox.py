@@ -188,9 +188,9 @@ def _digests_of_early(tx: Connection, messages: Sequence[ArrivedMessage]) -> set
     at = inbox.c
     lying = select(at.sender, at.conversation_id, at.sequence).where(at.conversation_id.in_(cases))
     elsewhere = select(at.sender, at.said_case, at.sequence).where(at.said_case.in_(cases))
-    gw = {tuple(row) for row in tx.execute(union_all(lying, elsewhere))}
-    gw |= {(m.sender, _case_as_named(m), m.sequence) for m in messages}
-    return {m.digest for m in later if (m.sender, _case_as_named(m), m.sequence - 1) not in gw}
+    present = {tuple(row) for row in tx.execute(union_all(lying, elsewhere))}
+    present |= {(m.sender, _case_as_named(m), m.sequence) for m in messages}
+    return {m.digest for m in later if (m.sender, _case_as_named(m), m.sequence - 1) not in present}
 
 
 def _case_as_named(message: ArrivedMessage) -> str:

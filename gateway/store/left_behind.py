@@ -27,9 +27,9 @@ def replace_left_behind(
     tx: Connection, now: datetime, *, route: str, authority: str, counts: Mapping[str, int]
 ) -> None:
     """Note what lies at a route now; since when, stands for as long as something lies there for the same reason."""
-    gw = and_(_at.route == route, _at.authority == authority)
-    before = {row.why: row.since for row in tx.execute(select(_at.why, _at.since).where(gw))}
-    tx.execute(delete(left_behind).where(gw))
+    at_place = and_(_at.route == route, _at.authority == authority)
+    before = {row.why: row.since for row in tx.execute(select(_at.why, _at.since).where(at_place))}
+    tx.execute(delete(left_behind).where(at_place))
     for why, count in sorted(counts.items()):
         values = {"route": route, "authority": authority, "why": why, "count": count, "since": before.get(why, now)}
         tx.execute(insert(left_behind).values(**values))

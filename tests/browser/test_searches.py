@@ -35,33 +35,33 @@ async def come(sandwell: Gateway, worcestershire: Gateway, *messages: Message) -
 
 
 async def test_an_officer_sees_who_may_be_the_child_and_says_that_none_is(desks: tuple[Desk, Desk]) -> None:
-    sandwell, gw = desks
-    load(gw.gw, EVE)
+    sandwell, worcestershire = desks
+    load(worcestershire.gw, EVE)
     asked = enquiry()
-    await come(sandwell.gw, gw.gw, asked)
-    await gw.open("/matches")
-    await gw.page.get_by_role("link", name="Whereabouts enquiry").click()
+    await come(sandwell.gw, worcestershire.gw, asked)
+    await worcestershire.open("/matches")
+    await worcestershire.page.get_by_role("link", name="Whereabouts enquiry").click()
     for reason in ("same UPN", "same date of birth", "Very strong match (score 99 out of 100)"):
-        assert await gw.page.get_by_text(reason).count() == 1
-    await gw.page.get_by_role("button", name="No match").click()
-    assert await gw.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
-    item = gw.gw.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
+        assert await worcestershire.page.get_by_text(reason).count() == 1
+    await worcestershire.page.get_by_role("button", name="No match").click()
+    assert await worcestershire.page.get_by_text("Your reply is being sent to Sandwell.").count() == 1
+    item = worcestershire.gw.store.look(lambda tx: inbox.get_message(tx, asked.header.message_id))
     assert item.state is InboxState.CONCLUDED
-    [read] = gw.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
+    [read] = worcestershire.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="match.read"))
     assert (read.actor, read.about) == (OLIVE, item.message_id)
-    assert gw.said == []
+    assert worcestershire.said == []
 
 
 async def test_all_searches_that_nobody_is_near_to_are_answered_in_one_act(desks: tuple[Desk, Desk]) -> None:
-    sandwell, gw = desks
-    load(gw.gw)
-    await come(sandwell.gw, gw.gw, enquiry(), enquiry())
-    await gw.open("/matches")
-    await gw.page.get_by_role("button", name="Reply to all 2").click()
-    assert await gw.page.get_by_text("2 notices will be answered").count() == 1
-    await gw.page.get_by_role("button", name="Reply to all").click()
-    assert await gw.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
-    assert len(gw.gw.store.look(lambda tx: outbox.search_outbox(tx))) == 2
+    sandwell, worcestershire = desks
+    load(worcestershire.gw)
+    await come(sandwell.gw, worcestershire.gw, enquiry(), enquiry())
+    await worcestershire.open("/matches")
+    await worcestershire.page.get_by_role("button", name="Reply to all 2").click()
+    assert await worcestershire.page.get_by_text("2 notices will be answered").count() == 1
+    await worcestershire.page.get_by_role("button", name="Reply to all").click()
+    assert await worcestershire.page.get_by_text('No checked notice needs a "no trace" reply.').count() == 1
+    assert len(worcestershire.gw.store.look(lambda tx: outbox.search_outbox(tx))) == 2
 
 
 async def test_a_search_is_reviewed_asked_again_and_stood_down(desks: tuple[Desk, Desk]) -> None:

@@ -57,9 +57,9 @@ def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 def test_one_entry_says_where_somebody_is(path: str) -> None:
-    gw = of(path, *Role)
-    assert [one.current or one.active for one in gw.sections].count(True) == 1
-    assert [one.href for one in (*gw.sections, *gw.rooms) if one.current] == [path]
+    head = of(path, *Role)
+    assert [one.current or one.active for one in head.sections].count(True) == 1
+    assert [one.href for one in (*head.sections, *head.rooms) if one.current] == [path]
 
 
 def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level() -> None:
@@ -68,17 +68,17 @@ def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level()
         ("/partners/333", "Administration"),
         ("/audit/1", "Audit log"),
     ):
-        gw = of(path, *Role)
-        assert [one.text for one in gw.sections if one.active] == [section]
-        assert gw.rooms == ()
+        head = of(path, *Role)
+        assert [one.text for one in head.sections if one.active] == [section]
+        assert head.rooms == ()
     assert not any(one.active for one in of("/account", *Role).sections)
     assert not any(one.active for one in of("/findings", *Role).sections)
 
 
 def test_what_waits_is_counted_beside_its_room() -> None:
     many = {"/inbox": MOST_COUNTED + 1, "/matches": 3, "/drafts": 0}
-    gw = of("/sent", Role.CME_OFFICER, counts=many)
-    assert [one.text for one in gw.rooms] == [
+    head = of("/sent", Role.CME_OFFICER, counts=many)
+    assert [one.text for one in head.rooms] == [
         "Inbox (99+)",
         "Possible matches (3)",
         "14-day reviews",

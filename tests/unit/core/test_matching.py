@@ -57,7 +57,7 @@ def index() -> Index:
 
 def test_the_goal_holds_of_ten_thousand_children(index: Index) -> None:
     """Of a hundred children who are here ninety-eight are found; of a hundred searches two show somebody else."""
-    searches = index.town.searches(gw=600, elsewhere=2400)
+    searches = index.town.searches(known=600, elsewhere=2400)
     shown = [(one, index.shown(one)) for one in searches]
     found = sum(one.meant in some for one, some in shown if one.meant is not None)
     false = sum(number != one.meant for one, some in shown for number in some)
