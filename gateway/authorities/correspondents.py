@@ -7,12 +7,13 @@ from sqlalchemy import Connection
 
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.protection import Protection
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
 from gateway.store import audit_log, correspondents
 from gateway.store.audit_log import AuditEntry
-from gateway.store.correspondents import Correspondent, Protection
+from gateway.store.correspondents import Correspondent
 from keys import smime
 from schemas import codes
 

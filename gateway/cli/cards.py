@@ -12,9 +12,9 @@ from gateway import home_folder
 from gateway.authorities import correspondents, partners
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
 from gateway.core import labels
+from gateway.core.protection import Protection
 from gateway.errors import NotAllowed
 from gateway.store import partners as kept_partners
-from gateway.store.correspondents import Protection
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text

@@ -9,11 +9,11 @@ from rich.markup import escape
 
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, when, who
 from gateway.core import labels
+from gateway.core.transfer_stage import TransferStage
 from gateway.errors import Unusable
 from gateway.one import headings, held_files
 from gateway.searches import children_index, school2school
 from gateway.store import transfer_files
-from gateway.store.transfer_files import TransferStage
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 

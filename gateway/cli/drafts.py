@@ -10,10 +10,11 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer
 from gateway.cli.page import draft_page
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.draft_state import DraftState
 from gateway.one import drafts
 from gateway.store import audit_log
 from gateway.store import drafts as kept_drafts
-from gateway.store.drafts import Draft, DraftState
+from gateway.store.drafts import Draft
 from schemas.message import RESTRICTIONS, Restriction
 
 # What a row says that the notice does not.

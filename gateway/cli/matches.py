@@ -9,11 +9,12 @@ import typer
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, day, lines, opened, out, table, who
 from gateway.cli.page import matches_page
 from gateway.core import labels
+from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.matching import REASONS
 from gateway.core.message_name import MessageName
 from gateway.searches import match_incoming
 from gateway.store import children, searches
-from gateway.store.searches import FOR_PEOPLE, MatchState, ReceivedSearch
+from gateway.store.searches import ReceivedSearch
 from schemas import xml
 
 commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches in your records.")

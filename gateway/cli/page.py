@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.markup import escape
 
 from gateway.core import labels
+from gateway.core.match_state import MatchState
 from gateway.core.matching import REASONS
 from gateway.searches.match_incoming import MatchCandidate
 from gateway.store.audit_log import LoggedEntry
-from gateway.store.searches import MatchState, ReceivedSearch
+from gateway.store.searches import ReceivedSearch
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows
 

@@ -15,11 +15,11 @@ from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.console.tasks import describe_answers
 from gateway.core import composition
+from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.one import drafts, held_files
 from gateway.store import drafts as kept
-from gateway.store.drafts import DraftState
 from schemas import codes
 
 SHOWN = 50

@@ -11,13 +11,13 @@ from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, InboxState
+from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
 from gateway.store import children, inbox, searches
-from gateway.store.searches import FOR_PEOPLE, MatchState
 from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.context import Gateway
+from gateway.core.match_state import MatchState
 from gateway.core.permissions import Permission
 from gateway.store import drafts, inbox, mail_replies, searches
-from gateway.store.searches import MatchState
 
 # What is more is "99+", so that no page counts a hundred thousand.
 MOST_COUNTED = 99

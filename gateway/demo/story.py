@@ -31,6 +31,7 @@ from gateway.context import Gateway, wall_clock
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
+from gateway.core.transfer_stage import TransferStage
 from gateway.demo import mail, one
 from gateway.demo.one import Student
 from gateway.demo.routes import Wire
@@ -52,7 +53,6 @@ from gateway.one import imports
 from gateway.one.watched_folder import REPORT_ENDING
 from gateway.store import inbox, outbox, transfer_files
 from gateway.store import people as kept
-from gateway.store.transfer_files import TransferStage
 from keys import card, envelope, receipt
 from keys.ring import Ring
 from keys.trust import Trust

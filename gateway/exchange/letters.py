@@ -18,8 +18,9 @@ from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import labels
+from gateway.core.protection import Protection
 from gateway.errors import ConfigProblem
-from gateway.store.correspondents import Correspondent, Protection
+from gateway.store.correspondents import Correspondent
 from gateway.store.outbox import ClaimedDelivery
 from keys import smime
 from keys.card import Route

@@ -11,6 +11,8 @@ from sqlalchemy import Connection
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
+from gateway.core.match_state import MatchState
+from gateway.core.transfer_stage import TransferStage
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
 from gateway.store import (
@@ -24,8 +26,6 @@ from gateway.store import (
     transfer_files,
     webhooks,
 )
-from gateway.store.searches import MatchState
-from gateway.store.transfer_files import TransferStage
 from keys import card
 from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
+from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed
 from gateway.exchange import amend
 from gateway.exchange.send import (
@@ -27,7 +28,7 @@ from gateway.one.extracts import EMPTY, Row
 from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, drafts, intake, outbox
 from gateway.store.audit_log import AuditEntry
-from gateway.store.drafts import Draft, DraftState, NewDraft
+from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
 from keys import at_rest
 from keys.at_rest import Locked

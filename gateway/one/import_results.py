@@ -16,13 +16,13 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Gateway
+from gateway.core.transfer_stage import ANSWERS, TransferStage
 from gateway.one import table, watched_folder
 from gateway.one.table import Cells, NotATable, Unread
 from gateway.one.watched_folder import FileOutcome, TakenFile, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import audit_log, transfer_files
 from gateway.store.audit_log import AuditEntry
-from gateway.store.transfer_files import ANSWERS, TransferStage
 
 # Seconds.
 LOOK_EVERY = 1.0

@@ -30,13 +30,13 @@ from gateway.copies import Machine
 from gateway.core import safeguards
 from gateway.core.inbox_state import InboxState
 from gateway.core.replies import GONE
+from gateway.core.transfer_stage import TransferStage
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
 from gateway.one.share import put_hidden, show
 from gateway.one.watched_folder import LATE, alone
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import AuditEntry
-from gateway.store.transfer_files import TransferStage
 from keys.errors import Destroyed
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf

@@ -19,6 +19,7 @@ from gateway import copies
 from gateway.authorities import postcodes
 from gateway.context import Gateway
 from gateway.copies import Machine
+from gateway.core.draft_state import DraftState
 from gateway.core.safeguards import KnownFacts
 from gateway.core.search_status import find_circulation
 from gateway.errors import Unconfirmed, Unfit
@@ -32,7 +33,7 @@ from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
 from gateway.store import intake
 from gateway.store import postcodes as places
-from gateway.store.drafts import Draft, DraftState, NewDraft
+from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
 from gateway.store.outbox import QueuedNotice
 from keys.errors import Refusal

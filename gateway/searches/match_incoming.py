@@ -32,6 +32,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.core import blocking, matching
 from gateway.core.inbox_state import InboxState
+from gateway.core.match_state import MatchState
 from gateway.core.matching import ChildMatch, ComparedChild
 from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
@@ -45,7 +46,7 @@ from gateway.store import children as kept
 from gateway.store.audit_log import AuditEntry
 from gateway.store.children import IndexLoad
 from gateway.store.inbox import InboxItem
-from gateway.store.searches import MatchState, PossibleMatch, ReceivedSearch
+from gateway.store.searches import PossibleMatch, ReceivedSearch
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed

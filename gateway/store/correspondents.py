@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from sqlalchemy import Connection, delete, insert, select
 
+from gateway.core.protection import Protection
 from gateway.store.rows import get_values
 from gateway.store.tables import correspondents
-
-Protection = Literal["person-smime", "person-tls", "notify-only"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,22 +6,14 @@ What a draft says is locked; the columns only help to find it.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, insert, select, update
 
+from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import drafts
-
-
-class DraftState(StrEnum):
-    """The state of a draft."""
-
-    OPEN = "open"
-    SENT = "sent"
-    DISCARDED = "discarded"
 
 
 @dataclass(frozen=True, slots=True)

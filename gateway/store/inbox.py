@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
 
 from gateway.core.inbox_state import TASKS, WAITING, InboxState
+from gateway.core.match_state import MatchState
 from gateway.core.message_name import MessageName, split_name
 from gateway.core.replies import FINAL, Misfit, NamedBy, NamedMessage, ReplyStatement
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import is_among
 from gateway.store.rows import build_insert, get_values, list_columns
-from gateway.store.searches import MatchState
 from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import MessageKind, RestrictionLevel

@@ -7,11 +7,11 @@ any more.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, select, update
 
+from gateway.core.match_state import MatchState
 from gateway.core.message_name import MessageName
 from gateway.store.rows import list_columns
 from gateway.store.tables import matches, searches
@@ -20,23 +20,7 @@ from gateway.store.tables import matches, searches
 OVER = 2**62
 
 
-class MatchState(StrEnum):
-    """What our index says to a search."""
-
-    # It was not asked yet.
-    NEW = "new"
-    MATCHED = "matched"
-    # Nothing that a machine may say: an officer looks.
-    PERSON = "person"
-    NONE = "none"
-    # By machine.
-    ANSWERED = "answered"
-    # Answered by a person, or taken back by its sender.
-    ENDED = "ended"
-
-
 OPEN = (MatchState.NEW, MatchState.MATCHED, MatchState.PERSON, MatchState.NONE)
-FOR_PEOPLE = (MatchState.MATCHED, MatchState.PERSON)
 
 
 @dataclass(frozen=True, slots=True)

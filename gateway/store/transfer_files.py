@@ -5,30 +5,12 @@ the case system said.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select, update
 
+from gateway.core.transfer_stage import TransferStage
 from gateway.store.rows import build_insert, list_columns
 from gateway.store.tables import transfer_files
-
-
-class TransferStage(StrEnum):
-    """How far a file has come."""
-
-    WAITING = "waiting"
-    WRITTEN = "written"
-    # The case system knew the child.
-    MATCHED = "matched"
-    # It knew the child, and holds something else of it: an officer decides there.
-    CONFLICTS = "conflicts"
-    # It did not know the child.
-    UNMATCHED = "unmatched"
-    # The notice was taken back, corrected or rejected before the file was written.
-    DROPPED = "dropped"
-
-
-ANSWERS = (TransferStage.MATCHED, TransferStage.CONFLICTS, TransferStage.UNMATCHED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.authorities import postcodes
 from gateway.casework import compose
+from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Role
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -221,7 +222,7 @@ async def test_a_draft_is_completed_on_the_same_pages_or_discarded(officer: Desk
     await officer.page.get_by_role("button", name="Check your answers").click()
     await officer.page.get_by_role("button", name="Send notice").click()
     [sent] = officer.gw.store.look(lambda tx: outbox.search_outbox(tx))
-    [draft] = officer.gw.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.SENT, 10))
+    [draft] = officer.gw.store.look(lambda tx: kept.list_drafts(tx, DraftState.SENT, 10))
     assert draft.message_id == sent.message_id
 
 

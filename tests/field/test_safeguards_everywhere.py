@@ -18,6 +18,7 @@ from gateway.casework import case, compose
 from gateway.console import notice_questions
 from gateway.context import Gateway
 from gateway.core import composition
+from gateway.core.draft_state import DraftState
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
@@ -309,7 +310,7 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
     assert ROWS[row] in lines[0]["Reason"]
     assert "Testchild" not in lines[0]["Reason"]
 
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     level = Restriction(level="none")
     with pytest.raises(Unconfirmed) as why:
         drafts.send(sandwell, draft.draft_id, "885", level, "olive")
@@ -329,7 +330,7 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     name = compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
     now = compose.open_composition(sandwell, name, "olive")
     compose.save_composition(sandwell, replace(now, to={"to": "885"}), "olive")
@@ -350,12 +351,12 @@ async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> 
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [seen] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    [seen] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"draft\.stale"):
         drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
-    [now] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    [now] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=now.said)
     sandwell.store.close()
 
@@ -756,7 +757,7 @@ async def test_a_reason_without_a_restriction_is_no_restriction_of_a_draft(tmp_p
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 9))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     words = ("drafts", "send", draft.draft_id, "--to", "885", "--home", str(sandwell.config.home), "--reason", "refuge")
     assert run_command(*words).returncode == 2
     said = run_command(*words, "--restriction", "none")

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from gateway.context import Gateway
+from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.one import drafts, leavers_folder
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import outbox
-from gateway.store.drafts import Draft, DraftState
+from gateway.store.drafts import Draft
 from schemas.message import Restriction, TransferNotice
 from tests import folders
 from tests.conftest import introduce, make, new_database

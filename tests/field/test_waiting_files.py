@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.console.application import build_application
 from gateway.context import Gateway
+from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Role
 from gateway.monitoring import doctor
 from gateway.one import held_files, leavers_folder
@@ -117,7 +118,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
 ) -> None:
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
-    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 10))
     _, page = await call(client, sandwell, "GET", f"/drafts/{draft.draft_id}")
     assert "Correct the notice already sent" in page
     _, page = await call(client, sandwell, "POST", f"/drafts/{draft.draft_id}/write", correcting="yes")
@@ -128,7 +129,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     assert status == 200
     old, new = reversed(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
     assert (old.conversation_id, new.kind, new.recipient) == (new.conversation_id, "TransferNotice", "885")
-    assert sandwell.store.look(lambda tx: kept.get_draft(tx, draft.draft_id)).state is kept.DraftState.SENT
+    assert sandwell.store.look(lambda tx: kept.get_draft(tx, draft.draft_id)).state is DraftState.SENT
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
     assert folders.rows_of(sandwell.config.home, "leavers")[0]["Result"] == "before"
 
@@ -137,7 +138,7 @@ async def test_the_commands_correct_a_notice_by_a_draft(sandwell: Gateway, tmp_p
     home = ("--home", str(sandwell.config.home))
     await take_in(sandwell, tmp_path, ADA)
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
-    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, kept.DraftState.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 10))
     shown = await asyncio.to_thread(cme_gateway, "drafts", "show", draft.draft_id, *home)
     assert str(draft.corrects) in shown.stdout
     done = await asyncio.to_thread(cme_gateway, "drafts", "correct", draft.draft_id, *home)

@@ -21,6 +21,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.core.composition import Said
 from gateway.core.delivery import DeliveryState as Delivered
+from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
 from gateway.exchange.send import prepare_messages, queue_messages
@@ -283,7 +284,7 @@ async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_
     (tmp_path / "one").mkdir()
     put(tmp_path, RESTRICTED)
     await leavers_folder.take_in(sandwell, tmp_path / "one")
-    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, kept_drafts.DraftState.OPEN, 10))
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 10))
     name, other = (compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive") for _ in range(2))
     now = compose.open_composition(sandwell, name, "olive")
     # How far it may be shared, an officer says.

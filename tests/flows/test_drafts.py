@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gateway.core import labels
+from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
@@ -17,7 +18,6 @@ from gateway.one import drafts, held_files, leaver_rules, leavers_folder
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
-from gateway.store.drafts import DraftState
 from schemas import rules, xml
 from schemas.message import Message, Restriction, RestrictionLevel, TransferNotice, WhereaboutsEnquiry
 from tests.children import notice

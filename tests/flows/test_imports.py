@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Update, update
 from gateway import app, logs
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.transfer_stage import TransferStage
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -32,7 +33,7 @@ from gateway.settings.file import parse
 from gateway.settings.sections import OneAnswersSettings, OneSettings
 from gateway.store import audit_log, outbox, transfer_files
 from gateway.store.tables import inbox
-from gateway.store.transfer_files import TransferFile, TransferStage
+from gateway.store.transfer_files import TransferFile
 from keys.errors import RefusalCode
 from schemas import ctf
 from schemas.message import Acknowledgement, Message, TransferNotice, WhereaboutsEnquiry, Withdrawal

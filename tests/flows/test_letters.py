@@ -20,12 +20,12 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
+from gateway.core.protection import Protection
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import amend, enquire, letters
 from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, mail_replies, outbox
-from gateway.store.correspondents import Protection
 from gateway.store.mail_replies import MailReply
 from keys.errors import Refusal, RefusalCode
 from schemas import xml

@@ -20,6 +20,7 @@ from gateway import app
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
+from gateway.core.match_state import MatchState
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import amend, known_children, respond
 from gateway.exchange.receive import receive_parcels
@@ -31,7 +32,6 @@ from gateway.settings.file import parse
 from gateway.settings.sections import OneSettings, SearchSettings
 from gateway.store import audit_log, inbox, searches, tables
 from gateway.store import children as index
-from gateway.store.searches import MatchState
 from schemas.message import (
     LocatedNotice,
     Message,

@@ -10,10 +10,13 @@ import pytest
 from sqlalchemy import Connection, event
 
 from gateway.core.delivery import DeliveryState
+from gateway.core.draft_state import DraftState
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
+from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
+from gateway.core.transfer_stage import TransferStage
 from gateway.store import (
     audit_log,
     audit_search,
@@ -46,7 +49,7 @@ from gateway.store.inbox import ArrivedMessage, StoredReceipt
 from gateway.store.mail_replies import NewMailReply
 from gateway.store.mailboxes import MailboxBundle
 from gateway.store.outbox import QueuedNotice, SettledTry
-from gateway.store.searches import MatchState, PossibleMatch, ReceivedSearch
+from gateway.store.searches import PossibleMatch, ReceivedSearch
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
@@ -119,8 +122,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         drafts.list_open_drafts(tx, ["c1", "c2"]),
     ),
     "one draft": lambda tx: drafts.get_locked_draft(tx, "r1"),
-    "end a draft": lambda tx: drafts.end_draft(tx, NOW, "r1", drafts.DraftState.SENT, "olive"),
-    "the oldest drafts": lambda tx: (drafts.list_drafts(tx, drafts.DraftState.OPEN, 50), drafts.count_open_drafts(tx)),
+    "end a draft": lambda tx: drafts.end_draft(tx, NOW, "r1", DraftState.SENT, "olive"),
+    "the oldest drafts": lambda tx: (drafts.list_drafts(tx, DraftState.OPEN, 50), drafts.count_open_drafts(tx)),
     "mails that wait to be read": lambda tx: (
         mail_replies.list_waiting_replies(tx, 25, after=1),
         mail_replies.count_waiting_replies(tx),
@@ -235,7 +238,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "the machine answered": lambda tx: searches.set_machine_answered(tx, SEARCH),
     "one search": lambda tx: (searches.find_search(tx, "885", "m1"), searches.list_matches(tx, "885", "m1")),
     "the oldest searches": lambda tx: (
-        searches.list_match_strengths(tx, searches.list_searches(tx, searches.FOR_PEOPLE, 50)),
+        searches.list_match_strengths(tx, searches.list_searches(tx, FOR_PEOPLE, 50)),
         searches.count_searches(tx, MatchState.NONE),
         inbox.list_unmatched_searches(tx),
     ),
@@ -253,7 +256,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         mailboxes.list_mailbox_fill(tx, ["885", "330"]),
         audit_log.find_checkpoint_size(tx),
         partner_checkpoints.list_alarms(tx),
-        transfer_files.count_files(tx, transfer_files.TransferStage.WAITING),
+        transfer_files.count_files(tx, TransferStage.WAITING),
         heartbeats.list_heartbeats(tx),
     ),
     "make findable": lambda tx: blind_index.index_messages(tx, [IndexedMessage("came", "885", "m9", (-5, 7))]),
