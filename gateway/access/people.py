@@ -27,6 +27,26 @@ MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"
 
 
+def list_people(gw: Gateway) -> list[Person]:
+    """List all who have an account, those who have left too."""
+    return gw.store.look(people.list_people)
+
+
+def get_person(gw: Gateway, name: str) -> Person:
+    """Return the account of this name. Raises NotFound."""
+    return gw.store.look(lambda tx: people.get_person(tx, name))
+
+
+def list_assigned_cases(gw: Gateway, name: str) -> frozenset[str]:
+    """Return the cases that are assigned to a person."""
+    return gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
+
+
+def is_assigned(gw: Gateway, case: str, name: str) -> bool:
+    """Tell whether the case is assigned to the person."""
+    return gw.store.look(lambda tx: assignments.is_assigned(tx, case, name))
+
+
 def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: str) -> str:
     """Add an account, and return the one-time password with which its owner signs in first. Raises NotAllowed."""
     name, called = name.strip().casefold(), " ".join(called.split())

@@ -4,6 +4,7 @@ use none.
 A session ends after half an hour without use, after ten hours, on signing out, and when the person's roles change.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -95,6 +96,11 @@ def peek_session(gw: Gateway, secret: str) -> Session | None:
     """Return the session of this secret, if it counts still, without marking it as used."""
     found = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
     return found[0] if found else None
+
+
+def list_sessions(gw: Gateway, person: str) -> Sequence[StoredSession]:
+    """List where somebody is signed in."""
+    return gw.store.look(lambda tx: people.list_sessions(tx, person))
 
 
 def _find_live_session(tx: Connection, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:

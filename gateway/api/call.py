@@ -6,11 +6,9 @@ from datetime import datetime
 
 from aiohttp import web
 
-from gateway.case_systems import clients
 from gateway.case_systems.idempotency import RequestClaim, StoredAnswer
 from gateway.context import Gateway
 from gateway.errors import GatewayError
-from gateway.store.clients import ApiClient
 from schemas import xml
 
 GATEWAY = web.AppKey("gateway", Gateway)
@@ -41,18 +39,15 @@ class Call:
     """Who asks for what; `claim` holds the key under which the answer is kept, where something is changed."""
 
     gw: Gateway
-    client: ApiClient
+    client_id: str
+    # Who acts, as the audit log has it.
+    by: str
     parts: dict[str, str]
     query: dict[str, str] = field(repr=False)
     accept: str = ""
     kind: str = ""
     body: bytes = field(default=b"", repr=False)
     claim: RequestClaim | None = None
-
-    @property
-    def by(self) -> str:
-        """Who acts, as the audit log has it."""
-        return clients.name_actor(self.client)
 
     @property
     def tried(self) -> RequestClaim:

@@ -18,10 +18,8 @@ from gateway.api.call import GATEWAY, JSON, ApiResponse, Call, Malformed, answer
 from gateway.api.problems import NoScope, TooFast, response, told
 from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import StoredAnswer
-from gateway.context import Gateway
 from gateway.core.permissions import Permission, Scope, is_allowed
 from gateway.partner_api.callers import READ_SECONDS, MessageBudget
-from gateway.store.clients import ApiClient
 from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], ApiResponse]
@@ -81,8 +79,11 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
 
     async def answer(request: web.Request) -> web.StreamResponse:
         gw = request.app[GATEWAY]
-        client = await _caller(request, gw, operation)
-        call = Call(gw, client, dict(request.match_info), _query(request, operation), _accept(request))
+        client, scopes = await asyncio.to_thread(clients.get_token_client, gw, _token(request))
+        _check_act(operation, scopes)
+        take(request, client.id)
+        actor = clients.name_actor(client)
+        call = Call(gw, client.id, actor, dict(request.match_info), _query(request, operation), _accept(request))
         if operation.method != "POST":
             return response(await asyncio.to_thread(operation.answer, call))
         call = replace(call, kind=_kind(request, operation), body=await read(request))
@@ -92,14 +93,9 @@ def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.Strea
     return answer
 
 
-async def _caller(request: web.Request, gw: Gateway, operation: Operation) -> ApiClient:
+def _token(request: web.Request) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    client, scopes = await asyncio.to_thread(
-        clients.get_token_client, gw, token.strip() if scheme.lower() == "bearer" else ""
-    )
-    _check_act(operation, scopes)
-    take(request, client.id)
-    return client
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
@@ -166,7 +162,7 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
         raise Malformed("once.no-key")
     asked = [request.query_string.encode()] if request.query_string else []
     said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
-    begun = await asyncio.to_thread(idempotency.begin_request, call.gw, call.client.id, key.strip('"'), said)
+    begun = await asyncio.to_thread(idempotency.begin_request, call.gw, call.client_id, key.strip('"'), said)
     if isinstance(begun, StoredAnswer):
         return response(answered(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))

@@ -10,7 +10,6 @@ from gateway.case_systems import idempotency
 from gateway.casework import by_mail
 from gateway.core.mail_replies import Judgement
 from gateway.core.permissions import Permission
-from gateway.store import mail_replies
 from schemas import json
 
 PAGE = 50
@@ -25,25 +24,24 @@ QUERY = (
 def listed(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
-    found = call.gw.store.look(
-        lambda tx: (
-            mail_replies.list_waiting_replies(tx, PAGE + 1, after=cursor)
-            if waiting
-            else mail_replies.list_mail_replies(tx, PAGE + 1, before=cursor or None)
-        )
+    letters = (
+        by_mail.list_waiting_replies(call.gw, PAGE + 1, after=cursor)
+        if waiting
+        else by_mail.list_mail_replies(call.gw, PAGE + 1, before=cursor or None)
     )
     more = None
-    if len(found) > PAGE:
-        more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': found[PAGE - 1].number})}"
-    return given(Mails(tuple(map(mailed, found[:PAGE])), more))
+    if len(letters) > PAGE:
+        more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': letters[PAGE - 1].reply.number})}"
+    return given(Mails(tuple(map(mailed, letters[:PAGE])), more))
 
 
 def read(call: Call) -> ApiResponse:
     """What one says; that it was read is an entry of the audit log."""
-    reply, _, text = by_mail.read_mail_reply(call.gw, int(call.parts["reply"]), call.by)
+    letter = by_mail.read_mail_reply(call.gw, int(call.parts["reply"]), call.by)
+    text = letter.text
     if text is None:
-        return given(MailRead(mailed(reply), None, None, None, None, False, ()))
-    return given(MailRead(mailed(reply), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
+        return given(MailRead(mailed(letter), None, None, None, None, False, ()))
+    return given(MailRead(mailed(letter), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
 
 
 def judge(call: Call) -> ApiResponse:

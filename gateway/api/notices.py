@@ -12,18 +12,14 @@ from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import StoredAnswer
-from gateway.context import Gateway
+from gateway.casework import message_pages, message_status
+from gateway.casework.by_mail import AnsweredLetter, OpenedReply
+from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
-from gateway.core.message_name import MessageName
 from gateway.core.permissions import Permission
 from gateway.core.safeguards import SAFEGUARDS
-from gateway.exchange import respond, send
-from gateway.store import inbox, mail_replies, outbox
-from gateway.store.inbox import InboxItem
-from gateway.store.mail_replies import MailReply
-from gateway.store.outbox import Delivery
-from keys.errors import Destroyed
+from gateway.exchange import send
 from schemas import json, xml
 from schemas.findings import Finding, Unreadable
 from schemas.json import MOMENT
@@ -106,70 +102,46 @@ def _sent(call: Call, limit: int) -> list[Listed]:
     state = call.query.get("state")
     if state is not None and state not in list(DeliveryState):
         return []
-    since, before = _since(call), _before(call)
-    found = call.gw.store.look(
-        lambda tx: outbox.list_delivery_page(
-            tx,
-            state=DeliveryState(state) if state else None,
-            recipient=call.query.get("partner"),
-            since=since,
-            before=before,
-            limit=limit,
-        )
+    messages = message_pages.list_sent_before(
+        call.gw,
+        _before(call),
+        state=DeliveryState(state) if state else None,
+        recipient=call.query.get("partner"),
+        since=_since(call),
+        limit=limit,
     )
-    return [sent(one) for one in found]
+    return [to_row(summarise_message(message)) for message in messages]
 
 
 def _came(call: Call, limit: int) -> list[Listed]:
     state = call.query.get("state")
     if state is not None and state not in list(InboxState):
         return []
-    since, before = _since(call), _before(call)
-    found = call.gw.store.look(
-        lambda tx: inbox.search_inbox(
-            tx,
-            call.gw.now(),
-            states=(InboxState(state),) if state else (),
-            sender=call.query.get("partner"),
-            since=since,
-            beyond=before,
-            limit=limit,
-        )
+    messages = message_pages.list_received_before(
+        call.gw,
+        _before(call),
+        state=InboxState(state) if state else None,
+        sender=call.query.get("partner"),
+        since=_since(call),
+        limit=limit,
     )
-    return [came(one) for one in found]
+    return [to_row(summarise_message(message)) for message in messages]
 
 
-def sent(one: Delivery) -> Listed:
-    """One of ours, as it stands."""
+def to_row(message: MessageSummary) -> Listed:
+    """One message, ours or theirs, as it stands."""
     return Listed(
-        one.message_id,
-        one.conversation_id,
-        one.kind,
-        "sent",
-        one.recipient,
-        one.state,
-        one.state_at,
-        one.queued_at,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
-    )
-
-
-def came(one: InboxItem) -> Listed:
-    """One of theirs, as it stands."""
-    return Listed(
-        one.message_id,
-        one.conversation_id,
-        one.kind,
-        "came",
-        one.sender,
-        one.state,
-        one.state_at,
-        one.received_at,
-        one.restriction,
-        one.test,
-        one.in_reply_to,
+        message.message_id,
+        message.case,
+        message.kind,
+        message.lies,
+        message.partner,
+        message.state,
+        message.state_at,
+        message.at,
+        message.restriction,
+        message.test,
+        message.in_reply_to,
     )
 
 
@@ -213,60 +185,41 @@ def read(call: Call) -> ApiResponse:
     asked for.
     """
     form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
-    message = _opened(call, message_id, in_full=call.query.get("in_full") == "yes")
+    in_full = call.query.get("in_full") == "yes"
+    message = message_status.read_message(call.gw, message_id, call.by, in_full=in_full)
     return ApiResponse(200, xml.write(message) if form == XML else json.write(message), form)
-
-
-def _opened(call: Call, message_id: str, *, in_full: bool) -> Message:
-    name = call.gw.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
-    if not name.sender:
-        return respond.read_outgoing(call.gw, name.message_id, call.by)
-    return respond.read_incoming(call.gw, name, call.by, in_full=in_full)[1]
 
 
 def status(call: Call) -> ApiResponse:
     """How a notice stands, what was tried, and who signed for it."""
-    gw = call.gw
-    name = gw.store.look(lambda tx: inbox.resolve_message_name(tx, call.parts["notice"]))
-    return _status_of_theirs(gw, name) if name.sender else _status_of_ours(gw, name.message_id)
+    stands = message_status.get_message_status(call.gw, call.parts["notice"])
+    tries = tuple(Try(**each) for each in stands.tries)  # type: ignore[arg-type]  # the columns have these types
+    shape = Status(
+        to_row(stands.message),
+        tries,
+        tuple(map(_signed, stands.receipts)),
+        stands.reason,
+        stands.handed_over_at,
+        tuple(map(mailed, stands.mail_replies)),
+        CHECK if stands.must_be_checked else None,
+    )
+    return given(shape)
 
 
-def _status_of_theirs(gw: Gateway, name: MessageName) -> ApiResponse:
-    item = gw.store.look(lambda tx: inbox.get_message(tx, name))
-    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, item.message_id, issuer=gw.code, digest=item.digest))
-    check = CHECK if _must_be_checked(gw, name) else None
-    return given(Status(came(item), (), tuple(map(_signed, signed)), None, None, (), check))
-
-
-def _must_be_checked(gw: Gateway, name: MessageName) -> bool:
-    try:
-        return respond.needs_restriction_check(gw, name)
-    except Destroyed:
-        return False
-
-
-def _status_of_ours(gw: Gateway, message_id: str) -> ApiResponse:
-    one, tries = gw.store.look(lambda tx: (outbox.get_delivery(tx, message_id), outbox.list_tries(tx, message_id)))
-    signed = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=one.recipient))
-    tried = tuple(Try(**each) for each in tries)  # type: ignore[arg-type]  # the columns have these types
-    mails = gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id]))
-    by_mail = tuple(map(mailed, mails))
-    return given(Status(sent(one), tried, tuple(map(_signed, signed)), one.reason, one.handed_over_at, by_mail, None))
-
-
-def mailed(one: MailReply) -> ByMail:
+def mailed(letter: AnsweredLetter | OpenedReply) -> ByMail:
     """A mail in answer to a letter, as it stands."""
+    reply = letter.reply
     return ByMail(
-        one.number,
-        one.message_id,
-        one.came_at,
-        one.what,
-        one.domain,
-        one.from_there,
-        one.signed,
-        one.by_machine,
-        one.stage,
-        one.judgement,
+        reply.number,
+        reply.message_id,
+        reply.came_at,
+        reply.what,
+        reply.domain,
+        reply.from_there,
+        reply.signed,
+        reply.by_machine,
+        reply.stage,
+        reply.judgement,
     )
 
 
@@ -278,7 +231,7 @@ def _signed(one: Mapping[str, object]) -> Signed:
 
 def receipt(call: Call) -> ApiResponse:
     """The signed text of one receipt."""
-    token = call.gw.store.look(lambda tx: inbox.get_receipt(tx, int(call.parts["receipt"])))
+    token = message_status.get_receipt(call.gw, int(call.parts["receipt"]))
     return ApiResponse(200, token.encode(), JWT)
 
 

@@ -5,13 +5,10 @@ from typing import Any
 from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
-from gateway.case_systems import idempotency
-from gateway.case_systems import webhooks as flow
+from gateway.case_systems import idempotency, webhooks
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.core.permissions import Permission
 from gateway.core.webhook_events import WebhookEvent
-from gateway.store import webhooks
-from gateway.store.webhooks import Webhook
 from schemas import json
 
 # In one request.
@@ -23,18 +20,19 @@ def make(call: Call) -> ApiResponse:
     url, events = _wanted(json.loaded(call.body))
     told: list[StoredAnswer] = []
 
-    def answer(hook: Webhook, secret: str) -> StoredAnswer:
-        shape = NewHook(hook.id, hook.url, hook.events, secret)
+    def answer(shape: NewHook) -> StoredAnswer:
         told.append(StoredAnswer(201, text_of(shape), f"{PREFIX}/webhooks"))
         return told[-1]
 
-    flow.add_webhook(
+    webhooks.add_webhook(
         call.gw,
-        call.client.id,
+        call.client_id,
         call.by,
         url,
         events,
-        also=lambda tx, hook, secret: idempotency.keep_answer(tx, call.gw, call.tried, answer(hook, secret)),
+        also=lambda tx, hook, secret: idempotency.keep_answer(
+            tx, call.gw, call.tried, answer(NewHook(hook.id, hook.url, hook.events, secret))
+        ),
     )
     return answered(told[-1])
 
@@ -50,17 +48,16 @@ def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
 
 def listed(call: Call) -> ApiResponse:
     """Those of this client; no secret is shown again."""
-    found = call.gw.store.look(lambda tx: webhooks.list_client_webhooks(tx, call.client.id))
-    return given(Hooks(tuple(map(_shown, found))))
-
-
-def _shown(hook: Webhook) -> Hook:
-    return Hook(hook.id, hook.url, hook.events, hook.active, hook.made_at, hook.failing_since, hook.failed_as)
+    shown = [
+        Hook(hook.id, hook.url, hook.events, hook.active, hook.made_at, hook.failing_since, hook.failed_as)
+        for hook in webhooks.list_client_webhooks(call.gw, call.client_id)
+    ]
+    return given(Hooks(tuple(shown)))
 
 
 def remove(call: Call) -> ApiResponse:
     """Nothing is told there any more."""
-    flow.delete_webhook(call.gw, call.client.id, call.by, call.parts["webhook"])
+    webhooks.delete_webhook(call.gw, call.client_id, call.by, call.parts["webhook"])
     return ApiResponse(204, b"")
 
 

@@ -5,7 +5,7 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -53,6 +53,8 @@ The card in this archive proves nothing by itself: take the one that you hold, o
 """
 
 
+# What was done in a case, the oldest first, each with the kind of the message that it was done to.
+CaseHistory = Sequence[tuple[str, LoggedEntry]]
 # Passes the entries on; is told how many will come.
 Watch = Callable[[Iterable[LoggedEntry], int], Iterable[LoggedEntry]]
 
@@ -112,6 +114,22 @@ def list_case_acts(tx: Connection, conversation_id: str) -> list[tuple[str, Logg
         if entry.partner in (None, partner)
     ]
     return sorted(acts, key=lambda act: act[1].number)
+
+
+async def count_entries(gw: Gateway) -> int:
+    """Count the entries of the log. Raises StoreUnavailable where the database does not answer."""
+    return (await gw.store.read(audit_log.get_tree_head)).size
+
+
+async def prove_growth(gw: Gateway, old: int, new: int) -> Sequence[bytes]:
+    """Prove that the first `new` entries of the log continue its first `old` (RFC 9162, 2.1.4)."""
+    return await gw.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
+
+
+def verify_own_log(gw: Gateway, *, seen: Mapping[str, str] = NONE_SEEN, watch: Watch = _unwatched) -> LogVerdict:
+    """Verify our own log, and hold it against our database; `seen` is what partners saw of it."""
+    trust = Trust({gw.code: gw.own_card})
+    return gw.store.look(lambda tx: verify_log(tx, trust, gw.code, ring=gw.ring, seen=seen, watch=watch))
 
 
 def verify_log(
@@ -308,6 +326,11 @@ def _entry_number(text: str) -> int | None:
     return number if isinstance(number, int) else None
 
 
+async def sign_export(gw: Gateway, by: str) -> None:
+    """Write that the log is exported, and sign the checkpoint at which the export ends."""
+    await sign_checkpoint(gw, AuditEntry("audit.exported", by))
+
+
 async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry.
 
@@ -315,7 +338,7 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwa
     """
     if (folder / ENTRIES).exists():
         raise Unusable("audit.export-exists", folder=folder)
-    await sign_checkpoint(gw, AuditEntry("audit.exported", by))
+    await sign_export(gw, by)
 
     def write_export(tx: Connection) -> None:
         try:
@@ -333,7 +356,7 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwa
 
 
 def export_zip(gw: Gateway, file: IO[bytes]) -> None:
-    """Write the same two files, our card and how to check them, as one archive. `sign_checkpoint` came before."""
+    """Write the same two files, our card and how to check them, as one archive. `sign_export` came before."""
 
     def write_archive(tx: Connection) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:

@@ -50,6 +50,11 @@ MOST = 10
 ID_CHARACTERS = 32
 
 
+def list_client_webhooks(gw: Gateway, client: str) -> list[Webhook]:
+    """List the webhooks of one client."""
+    return gw.store.look(lambda tx: webhooks.list_client_webhooks(tx, client))
+
+
 def add_webhook(
     gw: Gateway, client: str, by: str, url: str, events: Collection[WebhookEvent], *, also: Also
 ) -> Webhook:

@@ -40,6 +40,10 @@ class PhoneCall:
     note: str | None = None
 
 
+# A call as it is kept, and what was said in it; None where its key was destroyed.
+RecordedCall = tuple[StoredCall, PhoneCall | None]
+
+
 def record_handover(gw: Gateway, message_id: str, call: PhoneCall, by: str) -> None:
     """Record that the notice was handed over by telephone: that closes the gap which an acknowledgement would close.
 
@@ -106,7 +110,7 @@ def close_notice(gw: Gateway, message_id: str, by: str) -> None:
     gw.store.run(write_closing)
 
 
-def list_recorded_calls(gw: Gateway, message_id: str) -> list[tuple[StoredCall, PhoneCall | None]]:
+def list_recorded_calls(gw: Gateway, message_id: str) -> list[RecordedCall]:
     """List the calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
     return [
         (stored_call, open_call(gw, stored_call))

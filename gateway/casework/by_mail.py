@@ -5,7 +5,7 @@ shown as what it is, and closes nothing: `by_hand.close` wants a signature or a 
 """
 
 from collections.abc import Callable, Sequence
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from sqlalchemy import Connection
 
@@ -14,7 +14,7 @@ from gateway.context import Gateway
 from gateway.core.causes import EMAIL
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, MailReplyKind, MailReplyStage
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import hear_mail
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.audit_log import AuditEntry
@@ -35,8 +35,56 @@ BY_MAIL = (
 # from which a mail may move a letter: nobody signed anything about it, and it is not at its end
 
 
-def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Delivery, MailText | None]:
-    """Open a reply for a person, with the notice that it is about; no text where its key was destroyed."""
+class AnsweredLetter(NamedTuple):
+    """A reply, and the notice of ours that it is about."""
+
+    reply: MailReply
+    sent: Delivery
+
+
+class OpenedReply(NamedTuple):
+    """The same, opened for a person; no text where its key was destroyed."""
+
+    reply: MailReply
+    sent: Delivery
+    text: MailText | None
+
+
+def list_waiting_replies(gw: Gateway, limit: int | None = None, *, after: int = 0) -> list[AnsweredLetter]:
+    """List the replies that nobody has read, the oldest first; `after` is the number of the last that was seen."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_waiting_replies(tx, limit, after=after)))
+
+
+def list_mail_replies(gw: Gateway, limit: int, *, before: int | None = None) -> list[AnsweredLetter]:
+    """List all replies, the newest first; `before` is the number of the last that was seen."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_mail_replies(tx, limit, before=before)))
+
+
+def _join_sent(tx: Connection, replies: Sequence[MailReply]) -> list[AnsweredLetter]:
+    sent = outbox.list_deliveries_by_id(tx, [reply.message_id for reply in replies])
+    by_id = {notice.message_id: notice for notice in sent}
+    return [AnsweredLetter(reply, by_id[reply.message_id]) for reply in replies]
+
+
+def count_waiting_replies(gw: Gateway) -> int:
+    """Count the replies that nobody has read."""
+    return gw.store.look(mail_replies.count_waiting_replies)[0]
+
+
+def get_case_reply(gw: Gateway, case: str, number: int) -> MailReply:
+    """Return the reply, if it is one of this case. Raises NotFound."""
+
+    def read(tx: Connection) -> MailReply:
+        reply = mail_replies.get_mail_reply(tx, number)
+        if outbox.get_delivery(tx, reply.message_id).conversation_id != case:
+            raise NotFound("case.other-notice")
+        return reply
+
+    return gw.store.look(read)
+
+
+def read_mail_reply(gw: Gateway, number: int, by: str) -> OpenedReply:
+    """Open a reply for a person, with the notice that it is about."""
 
     def get_and_log(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
         reply = mail_replies.get_mail_reply(tx, number)
@@ -51,7 +99,7 @@ def read_mail_reply(gw: Gateway, number: int, by: str) -> tuple[MailReply, Deliv
         )
     except Destroyed:
         text = None
-    return reply, sent, text
+    return OpenedReply(reply, sent, text)
 
 
 def judge_mail_reply(gw: Gateway, number: int, judgement: Judgement, by: str, also: Also | None = None) -> MailReply:

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
-from gateway.casework.message_summary import MessageSummary, summarise_message
+from gateway.casework.message_summary import MessageSummary, StoredMessage, summarise_message
 from gateway.context import Gateway
 from gateway.copies import Copy, Machine
 from gateway.core import labels, open_actions, safeguards
@@ -170,7 +170,7 @@ class Case:
 class _CaseRecords:
     """What one look into the store found, still locked."""
 
-    shown: Sequence[tuple[Delivery | InboxItem, Copy]]
+    shown: Sequence[tuple[StoredMessage, Copy]]
     duties: Mapping[tuple[str, str], Owed]
     done: Sequence[CaseEvent]
     readings: Sequence[CaseEvent]
@@ -210,7 +210,7 @@ def _read_case(tx: Connection, gw: Gateway, case: str, terms: AgreedTerms, by: s
     sent, came = _list_case_messages(tx, gw, case)
     duties = {_message_key(message): message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
-    in_full: list[Delivery | InboxItem] = [*shown_sent, *shown_came]
+    in_full: list[StoredMessage] = [*shown_sent, *shown_came]
     views = [
         AuditEntry("notice.read", by, message.message_id, summarise_message(message).partner) for message in in_full
     ]
@@ -274,7 +274,7 @@ def _join_repeated(steps: Iterable[CaseEvent]) -> Iterator[CaseEvent]:
             yield same[1]
 
 
-def list_child_names(gw: Gateway, listed: Sequence[Delivery | InboxItem | Owed], by: str) -> list[str]:
+def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: str) -> list[str]:
     """List how the children are called whom these are about; empty where no name may be said, or it is no notice.
 
     It is one entry of the log, which mentions each notice.
@@ -292,7 +292,7 @@ def list_child_names(gw: Gateway, listed: Sequence[Delivery | InboxItem | Owed],
     return child_names
 
 
-def _message_key(message: Delivery | InboxItem | Owed) -> tuple[str, str]:
+def _message_key(message: StoredMessage | Owed) -> tuple[str, str]:
     if isinstance(message, Owed):
         return (message.partner if message.lies == "came" else ""), message.message_id
     return (message.sender if isinstance(message, InboxItem) else ""), message.message_id
@@ -332,13 +332,13 @@ def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) 
     return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> Delivery | InboxItem | None:
+def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> StoredMessage | None:
     """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
     meant = _find_case_message(tx, gw, case, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
         return meant
     sent, came = _list_case_messages(tx, gw, case)
-    every: list[Delivery | InboxItem] = [*sent, *came]
+    every: list[StoredMessage] = [*sent, *came]
     return max(
         (message for message in every if message.kind in OPENS_A_CASE),
         key=lambda message: summarise_message(message).at,
@@ -359,7 +359,7 @@ def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
     return _build_case_notice(message, None, None)
 
 
-def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> Delivery | InboxItem | None:
+def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> StoredMessage | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split_name(name)
     ours = [
@@ -379,7 +379,7 @@ def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> Del
 
 
 def _build_case_notice(
-    message_held: Delivery | InboxItem, message: Message | None, owed: Owed | None, today: date | None = None
+    message_held: StoredMessage, message: Message | None, owed: Owed | None, today: date | None = None
 ) -> CaseNotice:
     how = summarise_message(message_held)
     values: dict[str, Any] = {name: getattr(how, name) for name in MessageSummary.__dataclass_fields__}
@@ -396,7 +396,7 @@ def _build_case_notice(
     )
 
 
-def _list_choices(message: Delivery | InboxItem) -> Sequence[CaseAction]:
+def _list_choices(message: StoredMessage) -> Sequence[CaseAction]:
     if isinstance(message, InboxItem):
         open_ones = open_actions.list_received_actions(message.kind, message.state)
         # which authority should have it may not be said of such a child

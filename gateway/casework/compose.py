@@ -164,6 +164,16 @@ def _lock_content(gw: Gateway, name: str, to: Said, body: Said) -> tuple[bytes, 
     return locked.data_key, locked.content
 
 
+def list_unfinished_compositions(gw: Gateway, limit: int) -> list[Composition]:
+    """List what is being written, without what it says."""
+    return gw.store.look(lambda tx: compositions.list_unfinished(tx, limit))
+
+
+def get_composition(gw: Gateway, name: str) -> Composition:
+    """Return how it stands, without what it says. Raises NotFound."""
+    return gw.store.look(lambda tx: compositions.get_composition(tx, name))
+
+
 def open_composition(gw: Gateway, name: str, by: str) -> OpenComposition:
     """Open what was written so far for a person; this is logged. Raises NotFound, or NotAllowed where it has ended."""
 
@@ -181,7 +191,7 @@ def open_composition(gw: Gateway, name: str, by: str) -> OpenComposition:
 
 def find_sent_result(gw: Gateway, name: str) -> SentResult | None:
     """Return what became of it; None where it was not sent. Raises NotFound."""
-    record = gw.store.look(lambda tx: compositions.get_composition(tx, name))
+    record = get_composition(gw, name)
     return SentResult(**json.loads(record.told)) if record.told else None
 
 

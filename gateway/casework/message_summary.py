@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from gateway.core.labels import StatusLabel, build_status
 from gateway.core.message_name import MessageName
@@ -10,6 +11,9 @@ from gateway.store.blind_index import Lies
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas.message import MessageKind, RestrictionLevel
+
+# A message as it is kept: one that we sent, or one that came.
+StoredMessage: TypeAlias = Delivery | InboxItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class MessageSummary:
     kind: MessageKind
     partner: str
     state: str
+    state_at: datetime
     # When it was queued here, or came.
     at: datetime
     restriction: RestrictionLevel
@@ -47,7 +52,7 @@ class MessageSummary:
         )
 
 
-def summarise_message(message: Delivery | InboxItem) -> MessageSummary:
+def summarise_message(message: StoredMessage) -> MessageSummary:
     """Build the summary of a message."""
     lies: Lies = "sent" if isinstance(message, Delivery) else "came"
     return MessageSummary(
@@ -57,6 +62,7 @@ def summarise_message(message: Delivery | InboxItem) -> MessageSummary:
         kind=message.kind,
         partner=message.recipient if isinstance(message, Delivery) else message.sender,
         state=message.state.value,
+        state_at=message.state_at,
         at=message.queued_at if isinstance(message, Delivery) else message.received_at,
         restriction=message.restriction,
         test=message.test,

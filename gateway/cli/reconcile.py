@@ -37,7 +37,7 @@ def reconcile_command(
     wanted = WantedFile(csv, html, pdf, ageing, as_json=as_json)
     with opened(home) as gw:
         duties = reconcile.list_owed(gw)
-        found = gw.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+        found = reconcile.list_pursued(gw, duties)
         unmatched = reconcile.find_unmatched_duty(gw)
         written = wanted.write(
             owed.build_owed_page(gw, found),

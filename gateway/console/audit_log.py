@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from gateway.access import people
 from gateway.auditing import browse
 from gateway.auditing.browse import AuditQuestion
 from gateway.console import forms
@@ -24,7 +25,6 @@ from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_moments
 from gateway.core.permissions import Permission
 from gateway.errors import NotFound
-from gateway.store import people
 from schemas import codes
 
 NUMBER = "{number:[0-9]{1,15}}"
@@ -127,7 +127,7 @@ async def _render_audit_log(
     asked: AuditQuestion | None = None,
     number: int | None = None,
 ) -> web.Response:
-    staff = await visit.gw.store.read(people.list_people)
+    staff = await asyncio.to_thread(people.list_people, visit.gw)
     older = _build_address(answers, before=found.below) if found and found.below is not None else ""
     return visit.page(
         "audit.html",

@@ -15,7 +15,6 @@ from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
-from gateway.store.audit_log import AuditEntry
 
 CHECKS = web.AppKey("checks", VerifyRuns)
 # One change may have many consequences; the first tells most.
@@ -45,7 +44,7 @@ async def ask_export(visit: Visit) -> web.StreamResponse:
 
 async def export_log(visit: Visit) -> web.StreamResponse:
     """Send the archive. It is written beside first, so a long log takes no memory, and then sent piece by piece."""
-    await audit.sign_checkpoint(visit.gw, AuditEntry("audit.exported", visit.by))
+    await audit.sign_export(visit.gw, visit.by)
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
     await asyncio.to_thread(audit.export_zip, visit.gw, file)
     file.seek(0)

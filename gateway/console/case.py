@@ -12,7 +12,6 @@ from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
-from gateway.store import people as kept
 from schemas.message import SEARCHES
 
 # By pages that are no form of one notice.
@@ -25,7 +24,7 @@ DONE = {
 async def show_case(visit: Visit) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
     opened_case = await asyncio.to_thread(case.open_case, visit.gw, visit.part("case"), visit.by)
-    others = await visit.gw.store.read(kept.list_people) if visit.may(Permission.ASSIGN) else []
+    others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
     return visit.page(

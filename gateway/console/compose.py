@@ -34,7 +34,6 @@ from gateway.core import composition
 from gateway.core.delivery import PATIENCE
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
-from gateway.store import compositions
 from keys.errors import Refusal
 from schemas import codes
 from schemas.findings import Finding
@@ -51,7 +50,7 @@ async def show_compositions(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
-    unfinished = await visit.gw.store.read(lambda tx: compositions.list_unfinished(tx, SHOWN))
+    unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, visit.gw, SHOWN)
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
     return visit.page("compositions.html", status=status, found=unfinished, wrong=wrong, ends_on=ends_on)
 

@@ -17,7 +17,6 @@ from gateway.console.tasks import INCOMPLETE, build_address, find_place, get_val
 from gateway.core import composition
 from gateway.core.composition import Said
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import compositions
 
 # Where there is a restriction.
 NEEDED = ("reason", "decided_by", "review_on")
@@ -119,7 +118,7 @@ async def _keep_stricter(
 
 async def _render_stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     """Show what was typed once more, to be copied: the notice has ended, or asks this no more."""
-    composition_row = await visit.gw.store.read(lambda tx: compositions.get_composition(tx, visit.part("composition")))
+    composition_row = await asyncio.to_thread(compose.get_composition, visit.gw, visit.part("composition"))
     section = notice_questions.find_section(composition_row.kind, visit.part("section"))
     written = list_typed_text(visit, notice_questions.list_questions(composition_row.kind, section)) if section else []
     return visit.page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)

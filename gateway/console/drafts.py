@@ -19,7 +19,6 @@ from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.one import drafts, held_files
-from gateway.store import drafts as kept
 from schemas import codes
 
 SHOWN = 50
@@ -38,7 +37,7 @@ REASON = Question(
 async def show_drafts(visit: Visit) -> web.StreamResponse:
     """Show the drafts that wait, the oldest first. No child is described."""
     state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
-    listed_drafts = await visit.gw.store.read(lambda tx: kept.list_drafts(tx, state, SHOWN + 1))
+    listed_drafts = await asyncio.to_thread(drafts.list_drafts, visit.gw, state, SHOWN + 1)
     files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
     more, open_ones = len(listed_drafts) > SHOWN, state is DraftState.OPEN
     return visit.page("drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files))

@@ -13,7 +13,7 @@ from hmac import compare_digest
 from aiohttp import web
 from multidict import MultiDictProxy
 
-from gateway.access import sessions
+from gateway.access import people, sessions
 from gateway.access.sessions import Session, SignInStage
 from gateway.casework import case
 from gateway.console import navigation, return_to
@@ -21,7 +21,6 @@ from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, buil
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
-from gateway.store import assignments
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
@@ -104,9 +103,7 @@ def _check_case(door: Door, visit: Visit) -> None:
     if "{case" not in door.path:
         return
     name = visit.part("case")
-    if visit.reach is Reach.ASSIGNED and not visit.gw.store.look(
-        lambda tx: assignments.is_assigned(tx, name, visit.by)
-    ):
+    if visit.reach is Reach.ASSIGNED and not people.is_assigned(visit.gw, name, visit.by):
         raise NotAllowed("permission.assigned", "this-case")
     if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.part("notice")):
         raise NotFound("case.other-notice")

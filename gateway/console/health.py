@@ -6,13 +6,13 @@ import asyncio
 
 from aiohttp import web
 
+from gateway.casework import messages
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import NOTICE, Door
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
 from gateway.exchange import amend
 from gateway.monitoring import health
-from gateway.store import outbox
 
 SHOWN = 50
 # In words and colours.
@@ -26,7 +26,7 @@ LEVELS = {
 async def show_health(visit: Visit) -> web.StreamResponse:
     """Show all of it, what is wrong first."""
     report = await asyncio.to_thread(health.look, visit.gw)
-    stuck = await visit.gw.store.read(lambda tx: outbox.list_dead_letters(tx, None, SHOWN))
+    stuck = await asyncio.to_thread(messages.list_undelivered_messages, visit.gw, None, SHOWN)
     wrong = sorted(
         (finding for finding in report.findings if finding.level is not FindingLevel.OK),
         key=lambda finding: list(LEVELS).index(finding.level),

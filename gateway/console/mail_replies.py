@@ -9,12 +9,10 @@ from gateway.console import forms
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers, Question
-from gateway.core.mail_replies import SAYS, Judgement, MailReplyKind, describe_mail_reply
+from gateway.core.mail_replies import SAYS, Judgement, MailReplyKind, MailReplyStage, describe_mail_reply
 from gateway.core.permissions import Permission
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.store import mail_replies, outbox
-from gateway.store.mail_replies import MailReply
 from keys.errors import Destroyed
 from schemas.message import Child
 
@@ -34,7 +32,7 @@ async def show_mail_reply(visit: Visit) -> web.StreamResponse:
 
 
 def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
-    _get_case_reply(visit)
+    by_mail.get_case_reply(visit.gw, visit.part("case"), _parse_number(visit))
     reply, sent, text = by_mail.read_mail_reply(visit.gw, _parse_number(visit), visit.by)
     child = _find_child(visit, sent.message_id)
     return visit.page(
@@ -48,7 +46,7 @@ def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
         worth=by_mail.describe_worth(reply),
         asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may(Permission.ANSWER) else (),
         answers=answers,
-        was=_format_state(reply),
+        was=_format_state(reply.stage, reply.judgement),
     )
 
 
@@ -68,9 +66,9 @@ async def judge_mail_reply(visit: Visit) -> web.StreamResponse:
 
 
 def _check_judgement(visit: Visit) -> web.Response:
-    reply = _get_case_reply(visit)
+    reply = by_mail.get_case_reply(visit.gw, visit.part("case"), _parse_number(visit))
     answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.gw.now().date())
-    if visit.typed("was") != _format_state(reply):
+    if visit.typed("was") != _format_state(reply.stage, reply.judgement):
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:
         try:
@@ -82,20 +80,12 @@ def _check_judgement(visit: Visit) -> web.Response:
     )
 
 
-def _get_case_reply(visit: Visit) -> MailReply:
-    """Return the reply, if it is one of this case. Raises NotFound."""
-    reply = visit.gw.store.look(lambda tx: mail_replies.get_mail_reply(tx, _parse_number(visit)))
-    if visit.gw.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id)).conversation_id != visit.part("case"):
-        raise NotFound("case.other-notice")
-    return reply
-
-
 def _parse_number(visit: Visit) -> int:
     return int(visit.part("number"))
 
 
-def _format_state(reply: MailReply) -> str:
-    return f"{reply.stage}/{reply.judgement or ''}"
+def _format_state(stage: MailReplyStage, judgement: Judgement | None) -> str:
+    return f"{stage}/{judgement or ''}"
 
 
 DOORS = (

@@ -5,19 +5,17 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.casework import case
+from gateway.casework import case, message_status
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, InboxState
-from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.matching import REASONS
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
-from gateway.store import children, inbox, searches
 from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
 
@@ -49,20 +47,17 @@ def describe_strength(in_hundred: int) -> str:
 async def show_matches(visit: Visit) -> web.StreamResponse:
     """Show the searches at which an officer must look, who has waited longest first. No child is described."""
     gw = visit.gw
-    waiting = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, SHOWN + 1))
-    strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, waiting))
-    items = gw.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name) for search in waiting})
-    counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
+    worklist = match_incoming.get_match_worklist(gw, SHOWN + 1)
     return visit.page(
         "matches.html",
-        found=waiting[:SHOWN],
-        more=len(waiting) > SHOWN,
-        items=items,
-        strengths=strengths,
+        found=worklist.searches[:SHOWN],
+        more=len(worklist.searches) > SHOWN,
+        cases=match_incoming.list_search_cases(gw, worklist.searches),
+        strengths=worklist.strengths,
         strength=describe_strength,
-        counts=counts,
-        near_nobody=len(gw.store.look(inbox.list_unmatched_searches)),
-        indexed=gw.store.look(children.find_current_load) is not None,
+        counts=worklist.counts,
+        near_nobody=match_incoming.count_unmatched_searches(gw),
+        indexed=worklist.index is not None,
         banner=_describe_replies_sent(visit),
     )
 
@@ -75,7 +70,7 @@ def _describe_replies_sent(visit: Visit) -> str:
     if not name:
         return ""
     try:
-        item = visit.gw.store.look(lambda tx: inbox.get_message(tx, name))
+        item = message_status.get_received_message(visit.gw, name)
     except GatewayError:
         return ""
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
@@ -127,12 +122,12 @@ def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
-    return visit.page("matches-none.html", searches=len(visit.gw.store.look(inbox.list_unmatched_searches)))
+    return visit.page("matches-none.html", searches=match_incoming.count_unmatched_searches(visit.gw))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.typed("was") != str(len(visit.gw.store.look(inbox.list_unmatched_searches))):
+    if visit.typed("was") != str(match_incoming.count_unmatched_searches(visit.gw)):
         return await ask_all(visit)
     answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.gw, visit.by)
     return redirect_to(f"/matches?answered={sum(answered.values())}")

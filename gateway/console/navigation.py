@@ -8,10 +8,9 @@ section only has its rooms in the head.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.casework import message_pages
 from gateway.context import Gateway
-from gateway.core.match_state import MatchState
 from gateway.core.permissions import Permission
-from gateway.store import drafts, inbox, mail_replies, searches
 
 # What is more is "99+", so that no page counts a hundred thousand.
 MOST_COUNTED = 99
@@ -138,11 +137,5 @@ def _format_count(number: int) -> str:
 
 def count_waiting(gw: Gateway) -> dict[str, int]:
     """Count how much waits in the rooms of work, for who sees all of it."""
-    most, now = MOST_COUNTED + 1, gw.now()
-    return gw.store.look(
-        lambda tx: {
-            "/inbox": inbox.count_tasks(tx, now, most) + mail_replies.count_waiting_replies(tx)[0],
-            "/matches": searches.count_searches(tx, MatchState.MATCHED)[0],
-            "/drafts": drafts.count_open_drafts(tx)[0],
-        }
-    )
+    waiting = message_pages.count_waiting_work(gw, MOST_COUNTED + 1)
+    return {"/inbox": waiting.messages, "/matches": waiting.matches, "/drafts": waiting.drafts}

@@ -9,15 +9,13 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
-from gateway.casework.message_summary import summarise_message
+from gateway.casework.message_summary import StoredMessage, summarise_message
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
 from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
-from gateway.store.inbox import InboxItem
-from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.reading import sections
 
@@ -95,7 +93,7 @@ def format_iso_day(text: str) -> str:
     return format_day(date.fromisoformat(text))
 
 
-def get_status(message: Delivery | InboxItem) -> StatusLabel:
+def get_status(message: StoredMessage) -> StatusLabel:
     """Return where a message stands, for a person."""
     return summarise_message(message).status
 

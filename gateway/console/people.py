@@ -13,7 +13,6 @@ from gateway.console.sign_in import CHECKING
 from gateway.core import labels
 from gateway.core.permissions import Permission, Role
 from gateway.errors import NotAllowed
-from gateway.store import people as kept
 
 NAME = "{name:[^/]{3,80}}"
 HINTS = {
@@ -30,7 +29,7 @@ ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 
 async def show_people(visit: Visit) -> web.StreamResponse:
     """Show everybody."""
-    everybody = await visit.gw.store.read(kept.list_people)
+    everybody = await asyncio.to_thread(people.list_people, visit.gw)
     return visit.page("people.html", people=everybody, roles=ROLES, now=visit.gw.now())
 
 
@@ -59,7 +58,7 @@ def _render_new_person(
 
 async def show_person(visit: Visit) -> web.StreamResponse:
     """Show one person, and what may be changed."""
-    person = await visit.gw.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
+    person = await asyncio.to_thread(people.get_person, visit.gw, visit.part("name"))
     return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.gw.now())
 
 
@@ -70,7 +69,7 @@ async def set_roles(visit: Visit) -> web.StreamResponse:
 
 async def ask_end(visit: Visit) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
-    person = await visit.gw.store.read(lambda tx: kept.get_person(tx, visit.part("name")))
+    person = await asyncio.to_thread(people.get_person, visit.gw, visit.part("name"))
     return visit.page("person-end.html", person=person)
 
 
@@ -89,7 +88,7 @@ async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse
     try:
         await asyncio.to_thread(partial(act, visit.gw, name, by=visit.by))
     except NotAllowed as why:
-        person = await visit.gw.store.read(lambda tx: kept.get_person(tx, name))
+        person = await asyncio.to_thread(people.get_person, visit.gw, name)
         return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.gw.now())
     return redirect_to("/people")
 

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
+from gateway.access import people
 from gateway.casework import case
 from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
@@ -22,7 +23,6 @@ from gateway.paper import as_csv
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports import owed
-from gateway.store import assignments
 
 # Cases on one page, as in the inbox.
 SHOWN = 25
@@ -64,12 +64,12 @@ def _list_owed(visit: Visit) -> list[Owed]:
     duties = reconcile.list_owed(visit.gw)
     if visit.reach is Reach.ALL:
         return duties
-    mine = visit.gw.store.look(lambda tx: assignments.list_assigned_cases(tx, visit.by))
+    mine = people.list_assigned_cases(visit.gw, visit.by)
     return [duty for duty in duties if duty.case in mine]
 
 
 def _list_pursued(visit: Visit, duties: Sequence[Owed]) -> list[Owed]:
-    return visit.gw.store.look(lambda tx: reconcile.list_pursued(tx, duties))
+    return reconcile.list_pursued(visit.gw, duties)
 
 
 async def show_unanswered(visit: Visit) -> web.StreamResponse:

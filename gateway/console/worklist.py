@@ -1,21 +1,17 @@
 """What waits for us, what we sent, and where each person begins."""
 
 import asyncio
-from functools import partial
 
 from aiohttp import web
 
-from gateway.casework import case
+from gateway.access import people
+from gateway.casework import by_mail, case, message_pages
+from gateway.casework.by_mail import AnsweredLetter
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door, get_session
-from gateway.core.inbox_state import TASKS
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Permission, Reach
 from gateway.reconciliation import reconcile
-from gateway.store import assignments, inbox, mail_replies, outbox
-from gateway.store.mail_replies import MailReply
-from gateway.store.outbox import Delivery
-from schemas.message import OPENS_A_CASE
 
 SHOWN = 25
 # Where somebody begins: the first that is open to them.
@@ -39,35 +35,25 @@ async def show_inbox(visit: Visit) -> web.StreamResponse:
 
 
 def _render_inbox(visit: Visit, whole: bool) -> web.Response:
-    gw, mine = visit.gw, _list_assigned(visit)
-    last = (
-        gw.store.look(lambda tx: inbox.get_message(tx, visit.request.query["after"])) if _is_later_page(visit) else None
-    )
-    beyond = (last.received_at, last.message_id) if last else None
-    search = partial(
-        inbox.search_inbox, now=gw.now(), states=() if whole else TASKS, unmatched=whole, oldest_first=not whole
-    )
+    gw, mine, after = visit.gw, _list_assigned(visit), visit.request.query.get("after", "")
     if mine is None:
-        messages = gw.store.look(partial(search, beyond=beyond, limit=SHOWN + 1))
+        items = message_pages.list_inbox_page(gw, whole=whole, after=after, limit=SHOWN + 1)
     else:
-        messages = [one for name in mine for one in gw.store.look(partial(search, conversation_id=name))]
-        messages.sort(key=lambda one: (one.received_at, one.message_id), reverse=whole)
-    items, more = messages[:SHOWN] if mine is None else messages, mine is None and len(messages) > SHOWN
-    duties = {MessageName(one.partner, one.message_id): one for one in reconcile.list_owed_on_received(gw, items)}
+        items = message_pages.list_inbox_of_cases(gw, mine, whole=whole)
+    more = mine is None and len(items) > SHOWN
+    items = items[:SHOWN] if mine is None else items
+    duties = {MessageName(duty.partner, duty.message_id): duty for duty in reconcile.list_owed_on_received(gw, items)}
     names = case.list_child_names(gw, items, visit.by)
-    mails = () if whole or _is_later_page(visit) else _list_mail_replies(visit, mine)
+    mails = () if whole or after else _list_mail_replies(visit, mine)
     return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
-def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[MailReply, Delivery, str]]:
+def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
     """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
-    gw = visit.gw
-    waiting = gw.store.look(lambda tx: mail_replies.list_waiting_replies(tx, SHOWN if mine is None else None))
-    about = gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, [one.message_id for one in waiting]))
-    notices = {one.message_id: one for one in about if mine is None or one.conversation_id in mine}
-    pairs = [(one, notices[one.message_id]) for one in waiting if one.message_id in notices]
-    names = case.list_child_names(visit.gw, [sent for _, sent in pairs], visit.by)
-    return [(one, sent, name) for (one, sent), name in zip(pairs, names, strict=True)]
+    waiting = by_mail.list_waiting_replies(visit.gw, SHOWN if mine is None else None)
+    letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
+    names = case.list_child_names(visit.gw, [letter.sent for letter in letters], visit.by)
+    return list(zip(letters, names, strict=True))
 
 
 async def show_sent(visit: Visit) -> web.StreamResponse:
@@ -77,39 +63,23 @@ async def show_sent(visit: Visit) -> web.StreamResponse:
 
 def _render_sent(visit: Visit, whole: bool) -> web.Response:
     gw, mine = visit.gw, _list_assigned(visit)
-    last = (
-        gw.store.look(lambda tx: outbox.get_delivery(tx, visit.request.query["after"]))
-        if _is_later_page(visit)
-        else None
-    )
-    kinds = () if whole else OPENS_A_CASE
     if mine is None:
-        before = (last.queued_at, last.message_id) if last else None
-        deliveries = gw.store.look(
-            lambda tx: outbox.list_delivery_page(tx, kinds=kinds, before=before, limit=SHOWN + 1)
-        )
+        after = visit.request.query.get("after", "")
+        deliveries = message_pages.list_sent_page(gw, whole=whole, after=after, limit=SHOWN + 1)
     else:
-        deliveries = [
-            delivery for name in mine for delivery in gw.store.look(partial(outbox.search_outbox, conversation_id=name))
-        ]
-        deliveries = [delivery for delivery in deliveries if whole or delivery.kind in kinds]
-        deliveries.sort(key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
-    items, more = deliveries[:SHOWN] if mine is None else deliveries, mine is None and len(deliveries) > SHOWN
+        deliveries = message_pages.list_sent_of_cases(gw, mine, whole=whole)
+    more = mine is None and len(deliveries) > SHOWN
+    items = deliveries[:SHOWN] if mine is None else deliveries
     return visit.page(
         "sent.html", items=items, names=case.list_child_names(gw, items, visit.by), whole=whole, more=more
     )
-
-
-def _is_later_page(visit: Visit) -> bool:
-    return bool(visit.request.query.get("after"))
 
 
 def _list_assigned(visit: Visit) -> frozenset[str] | None:
     """List the cases that they may see; None: all."""
     if visit.reach is Reach.ALL:
         return None
-    name = get_session(visit).person.name
-    return visit.gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
+    return people.list_assigned_cases(visit.gw, get_session(visit).person.name)
 
 
 DOORS = (

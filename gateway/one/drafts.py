@@ -27,7 +27,7 @@ from gateway.one import leaver_rules
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, drafts, intake, outbox
-from gateway.store.audit_log import AuditEntry
+from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
 from keys import at_rest
@@ -38,6 +38,8 @@ from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 
 # Of the digits of a digest.
 HALF = 32
+# What was done to a draft, the oldest first.
+DraftHistory = Sequence[LoggedEntry]
 
 
 def compute_leaver_digest(gw: Gateway, *said: str) -> str:
@@ -155,6 +157,16 @@ def end_answered_drafts(tx: Connection, gw: Gateway, sent_rows: Sequence[SentRow
             drafts.end_draft(tx, gw.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
             entries.append(AuditEntry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
     audit_log.append_entries(tx, gw.now(), entries)
+
+
+def list_drafts(gw: Gateway, state: DraftState, limit: int) -> list[Draft]:
+    """List the drafts in this state, the oldest first, without what they say."""
+    return gw.store.look(lambda tx: drafts.list_drafts(tx, state, limit))
+
+
+def list_draft_acts(gw: Gateway, draft_id: str) -> DraftHistory:
+    """List what was done to a draft, the oldest first."""
+    return gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
 
 
 def read(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:

@@ -165,8 +165,13 @@ def _missing_since(sent: Sent, missing: Missing) -> datetime:
     return sent.state_at
 
 
-def list_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
+def list_pursued(gw: Gateway, owed_items: Sequence[Owed]) -> list[Owed]:
     """List the same duties with what was done about each, for those that are shown: there may be thousands."""
+    return gw.store.look(lambda tx: find_pursued(tx, owed_items))
+
+
+def find_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
+    """Find what was done about each of these duties; return the duties with it."""
     sent, came = (
         [owed_item.message_id for owed_item in owed_items if owed_item.lies == lies] for lies in ("sent", "came")
     )

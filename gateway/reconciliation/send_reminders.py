@@ -27,7 +27,7 @@ from gateway.exchange.send import build_next_header, prepare_messages, queue_mes
 from gateway.logs import log_failure
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
-from gateway.reconciliation.reconcile import Owed, find_owed, list_owed_on, list_pursued
+from gateway.reconciliation.reconcile import Owed, find_owed, find_pursued, list_owed_on
 from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import QueuedNotice
@@ -59,7 +59,7 @@ async def send_due_reminders(gw: Gateway) -> ReminderRun:
     """Do everything that is due now. Raises StoreUnavailable, or ConfigProblem."""
     terms = deadlines.read_terms(gw.config)
     late = await gw.store.read(
-        lambda tx: list_pursued(tx, [duty for duty in find_owed(tx, gw, terms) if duty.step is not DutyStep.WAIT])
+        lambda tx: find_pursued(tx, [duty for duty in find_owed(tx, gw, terms) if duty.step is not DutyStep.WAIT])
     )
     reminded: list[str] = []
     paused = await gw.store.read(lambda tx: _list_paused(tx, gw, terms))

@@ -19,7 +19,7 @@ The machine answers only an enquiry that is new, not restricted and no test, by 
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -32,8 +32,9 @@ from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.core import blocking, matching
 from gateway.core.inbox_state import InboxState
-from gateway.core.match_state import MatchState
+from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.matching import ChildMatch, ComparedChild
+from gateway.core.message_name import MessageName
 from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
@@ -85,6 +86,19 @@ class MatchVerdict:
 
     found: MatchState
     near: tuple[tuple[ChildMatch, OurChild], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MatchWorklist:
+    """The searches at which an officer must look, the oldest first."""
+
+    searches: Sequence[ReceivedSearch]
+    # Of the possible matches of each, the strongest first.
+    strengths: Mapping[MessageName, Sequence[int]]
+    # Of all searches, by the state of each.
+    counts: Mapping[str, int]
+    # The index that counts; None before the first.
+    index: IndexLoad | None
 
 
 async def match_forever(gw: Gateway, stop: asyncio.Event) -> None:
@@ -222,6 +236,30 @@ def _answer_by_machine(gw: Gateway, search: ReceivedSearch) -> None:
         # Its sender took it back, or an officer answered it, just now.
         return
     gw.store.run(partial(searches.set_machine_answered, search=search))
+
+
+def get_match_worklist(gw: Gateway, limit: int) -> MatchWorklist:
+    """Return what there is to look at. No child is described."""
+
+    def read(tx: Connection) -> MatchWorklist:
+        waiting = searches.list_searches(tx, FOR_PEOPLE, limit)
+        strengths = searches.list_match_strengths(tx, waiting)
+        counts = {state.value: searches.count_searches(tx, state)[0] for state in MatchState}
+        return MatchWorklist(waiting, strengths, counts, kept.find_current_load(tx))
+
+    return gw.store.look(read)
+
+
+def list_search_cases(gw: Gateway, listed: Sequence[ReceivedSearch]) -> dict[MessageName, str]:
+    """Return the case of each of these searches, by the name of the search."""
+    return gw.store.look(
+        lambda tx: {search.name: inbox.get_message(tx, search.name).conversation_id for search in listed}
+    )
+
+
+def count_unmatched_searches(gw: Gateway) -> int:
+    """Count the searches that wait for an answer, and to which nothing of ours is near."""
+    return len(gw.store.look(inbox.list_unmatched_searches))
 
 
 def read_matches(

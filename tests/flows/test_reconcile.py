@@ -43,7 +43,7 @@ def pair(tmp_path: Path) -> tuple[Gateway, Gateway]:
 def owed(gw: Gateway, after: timedelta = timedelta(0)) -> list[Owed]:
     gw.now = lambda: MONDAY + after
     found = reconcile.list_owed(gw)
-    return gw.store.look(lambda tx: reconcile.list_pursued(tx, found))
+    return reconcile.list_pursued(gw, found)
 
 
 async def exchanged(pair: tuple[Gateway, Gateway]) -> str:
