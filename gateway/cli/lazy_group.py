@@ -6,12 +6,14 @@ What `--help` and the completion of a shell show stands in a table. A test holds
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, ClassVar
 
 import typer
 from typer._click.core import Command as ClickCommand
 from typer._click.core import Context
+from typer._click.exceptions import UsageError
 from typer._click.formatting import HelpFormatter
 from typer.core import TyperCommand, TyperGroup
 
@@ -31,7 +33,22 @@ class CommandRow:
     is_hidden: bool = False
 
 
-class LazyGroup(TyperGroup):
+class ListedGroup(TyperGroup):
+    """Suggests listed names only for a command that does not exist: hidden ones are for scripts that have them."""
+
+    def resolve_command(self, ctx: Context, args: list[str]) -> tuple[str | None, ClickCommand | None, list[str]]:
+        """Find which command is meant. Raises UsageError, with the listed names that are like it."""
+        self.suggest_commands = False
+        try:
+            return super().resolve_command(ctx, args)
+        except UsageError as why:
+            listed = [name for name, command in self.commands.items() if not command.hidden]
+            if alike := get_close_matches(args[0], listed):
+                why.message += f" Did you mean {', '.join(map(repr, alike))}?"
+            raise
+
+
+class LazyGroup(ListedGroup):
     """Lists the commands of `rows` without importing them. A subclass sets `rows`."""
 
     rows: ClassVar[Sequence[CommandRow]] = ()
@@ -66,6 +83,7 @@ class LazyGroup(TyperGroup):
         gc.disable()
         application: typer.Typer = getattr(import_module(f"gateway.cli.{module}"), attribute or "commands")
         gc.enable()
+        application.info.cls = ListedGroup
         group = typer.main.get_group(application)
         group.rich_markup_mode = None
         for command in group.commands.values():

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 from gateway.cli import Commands, cli
 from gateway.cli.lazy_group import LazyGroup
@@ -73,6 +74,28 @@ def test_every_old_name_of_a_command_still_works_and_is_not_listed() -> None:
     for old in OLD_NAMES:
         assert top.commands[old].hidden
         assert top.load(old).help
+
+
+@pytest.mark.parametrize(
+    ("typed", "named", "old"),
+    [
+        ("outcom", "send-outcome", "'outcome'"),
+        ("reconcil", None, "reconcile"),
+        ("handovr", "record-handover", "'handover'"),
+        ("lokated", None, "located"),
+        ("one childen", None, "children"),
+        ("one pupil", "pupils", None),
+        ("users bak", None, "back"),
+    ],
+)
+def test_no_old_name_is_suggested_for_a_command_that_there_is_not(
+    typed: str, named: str | None, old: str | None
+) -> None:
+    said = CliRunner().invoke(cli, typed.split(), env={"COLUMNS": "200"})
+    assert said.exit_code == 2
+    assert f"No such command '{typed.split()[-1]}'." in said.output
+    assert (f"'{named}'" in said.output) == (named is not None)
+    assert old is None or old not in said.output.partition("No such command")[2].partition(".")[2]
 
 
 def test_no_file_that_a_command_reads_is_larger_than_a_message_may_be() -> None:
