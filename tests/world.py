@@ -70,7 +70,7 @@ class Wire:
         there = self.world.houses[address.authority]
         if path == "/statements":
             window = Window(_moment(said["since"]), _moment(said["until"]), said["page"])
-            token = await there.store.read(lambda tx: statements.issue_statement(tx, there, address.us, window))
+            token = await statements.issue_statement(there, address.us, window)
             return PartnerAnswer(200, token.encode(), {})
         if path == "/statements/missing":
             there.asked[address.us] = _moment(said["since"])

@@ -92,6 +92,21 @@ def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: s
     return gw.store.run(read_and_log)
 
 
+def list_newest_entries(
+    gw: Gateway,
+    *,
+    about: str | None = None,
+    act: str | None = None,
+    actor: str | None = None,
+    partner: str | None = None,
+    limit: int,
+) -> list[LoggedEntry]:
+    """List the newest entries of which all that is given holds, the newest first."""
+    return gw.store.look(
+        lambda tx: audit_log.list_newest_entries(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
+    )
+
+
 def check_question(gw: Gateway, asked: AuditQuestion) -> None:
     """Check that this name has an account or did anything, and something has this reference; or raise NotFound."""
     gw.store.look(lambda tx: _build_query(tx, asked))

@@ -12,7 +12,7 @@ from functools import partial
 from sqlalchemy import Connection
 
 from gateway.background import run_every
-from gateway.context import Gateway
+from gateway.context import SYSTEM, Gateway
 from gateway.core.bursts import BurstCount
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
@@ -54,8 +54,9 @@ def write_burst_in(tx: Connection, gw: Gateway, entry: AuditEntry, address: str 
     audit_log.append_entries(tx, gw.now(), count_entry(gw, entry, address))
 
 
-async def write_burst(gw: Gateway, entry: AuditEntry, address: str = "") -> None:
-    """Write what is to be written of this entry, in a transaction of its own, or in none. Raises StoreUnavailable."""
+async def write_refused_caller(gw: Gateway, code: str, address: str) -> None:
+    """Write that a caller from this address was refused, or count it for later. Raises StoreUnavailable."""
+    entry = AuditEntry("caller.refused", SYSTEM, detail={"code": code})
     if entries := count_entry(gw, entry, address):
         await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), entries))
 

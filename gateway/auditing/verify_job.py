@@ -16,7 +16,6 @@ from gateway.errors import NotAllowed
 from gateway.logs import log_failure
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry, LoggedEntry
-from keys.trust import Trust
 
 # Entries.
 TOLD_EVERY = 1000
@@ -59,8 +58,7 @@ class VerifyRuns:
         """Check all of it, in the caller's thread; `begin` came before."""
         assert self.last is not None  # noqa: S101 - see `begin`
         try:
-            trust = Trust({gw.code: gw.own_card})
-            verdict = gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring, watch=self._watch))
+            verdict = audit.verify_own_log(gw, watch=self._watch)
             detail: dict[str, str | int] = {"entries": verdict.size, "faults": len(verdict.faults)}
             entry = AuditEntry("audit.verified", self.last.by, detail=detail)
             gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))

@@ -157,6 +157,12 @@ async def _check_partner(gw: Gateway, partner: str) -> None:
         log_failure(f"checking the audit log of {partner}", why)
 
 
+async def find_seen_checkpoint(gw: Gateway, partner: str) -> str | None:
+    """Return the newest checkpoint that we saw of this partner's log; None where we saw none."""
+    summary = await gw.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
+    return summary.note if summary else None
+
+
 def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
     """Return how far each partner's log is known, and every alarm that stands."""
 

@@ -46,6 +46,11 @@ def get_token_audience(gw: Gateway) -> str:
     return f"{gw.config.console_url}/api/v1"
 
 
+def list_clients(gw: Gateway) -> list[ApiClient]:
+    """List all clients, those that have ended too."""
+    return gw.store.look(clients.list_clients)
+
+
 def add_client(gw: Gateway, name: str, called: str, scopes: Iterable[Scope], by: str) -> str:
     """Add a client, and return its secret, which nobody can be shown again. Raises NotAllowed."""
     called, wanted = " ".join(called.split()), frozenset(scopes)

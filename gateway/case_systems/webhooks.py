@@ -50,6 +50,11 @@ MOST = 10
 ID_CHARACTERS = 32
 
 
+def list_webhooks(gw: Gateway) -> list[Webhook]:
+    """List the webhooks of all clients."""
+    return gw.store.look(webhooks.list_webhooks)
+
+
 def list_client_webhooks(gw: Gateway, client: str) -> list[Webhook]:
     """List the webhooks of one client."""
     return gw.store.look(lambda tx: webhooks.list_client_webhooks(tx, client))

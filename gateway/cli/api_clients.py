@@ -8,8 +8,6 @@ from rich.markup import escape
 from gateway.case_systems import clients, webhooks
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
 from gateway.core.permissions import Scope
-from gateway.store import clients as kept
-from gateway.store import webhooks as kept_webhooks
 
 Name = Annotated[str, typer.Argument(help="The id of the system, such as one-sandwell.")]
 Scopes = Annotated[list[Scope], typer.Option("--scope", help="A permission. Can be repeated.")]
@@ -21,7 +19,7 @@ commands = typer.Typer(no_args_is_help=True, help="Connected systems that can us
 def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List connected systems and their permissions."""
     with opened(home) as gw:
-        found = gw.store.look(kept.list_clients)
+        found = clients.list_clients(gw)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
     rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
     answer(
@@ -79,7 +77,7 @@ def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJs
 def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List notification addresses and any problems."""
     with opened(home) as gw:
-        found = gw.store.look(kept_webhooks.list_webhooks)
+        found = webhooks.list_webhooks(gw)
     value = [
         {
             "id": h.id,

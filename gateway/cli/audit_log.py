@@ -6,18 +6,17 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, partners_view, witness
+from gateway.auditing import audit, browse, partners_view, witness
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, Unusable
-from gateway.store import audit_log
 from keys import card
 from keys.card import Card
 from keys.trust import Trust
@@ -30,10 +29,13 @@ SHOWN_FAULTS = 5
 commands = typer.Typer(no_args_is_help=True, help="Search, export and check the audit log.")
 
 
+_Entry = TypeVar("_Entry")
+
+
 def _watched(doing: str) -> audit.Watch:
     """Return a progress bar, where a person looks on and there is something to wait for."""
 
-    def watch(entries: Iterable[audit_log.LoggedEntry], total: int) -> Iterable[audit_log.LoggedEntry]:
+    def watch(entries: Iterable[_Entry], total: int) -> Iterable[_Entry]:
         return track(entries, doing, total=total, console=err, disable=total < LONG or not err.is_terminal)
 
     return watch
@@ -87,9 +89,7 @@ def _verified(gw: Gateway, seen_file: Path | None, ask: bool) -> audit.LogVerdic
         saw |= found
         for partner, why in silent.items():
             err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
-    trust = Trust({gw.code: gw.own_card})
-    watch = _watched("Checking")
-    return gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring, seen=saw, watch=watch))
+    return audit.verify_own_log(gw, seen=saw, watch=_watched("Checking"))
 
 
 async def _asked(gw: Gateway) -> tuple[dict[str, str], dict[str, str]]:
@@ -158,11 +158,7 @@ def audit_search(
 ) -> None:
     """Search the audit log."""
     with opened(home) as gw:
-        found = gw.store.look(
-            lambda tx: audit_log.list_newest_entries(
-                tx, about=about, act=act, actor=actor, partner=partner, limit=limit
-            )
-        )
+        found = browse.list_newest_entries(gw, about=about, act=act, actor=actor, partner=partner, limit=limit)
     rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
     value = {"entries": [json.loads(entry.entry) for entry in found]}
     answer(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.casework import by_hand
+from gateway.casework import by_hand, messages
 from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
 from gateway.context import Gateway
@@ -13,7 +13,6 @@ from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.exchange import amend
 from gateway.reconciliation import send_reminders
-from gateway.store import outbox
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
 At = Annotated[
@@ -110,7 +109,7 @@ def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as
     """Send a reminder about a notice."""
     with opened(home) as gw:
         reminder = send_reminders.remind_partner(gw, message_id, by)
-        to = gw.store.look(lambda tx: outbox.get_delivery(tx, reminder)).recipient
+        to = messages.get_sent_message(gw, reminder).recipient
     answer(
         as_json,
         {"message_id": reminder, "about": message_id},

@@ -14,7 +14,6 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, open
 from gateway.core import labels
 from gateway.core.protection import Protection
 from gateway.errors import NotAllowed
-from gateway.store import partners as kept_partners
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
@@ -123,7 +122,7 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List partner authorities."""
     with opened(home) as gw:
-        found = [(p, card.read(p.card)) for p in gw.store.look(kept_partners.list_partners)]
+        found = [(known.confirmed, known.card) for known in partners.list_known_partners(gw)]
         written_to = list(gw.correspondents.values())
     rows = [
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
@@ -152,8 +151,8 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show one partner's card."""
     with opened(home) as gw:
-        kept = gw.store.look(lambda tx: kept_partners.get_partner(tx, authority))
-    theirs = card.read(kept.card)
+        known = partners.get_known_partner(gw, authority)
+    kept, theirs = known.confirmed, known.card
     value = asdict(theirs) | {
         "identity": theirs.identity.hex(),
         "keys": [asdict(key) | {"public": key.public.hex()} for key in theirs.keys],

@@ -1,5 +1,6 @@
 """Commands on files for and from ONE, or another case system."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +12,8 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, da
 from gateway.core import labels
 from gateway.core.transfer_stage import TransferStage
 from gateway.errors import Unusable
-from gateway.one import headings, held_files
+from gateway.one import headings, held_files, imports
 from gateway.searches import children_index, school2school
-from gateway.store import transfer_files
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
@@ -29,23 +29,28 @@ def one_imports(
 ) -> None:
     """List notices written for import into ONE, and the results."""
     with opened(home) as gw:
-        found = gw.store.look(
-            lambda tx: transfer_files.list_transfer_files(tx, other_than=gw.code, states=state or (), limit=limit)
+        files = imports.list_transfer_files(gw, state or (), limit)
+    rows = [
+        (
+            file.message_id,
+            day(file.state_at),
+            _describe_file(file.state, file.sender, file.file, file.shortened.split()),
         )
-    rows = [(one.message_id, day(one.state_at), _stands(one)) for one in found]
+        for file in files
+    ]
     answer(
         as_json,
-        {"imports": [asdict(one) | {"shortened": one.shortened.split()} for one in found]},
+        {"imports": [asdict(file) | {"shortened": file.shortened.split()} for file in files]},
         lambda: table(
             "Files for ONE", ("Reference", "Date", "Status"), rows, empty="No notices written for import into ONE."
         ),
     )
 
 
-def _stands(one: transfer_files.TransferFile) -> str:
-    shortened = f"Shortened: {', '.join(one.shortened.split())}" if one.shortened else None
-    sender = labels.name_authority_in_full(one.sender)
-    return "\n".join(filter(None, (one.state.value.capitalize(), f"From {sender}", one.file, shortened)))
+def _describe_file(stage: TransferStage, sender: str, file: str | None, shortened: Sequence[str]) -> str:
+    cut = f"Shortened: {', '.join(shortened)}" if shortened else None
+    said = (stage.value.capitalize(), f"From {labels.name_authority_in_full(sender)}", file, cut)
+    return "\n".join(filter(None, said))
 
 
 @commands.command("s2s")

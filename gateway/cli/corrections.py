@@ -1,12 +1,13 @@
 """Commands on sent notices: correct, withdraw, retry; and the end of a search."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from gateway.authorities import partners
+from gateway.casework import messages
 from gateway.cli.notices import message_in
 from gateway.cli.output import (
     DEFAULT_HOME,
@@ -28,11 +29,10 @@ from gateway.cli.output import (
     table,
     who,
 )
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.exchange import amend
 from gateway.searches import review
-from gateway.store import outbox, partners
-from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
 
@@ -143,7 +143,7 @@ def retry(
         raise typer.BadParameter("give a message, --to or --list: only one of them")
     with opened(home) as gw:
         if given_up:
-            _dead_letters(gw.store.look(lambda tx: outbox.list_dead_letters(tx, to, limit)), as_json)
+            _show_undelivered(gw, to, limit, as_json)
             return
         if message_id:
             amend.release_notice(gw, message_id, by)
@@ -154,7 +154,7 @@ def retry(
             )
             return
         if to is not None and gw.letters_go_to(to) is None:
-            gw.store.look(lambda tx: partners.get_partner(tx, to))
+            partners.get_known_partner(gw, to)
         count = amend.release_all(gw, to, by)
     answer(
         as_json,
@@ -163,19 +163,20 @@ def retry(
     )
 
 
-def _dead_letters(found: Sequence[Delivery], as_json: bool) -> None:
+def _show_undelivered(gw: Gateway, to: str | None, limit: int, as_json: bool) -> None:
+    undelivered = messages.list_undelivered_messages(gw, to, limit)
     rows = [
         (
-            lines(one.message_id, labels.name_kind(one.kind)),
-            day(one.state_at),
-            labels.name_authority_in_full(one.recipient),
-            one.reason,
+            lines(sent.message_id, labels.name_kind(sent.kind)),
+            day(sent.state_at),
+            labels.name_authority_in_full(sent.recipient),
+            sent.reason,
         )
-        for one in found
+        for sent in undelivered
     ]
     columns = ("Reference", "Date", "To", "Reason")
     answer(
         as_json,
-        {"given_up": [asdict(one) for one in found]},
+        {"given_up": [asdict(sent) for sent in undelivered]},
         lambda: table("Not delivered", columns, rows, empty=NONE_FAILED),
     )

@@ -12,9 +12,6 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.draft_state import DraftState
 from gateway.one import drafts
-from gateway.store import audit_log
-from gateway.store import drafts as kept_drafts
-from gateway.store.drafts import Draft
 from schemas.message import RESTRICTIONS, Restriction
 
 # What a row says that the notice does not.
@@ -24,6 +21,7 @@ FURTHER = (
     ("Checklist complete", "checklist"),
     ("Destination LA", "destination_la"),
 )
+DIGESTS = ("digest", "child", "said", "person", "carried")
 # Of a file's SHA-256: enough to find it among those in done/.
 SHORT = 12
 
@@ -46,35 +44,39 @@ def drafts_list(
 ) -> None:
     """List leavers to check, oldest first."""
     with opened(home) as gw:
-        found = gw.store.look(lambda tx: kept_drafts.list_drafts(tx, state, limit))
-    rows = [(d.draft_id, day(d.made_at), f"{d.file[:SHORT]} {d.row}", _said(d)) for d in found]
+        found = drafts.list_drafts(gw, state, limit)
+    rows = [
+        (
+            draft.draft_id,
+            day(draft.made_at),
+            f"{draft.file[:SHORT]} {draft.row}",
+            _describe_state(draft.state, draft.reason, draft.message_id, draft.discarded_as),
+        )
+        for draft in found
+    ]
     columns = ("Reference", "Date", "File, row", "Problem")
     answer(
         as_json,
-        {"drafts": [_value(one) for one in found]},
+        {"drafts": [_without_digests(asdict(draft)) for draft in found]},
         lambda: table("Leavers to check", columns, rows, empty=_say_none(state)),
     )
 
 
-def _said(draft: Draft) -> str:
-    if draft.state is DraftState.OPEN:
-        return draft.reason
-    if draft.state is DraftState.SENT:
-        return f"Sent: {draft.message_id}"
-    return f"Discarded: {labels.name_code('discard_reasons', draft.discarded_as or '')}"
+def _describe_state(state: DraftState, reason: str, message_id: str | None, discarded_as: str | None) -> str:
+    if state is DraftState.OPEN:
+        return reason
+    if state is DraftState.SENT:
+        return f"Sent: {message_id}"
+    return f"Discarded: {labels.name_code('discard_reasons', discarded_as or '')}"
 
 
 def _say_none(state: DraftState) -> str:
     return "No leavers to check." if state is DraftState.OPEN else f"No leavers {state}."
 
 
-def _value(draft: Draft) -> dict[str, object]:
-    """Return a draft without the digests by which only the gateway knows it again."""
-    return {
-        name: value
-        for name, value in asdict(draft).items()
-        if name not in ("digest", "child", "said", "person", "carried")
-    }
+def _without_digests(draft: dict[str, object]) -> dict[str, object]:
+    """Return the values of a draft without the digests by which only the gateway knows it again."""
+    return {name: value for name, value in draft.items() if name not in DIGESTS}
 
 
 @commands.command("show")
@@ -83,7 +85,7 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     with opened(home) as gw:
         kept, row = drafts.read(gw, draft_id, by)
         notice = drafts.leaver(row, gw.officer(by)).notice
-        history = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
+        history = drafts.list_draft_acts(gw, draft_id)
     said = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [
         ("Status", kept.state.capitalize()),
@@ -97,7 +99,11 @@ def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_jso
     ]
     shown += [("Can correct", kept.corrects)]
     shown += [(name, said.get(column)) for name, column in FURTHER]
-    answer(as_json, {"draft": _value(kept), "row": said}, lambda: draft_page(draft_id, notice, shown, history))
+    answer(
+        as_json,
+        {"draft": _without_digests(asdict(kept)), "row": said},
+        lambda: draft_page(draft_id, notice, shown, history),
+    )
 
 
 @commands.command("send")

@@ -9,15 +9,12 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from adapters.route import MailText
-from gateway.casework import by_mail
+from gateway.casework import by_mail, messages
+from gateway.casework.by_mail import AnsweredLetter, OpenedReply
 from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, describe_mail_reply
-from gateway.store import mail_replies, outbox
-from gateway.store.mail_replies import MailReply
-from gateway.store.outbox import Delivery
 
 Number = Annotated[int, typer.Argument(min=1, max=10**15 - 1, help="The number in replies list.")]
 
@@ -33,58 +30,48 @@ def replies_list(
 ) -> None:
     """List email replies to read, oldest first."""
     with opened(home) as gw:
-        found = gw.store.look(
-            lambda tx: (
-                mail_replies.list_mail_replies(tx, limit)
-                if everything
-                else mail_replies.list_waiting_replies(tx, limit)
-            )
-        )
-        ids = [one.message_id for one in found]
-        sent = {one.message_id: one for one in gw.store.look(lambda tx: outbox.list_deliveries_by_id(tx, ids))}
+        letters = by_mail.list_mail_replies(gw, limit) if everything else by_mail.list_waiting_replies(gw, limit)
     rows = [
         (
-            str(one.number),
-            day(one.came_at),
-            labels.name_authority_in_full(sent[one.message_id].recipient),
-            _said(one, sent[one.message_id]),
+            str(letter.reply.number),
+            day(letter.reply.came_at),
+            labels.name_authority_in_full(letter.sent.recipient),
+            _describe_letter(letter),
         )
-        for one in found
+        for letter in letters
     ]
     columns = ("Number", "Date", "From", "Reply")
     answer(
         as_json,
-        {"replies": [_value(one) for one in found]},
+        {"replies": [asdict(letter.reply) for letter in letters]},
         lambda: table(
             "Email replies", columns, rows, empty="No email replies." if everything else "No email replies to read."
         ),
     )
 
 
-def _said(one: MailReply, sent: Delivery) -> str:
+def _describe_letter(letter: AnsweredLetter) -> str:
+    reply, sent = letter
     return lines(
-        describe_mail_reply(one.what, one.stage, one.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{one.message_id[-12:]}. Status:"
+        describe_mail_reply(reply.what, reply.stage, reply.judgement),
+        f"To the {labels.name_kind(sent.kind).lower()} …{reply.message_id[-12:]}. Status:"
         f" {summarise_message(sent).status.tag}",
-        by_mail.describe_worth(one),
-        "The email says that it was sent automatically" if one.by_machine else None,
+        by_mail.describe_worth(reply),
+        "The email says that it was sent automatically" if reply.by_machine else None,
     )
-
-
-def _value(one: MailReply) -> dict[str, object]:
-    return asdict(one)
 
 
 @commands.command("show")
 def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Show one email reply in full. Your view is logged."""
     with opened(home) as gw:
-        reply, sent, text = by_mail.read_mail_reply(gw, number, by)
-    value = {"reply": _value(reply), "text": asdict(text) if text else None}
-    answer(as_json, value, lambda: _page(reply, sent, text))
+        letter = by_mail.read_mail_reply(gw, number, by)
+    value = {"reply": asdict(letter.reply), "text": asdict(letter.text) if letter.text else None}
+    answer(as_json, value, lambda: _page(letter))
 
 
-def _page(reply: MailReply, sent: Delivery, text: MailText | None) -> str:
+def _page(letter: OpenedReply) -> str:
+    reply, sent, text = letter
     head = [
         (
             f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number},"
@@ -122,10 +109,10 @@ def replies_judge(
     """Record what an email reply says. An acceptance by email never closes a case."""
     with opened(home) as gw:
         reply = by_mail.judge_mail_reply(gw, number, judgement, by)
-        sent = gw.store.look(lambda tx: outbox.get_delivery(tx, reply.message_id))
+        sent = messages.get_sent_message(gw, reply.message_id)
     answer(
         as_json,
-        {"reply": _value(reply), "state": sent.state.value},
+        {"reply": asdict(reply), "state": sent.state.value},
         lambda: (
             f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice:"
             f" {summarise_message(sent).status.tag}."

@@ -9,12 +9,10 @@ import typer
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, day, lines, opened, out, table, who
 from gateway.cli.page import matches_page
 from gateway.core import labels
-from gateway.core.match_state import FOR_PEOPLE, MatchState
+from gateway.core.match_state import MatchState
 from gateway.core.matching import REASONS
-from gateway.core.message_name import MessageName
 from gateway.searches import match_incoming
-from gateway.store import children, searches
-from gateway.store.searches import ReceivedSearch
+from gateway.searches.match_incoming import MatchWorklist
 from schemas import xml
 
 commands = typer.Typer(no_args_is_help=True, help="Notices with possible matches in your records.")
@@ -28,29 +26,29 @@ def matches_list(
 ) -> None:
     """List notices with possible matches in your records."""
     with opened(home) as gw:
-        found = gw.store.look(lambda tx: searches.list_searches(tx, FOR_PEOPLE, limit))
-        strengths = gw.store.look(lambda tx: searches.list_match_strengths(tx, found))
-        counts = gw.store.look(lambda tx: {state.value: searches.count_searches(tx, state)[0] for state in MatchState})
-        index = gw.store.look(children.find_current_load)
+        worklist = match_incoming.get_match_worklist(gw, limit)
     value = {
-        "matches": [asdict(one) | {"name": str(one.name), "possible": strengths[one.name]} for one in found],
-        "counts": counts,
-        "index": asdict(index) if index else None,
+        "matches": [
+            asdict(search) | {"name": str(search.name), "possible": worklist.strengths[search.name]}
+            for search in worklist.searches
+        ],
+        "counts": worklist.counts,
+        "index": asdict(worklist.index) if worklist.index else None,
     }
-    answer(as_json, value, lambda: _listed(found, strengths))
+    answer(as_json, value, lambda: _listed(worklist))
     if not as_json:
-        _say_the_rest(counts, index is not None)
+        _say_the_rest(worklist.counts, worklist.index is not None)
 
 
-def _listed(found: Sequence[ReceivedSearch], strengths: Mapping[MessageName, list[int]]) -> object:
+def _listed(worklist: MatchWorklist) -> object:
     rows = [
         (
-            lines(str(one.name), labels.name_kind(one.kind)),
-            day(one.came_at),
-            labels.name_authority_in_full(one.sender),
-            _how(strengths[one.name]),
+            lines(str(search.name), labels.name_kind(search.kind)),
+            day(search.came_at),
+            labels.name_authority_in_full(search.sender),
+            _how(worklist.strengths[search.name]),
         )
-        for one in found
+        for search in worklist.searches
     ]
     return table(
         "Notices with possible matches",
@@ -66,7 +64,7 @@ def _how(strengths: Sequence[int]) -> str:
     return f"{len(strengths)} possible\nTop score {strengths[0]}"
 
 
-def _say_the_rest(counts: dict[str, int], index: bool) -> None:
+def _say_the_rest(counts: Mapping[str, int], index: bool) -> None:
     if counts[MatchState.NEW] and not index:
         out.print(
             f"{count_of(counts[MatchState.NEW], 'notice')} not checked: there is no pupil index. To add one:"
@@ -96,7 +94,7 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
             asdict(one) | {"reasons": [{"code": code, "says": REASONS[code]} for code in one.reasons]} for one in found
         ],
     }
-    answer(as_json, value, lambda: matches_page(message, search, found))
+    answer(as_json, value, lambda: matches_page(message, search.state if search else MatchState.NEW, found))
 
 
 @commands.command("reply-all")

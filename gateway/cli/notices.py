@@ -9,11 +9,11 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit
 from gateway.authorities import postcodes
-from gateway.casework import by_hand
-from gateway.casework.by_hand import PhoneCall
-from gateway.casework.message_summary import summarise_message
+from gateway.casework import by_mail, messages
+from gateway.casework.by_hand import RecordedCall
+from gateway.casework.message_summary import MessageSummary, summarise_message
+from gateway.casework.messages import OpenedReceived, OpenedSent
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -38,15 +38,9 @@ from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
 from gateway.core.mail_replies import describe_mail_reply
-from gateway.core.message_name import MessageName
 from gateway.errors import Unusable
-from gateway.exchange import respond
 from gateway.exchange.send import look_up_known_children, prepare_notices, queue_notices
-from gateway.store import inbox, mail_replies, outbox
-from gateway.store.calls import StoredCall
-from gateway.store.inbox import InboxItem
-from gateway.store.mail_replies import MailReply
-from gateway.store.outbox import Delivery, QueuedNotice
+from gateway.searches import match_incoming
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message
@@ -85,12 +79,12 @@ def send(
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
     with opened(home) as gw:
-        ready: list[QueuedNotice] = []
+        ready = []
         doubts: dict[str, str | None] = {}
-        messages = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
-        known = look_up_known_children(gw, messages)
-        for message in track(messages, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
-            ready += prepare_notices(gw, [message], by, confirmed=confirmed or (), known=known)
+        notices = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
+        known = look_up_known_children(gw, notices)
+        for message in track(notices, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
+            ready.extend(prepare_notices(gw, [message], by, confirmed=confirmed or (), known=known))
             doubts[ready[-1].message_id] = postcodes.describe_other_authority(gw, message)
         gw.store.run(lambda tx: queue_notices(tx, gw, ready))
     value = [
@@ -124,10 +118,6 @@ def _anew(gw: Gateway, message: Message) -> Message:
     return replace(message, header=head)
 
 
-def _as_letter(sent: Delivery) -> str | None:
-    return None if sent.protection == "sealed" else "By email"
-
-
 @commands.command("outbox")
 def outbox_command(
     home: Home = DEFAULT_HOME,
@@ -138,20 +128,20 @@ def outbox_command(
 ) -> None:
     """List sent messages and their status."""
     with opened(home) as gw:
-        found = gw.store.look(lambda tx: outbox.search_outbox(tx, states=state or (), recipient=to, limit=limit))
+        deliveries = messages.list_sent_messages(gw, states=state or (), recipient=to, limit=limit)
     rows = [
         (
-            lines(d.message_id, labels.name_kind(d.kind), _as_letter(d)),
-            day(d.queued_at),
-            labels.name_authority_in_full(d.recipient),
-            lines(summarise_message(d).status.tag, d.reason),
+            lines(sent.message_id, labels.name_kind(sent.kind), None if sent.protection == "sealed" else "By email"),
+            day(sent.queued_at),
+            labels.name_authority_in_full(sent.recipient),
+            lines(summarise_message(sent).status.tag, sent.reason),
         )
-        for d in found
+        for sent in deliveries
     ]
     columns = ("Reference", "Date", "To", "Status")
     answer(
         as_json,
-        {"outbox": [asdict(delivery) for delivery in found]},
+        {"outbox": [asdict(sent) for sent in deliveries]},
         lambda: table("Sent messages", columns, rows, empty="No messages sent."),
     )
 
@@ -168,14 +158,10 @@ def inbox_command(
     """List received messages and their status."""
     states = TASKS if waiting else state or ()
     with opened(home) as gw:
-        found = gw.store.look(
-            lambda tx: inbox.search_inbox(
-                tx, gw.now(), states=states, sender=sender, unmatched=not waiting, limit=limit
-            )
-        )
-        unmatched = len(gw.store.look(inbox.list_unmatched_searches)) if waiting else 0
-        by_mail = gw.store.look(mail_replies.count_waiting_replies)[0] if waiting else 0
-        early = gw.store.look(lambda tx: {item.name for item in found if inbox.is_predecessor_missing(tx, item)})
+        items = messages.list_received_messages(gw, states=states, sender=sender, unmatched=not waiting, limit=limit)
+        unmatched = match_incoming.count_unmatched_searches(gw) if waiting else 0
+        mails = by_mail.count_waiting_replies(gw) if waiting else 0
+        early = messages.find_early_messages(gw, items)
     rows = [
         (
             lines(
@@ -193,16 +179,16 @@ def inbox_command(
                 "An earlier message is missing" if i.name in early else None,
             ),
         )
-        for i in found
+        for i in items
     ]
-    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in found]
+    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in items]
     if unmatched:
         err.print(f"{count_of(unmatched, 'notice')} with no possible match here: cme-gateway matches reply-all")
-    if by_mail:
-        err.print(f"Email replies to read: {by_mail}. To list them: cme-gateway replies list")
+    if mails:
+        err.print(f"Email replies to read: {mails}. To list them: cme-gateway replies list")
     answer(
         as_json,
-        {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": by_mail} if waiting else {}),
+        {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": mails} if waiting else {}),
         lambda: table(
             "Notices you need to deal with" if waiting else "Received messages",
             ("Reference", "Date", "From", "Status"),
@@ -228,62 +214,66 @@ def show(
 ) -> None:
     """Show one message in full with its history. Your view is logged."""
     with opened(home) as gw:
-        sender, own_id = gw.store.look(lambda tx: inbox.resolve_message_name(tx, message_id))
-        calls: list[tuple[StoredCall, PhoneCall | None]] = []
-        must_be_checked = False
-        mails: list[MailReply] = []
-        standing: Delivery | InboxItem
-        if not sender:
-            message = respond.read_outgoing(gw, own_id, by)
-            standing = gw.store.look(lambda tx: outbox.get_delivery(tx, own_id))
-            calls = by_hand.list_recorded_calls(gw, own_id)
-            mails = gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [own_id]))
-            shown = [
-                ("Status", _describe_status(standing)),
-                ("Protection", labels.name_protection(standing.protection)),
-                ("Delivery attempts", standing.attempts),
-                ("Last problem", standing.reason),
-                *(_told(kept, call) for kept, call in calls),
-                *(_by_mail(one) for one in mails),
-            ]
-        else:
-            named = MessageName(sender, own_id)
-            standing, message = respond.read_incoming(gw, named, by, in_full=in_full)
-            shown = [("Status", _describe_status(standing)), ("Received", when(standing.received_at))]
-            must_be_checked = respond.needs_restriction_check(gw, named)
-            if must_be_checked:
-                shown.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
-            if standing.misfit:
-                shown.append(("No effect", f"{labels.explain_misfit(standing.misfit)} Call them."))
-        tries = gw.store.look(lambda tx: [] if sender else outbox.list_tries(tx, own_id))
-        issuer, digest = (gw.code, standing.digest) if isinstance(standing, InboxItem) else (standing.recipient, None)
-        signed = gw.store.look(lambda tx: inbox.list_receipts(tx, own_id, issuer=issuer, digest=digest))
-        history = gw.store.look(lambda tx: audit.list_case_acts(tx, standing.conversation_id))
+        opened_message = messages.open_message(gw, message_id, by, in_full=in_full)
+    if isinstance(opened_message, OpenedSent):
+        tries, calls, mails = opened_message.tries, opened_message.calls, opened_message.mail_replies
+        shown, must_be_checked = _list_facts_sent(opened_message), False
+    else:
+        tries, calls, mails = (), (), ()
+        shown, must_be_checked = _list_facts_received(opened_message, in_full), opened_message.must_be_checked
     value = {
-        "standing": asdict(standing),
+        "standing": asdict(opened_message.item),
         "tries": tries,
-        "receipts": signed,
-        "calls": [_told(*one)[1] for one in calls],
-        "replies_by_mail": [asdict(one) for one in mails],
-        "xml": xml.write(message).decode(),
+        "receipts": opened_message.receipts,
+        "calls": [_describe_call(call)[1] for call in calls],
+        "replies_by_mail": [asdict(reply) for reply in mails],
+        "xml": xml.write(opened_message.message).decode(),
         "check_restriction": must_be_checked,
     }
-    answer(as_json, value, lambda: page(message, shown, history))
+    answer(as_json, value, lambda: page(opened_message.message, shown, opened_message.history))
 
 
-def _by_mail(one: MailReply) -> tuple[str, str]:
-    said = describe_mail_reply(one.what, one.stage, one.judgement)
-    return "Email reply", f"{when(one.came_at)}, {said}: cme-gateway replies show {one.number}"
+def _list_facts_sent(opened_message: OpenedSent) -> list[tuple[str, object]]:
+    sent = opened_message.item
+    return [
+        ("Status", _describe_status(summarise_message(sent))),
+        ("Protection", labels.name_protection(sent.protection)),
+        ("Delivery attempts", sent.attempts),
+        ("Last problem", sent.reason),
+        *(_describe_call(call) for call in opened_message.calls),
+        *(
+            (
+                "Email reply",
+                f"{when(reply.came_at)}, {describe_mail_reply(reply.what, reply.stage, reply.judgement)}:"
+                f" cme-gateway replies show {reply.number}",
+            )
+            for reply in opened_message.mail_replies
+        ),
+    ]
 
 
-def _told(kept: StoredCall, call: PhoneCall | None) -> tuple[str, str]:
+def _list_facts_received(opened_message: OpenedReceived, in_full: bool) -> list[tuple[str, object]]:
+    came = opened_message.item
+    facts: list[tuple[str, object]] = [
+        ("Status", _describe_status(summarise_message(came))),
+        ("Received", when(came.received_at)),
+    ]
+    if opened_message.must_be_checked:
+        facts.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
+    if came.misfit:
+        facts.append(("No effect", f"{labels.explain_misfit(came.misfit)} Call them."))
+    return facts
+
+
+def _describe_call(recorded: RecordedCall) -> tuple[str, str]:
+    kept, call = recorded
     with_whom = call.spoken_to if call else "someone whose name cannot be read: its key was destroyed"
     note = f"; {call.note}" if call and call.note else ""
     said = f"result told: {labels.name_result(kept.result)}" if kept.result else "notice handed over"
     return "Call", f"{when(kept.at)}, {said}. Spoke to {with_whom}. Recorded by {kept.recorded_by}{note}"
 
 
-def _describe_status(one: Delivery | InboxItem) -> str:
+def _describe_status(summary: MessageSummary) -> str:
     """Return the label of a status, and whose move it is."""
-    status = summarise_message(one).status
+    status = summary.status
     return f"{status.tag}. {status.line}" if status.line else status.tag

@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from rich.markup import escape
 
+from gateway.auditing.audit import CaseHistory
 from gateway.core import labels
 from gateway.core.match_state import MatchState
 from gateway.core.matching import REASONS
+from gateway.one.drafts import DraftHistory
 from gateway.searches.match_incoming import MatchCandidate
-from gateway.store.audit_log import LoggedEntry
-from gateway.store.searches import ReceivedSearch
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from schemas.reading import rows
 
@@ -18,7 +18,7 @@ WIDTH = 30
 ENOUGH = 6
 
 
-def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequence[tuple[str, LoggedEntry]]) -> str:
+def page(message: Message, standing: Sequence[tuple[str, object]], history: CaseHistory) -> str:
     """The message with how it stands, and what was done in its case, oldest first, each with the kind of message."""
     head = message.header
     lines = [f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}"]
@@ -36,7 +36,7 @@ def page(message: Message, standing: Sequence[tuple[str, object]], history: Sequ
 
 
 def draft_page(
-    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: Sequence[LoggedEntry]
+    draft_id: str, notice: TransferNotice, standing: Sequence[tuple[str, object]], history: DraftHistory
 ) -> str:
     """Return a draft as the notice that it could become, with how it stands, and what was done to it, oldest first."""
     lines = [f"[bold]Leaver[/bold] {draft_id}"]
@@ -73,7 +73,7 @@ BESIDE: tuple[
 )
 
 
-def matches_page(message: Message, search: ReceivedSearch | None, found: Sequence[MatchCandidate]) -> str:
+def matches_page(message: Message, state: MatchState, found: Sequence[MatchCandidate]) -> str:
     """Return a search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
     lines = [
@@ -81,7 +81,7 @@ def matches_page(message: Message, search: ReceivedSearch | None, found: Sequenc
         _line("From", labels.name_authority_in_full(head.sender.authority), 1),
     ]
     if not found:
-        lines.append(f"  {NOBODY.get(search.state if search else MatchState.NEW, 'No reply is due any more.')}")
+        lines.append(f"  {NOBODY.get(state, 'No reply is due any more.')}")
     for number, one in enumerate(found, 1):
         lines += ["", f"[bold]Possible match {number}: score {one.strength} of 100[/bold]"]
         lines += [f"  {reason}" for reason in (REASONS[code] for code in one.reasons)]

@@ -9,7 +9,6 @@ from gateway.access import people
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, who
 from gateway.core import labels
 from gateway.core.permissions import Role
-from gateway.store import people as kept
 
 Name = Annotated[str, typer.Argument(help="The email address they sign in with.")]
 Roles = Annotated[list[Role], typer.Option("--role", help="A role. Can be repeated.")]
@@ -21,7 +20,7 @@ commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the consol
 def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List users."""
     with opened(home) as gw:
-        found = gw.store.look(kept.list_people)
+        found = people.list_people(gw)
     value = [
         {"name": p.name, "called": p.called, "roles": sorted(p.roles), "active": p.active, "through": p.through}
         for p in found

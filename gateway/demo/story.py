@@ -308,7 +308,7 @@ def _queued(gw: Gateway, message_id: str) -> bool:
 
 
 def _verdict(gw: Gateway) -> audit.LogVerdict:
-    return gw.store.look(lambda tx: audit.verify_log(tx, Trust({gw.code: gw.own_card}), gw.code, ring=gw.ring))
+    return audit.verify_own_log(gw)
 
 
 def _view(gw: Gateway, what: Mapping[str, str]) -> Table:

@@ -36,6 +36,8 @@ SHARES = 10
 FULL = "mailbox.full"
 # The alphabet of what is sealed: in JSON no byte of it grows.
 SEALED = re.compile(rb"[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+")
+# What is handed out in one answer.
+Bundles = Sequence[MailboxBundle]
 
 
 def is_hosted(gw: Gateway, owner: str) -> bool:
@@ -73,8 +75,12 @@ def check_receipts(owner: str, lines: Sequence[bytes]) -> None:
             raise Unusable("mailbox.not-theirs", "receipt")
 
 
-def take_in_bundle(tx: Connection, gw: Gateway, owner: str, sender: str, content: bytes) -> None:
+async def take_in_bundle(gw: Gateway, owner: str, sender: str, content: bytes) -> None:
     """Keep a bundle for its owner, once. Raises NotAllowed where the mailbox, or the sender's share, is full."""
+    await gw.store.write(lambda tx: _add_bundle(tx, gw, owner, sender, content))
+
+
+def _add_bundle(tx: Connection, gw: Gateway, owner: str, sender: str, content: bytes) -> None:
     room = gw.config.hosting.megabytes * 1_000_000
     if mailboxes.sum_mailbox_bytes(tx, owner) + len(content) > room:
         raise NotAllowed(FULL)
@@ -86,13 +92,17 @@ def take_in_bundle(tx: Connection, gw: Gateway, owner: str, sender: str, content
         audit_log.append_entries(tx, gw.now(), bursts.count_entry(gw, entry, singly=KEPT_SINGLY))
 
 
-def list_messages_to_fetch(tx: Connection, owner: str, resting: Collection[str] = ()) -> list[MailboxBundle]:
+async def list_messages_to_fetch(gw: Gateway, owner: str, resting: Collection[str] = ()) -> Bundles:
     """List what has lain longest in this mailbox, does not rest, and fits into one answer. It stays until receipted."""
-    return _list_fitting_bundles(tx, owner, "messages", resting)
+    return await gw.store.read(lambda tx: _list_fitting_bundles(tx, owner, "messages", resting))
 
 
-def finish_messages(tx: Connection, gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
+async def finish_messages(gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
     """Forget a bundle that the owner has, and keep the receipts for its sender. Raises NotFound where it is gone."""
+    await gw.store.write(lambda tx: _replace_by_receipts(tx, gw, owner, name, receipts))
+
+
+def _replace_by_receipts(tx: Connection, gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
     held = mailboxes.find_bundle(tx, owner, "messages", name)
     if held is None:
         raise NotFound("mailbox.gone")
@@ -102,11 +112,9 @@ def finish_messages(tx: Connection, gw: Gateway, owner: str, name: str, receipts
     audit_log.append_entries(tx, gw.now(), [entry])
 
 
-def list_receipts_to_fetch(
-    tx: Connection, owner: str, sender: str, resting: Collection[str] = ()
-) -> list[MailboxBundle]:
+async def list_receipts_to_fetch(gw: Gateway, owner: str, sender: str, resting: Collection[str] = ()) -> Bundles:
     """List the receipts that the owner left for this sender, and that do not rest."""
-    return _list_fitting_bundles(tx, owner, "receipts", resting, sender)
+    return await gw.store.read(lambda tx: _list_fitting_bundles(tx, owner, "receipts", resting, sender))
 
 
 def _list_fitting_bundles(
@@ -126,8 +134,12 @@ def _list_fitting_bundles(
     return some
 
 
-def finish_receipts(tx: Connection, owner: str, sender: str, name: str) -> None:
+async def finish_receipts(gw: Gateway, owner: str, sender: str, name: str) -> None:
     """Forget the receipts that the sender has. Raises NotFound where they are gone, or not for this one."""
+    await gw.store.write(lambda tx: _delete_receipts(tx, owner, sender, name))
+
+
+def _delete_receipts(tx: Connection, owner: str, sender: str, name: str) -> None:
     held = mailboxes.find_bundle(tx, owner, "receipts", name)
     if held is None or held.sender != sender:
         raise NotFound("mailbox.gone", "receipts")

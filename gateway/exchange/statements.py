@@ -63,8 +63,12 @@ class HealedDifference:
     done: str
 
 
-def issue_statement(tx: Connection, gw: Gateway, partner: str, window: Window) -> str:
+async def issue_statement(gw: Gateway, partner: str, window: Window) -> str:
     """Issue one page of our statement for a partner."""
+    return await gw.store.read(lambda tx: _issue_page(tx, gw, partner, window))
+
+
+def _issue_page(tx: Connection, gw: Gateway, partner: str, window: Window) -> str:
     sent, received = statements.list_sent_rows(tx, partner, window), statements.list_received_rows(tx, partner, window)
     return statement.issue(
         audience=partner,

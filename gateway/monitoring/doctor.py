@@ -19,7 +19,6 @@ from gateway.reconciliation import reconcile
 from gateway.searches import review
 from gateway.store import schema_check
 from gateway.store.schema_check import DifferenceHarm, SchemaDifference
-from keys.trust import Trust
 
 ANSWER_SECONDS = 2.0
 # Differences of the tables: what is missing together has one reason.
@@ -113,8 +112,7 @@ def _owed(gw: Gateway) -> Iterator[HealthFinding]:
 
 
 def _log(gw: Gateway) -> HealthFinding:
-    trust = Trust({gw.code: gw.own_card})
-    verdict = gw.store.look(lambda tx: audit.verify_log(tx, trust, gw.code, ring=gw.ring))
+    verdict = audit.verify_own_log(gw)
     if verdict.faults:
         verify = (
             'See "Check the log", and tell information security.',

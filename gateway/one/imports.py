@@ -37,6 +37,7 @@ from gateway.one.share import put_hidden, show
 from gateway.one.watched_folder import LATE, alone
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import AuditEntry
+from gateway.store.transfer_files import TransferFile
 from keys.errors import Destroyed
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf
@@ -89,6 +90,13 @@ async def write_due(gw: Gateway) -> int:
     if trouble:
         raise trouble
     return shown
+
+
+def list_transfer_files(gw: Gateway, states: Sequence[TransferStage], limit: int) -> list[TransferFile]:
+    """List the files of notices that came, in these states or in any, the newest first."""
+    return gw.store.look(
+        lambda tx: transfer_files.list_transfer_files(tx, other_than=gw.code, states=states, limit=limit)
+    )
 
 
 def lock_of(gw: Gateway) -> Path:

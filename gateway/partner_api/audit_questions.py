@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 
-from gateway.auditing.witness import NO_SUCH_SIZE
+from gateway.auditing import audit
+from gateway.auditing.witness import NO_SUCH_SIZE, find_seen_checkpoint
 from gateway.exchange.statements import MAX_PAGES, issue_statement
 from gateway.partner_api.callers import GATEWAY, identify_caller, refuse_too_many
 from gateway.partner_api.problems import build_problem
-from gateway.store import audit_log, partner_checkpoints
 from keys.jose import MAX_SECONDS
 from keys.statement import Window
 
@@ -50,11 +50,11 @@ async def answer_consistency(request: web.Request) -> web.Response:
     price = min(new // LEAVES_PER_MESSAGE, gw.config.limits.messages_per_request)
     if refused := refuse_too_many(request, partner, price):
         return refused
-    head = await gw.store.read(audit_log.get_tree_head)
-    if not 0 < old <= new <= head.size:
-        return build_problem(404, NO_SUCH_SIZE, f"This log has {head.size} entries.")
+    size = await audit.count_entries(gw)
+    if not 0 < old <= new <= size:
+        return build_problem(404, NO_SUCH_SIZE, f"This log has {size} entries.")
     async with request.app[ONE_AT_A_TIME]:
-        proof = await gw.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
+        proof = await audit.prove_growth(gw, old, new)
     rows = [b64encode(digest).decode() for digest in proof]
     return web.Response(text=json.dumps({"from": old, "to": new, "proof": rows}), content_type="application/json")
 
@@ -65,8 +65,7 @@ async def answer_seen_checkpoint(request: web.Request) -> web.Response:
     partner = await identify_caller(request)
     if refused := refuse_too_many(request, partner, 1):
         return refused
-    held = await gw.store.read(lambda tx: partner_checkpoints.summarise_checkpoints(tx, partner))
-    content = {"checkpoint": held.note if held else None}
+    content = {"checkpoint": await find_seen_checkpoint(gw, partner)}
     return web.Response(text=json.dumps(content), content_type="application/json")
 
 
@@ -81,7 +80,7 @@ async def answer_statement_page(request: web.Request) -> web.Response:
     )
     if window.page >= MAX_PAGES:
         raise web.HTTPBadRequest
-    token = await gw.store.read(lambda tx: issue_statement(tx, gw, partner, window))
+    token = await issue_statement(gw, partner, window)
     return web.Response(text=token, content_type=STATEMENT_TYPE)
 
 

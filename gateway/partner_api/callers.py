@@ -15,10 +15,9 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from gateway.auditing import bursts
-from gateway.context import SYSTEM, Gateway
+from gateway.context import Gateway
 from gateway.partner_api.addresses import get_caller_address
 from gateway.partner_api.problems import BodyRefused, build_problem
-from gateway.store.audit_log import AuditEntry
 from keys import bearer
 from keys.errors import Refusal
 
@@ -92,8 +91,8 @@ async def identify_caller(request: web.Request, *, owner: str | None = None) -> 
         return bearer.verify(token, audience=gw.code, owner=owner, trust=gw.trust, now=gw.now())
     except Refusal as why:
         ours = gw.config.listen
-        entry = AuditEntry("caller.refused", SYSTEM, detail={"code": why.code})
-        await bursts.write_burst(gw, entry, get_caller_address(request, ours.address_header, ours.proxies))
+        address = get_caller_address(request, ours.address_header, ours.proxies)
+        await bursts.write_refused_caller(gw, why.code, address)
         raise web.HTTPUnauthorized(text=why.code, headers={"WWW-Authenticate": "Bearer"}) from None
 
 

@@ -7,9 +7,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 
 from aiohttp import web
 
@@ -17,6 +15,7 @@ from adapters.https import MESSAGES_TYPE
 from gateway.core.resting import Resting
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.exchange import mailbox
+from gateway.exchange.mailbox import Bundles
 from gateway.partner_api.callers import (
     GATEWAY,
     charge_caller,
@@ -28,7 +27,6 @@ from gateway.partner_api.callers import (
     split_lines,
 )
 from gateway.partner_api.problems import build_problem
-from gateway.store.mailboxes import MailboxBundle
 
 # An empty mailbox answers after so long; the caller asks again.
 POLL_SECONDS = 25
@@ -78,7 +76,7 @@ async def take_mailbox_messages(request: web.Request) -> web.Response:
         try:
             mailbox.check_messages(owner, sender, lines)
             content = b"\n".join(lines)
-            await gw.store.write(lambda tx: mailbox.take_in_bundle(tx, gw, owner, sender, content))
+            await mailbox.take_in_bundle(gw, owner, sender, content)
         except Unusable as why:
             return build_problem(400, why.code, why.sentence)
         except NotAllowed as why:
@@ -100,13 +98,13 @@ async def fetch_messages(request: web.Request) -> web.Response:
         polls[owner] -= 1
 
 
-async def _wait_for_messages(request: web.Request, owner: str) -> Sequence[MailboxBundle]:
+async def _wait_for_messages(request: web.Request, owner: str) -> Bundles:
     """Return what lies in the mailbox, once something does, or nothing has come for a while."""
     gw, stopping, until = request.app[GATEWAY], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     resting, place = request.app[RESTING], (owner, "messages")
     while True:
         names = resting.names(place, time.monotonic())
-        found = await gw.store.read(partial(mailbox.list_messages_to_fetch, owner=owner, resting=names))
+        found = await mailbox.list_messages_to_fetch(gw, owner, names)
         if found or stopping.is_set() or time.monotonic() > until:
             resting.handed_out(place, [one.name for one in found], time.monotonic())
             return found
@@ -128,7 +126,7 @@ async def take_receipts(request: web.Request) -> web.Response:
         try:
             mailbox.check_receipts(owner, lines)
             content = b"\n".join(lines)
-            await gw.store.write(lambda tx: mailbox.finish_messages(tx, gw, owner, name, content))
+            await mailbox.finish_messages(gw, owner, name, content)
         except Unusable as why:
             return build_problem(400, why.code, why.sentence)
         except NotFound as why:
@@ -146,7 +144,7 @@ async def fetch_receipts(request: web.Request) -> web.Response:
         return refused
     resting, place = request.app[RESTING], (owner, "receipts", sender)
     names = resting.names(place, time.monotonic())
-    bundles = await gw.store.read(partial(mailbox.list_receipts_to_fetch, owner=owner, sender=sender, resting=names))
+    bundles = await mailbox.list_receipts_to_fetch(gw, owner, sender, names)
     resting.handed_out(place, [bundle.name for bundle in bundles], time.monotonic())
     return _build_bundle_list(bundles)
 
@@ -158,7 +156,7 @@ async def forget_receipts(request: web.Request) -> web.Response:
     if refused := refuse_too_many(request, sender, 1):
         return refused
     try:
-        await gw.store.write(partial(mailbox.finish_receipts, owner=owner, sender=sender, name=name))
+        await mailbox.finish_receipts(gw, owner, sender, name)
     except NotFound as why:
         return build_problem(404, why.code, why.sentence)
     finally:
@@ -186,7 +184,7 @@ def _check_body(request: web.Request, caller: str, body: bytes) -> None:
         raise web.HTTPBadRequest
 
 
-def _build_bundle_list(bundles: Sequence[MailboxBundle]) -> web.Response:
+def _build_bundle_list(bundles: Bundles) -> web.Response:
     rows = [
         {"name": bundle.name, "sender": bundle.sender, "lines": bundle.content.decode("ascii").split("\n")}
         for bundle in bundles

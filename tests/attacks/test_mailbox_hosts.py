@@ -102,7 +102,7 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
     forger.store.close()
 
 
-def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
+async def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
     sandwell, _, host = three
     [good] = prepare_messages(sandwell, [notice()], "olive")
     said = {"audience": "333", "message_id": good.message_id, "sha256": good.digest, "codes": (), "checkpoint": None}
@@ -113,12 +113,8 @@ def test_what_lay_there_before_it_was_checked_jams_nobody(three: Three) -> None:
             held = mailboxes.MailboxBundle("885", kind, f"333-{number:064x}", "333", content, host.now())
             host.store.run(lambda tx, h=held: mailboxes.add_bundle(tx, h))  # type: ignore[misc]  # bound at once
     assert len(host.store.run(lambda tx: mailbox.forget_unreadable(tx, host, "885"))) == 2 * (len(old) - 1)
-    assert [one.content for one in host.store.look(lambda tx: mailbox.list_messages_to_fetch(tx, "885"))] == [
-        good.sealed
-    ]
-    assert [one.content for one in host.store.look(lambda tx: mailbox.list_receipts_to_fetch(tx, "885", "333"))] == [
-        given
-    ]
+    assert [one.content for one in await mailbox.list_messages_to_fetch(host, "885")] == [good.sealed]
+    assert [one.content for one in await mailbox.list_receipts_to_fetch(host, "885", "333")] == [given]
 
 
 async def test_a_host_takes_the_old_form_at_that_mailbox_and_nowhere_else(three: Three) -> None:
@@ -200,7 +196,7 @@ async def test_what_is_handed_out_fits_into_what_is_read(three: Three) -> None:
     line = f"{head}.{body}{'A' * 900_000}"
     for letter in "ABCDEF":
         content = "\n".join(f"{line}{letter * number}" for number in range(1, 17)).encode()
-        host.store.run(lambda tx, c=content: mailbox.take_in_bundle(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+        await mailbox.take_in_bundle(host, "885", "333", content)
     _, own = at(worcestershire, worcestershire)
     async with app.run_gateway(replace(host, carriers={})):
         names = []
@@ -223,9 +219,9 @@ async def test_what_its_owner_cannot_handle_lets_all_behind_it_pass(three: Three
     head, _, body = sealed[0].sealed.decode().partition(".")
     for number in range(chance.randint(mailbox.BUNDLES, 4 * mailbox.BUNDLES)):
         content = f"{head}.{body}{'A' * number}".encode()
-        host.store.run(lambda tx, c=content: mailbox.take_in_bundle(tx, host, "885", "333", c))  # type: ignore[misc]  # bound at once
+        await mailbox.take_in_bundle(host, "885", "333", content)
     good = sealed[1].sealed
-    host.store.run(lambda tx: mailbox.take_in_bundle(tx, host, "885", "333", good))
+    await mailbox.take_in_bundle(host, "885", "333", good)
     theirs, own = at(worcestershire, worcestershire)
     async with app.run_gateway(replace(host, carriers={})):
         seen: list[bytes] = []

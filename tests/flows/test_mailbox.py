@@ -86,7 +86,7 @@ async def test_the_host_learns_nothing_of_what_it_keeps(three: Three) -> None:
             HandedOver("waiting in their mailbox")
         ]
         await closed(sandwell)
-    [held] = host.store.look(lambda tx: mailbox.list_messages_to_fetch(tx, "885"))
+    [held] = await mailbox.list_messages_to_fetch(host, "885")
     assert held.content == ready.sealed
     entries = "".join(entry.entry for entry in host.store.look(lambda tx: list(audit_log.list_entries(tx))))
     assert message.header.message_id not in entries

@@ -100,7 +100,7 @@ async def test_both_sides_see_in_what_is_owed_that_there_was_a_reminder(world: W
     await world.carry()
     for one in (gw, world.houses["885"]):
         owed = [duty for duty in reconcile.list_owed(one) if duty.message_id == message_id]
-        [known] = one.store.look(lambda tx, owed=owed: reconcile.list_pursued(tx, owed))  # type: ignore[misc]
+        [known] = reconcile.list_pursued(one, owed)
         assert known.reminded_at == world.now
 
 
