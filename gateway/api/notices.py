@@ -14,9 +14,9 @@ from gateway.case_systems import idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.casework import message_pages, message_status
 from gateway.casework.by_mail import AnsweredLetter, OpenedReply
-from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
+from gateway.core.message_summary import MessageSummary
 from gateway.core.permissions import Permission
 from gateway.core.safeguards import SAFEGUARDS
 from gateway.exchange import send
@@ -110,7 +110,7 @@ def _sent(call: Call, limit: int) -> list[Listed]:
         since=_since(call),
         limit=limit,
     )
-    return [to_row(summarise_message(message)) for message in messages]
+    return [to_row(message.summary) for message in messages]
 
 
 def _came(call: Call, limit: int) -> list[Listed]:
@@ -125,7 +125,7 @@ def _came(call: Call, limit: int) -> list[Listed]:
         since=_since(call),
         limit=limit,
     )
-    return [to_row(summarise_message(message)) for message in messages]
+    return [to_row(message.summary) for message in messages]
 
 
 def to_row(message: MessageSummary) -> Listed:

@@ -6,23 +6,23 @@ search that went to many authorities the newest notice is opened, for all say th
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
-from typing import Any
 
 from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
-from gateway.casework.message_summary import MessageSummary, StoredMessage, summarise_message
+from gateway.casework.messages import StoredMessage
 from gateway.context import Gateway
 from gateway.copies import Copy, Machine
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
-from gateway.core.message_name import split_name
+from gateway.core.message_name import MessageName, split_name
+from gateway.core.message_summary import MessageSummary
 from gateway.core.open_actions import CaseAction
 from gateway.errors import NotFound
 from gateway.reconciliation import deadlines, reconcile
@@ -145,11 +145,7 @@ class Case:
         A correction takes its place; so does whatever we ask of others about the child for whom we search. What anybody
         else adds to the case never does.
         """
-        mine = [
-            notice
-            for notice in reversed(self.openings)
-            if (notice.partner if notice.lies == "came" else "") == self.opener
-        ]
+        mine = [notice for notice in reversed(self.openings) if notice.name.sender == self.opener]
         if not mine:
             return None
         head, places = mine[0], {mine[0].message_id}
@@ -171,7 +167,7 @@ class _CaseRecords:
     """What one look into the store found, still locked."""
 
     shown: Sequence[tuple[StoredMessage, Copy]]
-    duties: Mapping[tuple[str, str], Owed]
+    duties: Mapping[MessageName, Owed]
     done: Sequence[CaseEvent]
     readings: Sequence[CaseEvent]
     calls: Sequence[calls.StoredCall]
@@ -187,9 +183,7 @@ def open_case(gw: Gateway, case: str, by: str) -> Case:
     terms = deadlines.read_terms(gw.config)
     records = gw.store.run(lambda tx: _read_case(tx, gw, case, terms, by))
     notices = [
-        _build_case_notice(
-            message, _open_held_copy(gw, copy), records.duties.get(_message_key(message)), gw.now().date()
-        )
+        _build_case_notice(message, _open_held_copy(gw, copy), records.duties.get(message.name), gw.now().date())
         for message, copy in records.shown
     ]
     done = [*records.done, *(_build_call_step(gw, stored_call, records.called) for stored_call in records.calls)]
@@ -208,17 +202,15 @@ def open_case(gw: Gateway, case: str, by: str) -> Case:
 def _read_case(tx: Connection, gw: Gateway, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _list_case_messages(tx, gw, case)
-    duties = {_message_key(message): message for message in reconcile.list_owed_on(gw, terms, sent, came)}
+    duties = {message.name: message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[StoredMessage] = [*shown_sent, *shown_came]
-    views = [
-        AuditEntry("notice.read", by, message.message_id, summarise_message(message).partner) for message in in_full
-    ]
-    taken = copies.take_copies(tx, gw, [_message_key(message) for message in in_full], views)
+    views = [AuditEntry("notice.read", by, message.message_id, message.summary.partner) for message in in_full]
+    taken = copies.take_copies(tx, gw, [message.name for message in in_full], views)
     called = {message.name: message.called for message in people.list_people(tx)}
     done, readings = _list_steps(tx, case, sent, called)
     stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
-    shown = [(message, taken[_message_key(message)]) for message in in_full]
+    shown = [(message, taken[message.name]) for message in in_full]
     return _CaseRecords(
         shown=shown,
         duties=duties,
@@ -280,22 +272,14 @@ def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: st
     It is one entry of the log, which mentions each notice.
     """
     some = [message if message.kind in OPENS_A_CASE else None for message in listed]
-    keys = [_message_key(message) for message in some if message]
+    keys = [message.name for message in some if message]
     taken = gw.store.look(lambda tx: copies.take_copies(tx, gw, keys, Machine.LIST))
-    child_names = [
-        _format_child_name(_open_held_copy(gw, taken[_message_key(message)])) if message else "" for message in some
-    ]
+    child_names = [_format_child_name(_open_held_copy(gw, taken[message.name])) if message else "" for message in some]
     shown = [message.message_id for message, name in zip(listed, child_names, strict=True) if name]
     if shown:
         entry = AuditEntry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
         gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     return child_names
-
-
-def _message_key(message: StoredMessage | Owed) -> tuple[str, str]:
-    if isinstance(message, Owed):
-        return (message.partner if message.lies == "came" else ""), message.message_id
-    return (message.sender if isinstance(message, InboxItem) else ""), message.message_id
 
 
 def _open_held_copy(gw: Gateway, copy: Copy) -> Message | None:
@@ -324,8 +308,8 @@ def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) 
         opening = _find_opening(tx, gw, case, name)
         if opening is None:
             return case, None
-        view = AuditEntry("notice.read", by, opening.message_id, summarise_message(opening).partner)
-        return opening.message_id, copies.take_copies(tx, gw, [_message_key(opening)], [view])[_message_key(opening)]
+        view = AuditEntry("notice.read", by, opening.message_id, opening.summary.partner)
+        return opening.message_id, copies.take_copies(tx, gw, [opening.name], [view])[opening.name]
 
     message_id, copy = gw.store.run(get_and_log)
     message = _open_held_copy(gw, copy) if copy else None
@@ -341,7 +325,7 @@ def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> S
     every: list[StoredMessage] = [*sent, *came]
     return max(
         (message for message in every if message.kind in OPENS_A_CASE),
-        key=lambda message: summarise_message(message).at,
+        key=lambda message: message.summary.at,
         default=None,
     )
 
@@ -381,8 +365,7 @@ def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> Sto
 def _build_case_notice(
     message_held: StoredMessage, message: Message | None, owed: Owed | None, today: date | None = None
 ) -> CaseNotice:
-    how = summarise_message(message_held)
-    values: dict[str, Any] = {name: getattr(how, name) for name in MessageSummary.__dataclass_fields__}
+    values = asdict(message_held.summary)
     shown = (
         safeguards.read_strictly(message, today)
         if message and today and isinstance(message_held, InboxItem)

@@ -17,9 +17,9 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.background import is_stopped_within
-from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.context import Gateway
 from gateway.copies import Copy, Key, Machine
+from gateway.core.message_summary import MessageSummary
 from gateway.core.search_terms import NoticeQuery, list_terms, parse_query
 from gateway.errors import GatewayError
 from gateway.logs import log_failure
@@ -74,11 +74,11 @@ def _read_summaries(
         lies: [message.message_id for message in lying if message.lies == lies] for lies in ("sent", "came")
     }
     known = {
-        ("sent", message.recipient, message.message_id): summarise_message(message)
+        ("sent", message.recipient, message.message_id): message.summary
         for message in outbox.list_deliveries_by_id(tx, ids["sent"])
     }
     known |= {
-        ("came", message.sender, message.message_id): summarise_message(message)
+        ("came", message.sender, message.message_id): message.summary
         for message in inbox.list_messages_by_id(tx, gw.now(), ids["came"])
     }
     hits = [known.get((message.lies, message.partner, message.message_id)) for message in lying]

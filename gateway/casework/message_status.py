@@ -7,9 +7,9 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.casework.by_mail import AnsweredLetter
-from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.context import Gateway
 from gateway.core.message_name import MessageName
+from gateway.core.message_summary import MessageSummary
 from gateway.exchange import respond
 from gateway.store import inbox, mail_replies, outbox
 from gateway.store.inbox import InboxItem
@@ -43,13 +43,13 @@ def get_message_status(gw: Gateway, name: str) -> MessageStatus:
     if not named.sender:
         return gw.store.look(lambda tx: _read_sent_status(tx, named.message_id))
     item, receipts = gw.store.look(lambda tx: _read_received_item(tx, gw, named))
-    return MessageStatus(summarise_message(item), receipts, must_be_checked=_must_be_checked(gw, named))
+    return MessageStatus(item.summary, receipts, must_be_checked=_must_be_checked(gw, named))
 
 
 def _read_sent_status(tx: Connection, message_id: str) -> MessageStatus:
     sent = outbox.get_delivery(tx, message_id)
     return MessageStatus(
-        summarise_message(sent),
+        sent.summary,
         inbox.list_receipts(tx, message_id, issuer=sent.recipient),
         outbox.list_tries(tx, message_id),
         sent.reason,

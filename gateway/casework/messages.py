@@ -5,6 +5,7 @@ A list says nothing of a child. That a person opened a message is an entry of th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from gateway.auditing import audit
 from gateway.auditing.audit import CaseHistory
@@ -20,6 +21,9 @@ from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas.message import Message
+
+# A message as it is kept: one that we sent, or one that came.
+StoredMessage: TypeAlias = Delivery | InboxItem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from gateway.casework import find
-from gateway.casework.message_summary import MessageSummary
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, lines, opened, table, who
 from gateway.core import labels
+from gateway.core.message_summary import MessageSummary
 from gateway.core.search_terms import MOST_TYPED
 
 # In one answer.

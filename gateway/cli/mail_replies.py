@@ -11,7 +11,6 @@ from rich.markup import escape
 
 from gateway.casework import by_mail, messages
 from gateway.casework.by_mail import AnsweredLetter, OpenedReply
-from gateway.casework.message_summary import summarise_message
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, describe_mail_reply
@@ -54,8 +53,7 @@ def _describe_letter(letter: AnsweredLetter) -> str:
     reply, sent = letter
     return lines(
         describe_mail_reply(reply.what, reply.stage, reply.judgement),
-        f"To the {labels.name_kind(sent.kind).lower()} …{reply.message_id[-12:]}. Status:"
-        f" {summarise_message(sent).status.tag}",
+        f"To the {labels.name_kind(sent.kind).lower()} …{reply.message_id[-12:]}. Status: {sent.summary.status.tag}",
         by_mail.describe_worth(reply),
         "The email says that it was sent automatically" if reply.by_machine else None,
     )
@@ -79,7 +77,7 @@ def _page(letter: OpenedReply) -> str:
         ),
         (
             f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
-            f"{labels.name_authority_in_full(sent.recipient)}. Status: {summarise_message(sent).status.tag}"
+            f"{labels.name_authority_in_full(sent.recipient)}. Status: {sent.summary.status.tag}"
         ),
         escape(by_mail.describe_worth(reply)),
     ]
@@ -114,7 +112,6 @@ def replies_judge(
         as_json,
         {"reply": asdict(reply), "state": sent.state.value},
         lambda: (
-            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice:"
-            f" {summarise_message(sent).status.tag}."
+            f"Recorded: {labels.name_mail_reply(judgement).lower()}. Status of the notice: {sent.summary.status.tag}."
         ),
     )

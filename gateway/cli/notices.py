@@ -12,7 +12,6 @@ from rich.progress import track
 from gateway.authorities import postcodes
 from gateway.casework import by_mail, messages
 from gateway.casework.by_hand import RecordedCall
-from gateway.casework.message_summary import MessageSummary, summarise_message
 from gateway.casework.messages import OpenedReceived, OpenedSent
 from gateway.cli.output import (
     DEFAULT_HOME,
@@ -38,6 +37,7 @@ from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
 from gateway.core.mail_replies import describe_mail_reply
+from gateway.core.message_summary import MessageSummary
 from gateway.errors import Unusable
 from gateway.exchange.send import look_up_known_children, prepare_notices, queue_notices
 from gateway.searches import match_incoming
@@ -134,7 +134,7 @@ def outbox_command(
             lines(sent.message_id, labels.name_kind(sent.kind), None if sent.protection == "sealed" else "By email"),
             day(sent.queued_at),
             labels.name_authority_in_full(sent.recipient),
-            lines(summarise_message(sent).status.tag, sent.reason),
+            lines(sent.summary.status.tag, sent.reason),
         )
         for sent in deliveries
     ]
@@ -174,7 +174,7 @@ def inbox_command(
             day(i.received_at),
             labels.name_authority_in_full(i.sender),
             lines(
-                summarise_message(i).status.tag,
+                i.summary.status.tag,
                 labels.explain_misfit(i.misfit) if i.misfit else None,
                 "An earlier message is missing" if i.name in early else None,
             ),
@@ -236,7 +236,7 @@ def show(
 def _list_facts_sent(opened_message: OpenedSent) -> list[tuple[str, object]]:
     sent = opened_message.item
     return [
-        ("Status", _describe_status(summarise_message(sent))),
+        ("Status", _describe_status(sent.summary)),
         ("Protection", labels.name_protection(sent.protection)),
         ("Delivery attempts", sent.attempts),
         ("Last problem", sent.reason),
@@ -255,7 +255,7 @@ def _list_facts_sent(opened_message: OpenedSent) -> list[tuple[str, object]]:
 def _list_facts_received(opened_message: OpenedReceived, in_full: bool) -> list[tuple[str, object]]:
     came = opened_message.item
     facts: list[tuple[str, object]] = [
-        ("Status", _describe_status(summarise_message(came))),
+        ("Status", _describe_status(came.summary)),
         ("Received", when(came.received_at)),
     ]
     if opened_message.must_be_checked:

@@ -9,7 +9,7 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
 from gateway.access.sessions import IDLE
-from gateway.casework.message_summary import StoredMessage, summarise_message
+from gateway.casework.messages import StoredMessage
 from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
@@ -95,7 +95,7 @@ def format_iso_day(text: str) -> str:
 
 def get_status(message: StoredMessage) -> StatusLabel:
     """Return where a message stands, for a person."""
-    return summarise_message(message).status
+    return message.summary.status
 
 
 def shorten_id(message_id: str) -> str:

@@ -26,7 +26,6 @@ from adapters.route import Parcel, Receipted
 from gateway import home_folder
 from gateway.access import people
 from gateway.auditing import audit
-from gateway.casework.message_summary import summarise_message
 from gateway.context import Gateway, wall_clock
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -328,7 +327,7 @@ def _view(gw: Gateway, what: Mapping[str, str]) -> Table:
                 "sent",
                 labels.name_authority_in_full(sent.recipient),
                 what.get(sent.message_id, labels.name_kind(sent.kind)),
-                f"[green]{summarise_message(sent).status.tag}[/green]",
+                f"[green]{sent.summary.status.tag}[/green]",
                 _mark(sent.restriction),
             )
     for came in reversed(gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))):
@@ -337,7 +336,7 @@ def _view(gw: Gateway, what: Mapping[str, str]) -> Table:
                 "received",
                 labels.name_authority_in_full(came.sender),
                 what.get(came.message_id, labels.name_kind(came.kind)),
-                f"[green]{summarise_message(came).status.tag}[/green]",
+                f"[green]{came.summary.status.tag}[/green]",
                 _mark(came.restriction),
             )
     return table

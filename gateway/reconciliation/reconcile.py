@@ -16,6 +16,7 @@ from gateway.context import Gateway
 from gateway.core import duties
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
+from gateway.core.message_name import MessageName
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
@@ -69,6 +70,11 @@ class Owed(NamedTuple):
     reminded_at: datetime | None = None
     # The service manager was told.
     escalated_at: datetime | None = None
+
+    @property
+    def name(self) -> MessageName:
+        """Return the name of the message, by which it is called everywhere."""
+        return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
 
 
 def list_owed(gw: Gateway) -> list[Owed]:

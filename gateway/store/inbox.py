@@ -10,6 +10,7 @@ from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, selec
 from gateway.core.inbox_state import TASKS, WAITING, InboxState
 from gateway.core.match_state import MatchState
 from gateway.core.message_name import MessageName, split_name
+from gateway.core.message_summary import MessageSummary
 from gateway.core.replies import FINAL, Misfit, NamedBy, NamedMessage, ReplyStatement
 from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
@@ -75,6 +76,25 @@ class InboxItem:
     def name(self) -> MessageName:
         """Return the name by which it is called, everywhere."""
         return MessageName(self.sender, self.message_id)
+
+    @property
+    def summary(self) -> MessageSummary:
+        """Return what is asked alike of what we sent and of what came."""
+        return MessageSummary(
+            lies="came",
+            message_id=self.message_id,
+            case=self.conversation_id,
+            kind=self.kind,
+            partner=self.sender,
+            state=self.state.value,
+            state_at=self.state_at,
+            at=self.received_at,
+            restriction=self.restriction,
+            test=self.test,
+            in_reply_to=self.in_reply_to,
+            misfit=self.misfit,
+            cause=self.cause,
+        )
 
     @property
     def case_said(self) -> str:

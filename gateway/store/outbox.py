@@ -25,6 +25,8 @@ from sqlalchemy.exc import IntegrityError
 
 from gateway.core import causes
 from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
+from gateway.core.message_name import MessageName
+from gateway.core.message_summary import MessageSummary
 from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among
@@ -98,6 +100,30 @@ class Delivery:
     handed_over_at: datetime | None
     # Why it stands in its state: `core.causes`.
     cause: str | None
+
+    @property
+    def name(self) -> MessageName:
+        """Return the name by which it is called, everywhere."""
+        return MessageName("", self.message_id)
+
+    @property
+    def summary(self) -> MessageSummary:
+        """Return what is asked alike of what we sent and of what came."""
+        return MessageSummary(
+            lies="sent",
+            message_id=self.message_id,
+            case=self.conversation_id,
+            kind=self.kind,
+            partner=self.recipient,
+            state=self.state.value,
+            state_at=self.state_at,
+            at=self.queued_at,
+            restriction=self.restriction,
+            test=self.test,
+            in_reply_to=self.in_reply_to,
+            cause=self.cause,
+            sealed=self.protection == "sealed",
+        )
 
 
 class OwedDelivery(NamedTuple):

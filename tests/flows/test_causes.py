@@ -7,7 +7,6 @@ import pytest
 
 from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
-from gateway.casework.message_summary import summarise_message
 from gateway.context import Gateway
 from gateway.core.labels import StatusLabel
 from gateway.exchange import amend, respond
@@ -36,11 +35,11 @@ async def sent(world: World, name: str) -> str:
 
 
 def ours(gw: Gateway, message_id: str) -> StatusLabel:
-    return summarise_message(gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))).status
+    return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).summary.status
 
 
 def theirs(gw: Gateway, message_id: str) -> StatusLabel:
-    return summarise_message(gw.store.look(lambda tx: inbox.get_message(tx, message_id))).status
+    return gw.store.look(lambda tx: inbox.get_message(tx, message_id)).summary.status
 
 
 def reply(body: Callable[[Gateway], Body]) -> Act:

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from gateway.casework import find
-from gateway.casework.message_summary import MessageSummary
 from gateway.context import Gateway
+from gateway.core.message_summary import MessageSummary
 from gateway.errors import Unusable
 from gateway.exchange import amend, respond
 from gateway.exchange.receive import receive_parcels

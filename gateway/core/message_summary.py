@@ -2,25 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
 
-from gateway.core.labels import StatusLabel, build_status
+from gateway.core.labels import Side, StatusLabel, build_status
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
-from gateway.store.blind_index import Lies
-from gateway.store.inbox import InboxItem
-from gateway.store.outbox import Delivery
 from schemas.message import MessageKind, RestrictionLevel
-
-# A message as it is kept: one that we sent, or one that came.
-StoredMessage: TypeAlias = Delivery | InboxItem
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSummary:
     """A message that we sent, or that came."""
 
-    lies: Lies
+    lies: Side
     message_id: str
     case: str
     kind: MessageKind
@@ -50,24 +43,3 @@ class MessageSummary:
         return build_status(
             self.lies, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner
         )
-
-
-def summarise_message(message: StoredMessage) -> MessageSummary:
-    """Build the summary of a message."""
-    lies: Lies = "sent" if isinstance(message, Delivery) else "came"
-    return MessageSummary(
-        lies=lies,
-        message_id=message.message_id,
-        case=message.conversation_id,
-        kind=message.kind,
-        partner=message.recipient if isinstance(message, Delivery) else message.sender,
-        state=message.state.value,
-        state_at=message.state_at,
-        at=message.queued_at if isinstance(message, Delivery) else message.received_at,
-        restriction=message.restriction,
-        test=message.test,
-        in_reply_to=message.in_reply_to,
-        misfit=message.misfit if isinstance(message, InboxItem) else None,
-        cause=message.cause,
-        sealed=isinstance(message, InboxItem) or message.protection == "sealed",
-    )
