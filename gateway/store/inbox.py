@@ -234,11 +234,7 @@ def _show_waiting(tx: Connection, now: datetime, new: Sequence[ArrivedMessage]) 
 def add_receipts(tx: Connection, now: datetime, given: Sequence[StoredReceipt]) -> None:
     """Keep receipts: those that we gave, and those that we were given."""
     if given:
-        rows = [
-            {"issuer": r.issuer, "digest": r.digest, "message_id": r.message_id, "result": r.result, "token": r.token}
-            for r in given
-        ]
-        tx.execute(insert(receipts), [row | {"at": now} for row in rows])
+        tx.execute(insert(receipts), [get_values(receipt) | {"at": now} for receipt in given])
 
 
 def list_receipts(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
