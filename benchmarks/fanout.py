@@ -29,7 +29,8 @@ from gateway import app, home_folder
 from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
-from gateway.exchange import amend, enquire
+from gateway.exchange import enquire
+from gateway.exchange.stand_down import stand_down_search
 from gateway.store import tables
 from schemas import codes
 from schemas.message import LocatedNotice
@@ -85,7 +86,7 @@ async def round_of(gw: Gateway, authorities: Sequence[str]) -> tuple[float, floa
     assert len(done.asked) == len(authorities), done.not_asked
     body = LocatedNotice(located_on=gw.now().date(), way="in-education", ring=gw.officer("Bench Invented"))
     began = time.perf_counter()
-    told = amend.stand_down_search(gw, done.case, body, "bench")
+    told = stand_down_search(gw, done.case, body, "bench")
     told_queued = time.perf_counter() - began
     await until_receipted(gw)
     assert len(told) == len(authorities)

@@ -10,8 +10,9 @@ from gateway.api.notices import CONFIRMING, confirmed_in, taken
 from gateway.api.shapes import Taken
 from gateway.case_systems import idempotency
 from gateway.core.permissions import Permission
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.send import Also
+from gateway.exchange.withdraw import withdraw_notice
 from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 
@@ -74,6 +75,6 @@ OPERATIONS = (
         Permission.SEND,
         "Withdraw a notice",
         Withdrawal,
-        amend.withdraw_notice,
+        withdraw_notice,
     ),
 )

@@ -24,7 +24,8 @@ from gateway.core import composition, safeguards
 from gateway.core.composition import Said
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.errors import NotAllowed, Unfit
-from gateway.exchange import amend, enquire, respond
+from gateway.exchange import enquire, respond
+from gateway.exchange.correct import correct_notice, read_withheld_places
 from gateway.exchange.send import (
     build_first_header,
     look_up_known_children,
@@ -247,7 +248,7 @@ def _look_up_known(gw: Gateway, now: OpenComposition, message: Message) -> Known
     """Look up what is known beside it: what may not be said, what it corrects, what its draft's row says by now."""
     withheld = {*composition.list_withheld_texts(now.body)}
     if now.kept.corrects:
-        withheld |= amend.read_withheld_places(gw, now.kept.corrects)
+        withheld |= read_withheld_places(gw, now.kept.corrects)
     name = message.header.message_id
     known = look_up_known_children(gw, [message], {name: withheld}).get(name, NOTHING_KNOWN)
     if now.kept.draft_id and drafts.is_restricted(gw, now.kept.draft_id):
@@ -369,7 +370,7 @@ def _send_correction(
     done = SentResult(old.conversation_id, 1, {})
     end = _build_ending(gw, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
-    amend.correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
+    correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
     return done
 
 

@@ -11,7 +11,7 @@ from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFi
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
-from gateway.exchange import amend
+from gateway.exchange.send_on import send_notice_on
 from gateway.reconciliation import send_reminders
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
@@ -96,7 +96,7 @@ def redirect_notice(
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as gw:
-        new = amend.send_notice_on(gw, message_id, to, by, confirmed=confirmed or ())
+        new = send_notice_on(gw, message_id, to, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},

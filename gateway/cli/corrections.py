@@ -31,7 +31,10 @@ from gateway.cli.output import (
 )
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.exchange import amend
+from gateway.exchange.correct import correct_notice
+from gateway.exchange.release import release_all, release_notice
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.searches import review
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
@@ -52,7 +55,7 @@ def correct(
 ) -> None:
     """Replace a notice you sent with a corrected one."""
     with opened(home) as gw:
-        new = amend.correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
+        new = correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
@@ -70,7 +73,7 @@ def withdraw(
 ) -> None:
     """Withdraw a notice you sent."""
     with opened(home) as gw:
-        told = amend.withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
+        told = withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -96,7 +99,7 @@ def end_search(
     with opened(home) as gw:
         if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
             body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.officer(by))
-            told = amend.stand_down_search(gw, case, body, by, decided_by=decided_by)
+            told = stand_down_search(gw, case, body, by, decided_by=decided_by)
         else:
             told = review.end_review(gw, case, reason, by, decided_by=decided_by)
     answer(
@@ -118,7 +121,7 @@ def end_search_as_found(
     """End a search because the child is found."""
     with opened(home) as gw:
         body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.officer(by))
-        told = amend.stand_down_search(gw, case, body, by)
+        told = stand_down_search(gw, case, body, by)
     answer(
         as_json,
         {"located": case, "message_ids": told},
@@ -146,7 +149,7 @@ def retry(
             _show_undelivered(gw, to, limit, as_json)
             return
         if message_id:
-            amend.release_notice(gw, message_id, by)
+            release_notice(gw, message_id, by)
             answer(
                 as_json,
                 {"released": 1},
@@ -155,7 +158,7 @@ def retry(
             return
         if to is not None and gw.letters_go_to(to) is None:
             partners.get_known_partner(gw, to)
-        count = amend.release_all(gw, to, by)
+        count = release_all(gw, to, by)
     answer(
         as_json,
         {"released": count},

@@ -24,7 +24,10 @@ from gateway.core.causes import split_cause
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, Unconfirmed
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
+from gateway.exchange.send_on import send_notice_on
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation import send_reminders
 from keys.errors import Refusal
 from schemas import codes
@@ -197,7 +200,7 @@ def _record_phone_result(visit: Visit, notice: CaseNotice, answers: Answers) -> 
 
 def _withdraw_notice(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Withdrawal(reason=answers.text("reason"), officer=visit.gw.officer(visit.by))
-    amend.withdraw_notice(visit.gw, notice.message_id, body, visit.by)
+    withdraw_notice(visit.gw, notice.message_id, body, visit.by)
 
 
 def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
@@ -206,7 +209,7 @@ def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
 
 def _end_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
-    amend.stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
+    stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
 
 
 def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
@@ -214,7 +217,7 @@ def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
 
 
 def _send_notice_on(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    amend.send_notice_on(visit.gw, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
+    send_notice_on(visit.gw, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
 
 
 def _list_answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:

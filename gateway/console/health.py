@@ -11,7 +11,7 @@ from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import NOTICE, Door
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
-from gateway.exchange import amend
+from gateway.exchange.release import release_notice
 from gateway.monitoring import health
 
 SHOWN = 50
@@ -37,7 +37,7 @@ async def show_health(visit: Visit) -> web.StreamResponse:
 
 async def retry_delivery(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(amend.release_notice, visit.gw, visit.part("notice"), visit.by)
+    await asyncio.to_thread(release_notice, visit.gw, visit.part("notice"), visit.by)
     visit.gw.due.set()
     return redirect_to("/health")
 

@@ -16,7 +16,8 @@ from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
 from gateway.core.search_status import AnswerState
 from gateway.errors import GatewayError, NotAllowed, NotFound, Unconfirmed
-from gateway.exchange import amend, enquire
+from gateway.exchange import enquire
+from gateway.exchange.stand_down import stand_down_search
 from gateway.searches import review, search
 from gateway.searches.review import ReviewSummary
 from keys.errors import Refusal
@@ -194,7 +195,7 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
 
 def _stand_search_down(visit: Visit, answers: Answers) -> None:
     body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
-    amend.stand_down_search(visit.gw, visit.part("case"), body, visit.by, decided_by=answers.line("decided_by"))
+    stand_down_search(visit.gw, visit.part("case"), body, visit.by, decided_by=answers.line("decided_by"))
 
 
 DOORS = (

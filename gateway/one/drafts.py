@@ -15,7 +15,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed
-from gateway.exchange import amend
+from gateway.exchange.correct import correct_notice
 from gateway.exchange.send import (
     build_first_header,
     look_up_known_children,
@@ -261,7 +261,7 @@ def correct(
     who, notice = _decided(gw, draft_id, restriction, by)
     remembered = build_sent_row(gw, who, sent.recipient, sent.message_id)
     message = Message(build_first_header(gw, new_case_id(gw), sent.recipient), notice)
-    return amend.correct_notice(
+    return correct_notice(
         gw,
         sent.message_id,
         message,

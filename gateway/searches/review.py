@@ -13,8 +13,9 @@ from gateway.core import review
 from gateway.core.review import Review, ReviewAct, ReviewActKind
 from gateway.core.search_status import SETTLED
 from gateway.errors import NotAllowed
-from gateway.exchange import amend, enquire
+from gateway.exchange import enquire
 from gateway.exchange.enquire import EnquiryResult, PreparedSearch
+from gateway.exchange.stand_down import stand_down_search
 from gateway.searches import search
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
@@ -151,7 +152,7 @@ def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str 
     """
     case = _get_review(gw, name).conversation_id
     body = LocatedNotice(located_on=gw.now().date(), way=reason, ring=gw.officer(by))
-    return amend.stand_down_search(gw, case, body, by, decided_by=decided_by)
+    return stand_down_search(gw, case, body, by, decided_by=decided_by)
 
 
 def count_overdue_reviews(gw: Gateway) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from gateway.auditing import audit
 from gateway.core.delivery import DeliveryState
-from gateway.exchange import amend
+from gateway.exchange.release import release_all, release_notice
 from gateway.exchange.send import prepare_notices, queue_messages
 from gateway.monitoring import doctor
 from gateway.store import inbox, outbox
@@ -42,7 +42,7 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
     warned = {one.name for one in doctor.examine(gw) if one.result == "warn"}
     assert "clock" in warned or ahead < timedelta(minutes=10)
     if chance.random() < 0.5:
-        amend.release_all(gw, None, "olive")
+        release_all(gw, None, "olive")
     # Less than a wait may be is waited for.
     for _ in range(3 if ahead > timedelta(minutes=10) else 10):
         world.now += timedelta(minutes=1)
@@ -66,7 +66,7 @@ async def test_retry_of_one_means_now(tmp_path: Path) -> None:
     ready = prepare_notices(gw, [notice(now=gw.now())], "olive")
     await gw.store.write(lambda tx: queue_messages(tx, gw, ready))
     world.skew.clear()
-    amend.release_notice(gw, ready[0].message_id, "olive")
+    release_notice(gw, ready[0].message_id, "olive")
     await world.carry()
     assert gw.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.RECEIVED
     world.close()

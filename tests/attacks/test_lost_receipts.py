@@ -18,8 +18,9 @@ from gateway.core.calendar import Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
 from gateway.core.statement_diff import DifferenceKind
-from gateway.exchange import amend, respond, statements
+from gateway.exchange import respond, statements
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.release import release_notice
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.reconciliation import deadlines
 from gateway.reports.journeys import list_legs, read_period
@@ -182,6 +183,6 @@ async def test_an_officer_may_ask_at_once_and_the_report_counts_what_is_missing(
     hear(world)
     waits = [one for one, then in expected.items() if then in (DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)]
     for one in waits:
-        await asyncio.to_thread(amend.release_notice, gw, one, "ines")
+        await asyncio.to_thread(release_notice, gw, one, "ines")
     await world.carry()
     assert all(held(gw, one) == 1 for one in waits)

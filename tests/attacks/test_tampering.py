@@ -22,9 +22,10 @@ from gateway.context import Gateway
 from gateway.core.merkle import Frontier
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Unusable
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_notices, queue_messages
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox
 from gateway.store.database import Store
 from keys import receipt
@@ -55,7 +56,7 @@ class Story:
         sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((gw, there), (there, gw), (gw, there))]
         await self.answer(gw)
         await self.answer(there)
-        amend.withdraw_notice(gw, sent[0], Withdrawal(reason="sent-in-error", officer=gw.officer("olive")), "olive")
+        withdraw_notice(gw, sent[0], Withdrawal(reason="sent-in-error", officer=gw.officer("olive")), "olive")
         await self.carry()
         await receive_parcels(gw, [b"nothing that can be read"], "885")
         case.open_case(gw, self.case_of(sent[1]), "olive")

@@ -22,9 +22,11 @@ from gateway.core.draft_state import DraftState
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
-from gateway.exchange import amend, enquire, respond
+from gateway.exchange import enquire, respond
+from gateway.exchange.correct import correct_notice
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send_on import send_notice_on
 from gateway.one import drafts, imports, leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
@@ -122,8 +124,8 @@ def test_each_way_on_asks_again(pair: Pair) -> None:
     [ready] = prepare_messages(sandwell, [doubtful()], "olive", confirmed=("move.future",))
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     with pytest.raises(Unconfirmed):
-        amend.correct_notice(sandwell, ready.message_id, doubtful(), "olive")
-    new = amend.correct_notice(sandwell, ready.message_id, doubtful(), "olive", confirmed=("move.future",))
+        correct_notice(sandwell, ready.message_id, doubtful(), "olive")
+    new = correct_notice(sandwell, ready.message_id, doubtful(), "olive", confirmed=("move.future",))
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, new)).state == "queued"
 
     search = with_body(notice(name="whereabouts-enquiry"), last_seen_on=date(2031, 1, 1))
@@ -140,7 +142,7 @@ def test_what_the_notice_of_before_said_of_the_place_stays_out_of_its_correction
     sandwell.store.run(lambda tx: queue_messages(tx, sandwell, [ready]))
     withheld = with_body(closed(), note="They went to inventchester.")
     with pytest.raises(Unconfirmed) as why:
-        amend.correct_notice(sandwell, ready.message_id, withheld, "olive")
+        correct_notice(sandwell, ready.message_id, withheld, "olive")
     assert why.value.codes == ("restriction.given-away",)
 
 
@@ -678,7 +680,7 @@ async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -
     codes = re.findall(r'name="codes" value="([^"]*)"', said)[0]
     assert codes == "move.future"
     with pytest.raises(Unconfirmed):
-        amend.send_notice_on(visitor.gw, name, "330", "olive")
+        send_notice_on(visitor.gw, name, "330", "olive")
 
 
 # --- roles of other services

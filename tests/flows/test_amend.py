@@ -11,9 +11,12 @@ from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
+from gateway.exchange.correct import correct_notice
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox, outbox
 from keys import at_rest
 from keys.at_rest import Locked
@@ -29,11 +32,11 @@ ACCEPTED = Acknowledgement(decision="accepted", officer=OFFICER)
 async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice()], by="olive")
-    assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive") is None
+    assert withdraw_notice(sandwell, sent, IN_ERROR, by="olive") is None
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
     with pytest.raises(NotAllowed, match="already"):
-        amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
+        withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
 
 
 async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
@@ -41,7 +44,7 @@ async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-        assert amend.withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
+        assert withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
         await until(
             lambda: worcestershire.store.look(lambda tx: inbox.get_message(tx, sent)).state is InboxState.WITHDRAWN
         )
@@ -55,7 +58,7 @@ async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) ->
     await send_notices(sandwell, [first], by="olive")
     # It has left, and is slow.
     sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
-    told = amend.withdraw_notice(sandwell, first.header.message_id, IN_ERROR, by="olive")
+    told = withdraw_notice(sandwell, first.header.message_id, IN_ERROR, by="olive")
     assert told
     by_id = sandwell.store.look(
         lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, first.header.message_id)}
@@ -71,7 +74,7 @@ async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> 
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-        new = amend.correct_notice(sandwell, sent, notice(), by="olive")
+        new = correct_notice(sandwell, sent, notice(), by="olive")
         await until(lambda: state(sandwell, new) is DeliveryState.RECEIVED)
     items = {
         i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
@@ -80,7 +83,7 @@ async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> 
     assert (items[sent].conversation_id, items[new].sequence) == (items[new].conversation_id, 2)
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     with pytest.raises(NotAllowed, match="other"):
-        amend.correct_notice(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
+        correct_notice(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")
 
 
 async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +113,7 @@ async def test_a_reply_is_not_withdrawn(pair: Pair) -> None:
     await receive_parcels(worcestershire, [prepare_messages(sandwell, [message], "olive")[0].sealed], "333")
     reply = respond.acknowledge_notice(worcestershire, message.header.message_id, ACCEPTED, by="otto")
     with pytest.raises(NotAllowed, match=r"amend\.not-a-notice"):
-        amend.withdraw_notice(worcestershire, reply, IN_ERROR, by="otto")
+        withdraw_notice(worcestershire, reply, IN_ERROR, by="otto")
 
 
 def test_a_message_keeps_its_parts_when_it_is_changed() -> None:
@@ -127,20 +130,20 @@ async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pai
         asked = notice(name="whereabouts-enquiry")
         [sent] = await send_notices(sandwell, [asked], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-        [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
+        [told] = stand_down_search(sandwell, sent, FOUND, by="olive")
         await until(lambda: state(sandwell, told) is DeliveryState.RECEIVED)
     assert state(sandwell, sent) is DeliveryState.CONCLUDED
     kept = worcestershire.store.look(lambda tx: inbox.get_message(tx, sent))
     assert kept.state is InboxState.CONCLUDED
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, told)).state is InboxState.FILED
     with pytest.raises(NotAllowed, match=r"amend\.told-already"):
-        amend.stand_down_search(sandwell, sent, FOUND, by="olive")
+        stand_down_search(sandwell, sent, FOUND, by="olive")
 
 
 async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
-    assert amend.stand_down_search(sandwell, sent, FOUND, by="olive") == []
+    assert stand_down_search(sandwell, sent, FOUND, by="olive") == []
     # Or a statement would miss it there, and send it.
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
 
@@ -150,7 +153,7 @@ async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -
     [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
     # It has left, and is slow.
     sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
-    [told] = amend.stand_down_search(sandwell, sent, FOUND, by="olive")
+    [told] = stand_down_search(sandwell, sent, FOUND, by="olive")
     by_id = sandwell.store.look(lambda tx: {one: outbox.get_sealed_notice(tx, one) for one in (told, sent)})
     await receive_parcels(worcestershire, [by_id[told]], "333")
     await receive_parcels(worcestershire, [by_id[sent]], "333")
@@ -161,4 +164,4 @@ async def test_a_notice_is_no_search_to_stand_down_from(pair: Pair) -> None:
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice()], by="olive")
     with pytest.raises(NotAllowed, match=r"amend\.not-a-search"):
-        amend.stand_down_search(sandwell, sent, FOUND, by="olive")
+        stand_down_search(sandwell, sent, FOUND, by="olive")

@@ -19,8 +19,8 @@ from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.errors import StoreUnavailable
-from gateway.exchange import amend
 from gateway.exchange.receive import receive_parcels
+from gateway.exchange.release import release_all
 from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import audit_log, inbox, outbox
 from keys import tls
@@ -80,7 +80,7 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
         await until(lambda: "503" in last_reason(sandwell, sent))
         assert state(sandwell, sent) is DeliveryState.QUEUED
         again()
-        amend.release_all(sandwell, None, by="ines")
+        release_all(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
@@ -90,14 +90,14 @@ async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pa
         [sent] = await send_notices(sandwell, [notice()], by="olive")
         # Nobody answers yet.
         await until(lambda: bool(last_reason(sandwell, sent)))
-        amend.release_all(sandwell, None, by="ines")
+        release_all(sandwell, None, by="ines")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts > 1)
         again = read_only(sandwell)
         sandwell.due.set()
         # The loop looks, and fails, more than once.
         await asyncio.sleep(2.5)
         again()
-        amend.release_all(sandwell, None, by="ines")
+        release_all(sandwell, None, by="ines")
         async with app.run_gateway(worcestershire):
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
@@ -160,7 +160,7 @@ async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pai
         assert state(sandwell, sent) is DeliveryState.QUEUED
         assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
         later(worcestershire, timedelta(minutes=10))
-        amend.release_all(sandwell, None, by="ines")
+        release_all(sandwell, None, by="ines")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 

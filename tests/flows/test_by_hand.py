@@ -12,9 +12,11 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
 from gateway.errors import NotAllowed
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
+from gateway.exchange.send_on import send_notice_on
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation import reconcile
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Outcome, Withdrawal
@@ -149,12 +151,12 @@ async def test_what_was_passed_on_is_sent_on_and_followed_up_in_its_place(world:
     sandwell, wolverhampton = world.houses["333"], world.houses["336"]
     message_id = await sent(world)
     with pytest.raises(NotAllowed) as refused:
-        amend.send_notice_on(sandwell, message_id, "336", "olive")
+        send_notice_on(sandwell, message_id, "336", "olive")
     assert refused.value.code == "send-on.not-now"
     await acknowledged(world, message_id, decision="passed-on", passed_to="336")
     assert (state(sandwell, message_id), owed(sandwell)) == (DeliveryState.PASSED_ON, [Missing.DECISION])
     assert owed(world.houses["885"]) == []
-    new = amend.send_notice_on(sandwell, message_id, "336", "olive")
+    new = send_notice_on(sandwell, message_id, "336", "olive")
     await world.carry()
     assert (state(sandwell, message_id), state(sandwell, new)) == (DeliveryState.CLOSED, DeliveryState.RECEIVED)
     assert owed(sandwell) == [Missing.ACKNOWLEDGEMENT]
@@ -199,7 +201,7 @@ async def test_the_newest_word_counts_in_whatever_order_they_come(world: World) 
 async def test_a_notice_that_was_taken_back_is_not_called_about(world: World) -> None:
     sandwell = world.houses["333"]
     message_id = await sent(world)
-    amend.withdraw_notice(
+    withdraw_notice(
         sandwell, message_id, Withdrawal(reason="sent-in-error", officer=sandwell.officer("Olive")), "olive"
     )
     with pytest.raises(NotAllowed) as refused:

@@ -9,8 +9,11 @@ from gateway.casework import by_hand
 from gateway.casework.by_hand import PhoneCall
 from gateway.context import Gateway
 from gateway.core.labels import StatusLabel
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
+from gateway.exchange.correct import correct_notice
 from gateway.exchange.send import send_notices
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox, outbox
 from schemas.message import Acknowledgement, Body, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 from tests.children import notice
@@ -83,12 +86,12 @@ def close_after_a_call(world: World, message_id: str) -> None:
 def end_search(world: World, message_id: str) -> None:
     gw = world.houses["333"]
     body = LocatedNotice(located_on=gw.now().date(), way="left-country", ring=gw.officer("Olive"))
-    amend.stand_down_search(gw, message_id, body, "olive")
+    stand_down_search(gw, message_id, body, "olive")
 
 
 def withdraw(world: World, message_id: str) -> None:
     gw = world.houses["333"]
-    amend.withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.officer("Olive")), "olive")
+    withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.officer("Olive")), "olive")
 
 
 CASES: dict[str, tuple[str, Act, tuple[str, str], tuple[str, str]]] = {
@@ -190,7 +193,7 @@ async def test_what_moves_on_loses_its_old_cause(world: World) -> None:
 
 async def test_a_corrected_notice_is_replaced_at_both(world: World) -> None:
     message_id = await sent(world, "transfer-notice")
-    amend.correct_notice(world.houses["333"], message_id, notice(name="transfer-notice", now=world.now), "olive")
+    correct_notice(world.houses["333"], message_id, notice(name="transfer-notice", now=world.now), "olive")
     await world.carry()
     assert ours(world.houses["333"], message_id).tag == "Replaced"
     assert theirs(world.houses["885"], message_id).tag == "Replaced"

@@ -16,11 +16,13 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed, Unfit
-from gateway.exchange import amend, enquire, respond
+from gateway.exchange import enquire, respond
 from gateway.exchange.enquire import EnquiryResult
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
 from gateway.exchange.send import queue_messages as put
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.searches import search
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.outbox import Delivery
@@ -116,7 +118,7 @@ async def test_many_are_asked_in_one_case_and_the_answers_come_together(world: d
         assert "Call Otto Invented, 01632 960202" in whole.next_step
         assert "end-search" in whole.next_step
 
-        told = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+        told = stand_down_search(sandwell, done.case, FOUND, by="tara")
         await until(lambda: {state(sandwell, one) for one in told} == {DeliveryState.RECEIVED})
     assert len(told) == 3
     for code, message_id in done.asked.items():
@@ -274,7 +276,7 @@ async def test_a_stand_down_reaches_also_those_who_were_asked_later_and_not_thos
     await hand_over(sandwell, world["885"])
     later = enquire.ask_more_authorities(sandwell, first.case, ["330", "332"], {}, by="tara")
     await hand_over(sandwell, world["330"])
-    told = amend.stand_down_search(sandwell, first.asked["885"], FOUND, by="tara")
+    told = stand_down_search(sandwell, first.asked["885"], FOUND, by="tara")
     by_id = {one.message_id: one for one in outgoing(sandwell)}
     # Dudley's had not left.
     assert sorted(by_id[one].recipient for one in told) == ["330", "885"]
@@ -299,7 +301,7 @@ async def test_who_was_asked_twice_is_told_once_and_has_one_notice_open(world: d
         done.asked["885"]: InboxState.SUPERSEDED,
         second.asked["885"]: InboxState.NEW,
     }
-    [told] = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+    [told] = stand_down_search(sandwell, done.case, FOUND, by="tara")
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).in_reply_to == second.asked["885"]
 
 
@@ -311,7 +313,7 @@ async def test_who_has_only_the_older_of_two_notices_is_told_about_that_one(worl
     enquire.queue_search(
         sandwell, enquire.prepare_search(sandwell, search_again, ["885"], {}, by="tara", again=["885"])
     )
-    amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+    stand_down_search(sandwell, done.case, FOUND, by="tara")
     await hand_over(sandwell, there)
     assert there.store.look(lambda tx: inbox.get_message(tx, done.asked["885"])).state is InboxState.CONCLUDED
     assert len(there.store.look(lambda tx: inbox.search_inbox(tx, there.now()))) >= 1
@@ -322,8 +324,8 @@ async def test_who_was_told_that_it_is_withdrawn_is_not_told_again(world: dict[s
     done = asked_of(sandwell, "885", "330")
     for code in ("885", "330"):
         await hand_over(sandwell, world[code])
-    amend.withdraw_notice(sandwell, done.asked["885"], Withdrawal(reason="wrong-authority", officer=OFFICER), by="tara")
-    [told] = amend.stand_down_search(sandwell, done.case, FOUND, by="tara")
+    withdraw_notice(sandwell, done.asked["885"], Withdrawal(reason="wrong-authority", officer=OFFICER), by="tara")
+    [told] = stand_down_search(sandwell, done.case, FOUND, by="tara")
     assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, told)).recipient == "330"
 
 

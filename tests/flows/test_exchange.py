@@ -18,9 +18,10 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed, Unfit
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive_parcels
+from gateway.exchange.release import release_all
 from gateway.exchange.send import prepare_messages, send_notices
 from gateway.settings.sections import LimitsSettings
 from gateway.store import audit_log, inbox, outbox
@@ -103,7 +104,7 @@ async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> 
         assert delivery.state is DeliveryState.QUEUED
         assert delivery.reason == "the partner's gateway cannot be reached"
         async with app.run_gateway(worcestershire):
-            amend.release_all(sandwell, None, by="ines")
+            release_all(sandwell, None, by="ines")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 
@@ -115,10 +116,10 @@ async def test_what_was_given_up_after_five_days_is_taken_up_again_when_a_person
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         sandwell.now = lambda: clock() + timedelta(days=6)
         await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
-        assert amend.release_all(sandwell, "330", by="ines") == 0
+        assert release_all(sandwell, "330", by="ines") == 0
         worcestershire.now = sandwell.now
         async with app.run_gateway(worcestershire):
-            assert amend.release_all(sandwell, "885", by="ines") == 1
+            assert release_all(sandwell, "885", by="ines") == 1
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
 

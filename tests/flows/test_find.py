@@ -12,9 +12,10 @@ from gateway.casework import find
 from gateway.context import Gateway
 from gateway.core.message_summary import MessageSummary
 from gateway.errors import Unusable
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
 from tests.children import notice
@@ -181,7 +182,7 @@ async def test_what_is_refused_or_comes_twice_is_not_in_the_index(pair: Pair) ->
 async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pair) -> None:
     sandwell, _ = pair
     [one] = await exchange(pair, about("Testchild"))
-    amend.withdraw_notice(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
+    withdraw_notice(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
     [hit] = hits(sandwell, "testchild")
     assert hit.state == "withdrawn"
 

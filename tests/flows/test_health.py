@@ -18,8 +18,8 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
 from gateway.errors import NotAllowed, NotFound
-from gateway.exchange.amend import release_notice
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.release import release_notice
 from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import OneSettings

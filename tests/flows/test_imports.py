@@ -23,9 +23,11 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.demo import one
 from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
+from gateway.exchange.correct import correct_notice
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
 from gateway.one import import_results, imports, watched_folder
 from gateway.searches import school2school
@@ -211,7 +213,7 @@ async def test_a_notice_taken_back_before_it_is_written_is_not_written(pair: Pai
 async def test_a_correction_is_written_in_the_place_of_what_it_corrects(pair: Pair, tmp_path: Path) -> None:
     sandwell, worcestershire = pair
     first = await accepted(pair)
-    second = amend.correct_notice(sandwell, first, notice(), by="olive")
+    second = correct_notice(sandwell, first, notice(), by="olive")
     sealed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, second))
     await receive_parcels(worcestershire, [sealed], "333")
     assert await imports.write_due(worcestershire) == 0
@@ -557,7 +559,7 @@ async def test_a_restricted_child_is_never_written_for_school2school(pair: Pair,
 async def test_what_is_no_search_is_not_written_for_school2school(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     taken_back = await searched(sandwell)
-    amend.withdraw_notice(sandwell, taken_back, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive")
+    withdraw_notice(sandwell, taken_back, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive")
     for message_id in (await searched(sandwell, "transfer-notice"), await searched(sandwell, test=True), taken_back):
         with pytest.raises(NotAllowed, match=r"one\.not-a-search"):
             school2school.write_lost_pupil_file(sandwell, message_id, tmp_path, "olive")

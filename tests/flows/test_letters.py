@@ -22,8 +22,9 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
 from gateway.core.protection import Protection
 from gateway.errors import ConfigProblem, GatewayError, NotFound
-from gateway.exchange import amend, enquire, letters
+from gateway.exchange import enquire, letters
 from gateway.exchange.send import send_notices
+from gateway.exchange.stand_down import stand_down_search
 from gateway.monitoring import doctor
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
@@ -493,7 +494,7 @@ async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_lett
         assert list(done.not_asked) == ["885"]
         await until(lambda: state(sandwell, done.asked["330"]) is DeliveryState.SENT)
         found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.officer("Tara"))
-        [told] = amend.stand_down_search(sandwell, done.case, found, by="tara")
+        [told] = stand_down_search(sandwell, done.case, found, by="tara")
         await until(lambda: state(sandwell, told) is DeliveryState.SENT)
         await until(lambda: len(servers.mails(THEIRS)) == 2)
     asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)

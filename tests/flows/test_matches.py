@@ -22,9 +22,11 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
 from gateway.core.match_state import MatchState
 from gateway.errors import ConfigProblem, Unusable
-from gateway.exchange import amend, known_children, respond
+from gateway.exchange import known_children, respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
 from gateway.reconciliation import reconcile
 from gateway.searches import children_index, match_incoming
@@ -271,7 +273,7 @@ async def test_a_named_brother_who_is_here_is_shown_as_what_he_is(pair: Pair) ->
 
 async def stand_down(sandwell: Gateway, asked: str) -> None:
     await asyncio.to_thread(
-        amend.stand_down_search,
+        stand_down_search,
         sandwell,
         asked,
         LocatedNotice(located_on=sandwell.now().date(), way="in-education"),
@@ -281,7 +283,7 @@ async def stand_down(sandwell: Gateway, asked: str) -> None:
 
 async def take_back(sandwell: Gateway, asked: str) -> None:
     await asyncio.to_thread(
-        amend.withdraw_notice, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
+        withdraw_notice, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
     )
 
 

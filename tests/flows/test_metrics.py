@@ -15,7 +15,8 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.health import Health
 from gateway.errors import ConfigProblem, Unusable
-from gateway.exchange import amend, statements
+from gateway.exchange import statements
+from gateway.exchange.release import release_all
 from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.partner_api import metrics
@@ -128,7 +129,7 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
         _, before = await scrape(ports[0])
         seen = [before, repr(health.look(sandwell))]
         async with app.run_gateway(worcestershire):
-            amend.release_all(sandwell, "885", "olive")
+            release_all(sandwell, "885", "olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
             seen += [repr(health.look(gw)) for gw in pair]

@@ -14,9 +14,11 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING
 from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
-from gateway.exchange import amend, enquire, respond
+from gateway.exchange import enquire, respond
 from gateway.exchange.send import prepare_messages
 from gateway.exchange.send import queue_messages as put
+from gateway.exchange.stand_down import stand_down_search
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
 from gateway.searches import review, search
 from gateway.store import audit_log, inbox, outbox, reviews
@@ -144,7 +146,7 @@ async def test_that_somebody_answered_found_does_not_end_it_and_a_stand_down_doe
     await hand_over(sandwell, world["885"])
     await answers(world, "885", first.asked["885"], LIVES_HERE)
     assert len(review.list_reviews(sandwell)) == 1
-    amend.stand_down_search(sandwell, first.case, FOUND_THEN, by="tara")
+    stand_down_search(sandwell, first.case, FOUND_THEN, by="tara")
     assert review.list_reviews(sandwell) == []
     acts = sandwell.store.look(lambda tx: reviews.list_review_acts(tx, first.case))
     assert [(one.kind, one.reason) for one in acts] == [("began", None), ("ended", "in-education")]
@@ -182,9 +184,9 @@ def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: di
     sandwell = world["333"]
     first = asked(world, "885", "330")
     wrong = Withdrawal(reason="wrong-child", officer=OFFICER)
-    amend.withdraw_notice(sandwell, first.asked["885"], wrong, by="tara")
+    withdraw_notice(sandwell, first.asked["885"], wrong, by="tara")
     assert len(review.list_reviews(sandwell)) == 1
-    amend.withdraw_notice(sandwell, first.asked["330"], wrong, by="tara")
+    withdraw_notice(sandwell, first.asked["330"], wrong, by="tara")
     assert review.list_reviews(sandwell) == []
 
 

@@ -12,7 +12,10 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.core.inbox_state import WAITING, InboxState
-from gateway.exchange import amend, respond
+from gateway.exchange import respond
+from gateway.exchange.release import release_all
+from gateway.exchange.send_on import send_notice_on
+from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, partner_checkpoints
 from gateway.store.inbox import InboxItem
@@ -88,14 +91,14 @@ def follow_up(gw: Gateway, owed: Sequence[Owed], chance: Random, others: list[st
 
 def _decide(gw: Gateway, one: Owed, chance: Random, others: list[str]) -> bool:
     if one.kind not in ("TransferNotice", "WhereaboutsEnquiry") or one.state == DeliveryState.FAILED:
-        amend.release_all(gw, one.partner, "olive")
+        release_all(gw, one.partner, "olive")
         return True
     if one.kind == "TransferNotice" and one.state == DeliveryState.PASSED_ON:
         to = chance.choice([code for code in others if code not in (gw.code, one.partner)])
-        amend.send_notice_on(gw, one.message_id, to, "olive")
+        send_notice_on(gw, one.message_id, to, "olive")
         return True
     body = Withdrawal(reason="sent-in-error", officer=gw.officer("Olive Invented"))
-    return amend.withdraw_notice(gw, one.message_id, body, "olive") is not None
+    return withdraw_notice(gw, one.message_id, body, "olive") is not None
 
 
 def _ring(gw: Gateway, one: Owed) -> None:

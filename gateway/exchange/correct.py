@@ -1,0 +1,72 @@
+"""Send a notice in the place of one that was wrong."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from gateway import copies
+from gateway.context import Gateway
+from gateway.copies import Machine
+from gateway.core import causes, safeguards
+from gateway.errors import NotAllowed
+from gateway.exchange.send import (
+    build_next_header,
+    look_up_known_children,
+    prepare_messages,
+    queue_messages,
+)
+from gateway.exchange.withdraw import get_amendable, withdraw_delivery
+from keys.errors import Destroyed
+from schemas.message import Message
+
+
+def correct_notice(
+    gw: Gateway,
+    message_id: str,
+    notice: Message,
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+    also: Callable[[Connection], None] | None = None,
+) -> str:
+    """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
+
+    `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said
+    of a place may not stand in the texts of a new one that withholds it.
+
+    Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken
+    back.
+    """
+    sent = get_amendable(gw, message_id)
+    if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
+        raise NotAllowed("correction.other-notice")
+    head = build_next_header(gw, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
+    theirs = notice.header
+    head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
+    new = Message(head, notice.body)
+    known = look_up_known_children(gw, [new], {head.message_id: read_withheld_places(gw, message_id)})
+    [ready] = prepare_messages(gw, [new], by, confirmed=confirmed, known=known)
+
+    def write_correction(tx: Connection) -> None:
+        if also:
+            also(tx)
+        withdraw_delivery(tx, gw, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
+        queue_messages(tx, gw, [ready])
+
+    gw.store.run(write_correction)
+    gw.due.set()
+    return head.message_id
+
+
+def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
+    """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
+    try:
+        return safeguards.list_withheld_places(open_own_copy(gw, message_id))
+    except Destroyed:
+        return frozenset()
+
+
+def open_own_copy(gw: Gateway, message_id: str) -> Message:
+    copy = gw.store.look(lambda tx: copies.take_sent(tx, gw, message_id, Machine.WRITE_ON))
+    return copies.open_copy(gw, copy)
