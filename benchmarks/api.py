@@ -36,6 +36,7 @@ from gateway.core.permissions import Scope
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages
 from schemas import json
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database
 from tests.consoles import house
@@ -66,7 +67,7 @@ def calls(newest: Sequence[Mapping[str, object]], came: Sequence[str], secret: s
     chance = Random(5)  # noqa: S311 - the same each time
     last = newest[-1]["at"]
     assert isinstance(last, datetime)
-    deep = cursor(last - timedelta(minutes=messages * 3 // 4), str(UUID(int=0)))
+    deep = cursor(last - timedelta(minutes=messages * 3 // 4), MessageId(str(UUID(int=0))))
     one = [str(chance.choice(newest)["message_id"]) for _ in range(ASKED)]
     form = {"grant_type": "client_credentials", "client_id": NAME, "client_secret": secret}
     accepted = text_of.dumps({"Decision": "accepted", "Officer": OFFICER}).encode()

@@ -39,6 +39,7 @@ from gateway.store.blind_index import IndexedMessage
 from keys import blind
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, TransferNotice
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import free_port, make, new_database
 from tests.population import Town
@@ -77,7 +78,9 @@ def fill(gw: Gateway, children: list[ComparedChild], messages: int) -> None:
 def _anew(frame: Message, number: int, chance: Random) -> Message:
     at = FIRST + timedelta(seconds=number * 60)
     message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
-    return Message(replace(frame.header, message_id=message_id, conversation_id=case, created_at=at), frame.body)
+    return Message(
+        replace(frame.header, message_id=MessageId(message_id), conversation_id=CaseId(case), created_at=at), frame.body
+    )
 
 
 def _about(frame: Message, child: ComparedChild, number: int, chance: Random) -> Message:

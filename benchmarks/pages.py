@@ -40,6 +40,7 @@ from gateway.store.audit_log import AuditEntry
 from keys import at_rest
 from schemas import xml
 from schemas.identifiers import uuid7
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import free_port, make, new_database
 from tests.consoles import house, session, sign_in_name
@@ -78,7 +79,7 @@ def _row(gw: Gateway, number: int, at: datetime, chance: Random, *, opened: bool
     key, content = b"x", b""
     if opened or waits:
         ways = ("333", "885") if sent else ("885", "333")
-        text = xml.write(notice(*ways, message_id=message_id, conversation_id=case, now=at))
+        text = xml.write(notice(*ways, message_id=MessageId(message_id), conversation_id=CaseId(case), now=at))
         locked = at_rest.lock(text, about=message_id, ring=gw.ring)
         key, content = locked.data_key or b"", locked.content
     state = ("received" if waits else "concluded") if sent else ("new" if waits else "concluded")

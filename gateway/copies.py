@@ -7,6 +7,7 @@ that takes it out, before it is opened. A machine shows nothing of it to anybody
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,9 +18,12 @@ from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
 from schemas.message import Message
+from schemas.shapes import MessageId
+
+T = TypeVar("T")
 
 # Whose message: the code of its sender, nothing where we sent it; and its id.
-Key = tuple[str, str]
+Key = tuple[str, MessageId]
 
 
 class Machine(StrEnum):
@@ -44,7 +48,7 @@ Reader = Machine | Sequence[AuditEntry]
 class Copy:
     """A copy as the store keeps it: encrypted."""
 
-    message_id: str
+    message_id: MessageId
     locked: Locked = field(repr=False)
 
     @property
@@ -53,13 +57,13 @@ class Copy:
         return self.locked.data_key is not None
 
 
-def take_sent(tx: Connection, gw: Gateway, message_id: str, reader: Reader) -> Copy:
+def take_sent(tx: Connection, gw: Gateway, message_id: MessageId, reader: Reader) -> Copy:
     """Take out our copy of a message that we sent, for a machine, or with the entries that say who views it."""
     _log_views(tx, gw, reader)
     return Copy(message_id, Locked(*outbox.get_locked_notice(tx, message_id)))
 
 
-def take_received(tx: Connection, gw: Gateway, sender: str, message_id: str, reader: Reader) -> Copy:
+def take_received(tx: Connection, gw: Gateway, sender: str, message_id: MessageId, reader: Reader) -> Copy:
     """Take out our copy of a message that came from `sender`, for a machine, or with the entries that
     say who views it.
     """
@@ -94,7 +98,7 @@ def open_copy(gw: Gateway, copy: Copy) -> Message:
     return xml.read(at_rest.unlock(copy.locked, about=copy.message_id, ring=gw.ring))
 
 
-def open_held(gw: Gateway, some: Mapping[str, Copy]) -> Iterator[tuple[str, Message]]:
+def open_held(gw: Gateway, some: Mapping[T, Copy]) -> Iterator[tuple[T, Message]]:
     """Open those that can still be opened, one after the other. Raises a Refusal where a copy was altered."""
     for name, copy in some.items():
         if copy.is_held:

@@ -4,7 +4,7 @@ import types
 import typing
 from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
-from typing import Annotated, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal, NewType, get_args, get_origin, get_type_hints
 
 from schemas.shapes import CodeList, Named, Number, Says, Text
 
@@ -68,6 +68,8 @@ def _unwrap(hint: object) -> tuple[type, list[object], bool, bool]:
             hint, repeated = get_args(hint)[0], True
         elif origin is Literal:
             hint = str
+        elif isinstance(hint, NewType):
+            hint = hint.__supertype__
         else:
             assert isinstance(hint, type)  # noqa: S101 - our own annotations
             return hint, marks, optional, repeated

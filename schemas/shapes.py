@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, NewType
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,23 @@ class Named:
     most: int = 1
 
 
+# What names a message, and what names the case that it belongs to: neither goes where the other, or a code, is wanted.
+MessageId = NewType("MessageId", str)
+CaseId = NewType("CaseId", str)
+
 Line = Annotated[str, Text(100)]
 # Longer than any name in England's registers; ONE's limits are ONE's own.
 Name = Annotated[str, Text(150)]
 Paragraph = Annotated[str, Text(2000)]
 Uuid7 = Annotated[
-    str,
+    MessageId,
     Text(
         36,
         "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}",
         "a UUID of version 7, in small letters",
     ),
 ]
-Uuid = Annotated[str, Text(36, "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")]
+Uuid = Annotated[CaseId, Text(36, "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "a UUID in small letters")]
 AuthorityCode = Annotated[str, Text(3, "[0-9]{3}", "a DfE authority code of three digits, such as 333")]
 UPN = Annotated[
     str,

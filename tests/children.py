@@ -8,6 +8,7 @@ from secrets import token_bytes
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message, Party
+from schemas.shapes import CaseId, MessageId
 
 
 def sample(name: str) -> bytes:
@@ -20,8 +21,8 @@ def notice(
     recipient: str = "885",
     *,
     name: str = "transfer-notice",
-    message_id: str | None = None,
-    conversation_id: str | None = None,
+    message_id: MessageId | None = None,
+    conversation_id: CaseId | None = None,
     sequence: int = 1,
     now: datetime | None = None,
 ) -> Message:
@@ -30,8 +31,8 @@ def notice(
     found = xml.read(sample(name))
     head = replace(
         found.header,
-        message_id=message_id or uuid7(made, token_bytes(10)),
-        conversation_id=conversation_id or uuid7(made, token_bytes(10)),
+        message_id=message_id or MessageId(uuid7(made, token_bytes(10))),
+        conversation_id=conversation_id or CaseId(uuid7(made, token_bytes(10))),
         sequence=sequence,
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),

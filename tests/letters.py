@@ -10,6 +10,7 @@ from gateway.exchange.letters import build_reference
 from gateway.exchange.send import send_notices
 from gateway.store import correspondents, outbox
 from gateway.store.correspondents import Correspondent
+from schemas.shapes import MessageId
 from tests.children import notice
 
 THEIRS = "cme@birmingham.example"
@@ -22,7 +23,7 @@ def enter(gw: Gateway) -> None:
     gw.refresh_trust()
 
 
-async def letter(gw: Gateway) -> tuple[str, str]:
+async def letter(gw: Gateway) -> tuple[MessageId, str]:
     """A letter that our mail server took: the notice, and its reference."""
     [sent] = await send_notices(gw, [notice(gw.code, "330")], by="test")
     hand_over(gw)

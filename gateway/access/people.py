@@ -19,6 +19,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
+from schemas.shapes import CaseId
 
 # A weekend lies between Friday and Monday.
 ONE_TIME_LIFE = timedelta(days=3)
@@ -37,12 +38,12 @@ def get_person(gw: Gateway, name: str) -> Person:
     return gw.store.look(lambda tx: people.get_person(tx, name))
 
 
-def list_assigned_cases(gw: Gateway, name: str) -> frozenset[str]:
+def list_assigned_cases(gw: Gateway, name: str) -> frozenset[CaseId]:
     """Return the cases that are assigned to a person."""
     return gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
 
 
-def is_assigned(gw: Gateway, case: str, name: str) -> bool:
+def is_assigned(gw: Gateway, case: CaseId, name: str) -> bool:
     """Tell whether the case is assigned to the person."""
     return gw.store.look(lambda tx: assignments.is_assigned(tx, case, name))
 
@@ -154,7 +155,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
     return password
 
 
-def assign_case(gw: Gateway, case: str, name: str, by: str) -> None:
+def assign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
     """Assign the case to one person more. Raises NotFound."""
 
     def write(tx: Connection) -> None:
@@ -165,7 +166,7 @@ def assign_case(gw: Gateway, case: str, name: str, by: str) -> None:
     gw.store.run(write)
 
 
-def unassign_case(gw: Gateway, case: str, name: str, by: str) -> None:
+def unassign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
     """Take the case from a person to whom it was assigned."""
 
     def write(tx: Connection) -> None:

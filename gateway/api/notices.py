@@ -24,6 +24,7 @@ from schemas import json, xml
 from schemas.findings import Finding, Unreadable
 from schemas.json import MOMENT
 from schemas.message import Message
+from schemas.shapes import MessageId
 
 LONGEST_PAGE, PAGE = 200, 50
 STATES = sorted({*map(str, DeliveryState), *map(str, InboxState)})
@@ -81,7 +82,7 @@ def _confirmed(said: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
     return json.of_object(said), tuple(codes)
 
 
-def taken(message_id: str) -> StoredAnswer:
+def taken(message_id: MessageId) -> StoredAnswer:
     """It is durable: which message, and where to see how it goes on."""
     place = f"{PREFIX}/notices/{message_id}/status"
     return StoredAnswer(202, text_of(Taken(message_id, place)), place)
@@ -94,7 +95,7 @@ def listed(call: Call) -> ApiResponse:
     more = None
     if len(found) > limit:
         last = found[limit - 1]
-        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, last.id)})}"
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, MessageId(last.id))})}"
     return given(Page(tuple(found[:limit]), more))
 
 
@@ -156,7 +157,7 @@ def _moment(text: str, name: str) -> datetime:
         raise _wrong(name) from None
 
 
-def cursor(at: datetime, message_id: str) -> str:
+def cursor(at: datetime, message_id: MessageId) -> str:
     """Where a page ends, as the next one is asked for: nothing that a client could not know."""
     return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
 
@@ -184,7 +185,7 @@ def read(call: Call) -> ApiResponse:
     What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is
     asked for.
     """
-    form, message_id = chosen(call.accept, (JSON, XML)), call.parts["notice"]
+    form, message_id = chosen(call.accept, (JSON, XML)), MessageId(call.parts["notice"])
     in_full = call.query.get("in_full") == "yes"
     message = message_status.read_message(call.gw, message_id, call.by, in_full=in_full)
     return ApiResponse(200, xml.write(message) if form == XML else json.write(message), form)

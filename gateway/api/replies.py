@@ -15,9 +15,10 @@ from gateway.exchange.send import Also
 from gateway.exchange.withdraw import withdraw_notice
 from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.shapes import MessageId
 
 
-def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubted: bool = False) -> ApiResponse:
+def _say(cls: type[Body], flow: Callable[..., MessageId | None], call: Call, *, doubted: bool = False) -> ApiResponse:
     """Read the body, and let the flow do it: what it refuses is refused here.
 
     `doubted`: doubts about it may be confirmed.
@@ -26,7 +27,7 @@ def _say(cls: type[Body], flow: Callable[..., str | None], call: Call, *, doubte
     kept: Also = idempotency.build_answer_writer(call.gw, call.tried, taken)
     more = {"confirmed": confirmed_in(call)} if doubted else {}
     made = flow(call.gw, call.parts["notice"], body, call.by, also=kept, **more)
-    return answered(taken(made or call.parts["notice"]))
+    return answered(taken(made or MessageId(call.parts["notice"])))
 
 
 def _of(
@@ -35,7 +36,7 @@ def _of(
     act: Permission,
     says: str,
     cls: type[Body],
-    flow: Callable[..., str | None],
+    flow: Callable[..., MessageId | None],
     *,
     doubted: bool = False,
 ) -> Operation:

@@ -23,6 +23,7 @@ from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
 from schemas import codes
+from schemas.shapes import CaseId, MessageId
 
 # Entries.
 PAGE = 50
@@ -71,7 +72,7 @@ class AuditPage:
 
     lines: Sequence[AuditLine]
     below: int | None
-    case: str | None
+    case: CaseId | None
 
 
 def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: str) -> AuditPage:
@@ -112,7 +113,7 @@ def check_question(gw: Gateway, asked: AuditQuestion) -> None:
     gw.store.look(lambda tx: _build_query(tx, asked))
 
 
-def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, str | None]:
+def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, CaseId | None]:
     if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find_person(tx, asked.person)):
         raise NotFound("audit.no-person")
     abouts, partners, case = _find_ids(tx, asked.reference) if asked.reference else (None, None, None)
@@ -120,23 +121,23 @@ def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, str 
     return AuditQuery(audit_sentences.list_acts(asked.kind), *who, abouts, asked.since, asked.until, partners), case
 
 
-def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, str | None]:
+def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, CaseId | None]:
     """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft;
     and the case of a notice.
     """
     named = [reference] if len(reference) > 12 else audit_search.list_ids_ending(tx, reference)
     for name in named:
-        if messages := _list_messages(tx, name):
+        if messages := _list_messages(tx, CaseId(name)):
             return (name, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
     for name in named:
-        if case := _find_case(tx, name):
+        if case := _find_case(tx, MessageId(name)):
             return named, None, case
     if not audit_search.search_entries(tx, AuditQuery(abouts=named), None, 1):
         raise NotFound("audit.no-reference")
     return named, None, None
 
 
-def _list_messages(tx: Connection, case: str) -> list[tuple[str, str]]:
+def _list_messages(tx: Connection, case: CaseId) -> list[tuple[str, MessageId]]:
     """List with whom each was exchanged, and its id."""
     sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
     came = inbox.search_inbox(tx, FOREVER, conversation_id=case, limit=None)
@@ -145,7 +146,7 @@ def _list_messages(tx: Connection, case: str) -> list[tuple[str, str]]:
     ]
 
 
-def _find_case(tx: Connection, message_id: str) -> str | None:
+def _find_case(tx: Connection, message_id: MessageId) -> CaseId | None:
     with suppress(NotFound):
         return outbox.get_delivery(tx, message_id).conversation_id
     with suppress(NotFound, Ambiguous):

@@ -20,6 +20,7 @@ from gateway.store.idempotency import RepeatableRequest
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
+from schemas.shapes import MessageId
 
 REMEMBERED = timedelta(hours=24)
 # Longer than any request takes; a process that died gives its claims back after it.
@@ -101,8 +102,8 @@ def settle_request(gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> No
 
 
 def build_answer_writer(
-    gw: Gateway, claim: RequestClaim, build_answer: Callable[[str], StoredAnswer]
-) -> Callable[[Connection, str], None]:
+    gw: Gateway, claim: RequestClaim, build_answer: Callable[[MessageId], StoredAnswer]
+) -> Callable[[Connection, MessageId], None]:
     """Build what a flow writes in its own transaction: the answer that tells of the message that it made."""
     return lambda tx, made: keep_answer(tx, gw, claim, build_answer(made))
 

@@ -25,6 +25,7 @@ from keys.at_rest import Locked
 from keys.jose import CLOCK_SKEW
 from schemas import codes
 from schemas.hidden_signs import find_hidden
+from schemas.shapes import MessageId
 
 # Which codes an outcome may have.
 TOLD = {"TransferNotice": "outcomes", "WhereaboutsEnquiry": "whereabouts_results"}
@@ -44,7 +45,7 @@ class PhoneCall:
 RecordedCall = tuple[StoredCall, PhoneCall | None]
 
 
-def record_handover(gw: Gateway, message_id: str, call: PhoneCall, by: str) -> None:
+def record_handover(gw: Gateway, message_id: MessageId, call: PhoneCall, by: str) -> None:
     """Record that the notice was handed over by telephone: that closes the gap which an acknowledgement would close.
 
     The sealed notice still goes there. Raises NotFound, or NotAllowed where it is no transfer notice, or is at its end.
@@ -62,7 +63,7 @@ def record_handover(gw: Gateway, message_id: str, call: PhoneCall, by: str) -> N
     gw.store.run(write_handover)
 
 
-def record_outcome(gw: Gateway, message_id: str, result: str, call: PhoneCall, by: str) -> None:
+def record_outcome(gw: Gateway, message_id: MessageId, result: str, call: PhoneCall, by: str) -> None:
     """Record what became of the child, or whether they know it, as they told us by telephone: that ends the notice.
 
     Raises NotFound, or NotAllowed where it is no notice that is answered, is at its end, or has no such result.
@@ -87,7 +88,7 @@ def record_outcome(gw: Gateway, message_id: str, result: str, call: PhoneCall, b
     gw.store.run(write_outcome)
 
 
-def close_notice(gw: Gateway, message_id: str, by: str) -> None:
+def close_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
     """Close a transfer notice without waiting for the outcome: an officer there accepted it, or a call is recorded.
 
     Raises NotFound, or NotAllowed where neither is so, or it is at its end.
@@ -110,7 +111,7 @@ def close_notice(gw: Gateway, message_id: str, by: str) -> None:
     gw.store.run(write_closing)
 
 
-def list_recorded_calls(gw: Gateway, message_id: str) -> list[RecordedCall]:
+def list_recorded_calls(gw: Gateway, message_id: MessageId) -> list[RecordedCall]:
     """List the calls about a notice, opened for whoever reads the notice; None where the key was destroyed."""
     return [
         (stored_call, open_call(gw, stored_call))
@@ -118,7 +119,7 @@ def list_recorded_calls(gw: Gateway, message_id: str) -> list[RecordedCall]:
     ]
 
 
-def _lock_call(gw: Gateway, message_id: str, call: PhoneCall, result: str | None, by: str) -> StoredCall:
+def _lock_call(gw: Gateway, message_id: MessageId, call: PhoneCall, result: str | None, by: str) -> StoredCall:
     words = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
     locked = at_rest.lock(words, about=_call_context(message_id), ring=gw.ring)
     return StoredCall(message_id, call.at, result, gw.now(), by, locked.data_key, locked.content)
@@ -133,11 +134,11 @@ def open_call(gw: Gateway, stored_call: StoredCall) -> PhoneCall | None:
     return PhoneCall(words["spoken_to"], stored_call.at, words["note"])
 
 
-def _call_context(message_id: str) -> str:
+def _call_context(message_id: MessageId) -> str:
     return f"call/{message_id}"
 
 
-def _get_live_notice(gw: Gateway, message_id: str, kinds: tuple[str, ...]) -> Delivery:
+def _get_live_notice(gw: Gateway, message_id: MessageId, kinds: tuple[str, ...]) -> Delivery:
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in kinds:
         raise NotAllowed("call.other-kind")

@@ -23,8 +23,9 @@ from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.errors import Destroyed
+from schemas.shapes import MessageId
 
-Also = Callable[[Connection, str], None]
+Also = Callable[[Connection, MessageId], None]
 BY_MAIL = (
     DeliveryState.QUEUED,
     DeliveryState.SENT,

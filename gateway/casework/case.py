@@ -37,6 +37,7 @@ from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
+from schemas.shapes import CaseId
 
 # Characters of a reference, as lists show it.
 TAIL = 12
@@ -114,7 +115,7 @@ class CaseEvent:
 class Case:
     """The whole of it."""
 
-    case: str
+    case: CaseId
     # The newest first.
     notices: Sequence[CaseNotice]
     # The newest first.
@@ -178,7 +179,7 @@ class _CaseRecords:
     mails: Sequence[MailReply]
 
 
-def open_case(gw: Gateway, case: str, by: str) -> Case:
+def open_case(gw: Gateway, case: CaseId, by: str) -> Case:
     """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = deadlines.read_terms(gw.config)
     records = gw.store.run(lambda tx: _read_case(tx, gw, case, terms, by))
@@ -199,7 +200,7 @@ def open_case(gw: Gateway, case: str, by: str) -> Case:
     )
 
 
-def _read_case(tx: Connection, gw: Gateway, case: str, terms: AgreedTerms, by: str) -> _CaseRecords:
+def _read_case(tx: Connection, gw: Gateway, case: CaseId, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _list_case_messages(tx, gw, case)
     duties = {message.name: message for message in reconcile.list_owed_on(gw, terms, sent, came)}
@@ -293,7 +294,7 @@ def _format_child_name(message: Message | None) -> str:
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
-def _list_case_messages(tx: Connection, gw: Gateway, case: str) -> tuple[list[Delivery], list[InboxItem]]:
+def _list_case_messages(tx: Connection, gw: Gateway, case: CaseId) -> tuple[list[Delivery], list[InboxItem]]:
     sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
     came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
     if not (sent or came):
@@ -301,7 +302,7 @@ def _list_case_messages(tx: Connection, gw: Gateway, case: str) -> tuple[list[De
     return sent, came
 
 
-def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) -> CaseSubject:
+def read_case_subject(gw: Gateway, case: CaseId, by: str, name: str | None = None) -> CaseSubject:
     """Read whom this notice of the case is about, or its newest notice. That is logged. Raises NotFound, Ambiguous."""
 
     def get_and_log(tx: Connection) -> tuple[str, Copy | None]:
@@ -316,7 +317,7 @@ def read_case_subject(gw: Gateway, case: str, by: str, name: str | None = None) 
     return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> StoredMessage | None:
+def _find_opening(tx: Connection, gw: Gateway, case: CaseId, name: str | None) -> StoredMessage | None:
     """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
     meant = _find_case_message(tx, gw, case, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
@@ -330,12 +331,12 @@ def _find_opening(tx: Connection, gw: Gateway, case: str, name: str | None) -> S
     )
 
 
-def is_in_case(gw: Gateway, case: str, name: str) -> bool:
+def is_in_case(gw: Gateway, case: CaseId, name: str) -> bool:
     """Tell whether this message belongs to this case. Raises Ambiguous where an id is given that two messages have."""
     return gw.store.look(lambda tx: _find_case_message(tx, gw, case, name)) is not None
 
 
-def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
+def get_case_notice(gw: Gateway, case: CaseId, name: str) -> CaseNotice:
     """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
     message = gw.store.look(lambda tx: _find_case_message(tx, gw, case, name))
     if message is None:
@@ -343,7 +344,7 @@ def get_case_notice(gw: Gateway, case: str, name: str) -> CaseNotice:
     return _build_case_notice(message, None, None)
 
 
-def _find_case_message(tx: Connection, gw: Gateway, case: str, name: str) -> StoredMessage | None:
+def _find_case_message(tx: Connection, gw: Gateway, case: CaseId, name: str) -> StoredMessage | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split_name(name)
     ours = [
@@ -389,7 +390,7 @@ def _list_choices(message: StoredMessage) -> Sequence[CaseAction]:
 
 
 def _list_steps(
-    tx: Connection, case: str, sent: Sequence[Delivery], called: Mapping[str, str]
+    tx: Connection, case: CaseId, sent: Sequence[Delivery], called: Mapping[str, str]
 ) -> tuple[list[CaseEvent], list[CaseEvent]]:
     """Return what was done, and who read it."""
     done: list[CaseEvent] = []

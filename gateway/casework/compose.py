@@ -44,6 +44,7 @@ from schemas import rules
 from schemas.findings import Finding
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Header, Message, Party, WhereaboutsEnquiry
+from schemas.shapes import CaseId, MessageId
 
 # Of what one says: forty enquiries, twenty schools and every other field at its longest fit.
 MAX_BYTES = 200_000
@@ -70,7 +71,7 @@ class OpenComposition:
 class SentResult:
     """What became of it when it was sent."""
 
-    case: str
+    case: CaseId
     # Authorities, also of a notice that goes to one.
     asked: int
     not_asked: Mapping[str, str]
@@ -119,7 +120,7 @@ def begin_from_draft(gw: Gateway, draft_id: str, kind: str, by: str, *, correcti
     return _add_composition(gw, kind, to, body, by, draft_id=draft_id, corrects=corrects)
 
 
-def begin_correction(gw: Gateway, message_id: str, by: str) -> str:
+def begin_correction(gw: Gateway, message_id: MessageId, by: str) -> str:
     """Begin a notice in the place of one that was sent, as that one was. Raises NotFound, or keys.errors.Destroyed."""
     message = respond.read_outgoing(gw, message_id, by)
     party = message.header.recipient
@@ -141,7 +142,7 @@ def _add_composition(
     by: str,
     *,
     draft_id: str | None = None,
-    corrects: str | None = None,
+    corrects: MessageId | None = None,
 ) -> str:
     now = gw.now()
     name = uuid7(now, token_bytes(10))
@@ -356,7 +357,7 @@ def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSear
 
 
 def _send_correction(
-    gw: Gateway, now: OpenComposition, message: Message, corrects: str, confirmed: Collection[str], by: str
+    gw: Gateway, now: OpenComposition, message: Message, corrects: MessageId, confirmed: Collection[str], by: str
 ) -> SentResult:
     """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
     old = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
@@ -376,13 +377,13 @@ def _send_correction(
 
 def _build_ending(
     gw: Gateway, now: OpenComposition, done: SentResult, what: str, by: str
-) -> Callable[[Connection, str], None]:
+) -> Callable[[Connection, MessageId], None]:
     """Build what ends the composition, and the draft of which it was made, in the transaction that queues."""
     name, draft_id = now.kept.composition_id, now.kept.draft_id
     who = _read_leaver(gw, draft_id, by) if draft_id else None
     result = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
-    def end_records(tx: Connection, message_id: str) -> None:
+    def end_records(tx: Connection, message_id: MessageId) -> None:
         if not compositions.end_composition(tx, gw.now(), name, CompositionState.SENT, result, was=now.kept.changes):
             raise (
                 _ended_error()

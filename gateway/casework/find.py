@@ -28,6 +28,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexHit, Lies
 from keys import blind
 from keys.errors import Destroyed
+from schemas.shapes import MessageId
 
 # Messages of before in one transaction.
 TOGETHER = 100
@@ -70,7 +71,7 @@ def _read_summaries(
     tx: Connection, gw: Gateway, sought: NoticeQuery, lying: Sequence[IndexHit]
 ) -> tuple[MessageSummary, ...]:
     """Return how these stand, without those that may not be shown yet, and those of which only the id's end agrees."""
-    ids: dict[Lies, list[str]] = {
+    ids: dict[Lies, list[MessageId]] = {
         lies: [message.message_id for message in lying if message.lies == lies] for lies in ("sent", "came")
     }
     known = {

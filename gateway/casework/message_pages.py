@@ -19,6 +19,7 @@ from gateway.store import drafts, inbox, mail_replies, outbox, searches
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
+from schemas.shapes import CaseId, MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ def list_inbox_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list
     )
 
 
-def list_inbox_of_cases(gw: Gateway, cases: Iterable[str], *, whole: bool) -> list[InboxItem]:
+def list_inbox_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[InboxItem]:
     """List the same of these cases only, all on one page."""
 
     def read(tx: Connection) -> list[InboxItem]:
@@ -78,7 +79,7 @@ def list_inbox_of_cases(gw: Gateway, cases: Iterable[str], *, whole: bool) -> li
     return sorted(gw.store.look(read), key=lambda item: (item.received_at, item.message_id), reverse=whole)
 
 
-def list_sent_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list[Delivery]:
+def list_sent_page(gw: Gateway, *, whole: bool, after: MessageId, limit: int) -> list[Delivery]:
     """List the notices that we sent, the newest first; `whole`: with our replies.
 
     `after`: the last message of the page before; empty for the first page. Raises NotFound.
@@ -94,7 +95,7 @@ def list_sent_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list[
     )
 
 
-def list_sent_of_cases(gw: Gateway, cases: Iterable[str], *, whole: bool) -> list[Delivery]:
+def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[Delivery]:
     """List the same of these cases only, all on one page."""
 
     def read(tx: Connection) -> list[Delivery]:

@@ -15,6 +15,7 @@ from gateway.store import inbox, mail_replies, outbox
 from gateway.store.inbox import InboxItem
 from keys.errors import Destroyed
 from schemas.message import Message
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def get_message_status(gw: Gateway, name: str) -> MessageStatus:
     return MessageStatus(item.summary, receipts, must_be_checked=_must_be_checked(gw, named))
 
 
-def _read_sent_status(tx: Connection, message_id: str) -> MessageStatus:
+def _read_sent_status(tx: Connection, message_id: MessageId) -> MessageStatus:
     sent = outbox.get_delivery(tx, message_id)
     return MessageStatus(
         sent.summary,

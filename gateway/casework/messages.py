@@ -21,6 +21,7 @@ from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas.message import Message
+from schemas.shapes import MessageId
 
 # A message as it is kept: one that we sent, or one that came.
 StoredMessage: TypeAlias = Delivery | InboxItem
@@ -66,7 +67,7 @@ def list_undelivered_messages(gw: Gateway, recipient: str | None, limit: int) ->
     return gw.store.look(lambda tx: outbox.list_dead_letters(tx, recipient, limit))
 
 
-def get_sent_message(gw: Gateway, message_id: str) -> Delivery:
+def get_sent_message(gw: Gateway, message_id: MessageId) -> Delivery:
     """Return how a message of ours stands. Raises NotFound."""
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
 
@@ -94,7 +95,7 @@ def open_message(gw: Gateway, name: str, by: str, *, in_full: bool = False) -> O
     return _open_received(gw, named, by, in_full) if named.sender else _open_sent(gw, named.message_id, by)
 
 
-def _open_sent(gw: Gateway, message_id: str, by: str) -> OpenedSent:
+def _open_sent(gw: Gateway, message_id: MessageId, by: str) -> OpenedSent:
     message = respond.read_outgoing(gw, message_id, by)
     item = get_sent_message(gw, message_id)
     return OpenedSent(

@@ -13,6 +13,7 @@ from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.exchange.send_on import send_notice_on
 from gateway.reconciliation import send_reminders
+from schemas.shapes import MessageId
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
 At = Annotated[
@@ -41,7 +42,7 @@ def record_handover(
     """Record that you handed over a transfer notice by phone."""
     with opened(home) as gw:
         call = _call(gw, spoken_to, at, note_text(note_file))
-        by_hand.record_handover(gw, message_id, call, by)
+        by_hand.record_handover(gw, MessageId(message_id), call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
     answer(
         as_json,
@@ -67,7 +68,7 @@ def record_outcome(
 ) -> None:
     """Record a result that another authority gave by phone or letter. This closes the case."""
     with opened(home) as gw:
-        by_hand.record_outcome(gw, message_id, result, _call(gw, spoken_to, at, note_text(note_file)), by)
+        by_hand.record_outcome(gw, MessageId(message_id), result, _call(gw, spoken_to, at, note_text(note_file)), by)
     answer(
         as_json,
         {"message_id": message_id, "result": result},
@@ -80,7 +81,7 @@ def record_outcome(
 def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
     with opened(home) as gw:
-        by_hand.close_notice(gw, message_id, by)
+        by_hand.close_notice(gw, MessageId(message_id), by)
     answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
@@ -96,7 +97,7 @@ def redirect_notice(
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
     with opened(home) as gw:
-        new = send_notice_on(gw, message_id, to, by, confirmed=confirmed or ())
+        new = send_notice_on(gw, MessageId(message_id), to, by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},
@@ -108,7 +109,7 @@ def redirect_notice(
 def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
     """Send a reminder about a notice."""
     with opened(home) as gw:
-        reminder = send_reminders.remind_partner(gw, message_id, by)
+        reminder = send_reminders.remind_partner(gw, MessageId(message_id), by)
         to = messages.get_sent_message(gw, reminder).recipient
     answer(
         as_json,

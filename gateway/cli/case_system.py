@@ -14,6 +14,7 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.errors import Unusable
 from gateway.one import headings, held_files, imports
 from gateway.searches import children_index, school2school
+from schemas.shapes import MessageId
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
@@ -63,7 +64,7 @@ def one_s2s(
 ) -> None:
     """Create a School to School file for a missing child. Your view is logged."""
     with opened(home) as gw:
-        file, made = school2school.write_lost_pupil_file(gw, message_id, folder, by)
+        file, made = school2school.write_lost_pupil_file(gw, MessageId(message_id), folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
     shortened = f"\nShortened in the file: {', '.join(made.shortened)}" if made.shortened else ""
     answer(

@@ -38,6 +38,7 @@ from gateway.exchange.withdraw import withdraw_notice
 from gateway.searches import review
 from schemas import codes
 from schemas.message import LocatedNotice, Withdrawal
+from schemas.shapes import MessageId
 
 NONE_FAILED = "Every message was delivered, or is still being tried."
 
@@ -55,7 +56,7 @@ def correct(
 ) -> None:
     """Replace a notice you sent with a corrected one."""
     with opened(home) as gw:
-        new = correct_notice(gw, message_id, message_in(file), by, confirmed=confirmed or ())
+        new = correct_notice(gw, MessageId(message_id), message_in(file), by, confirmed=confirmed or ())
     answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
@@ -73,7 +74,7 @@ def withdraw(
 ) -> None:
     """Withdraw a notice you sent."""
     with opened(home) as gw:
-        told = withdraw_notice(gw, message_id, Withdrawal(reason=reason, officer=gw.officer(by)), by)
+        told = withdraw_notice(gw, MessageId(message_id), Withdrawal(reason=reason, officer=gw.officer(by)), by)
     answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
@@ -149,7 +150,7 @@ def retry(
             _show_undelivered(gw, to, limit, as_json)
             return
         if message_id:
-            release_notice(gw, message_id, by)
+            release_notice(gw, MessageId(message_id), by)
             answer(
                 as_json,
                 {"released": 1},

@@ -44,6 +44,7 @@ from gateway.searches import match_incoming
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Message
+from schemas.shapes import CaseId, MessageId
 
 CHECK = "The notice contradicts itself. Check the restriction with the sender."
 HIDDEN = "The address and the note are hidden until then. To show them afterwards: --in-full"
@@ -114,7 +115,9 @@ def _anew(gw: Gateway, message: Message) -> Message:
     """As a case of its own."""
     now = gw.now()
     fresh = uuid7(now, token_bytes(10))
-    head = replace(message.header, message_id=fresh, conversation_id=fresh, sequence=1, created_at=now)
+    head = replace(
+        message.header, message_id=MessageId(fresh), conversation_id=CaseId(fresh), sequence=1, created_at=now
+    )
     return replace(message, header=head)
 
 

@@ -13,6 +13,7 @@ from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
 from schemas.message import SEARCHES
+from schemas.shapes import CaseId
 
 # By pages that are no form of one notice.
 DONE = {
@@ -23,7 +24,7 @@ DONE = {
 
 async def show_case(visit: Visit) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, visit.part("case"), visit.by)
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.part("case")), visit.by)
     others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
     open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
@@ -48,7 +49,7 @@ def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
 
 async def change_assignment(visit: Visit) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
-    name, whole = visit.part("case"), visit.typed("person")
+    name, whole = CaseId(visit.part("case")), visit.typed("person")
     act = people.unassign_case if visit.typed("away") else people.assign_case
     await asyncio.to_thread(act, visit.gw, name, whole, visit.by)
     return redirect_to(f"/cases/{name}")
@@ -56,7 +57,7 @@ async def change_assignment(visit: Visit) -> web.StreamResponse:
 
 async def ask_in_full(visit: Visit) -> web.StreamResponse:
     """Ask whether the restriction was checked with the sender."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, visit.part("case"), visit.by)
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.part("case")), visit.by)
     notice = next(
         (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.part("notice")), None
     )

@@ -33,6 +33,7 @@ from keys.errors import Refusal
 from schemas import codes
 from schemas.findings import Finding
 from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.shapes import CaseId
 
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
 CONFIRM = "Confirm that you have checked these and the notice is correct"
@@ -464,7 +465,7 @@ FORMS: Mapping[CaseAction, Form] = {
 
 async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Show the form."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), visit.part("notice"))
     if choice not in notice.choices:
         return await _render_overtaken(visit, choice, notice)
     return await _render_form(visit, choice, notice, Answers({}, {}))
@@ -472,7 +473,7 @@ async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
 
 async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Do what the form says."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), visit.part("notice"))
+    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), visit.part("notice"))
     if choice not in notice.choices or visit.typed("was") != notice.state:
         return await _render_overtaken(visit, choice, notice)
     form = FORMS[choice]
@@ -486,7 +487,7 @@ async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
         return await _render_form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
-            now = await asyncio.to_thread(case.get_case_notice, visit.gw, visit.part("case"), str(notice.name))
+            now = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), str(notice.name))
             return await _render_overtaken(visit, choice, now)
         return await _render_form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.gw.due.set()
@@ -512,7 +513,7 @@ async def _render_form(
 
 async def read_subject(visit: Visit, name: str | None = None) -> case.CaseSubject:
     """Return whom the page is about on which one acts."""
-    return await asyncio.to_thread(case.read_case_subject, visit.gw, visit.part("case"), visit.by, name)
+    return await asyncio.to_thread(case.read_case_subject, visit.gw, CaseId(visit.part("case")), visit.by, name)
 
 
 async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:

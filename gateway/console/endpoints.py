@@ -21,6 +21,7 @@ from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, buil
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
+from schemas.shapes import CaseId
 
 Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
@@ -102,7 +103,7 @@ def _check_case(door: Door, visit: Visit) -> None:
     """Check that the case of the address is open to them, and that the notice is one of it."""
     if "{case" not in door.path:
         return
-    name = visit.part("case")
+    name = CaseId(visit.part("case"))
     if visit.reach is Reach.ASSIGNED and not people.is_assigned(visit.gw, name, visit.by):
         raise NotAllowed("permission.assigned", "this-case")
     if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.part("notice")):

@@ -13,6 +13,7 @@ from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
 from gateway.exchange.release import release_notice
 from gateway.monitoring import health
+from schemas.shapes import MessageId
 
 SHOWN = 50
 # In words and colours.
@@ -37,7 +38,7 @@ async def show_health(visit: Visit) -> web.StreamResponse:
 
 async def retry_delivery(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(release_notice, visit.gw, visit.part("notice"), visit.by)
+    await asyncio.to_thread(release_notice, visit.gw, MessageId(visit.part("notice")), visit.by)
     visit.gw.due.set()
     return redirect_to("/health")
 

@@ -15,6 +15,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from keys.errors import Destroyed
 from schemas.message import Child
+from schemas.shapes import MessageId
 
 NUMBER = "{number:[0-9]{1,15}}"
 JUDGEMENT = Question(
@@ -50,7 +51,7 @@ def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
     )
 
 
-def _find_child(visit: Visit, message_id: str) -> Child | None:
+def _find_child(visit: Visit, message_id: MessageId) -> Child | None:
     """Return whom the notice is about, so that nobody judges a reply about another child; None if it names nobody."""
     try:
         message = respond.read_outgoing(visit.gw, message_id, visit.by)

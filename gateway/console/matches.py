@@ -18,6 +18,7 @@ from gateway.exchange import respond
 from gateway.searches import match_incoming
 from schemas.message import SEARCHES, WhereaboutsResponse
 from schemas.reading import rows
+from schemas.shapes import CaseId
 
 SHOWN = 50
 MOST_DIGITS = 9
@@ -98,7 +99,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.get_case_notice(visit.gw, visit.part("case"), visit.part("notice"))
+    notice = case.get_case_notice(visit.gw, CaseId(visit.part("case")), visit.part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 

@@ -12,6 +12,7 @@ from gateway.console.endpoints import Door, get_session
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Permission, Reach
 from gateway.reconciliation import reconcile
+from schemas.shapes import CaseId, MessageId
 
 SHOWN = 25
 # Where somebody begins: the first that is open to them.
@@ -64,7 +65,7 @@ async def show_sent(visit: Visit) -> web.StreamResponse:
 def _render_sent(visit: Visit, whole: bool) -> web.Response:
     gw, mine = visit.gw, _list_assigned(visit)
     if mine is None:
-        after = visit.request.query.get("after", "")
+        after = MessageId(visit.request.query.get("after", ""))
         deliveries = message_pages.list_sent_page(gw, whole=whole, after=after, limit=SHOWN + 1)
     else:
         deliveries = message_pages.list_sent_of_cases(gw, mine, whole=whole)
@@ -75,7 +76,7 @@ def _render_sent(visit: Visit, whole: bool) -> web.Response:
     )
 
 
-def _list_assigned(visit: Visit) -> frozenset[str] | None:
+def _list_assigned(visit: Visit) -> frozenset[CaseId] | None:
     """List the cases that they may see; None: all."""
     if visit.reach is Reach.ALL:
         return None

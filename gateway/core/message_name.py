@@ -7,6 +7,8 @@ message.
 import re
 from typing import NamedTuple
 
+from schemas.shapes import MessageId
+
 _OF_SENDER = re.compile(r"(?P<sender>[0-9]{3})-(?P<message_id>[0-9A-Fa-f-]{36})", re.ASCII)
 
 
@@ -14,14 +16,14 @@ class MessageName(NamedTuple):
     """One message. The sender is empty where we sent it."""
 
     sender: str
-    message_id: str
+    message_id: MessageId
 
     def __str__(self) -> str:
         """Write it as it is typed and shown: 885-ID for what came from 885, ID for what we sent."""
         return f"{self.sender}-{self.message_id}" if self.sender else self.message_id
 
 
-def split_name(text: str) -> tuple[str | None, str]:
+def split_name(text: str) -> tuple[str | None, MessageId]:
     """Read the sender, None where a bare id is given, and the id."""
     match = _OF_SENDER.fullmatch(text)
-    return (match["sender"], match["message_id"]) if match else (None, text)
+    return (match["sender"], MessageId(match["message_id"])) if match else (None, MessageId(text))

@@ -7,6 +7,7 @@ from gateway.core.labels import Side, StatusLabel, build_status
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from schemas.message import MessageKind, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,8 @@ class MessageSummary:
     """A message that we sent, or that came."""
 
     lies: Side
-    message_id: str
-    case: str
+    message_id: MessageId
+    case: CaseId
     kind: MessageKind
     partner: str
     state: str
@@ -24,7 +25,7 @@ class MessageSummary:
     at: datetime
     restriction: RestrictionLevel
     test: bool
-    in_reply_to: str | None
+    in_reply_to: MessageId | None
     # Why it has no effect on what it names.
     misfit: Misfit | None = None
     # Why it stands in its state: `core.causes`.

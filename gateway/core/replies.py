@@ -18,6 +18,7 @@ from gateway.core import labels
 from gateway.core.delivery import DECIDED, MOVES, DeliveryState, list_origins
 from gateway.core.inbox_state import InboxState
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
+from schemas.shapes import CaseId
 
 # The code in the receipt.
 REFUSED = "reply.does-not-fit"
@@ -122,7 +123,7 @@ class ReplyStatement:
     decision: str | None
     sender: str
     # As its sender names it.
-    case: str
+    case: CaseId
     test: bool
     by: NamedBy = NamedBy.REPLY
 
@@ -137,11 +138,11 @@ class NamedMessage:
     # To whom, or from whom.
     partner: str
     # As its sender names it.
-    case: str
+    case: CaseId
     test: bool
     state: DeliveryState | InboxState
     # Under which it lies here.
-    case_here: str = ""
+    case_here: CaseId = CaseId("")
 
 
 @dataclass(frozen=True, slots=True)

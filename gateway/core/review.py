@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from gateway.core.calendar import LONDON
+from schemas.shapes import CaseId
 
 EVERY = timedelta(days=14)
 
@@ -30,7 +31,7 @@ class ReviewActKind(StrEnum):
 class ReviewAct:
     """One act in the review of a case."""
 
-    conversation_id: str
+    conversation_id: CaseId
     at: datetime
     kind: ReviewActKind
     by: str
@@ -48,7 +49,7 @@ class ReviewAct:
 class Review:
     """A case that is under review, and how it stands."""
 
-    conversation_id: str
+    conversation_id: CaseId
     since: date
     done: int
     last: ReviewAct | None

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
 from keys.statement import StatementRow
+from schemas.shapes import MessageId
 
 # The sender holds a receipt.
 HAS_IT = (
@@ -49,10 +50,10 @@ class DifferenceKind(StrEnum):
 class ExchangeAccount:
     """What one side sent to the other, and has from it, by message id."""
 
-    sent: Mapping[str, StatementRow]
-    received: Mapping[str, StatementRow]
+    sent: Mapping[MessageId, StatementRow]
+    received: Mapping[MessageId, StatementRow]
     # Of what was sent, that for which we hold no receipt.
-    unreceipted: Collection[str] = ()
+    unreceipted: Collection[MessageId] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +61,13 @@ class StatementDifference:
     """One message on which the accounts differ, as each side has it."""
 
     differs: DifferenceKind
-    message_id: str
+    message_id: MessageId
     ours: StatementRow | None
     theirs: StatementRow | None
 
 
 def compare_accounts(
-    ours: ExchangeAccount, theirs: ExchangeAccount, *, listed: Collection[str], now: datetime
+    ours: ExchangeAccount, theirs: ExchangeAccount, *, listed: Collection[MessageId], now: datetime
 ) -> Iterator[StatementDifference]:
     """Yield every difference. `listed` are those we sent in the days compared; `ours` may know more of them."""
     for message_id in listed:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.core.message_name import MessageName
+from schemas.shapes import MessageId
 
 
 class WebhookEvent(StrEnum):
@@ -22,7 +23,7 @@ class Happening:
     """It happened to this message."""
 
     event: WebhookEvent
-    message_id: str
+    message_id: MessageId
     # Of the message; empty: we sent it.
     sender: str
 
@@ -55,11 +56,12 @@ def list_entry_events(
     """List what an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
     if about is None:
         return []
+    message_id = MessageId(about)
     events = []
     if act == "message.kept":
-        events.append(Happening(WebhookEvent.RECEIVED, about, partner or ""))
+        events.append(Happening(WebhookEvent.RECEIVED, message_id, partner or ""))
     if act == "receipt.verified":
-        events.append(Happening(WebhookEvent.RECEIPT, about, ""))
+        events.append(Happening(WebhookEvent.RECEIPT, message_id, ""))
     if act in MOVES:
-        events.append(Happening(WebhookEvent.STATE, about, ""))
+        events.append(Happening(WebhookEvent.STATE, message_id, ""))
     return events + [Happening(WebhookEvent.STATE, name.message_id, name.sender) for name in changed]

@@ -27,6 +27,7 @@ from gateway.errors import NotAllowed, Unusable
 from gateway.settings.rules import FILE
 from keys.errors import CardOlder
 from schemas.identifiers import uuid7
+from schemas.shapes import MessageId
 
 # Ofcom's numbers for drama.
 TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}
@@ -42,7 +43,7 @@ class Plan:
     """
 
     ports: dict[str, int]
-    ids: dict[str, str]
+    ids: dict[str, MessageId]
     # Where their files lie.
     mail: Path | None
 

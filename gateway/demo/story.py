@@ -58,6 +58,7 @@ from keys.trust import Trust
 from schemas import xml
 from schemas.identifiers import uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 # It stays open.
 ENQUIRY = "whereabouts-enquiry"
@@ -172,7 +173,7 @@ def _introduce(one: Gateway, other: Gateway, out: Console) -> None:
         out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
 
 
-async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, str], out: Console) -> dict[str, str]:
+async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: Console) -> dict[str, str]:
     by_code = {gw.code: gw for gw in both}
     out.print("\n[bold]1. Notices are sent[/bold], signed and encrypted: only the other authority can open them")
     for name, sender, says in STEPS:
@@ -236,16 +237,16 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
     return went
 
 
-def _route_of(gw: Gateway, message_id: str) -> str:
+def _route_of(gw: Gateway, message_id: MessageId) -> str:
     return str(gw.store.look(lambda tx: outbox.list_tries(tx, message_id))[-1]["route"])
 
 
-def _times_here(gw: Gateway, message_id: str) -> int:
+def _times_here(gw: Gateway, message_id: MessageId) -> int:
     came = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))
     return sum(one.message_id == message_id for one in came)
 
 
-async def _leaver(sandwell: Gateway, extract: str) -> str:
+async def _leaver(sandwell: Gateway, extract: str) -> MessageId:
     """Put an extract into the folder that Sandwell's gateway watches, as ONE would: the notice that it made of it."""
     folder = sandwell.config.home / sandwell.config.one.folder
 
@@ -261,7 +262,7 @@ async def _leaver(sandwell: Gateway, extract: str) -> str:
         os.utime(fresh, (0, 0))
         fresh.rename(folder / f"{extract}.csv")
     await until(lambda: bool(reports()), "what became of ONE's extract")
-    return reports()[0]["MessageId"]
+    return MessageId(reports()[0]["MessageId"])
 
 
 async def _import(gw: Gateway) -> str:
@@ -281,12 +282,12 @@ async def _import(gw: Gateway) -> str:
     return ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
 
 
-def _message(name: str, message_id: str, sender: str, recipient: str, gw: Gateway) -> Message:
+def _message(name: str, message_id: MessageId, sender: str, recipient: str, gw: Gateway) -> Message:
     found = xml.read((files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes())
     head = replace(
         found.header,
         message_id=message_id,
-        conversation_id=message_id,
+        conversation_id=CaseId(message_id),
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=gw.now().replace(microsecond=0),
@@ -298,11 +299,11 @@ def _other(code: str) -> str:
     return "885" if code == "333" else "333"
 
 
-def _reached(gw: Gateway, message_id: str, states: Container[DeliveryState]) -> Callable[[], bool]:
+def _reached(gw: Gateway, message_id: MessageId, states: Container[DeliveryState]) -> Callable[[], bool]:
     return lambda: gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state in states
 
 
-def _queued(gw: Gateway, message_id: str) -> bool:
+def _queued(gw: Gateway, message_id: MessageId) -> bool:
     return gw.store.look(lambda tx: outbox.is_queued(tx, message_id))
 
 
@@ -348,7 +349,7 @@ def _mark(restriction: RestrictionLevel) -> str:
 
 async def _attack(sandwell: Gateway) -> dict[str, str]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
-    fresh = _message("transfer-notice", uuid7(wall_clock(), token_bytes(10)), "333", "885", sandwell)
+    fresh = _message("transfer-notice", MessageId(uuid7(wall_clock(), token_bytes(10))), "333", "885", sandwell)
     sealed = prepare_messages(sandwell, [fresh], "demo")[0].sealed
     middle = len(sealed) // 2
     tampered = sealed[:middle] + (b"A" if sealed[middle : middle + 1] != b"A" else b"B") + sealed[middle + 1 :]

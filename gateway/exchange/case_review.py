@@ -5,10 +5,11 @@ from sqlalchemy import Connection
 from gateway.context import Gateway
 from gateway.core.review import ReviewAct, ReviewActKind, find_review
 from gateway.store import reviews
+from schemas.shapes import CaseId
 
 
 def end_case_review(
-    tx: Connection, gw: Gateway, conversation_id: str, reason: str, by: str, decided_by: str | None = None
+    tx: Connection, gw: Gateway, conversation_id: CaseId, reason: str, by: str, decided_by: str | None = None
 ) -> None:
     """End the review of this case, if it is under one."""
     if find_review(reviews.list_review_acts(tx, conversation_id)):

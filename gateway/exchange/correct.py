@@ -19,17 +19,18 @@ from gateway.exchange.send import (
 from gateway.exchange.withdraw import get_amendable, withdraw_delivery
 from keys.errors import Destroyed
 from schemas.message import Message
+from schemas.shapes import MessageId
 
 
 def correct_notice(
     gw: Gateway,
-    message_id: str,
+    message_id: MessageId,
     notice: Message,
     by: str,
     *,
     confirmed: Collection[str] = (),
     also: Callable[[Connection], None] | None = None,
-) -> str:
+) -> MessageId:
     """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
 
     `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said
@@ -59,7 +60,7 @@ def correct_notice(
     return head.message_id
 
 
-def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
+def read_withheld_places(gw: Gateway, message_id: MessageId) -> frozenset[str]:
     """Give what a notice of ours said of where the child is; nothing where its key was destroyed."""
     try:
         return safeguards.list_withheld_places(open_own_copy(gw, message_id))
@@ -67,6 +68,6 @@ def read_withheld_places(gw: Gateway, message_id: str) -> frozenset[str]:
         return frozenset()
 
 
-def open_own_copy(gw: Gateway, message_id: str) -> Message:
+def open_own_copy(gw: Gateway, message_id: MessageId) -> Message:
     copy = gw.store.look(lambda tx: copies.take_sent(tx, gw, message_id, Machine.WRITE_ON))
     return copies.open_copy(gw, copy)

@@ -26,6 +26,7 @@ from gateway.store import audit_log, inbox, outbox, partner_health
 from gateway.store.outbox import CLAIM, ClaimedDelivery
 from keys.card import Route
 from keys.errors import Refusal
+from schemas.shapes import MessageId
 
 # Messages in one request: they share their commits, and a receiver may ask for fewer (413).
 BATCH = 100
@@ -50,7 +51,7 @@ Carried = tuple[str, Attempt]
 async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
     lanes: dict[str, set[asyncio.Task[None]]] = {}
-    held: set[str] = set()
+    held: set[MessageId] = set()
     renewing = asyncio.create_task(_renew_claims(gw, held))
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
@@ -75,7 +76,7 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
     renewing.cancel()
 
 
-async def _renew_claims(gw: Gateway, held: set[str]) -> None:
+async def _renew_claims(gw: Gateway, held: set[MessageId]) -> None:
     """Keep what is under way from other processes, however long a slow partner takes; a process that
     dies lets go soon.
     """
@@ -95,7 +96,9 @@ async def _list_partners_due(gw: Gateway) -> list[str]:
     return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now()))
 
 
-def _add_lane(gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event) -> None:
+def _add_lane(
+    gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[MessageId], stop: asyncio.Event
+) -> None:
     """Add a lane to a partner for whom something is due, unless there are enough; each ends when it finds no more."""
 
     def end_lane(lane: asyncio.Task[None]) -> None:
@@ -120,7 +123,7 @@ async def _wait_for_first(event_due: asyncio.Event, other: asyncio.Event, second
 
 
 async def _deliver_batches(
-    gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[str], stop: asyncio.Event
+    gw: Gateway, partner: str, lanes: set[asyncio.Task[None]], held: set[MessageId], stop: asyncio.Event
 ) -> None:
     """Deliver batch after batch for one partner, until nothing is due. An ending is written with the next claim."""
     endings: list[TryEnding] = []

@@ -29,15 +29,16 @@ from keys.errors import Refusal
 from schemas import codes
 from schemas.identifiers import uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
+from schemas.shapes import CaseId, MessageId
 
 
 @dataclass(frozen=True, slots=True)
 class EnquiryResult:
     """Who was asked now, by which notice; who was asked before; who was not, and why."""
 
-    case: str
+    case: CaseId
     circulation: str
-    asked: Mapping[str, str]
+    asked: Mapping[str, MessageId]
     before: Sequence[str]
     not_asked: Mapping[str, str]
 
@@ -49,7 +50,7 @@ class PreparedSearch:
     enquired: EnquiryResult
     notices: Sequence[QueuedNotice]
     # What we sent there before, by the id of what takes its place.
-    replaced: Mapping[str, Delivery]
+    replaced: Mapping[MessageId, Delivery]
     seen: frozenset[str]
 
 
@@ -194,7 +195,7 @@ def _check_askable(gw: Gateway, search: Message, asked: Collection[str], *, bega
         raise NotAllowed("enquire.ended")
 
 
-def _has_search_ended(gw: Gateway, case: str) -> bool:
+def _has_search_ended(gw: Gateway, case: CaseId) -> bool:
     return find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
 
 
@@ -218,7 +219,7 @@ def _build_search_notice(
     now = gw.now()
     head = replace(
         search.header,
-        message_id=uuid7(now, token_bytes(10)),
+        message_id=MessageId(uuid7(now, token_bytes(10))),
         in_reply_to=None,
         supersedes=before.message_id if before else None,
         sequence=max((delivery.sequence for delivery in sent if delivery.recipient == code), default=0) + 1,
@@ -258,5 +259,5 @@ def write_search(tx: Connection, gw: Gateway, ready: PreparedSearch) -> None:
     audit_log.append_entries(tx, gw.now(), [AuditEntry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
 
 
-def _list_case(gw: Gateway, case: str) -> list[Delivery]:
+def _list_case(gw: Gateway, case: CaseId) -> list[Delivery]:
     return gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=case, limit=None))

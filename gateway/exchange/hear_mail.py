@@ -23,6 +23,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.mail_replies import NewMailReply
 from gateway.store.outbox import TRIED, Delivery, SettledTry
 from keys import at_rest, blind, smime
+from schemas.shapes import MessageId
 
 # Mails about one notice: what is more comes from a machine that has lost its way, and is counted only.
 MOST_KEPT = 50
@@ -119,7 +120,7 @@ def _is_signed_by_them(mail: EmailReply | Returned, certificate: str | None) -> 
     return smime.is_signed_by(*mail.signature, certificate.encode())
 
 
-def mail_context(message_id: str) -> str:
+def mail_context(message_id: MessageId) -> str:
     """Return to what the locked text of a mail is bound."""
     return f"mail/{message_id}"
 

@@ -25,6 +25,7 @@ from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.digests import Purpose
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
+from schemas.shapes import MessageId
 
 # Notices of one UPN that are compared where they are sent together.
 MOST_BESIDE = 8
@@ -50,7 +51,7 @@ def look_up_known(
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
     of_rows: bool = False,
-) -> dict[str, KnownFacts]:
+) -> dict[MessageId, KnownFacts]:
     """Look up what is known beside each of these notices, by MessageId: few questions for all of them.
 
     `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which
@@ -148,9 +149,11 @@ def _find_notices_before(tx: Connection, gw: Gateway, children_of: Mapping[str, 
     }
 
 
-def _notices_beside(about: Mapping[str, Message], children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+def _notices_beside(
+    about: Mapping[MessageId, Message], children_of: Mapping[MessageId, Child]
+) -> dict[MessageId, list[Message]]:
     """Return of each the others of the same UPN that are to go with it: they are not among those of before."""
-    by_upn: dict[str, list[str]] = {}
+    by_upn: dict[str, list[MessageId]] = {}
     for name, child in children_of.items():
         by_upn.setdefault(child.upn or name, []).append(name)
     return {

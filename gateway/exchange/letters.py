@@ -31,6 +31,7 @@ from schemas import xml
 from schemas.hidden_signs import show_hidden
 from schemas.message import Message, Officer, RestrictionLevel
 from schemas.reading import rows
+from schemas.shapes import MessageId
 
 # Eighty bits: nobody guesses what would count as an answer.
 REFERENCE_BYTES = 10
@@ -68,7 +69,7 @@ class LetterWords:
     attached: tuple[str, bytes] | None
 
 
-def build_reference(message_id: str, ring: Ring) -> str:
+def build_reference(message_id: MessageId, ring: Ring) -> str:
     """Build what a letter about this message is called by: always the same, and known to nobody who was not told."""
     digest = ring.digests.compute_digest(Purpose.LETTER, message_id)
     text = b32encode(digest[:REFERENCE_BYTES]).decode()

@@ -25,6 +25,7 @@ from gateway.store import inbox, outbox
 from gateway.store.inbox import ArrivedMessage, CaseMessage
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
+from schemas.shapes import CaseId, MessageId
 
 # States in which their answer may have come before their receipt.
 UNRECEIPTED = (
@@ -39,16 +40,16 @@ class NamedMessages:
     """What the messages of one delivery name, as it stood before they came, and as they change it."""
 
     sender: str
-    ours: dict[str, NamedMessage]
-    theirs: dict[str, NamedMessage]
+    ours: dict[MessageId, NamedMessage]
+    theirs: dict[MessageId, NamedMessage]
     # What came, by the case that its sender names, and by the one in which it lies.
-    cases: dict[str, list[CaseMessage]]
+    cases: dict[CaseId, list[CaseMessage]]
     # When we opened it.
-    opened: dict[str, datetime]
+    opened: dict[CaseId, datetime]
     # In which we sent something to this sender.
-    shared: set[str]
+    shared: set[CaseId]
     # Cases of its own, by the id that it gave them.
-    own: dict[str, str] = field(default_factory=dict)
+    own: dict[CaseId, CaseId] = field(default_factory=dict)
 
 
 def read_named_messages(tx: Connection, came: Sequence[Came]) -> NamedMessages:
@@ -94,7 +95,7 @@ def _as_case_message(arrived: ArrivedMessage) -> CaseMessage:
     )
 
 
-def _list_names(arrived: ArrivedMessage) -> Iterator[tuple[str, NamedBy]]:
+def _list_names(arrived: ArrivedMessage) -> Iterator[tuple[MessageId, NamedBy]]:
     """Yield what it names. A correction that also answers what it replaces says so once."""
     if arrived.supersedes:
         yield arrived.supersedes, NamedBy.CORRECTION
@@ -114,7 +115,7 @@ def _build_statement(arrived: ArrivedMessage, message: Message, by: NamedBy) -> 
 
 
 def _judge_naming(
-    known: NamedMessages, arrived: ArrivedMessage, message: Message, name: str, by: NamedBy
+    known: NamedMessages, arrived: ArrivedMessage, message: Message, name: MessageId, by: NamedBy
 ) -> tuple[ReplyVerdict, NamedMessage | None]:
     """Judge what it says; an id may name a message of ours and one of theirs: then the one that it fits better."""
     statement = _build_statement(arrived, message, by)
@@ -146,13 +147,13 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
     return replace(arrived, state=InboxState.DOES_NOT_FIT, misfit=misfit) if misfit else arrived
 
 
-def _put_in_case(arrived: ArrivedMessage, case: str) -> ArrivedMessage:
+def _put_in_case(arrived: ArrivedMessage, case: CaseId) -> ArrivedMessage:
     if case == arrived.conversation_id:
         return arrived
     return replace(arrived, conversation_id=case, said_case=arrived.conversation_id)
 
 
-def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> str:
+def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> CaseId:
     """Find the case of what names none that we know: its own if its sender opened it or nobody did, else another."""
     case, sender = arrived.conversation_id, arrived.sender
     lying = known.cases.get(case, [])
@@ -175,7 +176,7 @@ def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> str:
         ),
         None,
     )
-    return known.own.setdefault(case, before or uuid7(arrived.created_at, token_bytes(10)))
+    return known.own.setdefault(case, before or CaseId(uuid7(arrived.created_at, token_bytes(10))))
 
 
 def apply_effect(
@@ -227,7 +228,7 @@ def _move_named(
     now: datetime,
     known: NamedMessages,
     arrived: ArrivedMessage,
-    name: str,
+    name: MessageId,
     named: NamedMessage,
     to: DeliveryState | InboxState,
     cause: str | None,

@@ -30,6 +30,7 @@ from keys.errors import Refusal, RefusalCode, build_refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
+from schemas.shapes import MessageId
 
 # The same id with other bytes.
 ID_REUSED = "message.id-reused"
@@ -69,7 +70,7 @@ class RefusedParcel:
     """A message that is refused, and why."""
 
     digest: str
-    message_id: str | None
+    message_id: MessageId | None
     codes: tuple[str, ...]
 
 
@@ -158,7 +159,7 @@ def _unseal_parcel(gw: Gateway, digest: str, sealed: bytes, caller: str) -> tupl
         return RefusedParcel(digest, None, (refusal.code,))
     # (10).
     if opened.names.sender != caller:
-        return RefusedParcel(digest, opened.names.message_id, (NOT_THE_CALLER,))
+        return RefusedParcel(digest, MessageId(opened.names.message_id), (NOT_THE_CALLER,))
     return digest, opened
 
 
@@ -171,7 +172,7 @@ def _read_payload(digest: str, opened: Opened) -> SignedMessage | RefusedParcel:
         if opened.names != envelope.Names(head.message_id, head.sender.authority, head.recipient.authority):
             raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
     except (Refusal, xml.Unreadable) as refusal:
-        return RefusedParcel(digest, opened.names.message_id, (refusal.code,))
+        return RefusedParcel(digest, MessageId(opened.names.message_id), (refusal.code,))
     return SignedMessage(digest, opened.payload, message)
 
 
@@ -221,7 +222,7 @@ def _build_arrived(gw: Gateway, signed: SignedMessage) -> ArrivedMessage:
     )
 
 
-def _issue_receipt(gw: Gateway, digest: str, message_id: str | None, to: str, codes: Sequence[str]) -> str:
+def _issue_receipt(gw: Gateway, digest: str, message_id: MessageId | None, to: str, codes: Sequence[str]) -> str:
     return receipt.issue(
         audience=to,
         message_id=message_id,

@@ -7,6 +7,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
+from schemas.shapes import MessageId
 
 
 def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
@@ -24,7 +25,7 @@ def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
     return count
 
 
-def release_notice(gw: Gateway, message_id: str, by: str) -> None:
+def release_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
     """Try one message now, though it was given up.
 
     Raises NotFound, or NotAllowed where it neither waits nor was given up.

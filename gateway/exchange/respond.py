@@ -28,6 +28,7 @@ from schemas.message import (
     WhereaboutsResponse,
     get_kind,
 )
+from schemas.shapes import MessageId
 
 Name = str | MessageName
 
@@ -63,7 +64,7 @@ def needs_restriction_check(gw: Gateway, name: Name) -> bool:
     return safeguards.contradicts_restriction(copies.open_copy(gw, gw.store.look(get_copy)), gw.now().date())
 
 
-def read_outgoing(gw: Gateway, message_id: str, by: str) -> Message:
+def read_outgoing(gw: Gateway, message_id: MessageId, by: str) -> Message:
     """Open our own copy of a notice that we sent, for a person."""
 
     def get_and_log(tx: Connection) -> Copy:
@@ -81,7 +82,7 @@ def acknowledge_notice(
     *,
     was: str | None = None,
     also: Also | None = None,
-) -> str:
+) -> MessageId:
     """Tell the sender that an officer has it: accepted, rejected or passed on; return the id of the acknowledgement.
 
     `name`, here and below: the message that came, as `core.message_name` has it; a bare id only where one message has
@@ -95,7 +96,7 @@ def acknowledge_notice(
 
 def send_outcome(
     gw: Gateway, name: Name, body: Outcome, by: str, *, was: str | None = None, also: Also | None = None
-) -> str:
+) -> MessageId:
     """Tell the sender what became of the child; return the id of the outcome."""
     return _send_reply(gw, name, body, InboxState.CONCLUDED, by, was, also)
 
@@ -109,7 +110,7 @@ def answer_search(
     was: str | None = None,
     confirmed: Collection[str] = (),
     also: Also | None = None,
-) -> str:
+) -> MessageId:
     """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us; return its id.
 
     `confirmed`: as `send.prepare` has it.
@@ -126,7 +127,7 @@ def _send_reply(
     was: str | None,
     also: Also | None,
     confirmed: Collection[str] = (),
-) -> str:
+) -> MessageId:
     item = gw.store.look(lambda tx: inbox.get_message(tx, name))
     if item.kind not in OPENS_A_CASE:
         raise NotAllowed("reply.not-answerable")

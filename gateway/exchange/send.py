@@ -28,6 +28,7 @@ from schemas import rules, xml
 from schemas.hidden_signs import check_message
 from schemas.identifiers import uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
+from schemas.shapes import CaseId, MessageId
 
 # what belongs to another message has a command of its own, which moves that one on too
 INSTEAD = {
@@ -39,7 +40,7 @@ INSTEAD = {
     "Reminder": "remind",
 }
 # What is written in the transaction that makes a message, of which it is told the id.
-Also = Callable[[Connection, str], None]
+Also = Callable[[Connection, MessageId], None]
 # How a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other.
 SHOWN = b"[U+"
 # Notices that go through each step together (some 14 ms); after them, other work has its turn.
@@ -52,7 +53,7 @@ def prepare_notices(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    known: Mapping[str, KnownFacts] | None = None,
+    known: Mapping[MessageId, KnownFacts] | None = None,
 ) -> list[QueuedNotice]:
     """Check, sign and seal notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
     for notice in notices:
@@ -68,7 +69,7 @@ def prepare_messages(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    known: Mapping[str, KnownFacts] | None = None,
+    known: Mapping[MessageId, KnownFacts] | None = None,
 ) -> list[QueuedNotice]:
     """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a Refusal for the first that cannot go.
 
@@ -98,7 +99,7 @@ def look_up_known_children(
     withheld: Mapping[str, Collection[str]] | None = None,
     *,
     of_rows: bool = False,
-) -> Mapping[str, KnownFacts]:
+) -> Mapping[MessageId, KnownFacts]:
     """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about
     replies.
     """
@@ -164,11 +165,11 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
 
 def build_next_header(
     gw: Gateway,
-    conversation_id: str,
+    conversation_id: CaseId,
     recipient: str,
     *,
-    in_reply_to: str | None = None,
-    supersedes: str | None = None,
+    in_reply_to: MessageId | None = None,
+    supersedes: MessageId | None = None,
     test: bool = False,
 ) -> Header:
     """Build the header of our next message to that authority in a case."""
@@ -177,11 +178,11 @@ def build_next_header(
     return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
 
 
-def build_first_header(gw: Gateway, conversation_id: str, recipient: str) -> Header:
+def build_first_header(gw: Gateway, conversation_id: CaseId, recipient: str) -> Header:
     """Build the header of our first message to that authority in a new case."""
     now = gw.now()
     return Header(
-        message_id=uuid7(now, token_bytes(10)),
+        message_id=MessageId(uuid7(now, token_bytes(10))),
         conversation_id=conversation_id,
         sequence=1,
         sender=Party(authority=gw.code, role="cme_officer"),
@@ -191,9 +192,9 @@ def build_first_header(gw: Gateway, conversation_id: str, recipient: str) -> Hea
     )
 
 
-def new_case_id(gw: Gateway) -> str:
+def new_case_id(gw: Gateway) -> CaseId:
     """Return the ConversationId of a case that begins now."""
-    return uuid7(gw.now(), token_bytes(10))
+    return CaseId(uuid7(gw.now(), token_bytes(10)))
 
 
 def queue_messages(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
@@ -238,7 +239,7 @@ def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
 
 async def send_notices(
     gw: Gateway, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()
-) -> list[str]:
+) -> list[MessageId]:
     """Take these notices, all or none, and return their ids once they are durable."""
     ready: list[QueuedNotice] = []
     for at in range(0, len(notices), TOGETHER):
@@ -253,7 +254,7 @@ async def send_notices(
 
 def send_notice(
     gw: Gateway, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
-) -> str:
+) -> MessageId:
     """Send one notice as `send_notices`, in this thread. `also`: what is written with it, or not at all."""
     [ready] = prepare_notices(gw, [notice], by, confirmed=confirmed)
 

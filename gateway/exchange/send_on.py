@@ -19,9 +19,12 @@ from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
 from schemas.message import Message
+from schemas.shapes import MessageId
 
 
-def send_notice_on(gw: Gateway, message_id: str, to: str, by: str, *, confirmed: Collection[str] = ()) -> str:
+def send_notice_on(
+    gw: Gateway, message_id: MessageId, to: str, by: str, *, confirmed: Collection[str] = ()
+) -> MessageId:
     """Send a transfer notice that is stuck, or was passed on, to another authority in the same case; return the new id.
 
     Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it is neither, or goes to the same

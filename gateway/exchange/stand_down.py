@@ -23,6 +23,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
 from schemas import codes
 from schemas.message import SEARCHES, LocatedNotice, Message
+from schemas.shapes import MessageId
 
 # How a search ends, as it stands beside each of its notices.
 ENDED = {
@@ -33,7 +34,7 @@ ENDED = {
 
 def stand_down_search(
     gw: Gateway, name: str, body: LocatedNotice, by: str, *, decided_by: str | None = None
-) -> list[str]:
+) -> list[MessageId]:
     """End the search in a case: tell everybody to whom one of its notices went. Return the ids of what tells them.
 
     What has not left is kept back. Whoever was asked more than once is told once. `name` is the case's own id, or that
@@ -51,7 +52,7 @@ def stand_down_search(
         raise NotAllowed("amend.told-already")
     ready = prepare_messages(gw, _build_stand_downs(gw, case, open_ones, body), by)
 
-    def write_stand_down(tx: Connection) -> list[str]:
+    def write_stand_down(tx: Connection) -> list[MessageId]:
         now = gw.now()
         if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
             notice.message_id for notice in case
@@ -73,7 +74,9 @@ def stand_down_search(
     return ids
 
 
-def _conclude_searches(tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str) -> set[str]:
+def _conclude_searches(
+    tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str
+) -> set[MessageId]:
     """Conclude every search of a case, or keep it back; return the ids of what had left, read after the change."""
     searches = [delivery for delivery in case if delivery.kind in SEARCHES]
     # Or a statement would miss it there.

@@ -30,6 +30,7 @@ from keys.envelope import MAX_AGE
 from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
 from keys.statement import ROWS, Statement, StatementRow, Window
+from schemas.shapes import MessageId
 
 # That are compared each day: a backup may be a week old.
 DAYS = timedelta(days=8)
@@ -110,15 +111,15 @@ async def compare_with(gw: Gateway, partner: str, since: datetime) -> list[Heale
     return outcomes
 
 
-def _rows_by_id(rows: Iterable[StatementRow]) -> dict[str, StatementRow]:
-    return {row.message_id: row for row in rows}
+def _rows_by_id(rows: Iterable[StatementRow]) -> dict[MessageId, StatementRow]:
+    return {MessageId(row.message_id): row for row in rows}
 
 
-def _list_sent_ids(tx: Connection, partner: str, since: datetime, until: datetime) -> list[str]:
-    listed: list[str] = []
+def _list_sent_ids(tx: Connection, partner: str, since: datetime, until: datetime) -> list[MessageId]:
+    listed: list[MessageId] = []
     for page in range(MAX_PAGES):
         rows = statements.list_sent_rows(tx, partner, Window(since, until, page))
-        listed += [row.message_id for row in rows[:ROWS]]
+        listed += [MessageId(row.message_id) for row in rows[:ROWS]]
         if len(rows) <= ROWS:
             break
     return listed

@@ -17,9 +17,12 @@ from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE, SEARCHES, Message, Withdrawal
+from schemas.shapes import CaseId, MessageId
 
 
-def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, also: Also | None = None) -> str | None:
+def withdraw_notice(
+    gw: Gateway, message_id: MessageId, body: Withdrawal, by: str, *, also: Also | None = None
+) -> MessageId | None:
     """Take a notice back; return the withdrawal's id, or None where the notice had not left us and nobody need be told.
 
     Raises NotFound, or NotAllowed where it is concluded, or taken back already. `also` is told the id, or that of the
@@ -46,12 +49,12 @@ def withdraw_notice(gw: Gateway, message_id: str, body: Withdrawal, by: str, *, 
     return ready.message_id if is_told else None
 
 
-def _is_search_open(tx: Connection, conversation_id: str) -> bool:
+def _is_search_open(tx: Connection, conversation_id: CaseId) -> bool:
     case = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
     return any(delivery.kind in SEARCHES and delivery.state is not DeliveryState.WITHDRAWN for delivery in case)
 
 
-def get_amendable(gw: Gateway, message_id: str) -> Delivery:
+def get_amendable(gw: Gateway, message_id: MessageId) -> Delivery:
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind not in OPENS_A_CASE:
         raise NotAllowed("amend.not-a-notice")

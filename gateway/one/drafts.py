@@ -35,6 +35,7 @@ from keys.at_rest import Locked
 from keys.digests import Purpose
 from schemas.identifiers import uuid7
 from schemas.message import Child, Message, Officer, Restriction, TransferNotice
+from schemas.shapes import MessageId
 
 # Of the digits of a digest.
 HALF = 32
@@ -71,7 +72,7 @@ def compute_notice_digest(gw: Gateway, read: LeaverRow) -> str:
     return compute_leaver_digest(gw, json.dumps(fields, sort_keys=True))
 
 
-def build_sent_row(gw: Gateway, read: LeaverRow, what: str, message_id: str) -> SentRow:
+def build_sent_row(gw: Gateway, read: LeaverRow, what: str, message_id: MessageId) -> SentRow:
     """Build what is remembered of a row that became this message."""
     assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
     person = compute_person_digest(gw, read.notice.child)
@@ -98,7 +99,7 @@ def build_draft(
     file: str,
     number: int,
     at: Draft | None,
-    corrects: str | None = None,
+    corrects: MessageId | None = None,
 ) -> NewDraft:
     """Build the draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
     draft_id = at.draft_id if at else uuid7(gw.now(), token_bytes(10))
@@ -202,7 +203,7 @@ def send(
     by: str,
     *,
     confirmed: Collection[str] = (),
-) -> str:
+) -> MessageId:
     """Tell that authority, as an officer decides: the id of the notice. What the restriction forbids is left out.
 
     `confirmed`: as `send.prepare` has it.
@@ -248,7 +249,7 @@ def correct(
     by: str,
     *,
     confirmed: Collection[str] = (),
-) -> str:
+) -> MessageId:
     """Send it in the place of the notice that was sent before about this child: the id of the new one.
 
     Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended;

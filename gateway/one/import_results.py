@@ -23,6 +23,7 @@ from gateway.one.watched_folder import FileOutcome, TakenFile, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import audit_log, transfer_files
 from gateway.store.audit_log import AuditEntry
+from schemas.shapes import MessageId
 
 # Seconds.
 LOOK_EVERY = 1.0
@@ -39,7 +40,7 @@ class ResultLine:
 
     row: int
     result: Literal["taken", "before", "refused"]
-    message_id: str = ""
+    message_id: MessageId = MessageId("")
     reason: str = ""
 
 

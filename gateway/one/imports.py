@@ -41,6 +41,7 @@ from gateway.store.transfer_files import TransferFile
 from keys.errors import Destroyed
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf
+from schemas.shapes import MessageId
 
 # Seconds.
 LOOK_EVERY = 1.0
@@ -109,7 +110,7 @@ def unusable(folder: Path, why: OSError) -> Unusable:
     return Unusable("one.folder", folder=folder, why=why.strerror)
 
 
-async def _write_one(gw: Gateway, folder: int, sender: str, message_id: str) -> bool:
+async def _write_one(gw: Gateway, folder: int, sender: str, message_id: MessageId) -> bool:
     copy = await gw.store.read(lambda tx: copies.take_received(tx, gw, sender, message_id, Machine.IMPORT))
     try:
         notice = copies.open_copy(gw, copy)
@@ -126,13 +127,13 @@ async def _write_one(gw: Gateway, folder: int, sender: str, message_id: str) -> 
     return name is not None
 
 
-def hidden_name(sender: str, message_id: str) -> str:
+def hidden_name(sender: str, message_id: MessageId) -> str:
     """Make a name for a file that is not yet shown: it says of which notice, and nobody guesses it."""
     return f".{sender}-{message_id}.{token_hex(8)}{HIDDEN}"
 
 
 def _name(
-    tx: Connection, gw: Gateway, sender: str, message_id: str, made: WrittenCtf, lying: Sequence[str]
+    tx: Connection, gw: Gateway, sender: str, message_id: MessageId, made: WrittenCtf, lying: Sequence[str]
 ) -> str | None:
     """Return the name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.is_file_due(tx, sender, message_id):
@@ -147,7 +148,7 @@ def set_written(
     tx: Connection,
     gw: Gateway,
     sender: str,
-    message_id: str,
+    message_id: MessageId,
     destination: tuple[str, str],
     made: WrittenCtf,
     lying: Sequence[str],
@@ -189,7 +190,7 @@ def _show_those_left(gw: Gateway, folder: int) -> None:
             continue
         # a version before this one wrote no random part
         sender, _, rest = hidden.removeprefix(".").removesuffix(HIDDEN).partition("-")
-        message_id = rest.partition(".")[0]
+        message_id = MessageId(rest.partition(".")[0])
         noted = gw.store.look(partial(transfer_files.find_transfer_file, sender=sender, message_id=message_id))
         is_file = share.find_version(folder, hidden) is not None
         if noted and noted.file and noted.state is not TransferStage.WAITING and is_file:

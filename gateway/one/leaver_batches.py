@@ -39,6 +39,7 @@ from gateway.store.outbox import QueuedNotice
 from keys.errors import Refusal
 from schemas import codes, xml
 from schemas.message import Body, Message, Officer, TransferNotice, WhereaboutsEnquiry
+from schemas.shapes import MessageId
 
 # Rows in one transaction: some tens of milliseconds for the database.
 STEP = 128
@@ -65,7 +66,7 @@ class LeaverLine:
     row: int
     result: Result
     to: str = ""
-    message_id: str = ""
+    message_id: MessageId = MessageId("")
     reason: str = ""
     draft: str = ""
 
@@ -99,7 +100,7 @@ class _JudgedRow:
     before: SentRow | None = None
     kept: Draft | None = None
     # A notice of before in whose place it may go.
-    corrects: str | None = None
+    corrects: MessageId | None = None
 
     @property
     def done(self) -> LeaverLine | None:
@@ -196,7 +197,7 @@ def _decided(gw: Gateway, one: _Found, lies_in: str | None, seen: dict[str, int]
     said = drafts.compute_leaver_digest(gw, drafts.format_row(one.row))
     name, alone = drafts.compute_leaving_digest(gw, one.read, "draft"), True
     what = decision.to if isinstance(decision, Transfer) else "enquiry" if isinstance(decision, Enquire) else ""
-    as_sent = drafts.build_sent_row(gw, one.read, what, "")
+    as_sent = drafts.build_sent_row(gw, one.read, what, MessageId(""))
     child, person = as_sent.child or "", f"person {as_sent.person}"
     if not isinstance(decision, Ignore):
         if said in seen:
@@ -236,7 +237,7 @@ def _compared(
     return replace(one, decision=Hold(why), corrects=told.message_id)
 
 
-def _person_sent(tx: Connection, gw: Gateway, message_id: str) -> str | None:
+def _person_sent(tx: Connection, gw: Gateway, message_id: MessageId) -> str | None:
     """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any
     more.
     """
@@ -280,7 +281,7 @@ def _is_same(kept: Draft, one: _JudgedRow) -> bool:
 def _waiting(number: int, kept: Draft, reason: str) -> LeaverLine:
     match kept.state:
         case DraftState.SENT:
-            return LeaverLine(number, "before", message_id=kept.message_id or "", draft=kept.draft_id)
+            return LeaverLine(number, "before", message_id=kept.message_id or MessageId(""), draft=kept.draft_id)
         case DraftState.DISCARDED:
             return LeaverLine(number, "before", reason="An officer discarded the leaver record.", draft=kept.draft_id)
         case DraftState.OPEN:
@@ -288,7 +289,7 @@ def _waiting(number: int, kept: Draft, reason: str) -> LeaverLine:
 
 
 def _sealed(
-    gw: Gateway, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[str, KnownFacts]
+    gw: Gateway, fresh: Sequence[tuple[_JudgedRow, Sequence[Message]]], known: Mapping[MessageId, KnownFacts]
 ) -> tuple[list[_Going], list[_Held]]:
     """Return the sealed messages of each row; and those about which an officer must look, with why."""
     held = [(one, one.decision.reason) for one, _ in fresh if isinstance(one.decision, Hold)]
@@ -304,7 +305,7 @@ def _sealed_alone(
     gw: Gateway,
     going: Sequence[tuple[_JudgedRow, Sequence[Message]]],
     held: list[_Held],
-    known: Mapping[str, KnownFacts],
+    known: Mapping[MessageId, KnownFacts],
 ) -> tuple[list[_Going], list[_Held]]:
     """One by one, because one of them cannot go."""
     ready: list[_Going] = []

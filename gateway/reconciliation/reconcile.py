@@ -21,6 +21,7 @@ from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
 from gateway.store.reminders import ESCALATED, REMINDED
+from schemas.shapes import CaseId, MessageId
 
 OPEN = (
     DeliveryState.QUEUED,
@@ -49,8 +50,8 @@ class Owed(NamedTuple):
     # The message that it is about.
     lies: Literal["sent", "came"]
     partner: str
-    message_id: str
-    case: str
+    message_id: MessageId
+    case: CaseId
     kind: str
     state: str
     missing: Missing

@@ -34,6 +34,7 @@ from gateway.store.outbox import QueuedNotice
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from keys.card import Route
 from schemas.message import Message, Officer, Reminder
+from schemas.shapes import MessageId
 
 # Seconds.
 LOOK_EVERY = 300.0
@@ -73,14 +74,14 @@ async def send_due_reminders(gw: Gateway) -> ReminderRun:
     return ReminderRun(tuple(reminded), tuple(escalated))
 
 
-def _list_paused(tx: Connection, gw: Gateway, terms: AgreedTerms) -> set[str]:
+def _list_paused(tx: Connection, gw: Gateway, terms: AgreedTerms) -> set[MessageId]:
     """Return notices to which a reply by mail waits to be read: for one working day they are not reminded."""
     calendar, now = terms.calendar(gw.code), gw.now()
     waiting = mail_replies.list_waiting_since(tx).items()
     return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
 
-def remind_partner(gw: Gateway, message_id: str, by: str) -> str:
+def remind_partner(gw: Gateway, message_id: MessageId, by: str) -> MessageId:
     """Remind them now of one notice of ours, late or not; return the id of the reminder.
 
     Raises NotFound, or NotAllowed where nothing is missing that a person there can give, or they were reminded of it.
@@ -105,7 +106,7 @@ def _may_remind(duty: Owed) -> bool:
     return duty.owed_by == "them" and duty.missing in FROM_AN_OFFICER
 
 
-async def _remind_batch(gw: Gateway, some: Sequence[Owed]) -> list[str]:
+async def _remind_batch(gw: Gateway, some: Sequence[Owed]) -> list[MessageId]:
     pairs: list[tuple[Owed, QueuedNotice]] = []
     for duty in some:
         try:
@@ -143,7 +144,7 @@ def _get_officer(gw: Gateway) -> Officer:
     return gw.officer(gw.config.authority.officer)
 
 
-def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[str]:
+def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[MessageId]:
     """Queue those reminders that still have a reason, and note it."""
     done = []
     for duty, ready in pairs:
@@ -156,7 +157,7 @@ def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, Qu
     return done
 
 
-def _note_escalated(tx: Connection, gw: Gateway, fresh: Sequence[Owed]) -> list[str]:
+def _note_escalated(tx: Connection, gw: Gateway, fresh: Sequence[Owed]) -> list[MessageId]:
     done = [
         duty for duty in fresh if reminders.add_reminder(tx, Chase(duty.message_id, duty.missing, ESCALATED, gw.now()))
     ]

@@ -25,6 +25,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import TransferNotice
+from schemas.shapes import CaseId
 
 # Hours a week: what an inspection asks about (Ofsted).
 FULL_TIME = 25
@@ -48,7 +49,7 @@ class InspectionNotices:
     """The newest notice of each case, and the copies of those that may be opened."""
 
     notices: Sequence[ReportedNotice]
-    copies: Mapping[str, Copy]
+    copies: Mapping[CaseId, Copy]
 
 
 def make_inspection_list(gw: Gateway, days: Span, by: str) -> ReportPage:

@@ -20,6 +20,7 @@ from gateway.searches import search
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from schemas.message import SEARCHES, LocatedNotice
+from schemas.shapes import CaseId, MessageId
 
 # A source of enquiry_sources, and a result of enquiry_results.
 Checked = tuple[str, str]
@@ -29,8 +30,8 @@ Checked = tuple[str, str]
 class ReviewSummary:
     """A case under review. Of the child nothing but the id of our first notice."""
 
-    case: str
-    message_id: str
+    case: CaseId
+    message_id: MessageId
     # Authorities.
     asked: int
     since: date
@@ -49,7 +50,7 @@ class ReviewSummary:
 class ReviewResult:
     """A review that was done: when the next one is, and who was asked again."""
 
-    case: str
+    case: CaseId
     review_on: date
     asked_again: EnquiryResult | None
 
@@ -70,7 +71,7 @@ def list_reviews(gw: Gateway) -> list[ReviewSummary]:
     return sorted(gw.store.look(read_reviews), key=lambda summary: (not summary.due, summary.since, summary.case))
 
 
-def _summarise_review(open_review: Review, message_id: str, asked: int, today: date) -> ReviewSummary:
+def _summarise_review(open_review: Review, message_id: MessageId, asked: int, today: date) -> ReviewSummary:
     last = open_review.last
     return ReviewSummary(
         case=open_review.conversation_id,
@@ -135,7 +136,7 @@ def do_review(
     return ReviewResult(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _prepare_again(gw: Gateway, case: str, by: str, confirmed: Collection[str]) -> PreparedSearch:
+def _prepare_again(gw: Gateway, case: CaseId, by: str, confirmed: Collection[str]) -> PreparedSearch:
     whole = search.open_search(gw, case, by)
     open_ones = [answering.authority for answering in whole.asked if answering.standing not in SETTLED]
     if not open_ones:
@@ -145,7 +146,7 @@ def _prepare_again(gw: Gateway, case: str, by: str, confirmed: Collection[str]) 
     return enquire.prepare_search(gw, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
-def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[str]:
+def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str | None = None) -> list[MessageId]:
     """End the review and the search though nobody knows where the child is; return the ids of what tells those asked.
 
     `reason` is a code of located_ways. Raises NotFound, or NotAllowed.

@@ -16,9 +16,10 @@ from gateway.store import outbox, transfer_files
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf
 from schemas.message import SEARCHES
+from schemas.shapes import MessageId
 
 
-def write_lost_pupil_file(gw: Gateway, message_id: str, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
+def write_lost_pupil_file(gw: Gateway, message_id: MessageId, folder: Path, by: str) -> tuple[Path, WrittenCtf]:
     """Write the file of a child for whom we search; return where it lies, and what was shortened in it.
 
     Raises NotFound, NotAllowed where no such file may be made of this notice, Unusable where the folder cannot be

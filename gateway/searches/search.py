@@ -22,6 +22,7 @@ from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
 from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
+from schemas.shapes import CaseId, MessageId
 
 UNTIL_THEN = "Other authorities will keep looking until you do."
 
@@ -39,7 +40,7 @@ class AskedAuthority:
     asked_at: datetime
     times: int
     # Of our newest notice to it.
-    message_id: str
+    message_id: MessageId
     answer_id: str | None
     # Its answer, in the words of the code list.
     said: str | None
@@ -54,7 +55,7 @@ class AskedAuthority:
 class SearchOverview:
     """The whole of it."""
 
-    case: str
+    case: CaseId
     kind: str
     # Our newest notice in it.
     newest: str
@@ -124,7 +125,9 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
             raise NotAllowed("search.none")
         came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
         asked = {message.message_id: message for message in sent if message.kind in SEARCHES}
-        fitting = [message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or ""))]
+        fitting = [
+            message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or MessageId("")))
+        ]
         view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
         taken = copies.take_copies(tx, gw, {(message.sender, message.message_id) for message in fitting}, [view])
         replies = [(message, taken[message.sender, message.message_id]) for message in fitting]

@@ -6,9 +6,10 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select
 
 from gateway.store.tables import assignments
+from schemas.shapes import CaseId
 
 
-def assign_case(tx: Connection, now: datetime, case: str, person: str, by: str) -> bool:
+def assign_case(tx: Connection, now: datetime, case: CaseId, person: str, by: str) -> bool:
     """Assign the case to a person; return False where it was already."""
     if is_assigned(tx, case, person):
         return False
@@ -16,24 +17,24 @@ def assign_case(tx: Connection, now: datetime, case: str, person: str, by: str) 
     return True
 
 
-def unassign_case(tx: Connection, case: str, person: str) -> bool:
+def unassign_case(tx: Connection, case: CaseId, person: str) -> bool:
     """Take the case from a person; return False where it was not theirs."""
     mine = (assignments.c.person == person) & (assignments.c.conversation_id == case)
     return tx.execute(delete(assignments).where(mine)).rowcount == 1
 
 
-def is_assigned(tx: Connection, case: str, person: str) -> bool:
+def is_assigned(tx: Connection, case: CaseId, person: str) -> bool:
     """Tell whether the case is assigned to the person."""
     mine = (assignments.c.person == person) & (assignments.c.conversation_id == case)
     return tx.scalar(select(assignments.c.person).where(mine)) is not None
 
 
-def list_assigned_people(tx: Connection, case: str) -> Sequence[str]:
+def list_assigned_people(tx: Connection, case: CaseId) -> Sequence[str]:
     """List the people to whom the case is assigned."""
     query = select(assignments.c.person).where(assignments.c.conversation_id == case)
     return list(tx.scalars(query.order_by(assignments.c.person)))
 
 
-def list_assigned_cases(tx: Connection, person: str) -> frozenset[str]:
+def list_assigned_cases(tx: Connection, person: str) -> frozenset[CaseId]:
     """Return the cases that are assigned to a person."""
     return frozenset(tx.scalars(select(assignments.c.conversation_id).where(assignments.c.person == person)))

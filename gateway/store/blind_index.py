@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Select, delete, func, insert, select
 
 from gateway.store.rows import build_insert
 from gateway.store.tables import marked, marks, unmarked
+from schemas.shapes import MessageId
 
 Lies = Literal["sent", "came"]
 # Messages with a mark: beyond them it does not matter which mark is rarer.
@@ -39,7 +40,7 @@ class IndexedMessage:
 
     lies: Lies
     partner: str
-    message_id: str
+    message_id: MessageId
     marks: tuple[int, ...]
 
 
@@ -50,7 +51,7 @@ class IndexHit:
     number: int
     lies: Lies
     partner: str
-    message_id: str
+    message_id: MessageId
 
 
 def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:

@@ -9,13 +9,14 @@ from sqlalchemy import Connection, insert, select, update
 from gateway.store.database import is_among
 from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import calls, outbox
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
     """A call as it is stored."""
 
-    message_id: str
+    message_id: MessageId
     at: datetime
     # What they told of the child; None where the notice was handed over.
     result: str | None
@@ -33,7 +34,7 @@ def add_call(tx: Connection, call: StoredCall) -> None:
         tx.execute(update(outbox).where(*first).values(handed_over_at=call.at))
 
 
-def list_calls(tx: Connection, message_id: str) -> list[StoredCall]:
+def list_calls(tx: Connection, message_id: MessageId) -> list[StoredCall]:
     """List every call about this notice, in the order in which they were written down."""
     query = select(*list_columns(calls, StoredCall)).where(calls.c.message_id == message_id)
     return [StoredCall(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]

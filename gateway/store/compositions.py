@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.rows import build_record, get_values, list_columns
 from gateway.store.tables import compositions
+from schemas.shapes import MessageId
 
 
 class CompositionState(StrEnum):
@@ -30,7 +31,7 @@ class Composition:
     kind: str
     by: str
     draft_id: str | None
-    corrects: str | None
+    corrects: MessageId | None
     state: CompositionState
     changes: int
     changed_at: datetime

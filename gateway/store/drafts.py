@@ -14,6 +14,7 @@ from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import drafts
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class NewDraft:
     # What a notice of it would carry, so that a mended row is not taken for done.
     carried: str | None = None
     # The notice in whose place it may be sent.
-    corrects: str | None = None
+    corrects: MessageId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ class Draft:
     ended_at: datetime | None
     ended_by: str | None
     discarded_as: str | None
-    message_id: str | None
+    message_id: MessageId | None
     person: str | None
     carried: str | None
-    corrects: str | None
+    corrects: MessageId | None
 
 
 _VIEW = list_columns(drafts, Draft)
@@ -98,7 +99,7 @@ def end_draft(
     by: str,
     *,
     discarded_as: str | None = None,
-    message_id: str | None = None,
+    message_id: MessageId | None = None,
 ) -> None:
     """End a draft. One that was discarded may still be sent. Raises NotAllowed where it has ended otherwise."""
     may = (DraftState.OPEN, DraftState.DISCARDED) if state is DraftState.SENT else (DraftState.OPEN,)

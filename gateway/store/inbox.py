@@ -19,6 +19,7 @@ from gateway.store.rows import build_insert, get_values, list_columns
 from gateway.store.tables import inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import MessageKind, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 # How long a message that came before its turn is kept back from officers.
 ORDER_WAIT = timedelta(minutes=10)
@@ -32,10 +33,10 @@ class ArrivedMessage:
     """A message that was opened, verified and checked, and is to be kept."""
 
     sender: str
-    message_id: str
-    conversation_id: str
-    in_reply_to: str | None
-    supersedes: str | None
+    message_id: MessageId
+    conversation_id: CaseId
+    in_reply_to: MessageId | None
+    supersedes: MessageId | None
     sequence: int
     kind: MessageKind
     restriction: RestrictionLevel
@@ -45,7 +46,7 @@ class ArrivedMessage:
     content: bytes
     created_at: datetime
     # As it names it, where it lies in another case here.
-    said_case: str | None = None
+    said_case: CaseId | None = None
     state: InboxState = InboxState.FILED
     # Why it has no effect on what it names.
     misfit: Misfit | None = None
@@ -56,9 +57,9 @@ class InboxItem:
     """One message as it stands in the inbox."""
 
     sender: str
-    message_id: str
-    conversation_id: str
-    in_reply_to: str | None
+    message_id: MessageId
+    conversation_id: CaseId
+    in_reply_to: MessageId | None
     sequence: int
     kind: MessageKind
     restriction: RestrictionLevel
@@ -67,7 +68,7 @@ class InboxItem:
     received_at: datetime
     state: InboxState
     state_at: datetime
-    said_case: str | None
+    said_case: CaseId | None
     misfit: Misfit | None
     # Why it stands in its state: `core.causes`.
     cause: str | None
@@ -97,7 +98,7 @@ class InboxItem:
         )
 
     @property
-    def case_said(self) -> str:
+    def case_said(self) -> CaseId:
         """Return the case as its sender names it, and as it is answered."""
         return self.said_case or self.conversation_id
 
@@ -107,11 +108,11 @@ class CaseMessage:
     """As much of a message as says who opened a case, and whether a search in it has ended."""
 
     sender: str
-    message_id: str
-    case: str
-    said_case: str | None
+    message_id: MessageId
+    case: CaseId
+    said_case: CaseId | None
     kind: MessageKind
-    in_reply_to: str | None
+    in_reply_to: MessageId | None
     test: bool
     state: InboxState
     received_at: datetime
@@ -127,8 +128,8 @@ class CaseMessage:
 class Overtaker(NamedTuple):
     """A message that names one which came after it."""
 
-    message_id: str
-    names: str
+    message_id: MessageId
+    names: MessageId
     said: ReplyStatement
 
 
@@ -136,8 +137,8 @@ class OwedMessage(NamedTuple):
     """The part of a message that says what is owed on it."""
 
     sender: str
-    message_id: str
-    conversation_id: str
+    message_id: MessageId
+    conversation_id: CaseId
     kind: MessageKind
     test: bool
     received_at: datetime
@@ -151,7 +152,7 @@ class StoredReceipt:
 
     issuer: str
     digest: str
-    message_id: str | None
+    message_id: MessageId | None
     result: str
     token: str
 
@@ -213,7 +214,7 @@ def _digests_of_early(tx: Connection, messages: Sequence[ArrivedMessage]) -> set
     return {m.digest for m in later if (m.sender, _case_as_named(m), m.sequence - 1) not in present}
 
 
-def _case_as_named(message: ArrivedMessage) -> str:
+def _case_as_named(message: ArrivedMessage) -> CaseId:
     return message.said_case or message.conversation_id
 
 
@@ -237,7 +238,9 @@ def add_receipts(tx: Connection, now: datetime, given: Sequence[StoredReceipt]) 
         tx.execute(insert(receipts), [get_values(receipt) | {"at": now} for receipt in given])
 
 
-def list_receipts(tx: Connection, message_id: str, *, issuer: str, digest: str | None = None) -> list[dict[str, Any]]:
+def list_receipts(
+    tx: Connection, message_id: MessageId, *, issuer: str, digest: str | None = None
+) -> list[dict[str, Any]]:
     """List every receipt of this authority for a message, oldest first.
 
     Of what we sent, the issuer is its recipient. Of what came we are, and `digest` is the one that was kept: others may
@@ -261,7 +264,7 @@ def set_state(
     tx: Connection,
     now: datetime,
     sender: str,
-    message_id: str,
+    message_id: MessageId,
     state: InboxState,
     *,
     was: InboxState | None = None,
@@ -281,13 +284,17 @@ def set_state(
     return marked
 
 
-def set_misfit(tx: Connection, now: datetime, sender: str, message_id: str, state: InboxState, misfit: Misfit) -> None:
+def set_misfit(
+    tx: Connection, now: datetime, sender: str, message_id: MessageId, state: InboxState, misfit: Misfit
+) -> None:
     """Note that a reply has no effect; what was said before it makes no difference, so it is shown at once."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     tx.execute(update(inbox).where(mine).values(state=state, state_at=now, misfit=misfit, shown_from=now))
 
 
-def find_received_names(tx: Connection, sender: str, message_ids: Collection[str]) -> dict[str, NamedMessage]:
+def find_received_names(
+    tx: Connection, sender: str, message_ids: Collection[MessageId]
+) -> dict[MessageId, NamedMessage]:
     """Return those of these messages that came from this sender, as far as others are held against them."""
     at = inbox.c
     query = select(at.sender, at.message_id, at.kind, at.conversation_id, at.said_case, at.test, at.state)
@@ -300,7 +307,7 @@ def find_received_names(tx: Connection, sender: str, message_ids: Collection[str
     }
 
 
-def list_case_messages(tx: Connection, cases: Collection[str]) -> list[CaseMessage]:
+def list_case_messages(tx: Connection, cases: Collection[CaseId]) -> list[CaseMessage]:
     """List all that came and lies in these cases here, or names one of them, the first first."""
     at = inbox.c
     query = select(
@@ -314,7 +321,7 @@ def list_case_messages(tx: Connection, cases: Collection[str]) -> list[CaseMessa
     return sorted(messages, key=lambda message: (message.received_at, message.message_id))
 
 
-def list_overtakers(tx: Connection, sender: str, message_ids: Collection[str]) -> list[Overtaker]:
+def list_overtakers(tx: Connection, sender: str, message_ids: Collection[MessageId]) -> list[Overtaker]:
     """List what this sender said of these messages, in messages that came before them."""
     at = inbox.c
     query = select(
@@ -369,19 +376,19 @@ def get_message(tx: Connection, name: str | MessageName) -> InboxItem:
     return _read_item(row._mapping)
 
 
-def list_messages_by_id(tx: Connection, now: datetime, message_ids: Sequence[str]) -> list[InboxItem]:
+def list_messages_by_id(tx: Connection, now: datetime, message_ids: Sequence[MessageId]) -> list[InboxItem]:
     """List those messages that have these ids and may be shown, a page of them."""
     mine = and_(inbox.c.message_id.in_(message_ids), inbox.c.shown_from <= now)
     return [_read_item(row._mapping) for row in tx.execute(select(*_VIEW).where(mine))]
 
 
-def get_state(tx: Connection, sender: str, message_id: str) -> InboxState:
+def get_state(tx: Connection, sender: str, message_id: MessageId) -> InboxState:
     """Return what we have made of a message of this sender."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     return InboxState(tx.scalars(select(inbox.c.state).where(mine)).one())
 
 
-def get_locked_message(tx: Connection, sender: str, message_id: str) -> tuple[bytes | None, bytes]:
+def get_locked_message(tx: Connection, sender: str, message_id: MessageId) -> tuple[bytes | None, bytes]:
     """Return the data key (None when destroyed) and the content."""
     mine = and_(inbox.c.sender == sender, inbox.c.message_id == message_id)
     row = tx.execute(select(inbox.c.data_key, inbox.c.content).where(mine)).one()
@@ -389,8 +396,8 @@ def get_locked_message(tx: Connection, sender: str, message_id: str) -> tuple[by
 
 
 def list_locked_messages(
-    tx: Connection, wanted: Collection[tuple[str, str]]
-) -> dict[tuple[str, str], tuple[bytes | None, bytes]]:
+    tx: Connection, wanted: Collection[tuple[str, MessageId]]
+) -> dict[tuple[str, MessageId], tuple[bytes | None, bytes]]:
     """Return the locked copies of all of these, a page of them, by sender and id: two authorities may use one id."""
     query = select(inbox.c.sender, inbox.c.message_id, inbox.c.data_key, inbox.c.content)
     rows = tx.execute(query.where(inbox.c.message_id.in_([message_id for _, message_id in wanted])))
@@ -404,7 +411,7 @@ def search_inbox(
     *,
     states: Sequence[InboxState] = (),
     sender: str | None = None,
-    conversation_id: str | None = None,
+    conversation_id: CaseId | None = None,
     since: datetime | None = None,
     unmatched: bool = True,
     oldest_first: bool = False,
@@ -450,7 +457,7 @@ def list_owed_messages(tx: Connection, now: datetime) -> list[OwedMessage]:
     ]
 
 
-def list_last_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str], datetime]:
+def list_last_reminders(tx: Connection, message_ids: Sequence[MessageId]) -> dict[tuple[str, str], datetime]:
     """Return when each of these messages, by sender and id, was last asked about by its sender."""
     at = inbox.c
     query = select(at.sender, at.kind, at.misfit, at.in_reply_to, at.received_at).where(
@@ -461,7 +468,7 @@ def list_last_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tupl
 
 
 def has_later_word(
-    tx: Connection, sender: str, in_reply_to: str, message_id: str, created_at: datetime, sequence: int
+    tx: Connection, sender: str, in_reply_to: MessageId, message_id: MessageId, created_at: datetime, sequence: int
 ) -> bool:
     """Tell whether this sender wrote a newer acknowledgement of the message, or the last word on it, which came first.
 

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from gateway.store.rows import build_record, get_values, list_columns
 from gateway.store.tables import intake
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class SentRow:
     """
 
     digest: str
-    message_id: str
+    message_id: MessageId
     # The UPN, or name and date of birth.
     child: str | None
     # Name and date of birth, a half each.

@@ -14,6 +14,7 @@ from gateway.errors import NotFound
 from gateway.store.database import is_among
 from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import mail_replies
+from schemas.shapes import MessageId
 
 _at = mail_replies.c
 
@@ -23,7 +24,7 @@ class NewMailReply:
     """A mail that came, before it has a number."""
 
     # Of the notice that it is about.
-    message_id: str
+    message_id: MessageId
     came_at: datetime
     what: MailReplyKind
     # From where it claims to come; empty where that is not clear.
@@ -46,7 +47,7 @@ class MailReply:
     """One of them as it stands, without what it says."""
 
     number: int
-    message_id: str
+    message_id: MessageId
     came_at: datetime
     what: MailReplyKind
     domain: str
@@ -91,7 +92,7 @@ def list_mail_replies_about(tx: Connection, message_ids: Collection[str]) -> lis
     return sorted((_read_mail_reply(row) for row in tx.execute(query)), key=lambda one: one.number, reverse=True)
 
 
-def count_mail_replies(tx: Connection, message_id: str) -> int:
+def count_mail_replies(tx: Connection, message_id: MessageId) -> int:
     """Count those about one notice."""
     return tx.scalar(select(func.count()).select_from(mail_replies).where(_at.message_id == message_id)) or 0
 
@@ -117,10 +118,10 @@ def count_waiting_replies(tx: Connection) -> tuple[int, datetime | None]:
     return count, oldest
 
 
-def list_waiting_since(tx: Connection) -> dict[str, datetime]:
+def list_waiting_since(tx: Connection) -> dict[MessageId, datetime]:
     """Return of each notice since when a reply waits that no machine says to have written."""
     query = select(_at.message_id, _at.came_at).where(_at.stage == MailReplyStage.WAITING, _at.by_machine.is_(False))
-    first: dict[str, datetime] = {}
+    first: dict[MessageId, datetime] = {}
     for row in tx.execute(query):
         first[row.message_id] = min(row.came_at, first.get(row.message_id, row.came_at))
     return first
@@ -133,7 +134,7 @@ def set_judgement(tx: Connection, now: datetime, was: MailReply, judgement: Judg
     return tx.execute(update(mail_replies).where(*mine).values(values)).rowcount == 1
 
 
-def list_accepting_replies(tx: Connection, message_id: str) -> list[MailReply]:
+def list_accepting_replies(tx: Connection, message_id: MessageId) -> list[MailReply]:
     """List those in which an officer read an acceptance of this notice."""
     return [
         reply

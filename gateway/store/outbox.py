@@ -34,6 +34,7 @@ from gateway.store.rows import list_columns
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 # Nothing is due later than this from now, jitter and all, unless a clock was wrong.
 FARTHEST = LONGEST_WAIT * 2
@@ -50,9 +51,9 @@ TRIED = (*OPEN, DeliveryState.FAILED)
 class QueuedNotice:
     """A sealed notice with what the dispatcher and the listings must know of it; the notice itself is locked."""
 
-    message_id: str
-    conversation_id: str
-    in_reply_to: str | None
+    message_id: MessageId
+    conversation_id: CaseId
+    in_reply_to: MessageId | None
     sequence: int
     recipient: str
     kind: MessageKind
@@ -70,7 +71,7 @@ class QueuedNotice:
     # Of an acknowledgement.
     decision: str | None = None
     # As the message names it, where it lies in another case here.
-    said_case: str | None = None
+    said_case: CaseId | None = None
     # The codes of the doubts of which somebody said that it is right as it stands.
     confirmed: str = ""
 
@@ -79,9 +80,9 @@ class QueuedNotice:
 class Delivery:
     """One delivery as it stands."""
 
-    message_id: str
-    conversation_id: str
-    in_reply_to: str | None
+    message_id: MessageId
+    conversation_id: CaseId
+    in_reply_to: MessageId | None
     sequence: int
     recipient: str
     kind: MessageKind
@@ -129,8 +130,8 @@ class Delivery:
 class OwedDelivery(NamedTuple):
     """The part of a delivery that says what is owed on it."""
 
-    message_id: str
-    conversation_id: str
+    message_id: MessageId
+    conversation_id: CaseId
     recipient: str
     kind: MessageKind
     test: bool
@@ -146,7 +147,7 @@ class OwedDelivery(NamedTuple):
 class ClaimedDelivery:
     """A delivery that this process, and no other, may try now."""
 
-    message_id: str
+    message_id: MessageId
     recipient: str
     digest: str
     sealed: bytes
@@ -162,7 +163,7 @@ class ClaimedDelivery:
 class SettledTry:
     """How one try ended: the state after it, and when to try again where that is `queued`."""
 
-    message_id: str
+    message_id: MessageId
     state: DeliveryState
     route: str
     ending: str
@@ -191,18 +192,18 @@ def add_deliveries(tx: Connection, now: datetime, notices: Sequence[QueuedNotice
     tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
 
 
-def is_queued(tx: Connection, message_id: str) -> bool:
+def is_queued(tx: Connection, message_id: MessageId) -> bool:
     """Tell whether this notice was queued, now or ever."""
     return tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id)) is not None
 
 
-def get_next_sequence(tx: Connection, conversation_id: str, recipient: str) -> int:
+def get_next_sequence(tx: Connection, conversation_id: CaseId, recipient: str) -> int:
     """Return the number of our next message to this authority in this case."""
     mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.recipient == recipient)
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
 
 
-def find_sent_names(tx: Connection, message_ids: Collection[str]) -> dict[str, NamedMessage]:
+def find_sent_names(tx: Connection, message_ids: Collection[MessageId]) -> dict[MessageId, NamedMessage]:
     """Return those of these messages that we sent, as far as replies are held against them."""
     at = outbox.c
     query = select(at.message_id, at.kind, at.recipient, at.conversation_id, at.said_case, at.test, at.state)
@@ -220,17 +221,17 @@ def find_sent_names(tx: Connection, message_ids: Collection[str]) -> dict[str, N
     }
 
 
-def list_opened_cases(tx: Connection, cases: Collection[str]) -> dict[str, datetime]:
+def list_opened_cases(tx: Connection, cases: Collection[CaseId]) -> dict[CaseId, datetime]:
     """Return when we first sent a notice in each of these cases: we opened it, unless somebody did before."""
     at = outbox.c
-    first: dict[str, datetime] = {}
+    first: dict[CaseId, datetime] = {}
     query = select(at.conversation_id, at.queued_at).where(at.conversation_id.in_(cases), at.kind.in_(OPENS_A_CASE))
     for case, queued_at in tx.execute(query):
         first[case] = min(queued_at, first.get(case, queued_at))
     return first
 
 
-def find_cases_with(tx: Connection, recipient: str, cases: Collection[str]) -> set[str]:
+def find_cases_with(tx: Connection, recipient: str, cases: Collection[CaseId]) -> set[CaseId]:
     """Return in which of these cases we sent something to that authority."""
     query = select(outbox.c.conversation_id, outbox.c.recipient).where(outbox.c.conversation_id.in_(cases))
     return {row.conversation_id for row in tx.execute(query) if row.recipient == recipient}
@@ -273,7 +274,7 @@ def correct_misplaced(tx: Connection, now: datetime) -> None:
 
 
 def replace_sealed(
-    tx: Connection, now: datetime, message_id: str, *, digest: str, copy: tuple[bytes, bytes, bytes]
+    tx: Connection, now: datetime, message_id: MessageId, *, digest: str, copy: tuple[bytes, bytes, bytes]
 ) -> None:
     """Replace the sealed bytes, data key and content of a message that was sealed under a false time."""
     tx.execute(update(outbox).where(outbox.c.message_id == message_id).values(digest=digest, queued_at=now))
@@ -348,7 +349,7 @@ def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -
     ]
 
 
-def renew_claims(tx: Connection, now: datetime, message_ids: Collection[str]) -> None:
+def renew_claims(tx: Connection, now: datetime, message_ids: Collection[MessageId]) -> None:
     """Hold for longer what is being tried; what has been settled meanwhile stays free."""
     held = and_(outbox.c.message_id.in_(message_ids), outbox.c.claimed_until.is_not(None))
     tx.execute(update(outbox).where(held).values(claimed_until=now + CLAIM))
@@ -376,7 +377,7 @@ def _is_unclaimed(now: datetime) -> ColumnElement[bool]:
     return or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
 
 
-def request_receipt(tx: Connection, message_id: str, recipient: str, at: datetime) -> bool:
+def request_receipt(tx: Connection, message_id: MessageId, recipient: str, at: datetime) -> bool:
     """Ask for the receipt of a message whose recipient surely has it, from then on; return False where we hold one.
 
     The same sealed bytes go there again, and whoever has them gives the same receipt again.
@@ -495,7 +496,7 @@ def release_deliveries(tx: Connection, now: datetime, recipient: str | None = No
     return tx.execute(again).rowcount
 
 
-def release_delivery(tx: Connection, now: datetime, message_id: str) -> bool:
+def release_delivery(tx: Connection, now: datetime, message_id: MessageId) -> bool:
     """Make one message due at once, whether it waits, was given up, or its receipt alone is missing; False where it is
     none of these, or is being tried.
     """
@@ -518,7 +519,7 @@ def release_delivery(tx: Connection, now: datetime, message_id: str) -> bool:
 def advance_delivery(
     tx: Connection,
     now: datetime,
-    message_id: str,
+    message_id: MessageId,
     recipient: str,
     state: DeliveryState,
     *,
@@ -539,7 +540,7 @@ def advance_delivery(
     return tx.execute(change).rowcount == 1
 
 
-def withdraw_unsent(tx: Connection, now: datetime, message_ids: Sequence[str], reason: str, cause: str) -> None:
+def withdraw_unsent(tx: Connection, now: datetime, message_ids: Sequence[MessageId], reason: str, cause: str) -> None:
     """Withdraw those of these that have never left: nobody knows of them."""
     mine = and_(outbox.c.message_id.in_(message_ids), outbox.c.state == DeliveryState.QUEUED, outbox.c.attempts == 0)
     tx.execute(
@@ -547,7 +548,7 @@ def withdraw_unsent(tx: Connection, now: datetime, message_ids: Sequence[str], r
     )
 
 
-def get_delivery(tx: Connection, message_id: str) -> Delivery:
+def get_delivery(tx: Connection, message_id: MessageId) -> Delivery:
     """Return one delivery. Raises NotFound."""
     row = tx.execute(select(*_VIEW).where(outbox.c.message_id == message_id)).first()
     if row is None:
@@ -555,24 +556,26 @@ def get_delivery(tx: Connection, message_id: str) -> Delivery:
     return _read_delivery(row)
 
 
-def list_deliveries_by_id(tx: Connection, message_ids: Sequence[str]) -> list[Delivery]:
+def list_deliveries_by_id(tx: Connection, message_ids: Sequence[MessageId]) -> list[Delivery]:
     """List those deliveries that have these ids, a page of them."""
     return [_read_delivery(row) for row in tx.execute(select(*_VIEW).where(outbox.c.message_id.in_(message_ids)))]
 
 
-def get_sealed_notice(tx: Connection, message_id: str) -> bytes:
+def get_sealed_notice(tx: Connection, message_id: MessageId) -> bytes:
     """Return the sealed message as it went out."""
     return bytes(tx.scalars(select(outbox_contents.c.sealed).where(outbox_contents.c.message_id == message_id)).one())
 
 
-def get_locked_notice(tx: Connection, message_id: str) -> tuple[bytes | None, bytes]:
+def get_locked_notice(tx: Connection, message_id: MessageId) -> tuple[bytes | None, bytes]:
     """Return the data key (None when destroyed) and the content of our own copy."""
     contents = outbox_contents.c
     row = tx.execute(select(contents.data_key, contents.content).where(contents.message_id == message_id)).one()
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
-def list_locked_notices(tx: Connection, message_ids: Sequence[str]) -> dict[str, tuple[bytes | None, bytes]]:
+def list_locked_notices(
+    tx: Connection, message_ids: Sequence[MessageId]
+) -> dict[MessageId, tuple[bytes | None, bytes]]:
     """Return the data keys and contents of our copies of all of these, a page of them."""
     contents = outbox_contents.c
     query = select(contents.message_id, contents.data_key, contents.content).where(contents.message_id.in_(message_ids))
@@ -584,7 +587,7 @@ def search_outbox(
     *,
     states: Sequence[DeliveryState] = (),
     recipient: str | None = None,
-    conversation_id: str | None = None,
+    conversation_id: CaseId | None = None,
     limit: int | None = 100,
 ) -> list[Delivery]:
     """List the newest deliveries that meet every condition given, newest first; without a `limit`, all."""
@@ -631,11 +634,15 @@ def list_delivery_page(
 
 def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
     """List all that we sent in a case, newest first, by its own id or that of one of its messages. Raises NotFound."""
-    deliveries = search_outbox(tx, conversation_id=name, limit=None)
-    return deliveries or search_outbox(tx, conversation_id=get_delivery(tx, name).conversation_id, limit=None)
+    deliveries = search_outbox(tx, conversation_id=CaseId(name), limit=None)
+    return deliveries or search_outbox(
+        tx, conversation_id=get_delivery(tx, MessageId(name)).conversation_id, limit=None
+    )
 
 
-def list_first_notices(tx: Connection, cases: Sequence[str], kinds: Sequence[str]) -> dict[str, tuple[str, int]]:
+def list_first_notices(
+    tx: Connection, cases: Sequence[CaseId], kinds: Sequence[str]
+) -> dict[CaseId, tuple[MessageId, int]]:
     """Return for each case the id of our first message of these kinds in it, and how many authorities have one."""
     count, first = func.count(outbox.c.recipient.distinct()), func.min(outbox.c.message_id)
     mine = and_(outbox.c.conversation_id.in_(cases), outbox.c.kind.in_(kinds))
@@ -643,14 +650,14 @@ def list_first_notices(tx: Connection, cases: Sequence[str], kinds: Sequence[str
     return {case: (message_id, number) for case, message_id, number in tx.execute(query)}
 
 
-def list_tries(tx: Connection, message_id: str) -> list[Mapping[str, object]]:
+def list_tries(tx: Connection, message_id: MessageId) -> list[Mapping[str, object]]:
     """List every try of a delivery: at, route, ending, reason; oldest first."""
     query = select(attempts.c.at, attempts.c.route, attempts.c.ending, attempts.c.reason)
     rows = tx.execute(query.where(attempts.c.message_id == message_id).order_by(attempts.c.number))
     return [dict(row._mapping) for row in rows]
 
 
-def list_last_tries(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
+def list_last_tries(tx: Connection, message_ids: Sequence[MessageId]) -> dict[MessageId, str]:
     """Return how the last try of each of these ended, and by which route."""
     at = attempts.c
     query = select(at.message_id, at.route, at.ending).where(is_among(tx, at.message_id, message_ids))

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, and_, select, update
 from gateway.store.database import is_among
 from gateway.store.rows import build_insert, get_values
 from gateway.store.tables import chased
+from schemas.shapes import MessageId
 
 REMINDED, ESCALATED = "reminded", "escalated"
 
@@ -17,7 +18,7 @@ REMINDED, ESCALATED = "reminded", "escalated"
 class Chase:
     """They were reminded, or the service manager was told."""
 
-    message_id: str
+    message_id: MessageId
     missing: str
     step: str
     at: datetime

@@ -12,6 +12,7 @@ from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyStage
 from gateway.store.tables import inbox, mail_replies, outbox, receipts
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 Direction = Literal["sent", "received"]
 TAKEN_BACK = (DeliveryState.WITHDRAWN, InboxState.WITHDRAWN, InboxState.SUPERSEDED)
@@ -23,8 +24,8 @@ class ReportedNotice:
 
     direction: Direction
     partner: str
-    message_id: str
-    conversation_id: str
+    message_id: MessageId
+    conversation_id: CaseId
     kind: MessageKind
     restriction: RestrictionLevel
     state: str
@@ -42,7 +43,7 @@ class ReportedReply:
 
     answers: str
     partner: str
-    message_id: str
+    message_id: MessageId
     kind: MessageKind
     at: datetime
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, insert, select
 from gateway.core.review import ReviewAct, ReviewActKind
 from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import reviews
+from schemas.shapes import CaseId
 
 _VIEW = list_columns(reviews, ReviewAct)
 _later = reviews.alias("later")
@@ -20,7 +21,7 @@ def add_review_act(tx: Connection, act: ReviewAct) -> None:
     tx.execute(insert(reviews), get_values(act))
 
 
-def begin_reviews(tx: Connection, now: datetime, cases: Collection[str], by: str) -> None:
+def begin_reviews(tx: Connection, now: datetime, cases: Collection[CaseId], by: str) -> None:
     """Put these cases under review, as far as they are under none."""
     under = {
         act.conversation_id for act in _read_acts(tx, _select_since_end().where(reviews.c.conversation_id.in_(cases)))
@@ -30,7 +31,7 @@ def begin_reviews(tx: Connection, now: datetime, cases: Collection[str], by: str
             add_review_act(tx, ReviewAct(case, now, ReviewActKind.BEGAN, by))
 
 
-def list_review_acts(tx: Connection, conversation_id: str) -> list[ReviewAct]:
+def list_review_acts(tx: Connection, conversation_id: CaseId) -> list[ReviewAct]:
     """List every act in the review of a case, oldest first."""
     mine = select(*_VIEW).where(reviews.c.conversation_id == conversation_id).order_by(reviews.c.number)
     return _read_acts(tx, mine)

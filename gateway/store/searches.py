@@ -15,6 +15,7 @@ from gateway.core.match_state import MatchState
 from gateway.core.message_name import MessageName
 from gateway.store.rows import list_columns
 from gateway.store.tables import matches, searches
+from schemas.shapes import MessageId
 
 # Beyond every load.
 OVER = 2**62
@@ -28,7 +29,7 @@ class ReceivedSearch:
     """A search as it stands."""
 
     sender: str
-    message_id: str
+    message_id: MessageId
     kind: str
     came_at: datetime
     state: MatchState
@@ -105,7 +106,7 @@ def set_matches(
     return True
 
 
-def end_search(tx: Connection, now: datetime, sender: str, message_id: str) -> None:
+def end_search(tx: Connection, now: datetime, sender: str, message_id: MessageId) -> None:
     """End a search that waits for us no more: its matches go."""
     mine = (*_is_search_named(sender, message_id), _at.state.in_(OPEN))
     if tx.execute(update(searches).where(*mine).values(state=MatchState.ENDED, state_at=now, load=OVER)).rowcount:
@@ -119,17 +120,17 @@ def set_machine_answered(tx: Connection, search: ReceivedSearch) -> None:
     )
 
 
-def _delete_matches(tx: Connection, sender: str, message_id: str) -> None:
+def _delete_matches(tx: Connection, sender: str, message_id: MessageId) -> None:
     tx.execute(delete(matches).where(matches.c.sender == sender, matches.c.message_id == message_id))
 
 
-def find_search(tx: Connection, sender: str, message_id: str) -> ReceivedSearch | None:
+def find_search(tx: Connection, sender: str, message_id: MessageId) -> ReceivedSearch | None:
     """Return one of them; None where it is no search, or was not noted, as a test is not."""
     row = tx.execute(select(*_VIEW).where(*_is_search_named(sender, message_id))).first()
     return None if row is None else _read_search(row)
 
 
-def list_matches(tx: Connection, sender: str, message_id: str) -> list[PossibleMatch]:
+def list_matches(tx: Connection, sender: str, message_id: MessageId) -> list[PossibleMatch]:
     """List who may be the child, the likeliest first."""
     mine = and_(matches.c.sender == sender, matches.c.message_id == message_id)
     query = select(matches.c.rank, matches.c.strength, matches.c.reasons, matches.c.data_key, matches.c.content).where(
@@ -167,7 +168,7 @@ def count_searches(tx: Connection, state: MatchState) -> tuple[int, datetime | N
     return number, oldest
 
 
-def _is_search_named(sender: str, message_id: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _is_search_named(sender: str, message_id: MessageId) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return _at.sender == sender, _at.message_id == message_id
 
 

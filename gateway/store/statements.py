@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Select, Table, exists, func, insert, select, 
 from gateway.core.delivery import LOST, DeliveryState
 from gateway.store.tables import inbox, outbox, receipts, statements
 from keys.statement import ROWS, StatementRow, Window
+from schemas.shapes import MessageId
 
 
 def list_sent_rows(tx: Connection, partner: str, window: Window) -> list[StatementRow]:
@@ -30,14 +31,14 @@ def list_received_rows(tx: Connection, partner: str, window: Window) -> list[Sta
     return _read_rows(tx, _limit_to_page(mine.order_by(inbox.c.received_at, inbox.c.message_id), window))
 
 
-def find_sent_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, StatementRow]:
+def find_sent_rows(tx: Connection, partner: str, ids: Sequence[MessageId]) -> dict[MessageId, StatementRow]:
     """Return those of these messages that we sent to the partner, whenever it was, by id."""
     query = _select_rows(outbox).where(outbox.c.recipient == partner)
     parts = [_read_rows(tx, query.where(outbox.c.message_id.in_(some))) for some in _split_ids(ids)]
-    return {row.message_id: row for rows in parts for row in rows}
+    return {MessageId(row.message_id): row for rows in parts for row in rows}
 
 
-def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[str]:
+def find_unreceipted(tx: Connection, partner: str, ids: Sequence[MessageId]) -> set[MessageId]:
     """Return those of these that we sent to the partner and that nobody there has signed for, as far as we hold."""
     theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
     held = exists().where(receipts.c.message_id == outbox.c.message_id, *theirs)
@@ -49,16 +50,16 @@ def find_unreceipted(tx: Connection, partner: str, ids: Sequence[str]) -> set[st
     }
 
 
-def find_received_rows(tx: Connection, partner: str, ids: Sequence[str]) -> dict[str, StatementRow]:
+def find_received_rows(tx: Connection, partner: str, ids: Sequence[MessageId]) -> dict[MessageId, StatementRow]:
     """Return those of these messages that came from the partner, whenever they came, by id."""
     parts = [
         _read_rows(tx, _select_rows(inbox).where(inbox.c.message_id.in_(some), inbox.c.sender == partner))
         for some in _split_ids(ids)
     ]
-    return {row.message_id: row for rows in parts for row in rows}
+    return {MessageId(row.message_id): row for rows in parts for row in rows}
 
 
-def queue_again(tx: Connection, now: datetime, message_id: str, *, sealed_since: datetime, reason: str) -> bool:
+def queue_again(tx: Connection, now: datetime, message_id: MessageId, *, sealed_since: datetime, reason: str) -> bool:
     """Deliver the same sealed bytes again; False where they are too old to be taken, or it has moved on."""
     still = outbox.c.message_id == message_id, outbox.c.state.in_(LOST), outbox.c.queued_at >= sealed_since
     change = {"state": DeliveryState.QUEUED, "state_at": now, "due_at": now, "reason": reason, "claimed_until": None}
@@ -84,5 +85,5 @@ def _read_rows(tx: Connection, query: Select[Any]) -> list[StatementRow]:
     return [StatementRow(*row) for row in tx.execute(query)]
 
 
-def _split_ids(ids: Sequence[str]) -> list[Sequence[str]]:
+def _split_ids(ids: Sequence[MessageId]) -> list[Sequence[str]]:
     return [ids[at : at + ROWS] for at in range(0, len(ids), ROWS)]

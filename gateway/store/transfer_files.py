@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, select
 from gateway.core.transfer_stage import TransferStage
 from gateway.store.rows import build_insert, list_columns
 from gateway.store.tables import transfer_files
+from schemas.shapes import MessageId
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,7 @@ class TransferFile:
 
     # Of the notice in it; ourselves where it is for School2School.
     sender: str
-    message_id: str
+    message_id: MessageId
     state: TransferStage
     state_at: datetime
     due_at: datetime
@@ -43,7 +44,7 @@ def add_files_due(tx: Connection, now: datetime, notices: Sequence[tuple[str, st
     )
 
 
-def list_files_due(tx: Connection) -> list[tuple[str, str]]:
+def list_files_due(tx: Connection) -> list[tuple[str, MessageId]]:
     """List those that are to be written (sender, id), oldest first."""
     query = (
         select(_at.sender, _at.message_id)
@@ -53,7 +54,7 @@ def list_files_due(tx: Connection) -> list[tuple[str, str]]:
     return [(row.sender, row.message_id) for row in tx.execute(query)]
 
 
-def is_file_due(tx: Connection, sender: str, message_id: str) -> bool:
+def is_file_due(tx: Connection, sender: str, message_id: MessageId) -> bool:
     """Tell whether it is still to be written. With PostgreSQL another process that asks waits for this one."""
     state = tx.scalar(select(_at.state).where(_is_file_of(sender, message_id)).with_for_update())
     return state == TransferStage.WAITING
@@ -65,7 +66,7 @@ def get_next_file_number(tx: Connection, sender: str) -> int:
 
 
 def set_file_written(
-    tx: Connection, now: datetime, sender: str, message_id: str, number: int, file: str, shortened: Sequence[str]
+    tx: Connection, now: datetime, sender: str, message_id: MessageId, number: int, file: str, shortened: Sequence[str]
 ) -> None:
     """Note that it lies, or will lie in a moment, under this name."""
     values = {"number": number, "file": file, "shortened": " ".join(shortened)}
@@ -76,7 +77,7 @@ def set_file_written(
     )
 
 
-def set_file_dropped(tx: Connection, now: datetime, sender: str, message_id: str) -> None:
+def set_file_dropped(tx: Connection, now: datetime, sender: str, message_id: MessageId) -> None:
     """Note that it is not to be written any more."""
     tx.execute(
         update(transfer_files).where(_is_file_of(sender, message_id)).values(state=TransferStage.DROPPED, state_at=now)
@@ -89,7 +90,7 @@ def set_file_answer(tx: Connection, now: datetime, answered: TransferFile, answe
     tx.execute(update(transfer_files).where(mine).values(state=answer, state_at=now))
 
 
-def find_transfer_file(tx: Connection, sender: str, message_id: str) -> TransferFile | None:
+def find_transfer_file(tx: Connection, sender: str, message_id: MessageId) -> TransferFile | None:
     """Return one of them; None where there is none."""
     row = tx.execute(select(*_VIEW).where(_is_file_of(sender, message_id))).first()
     return None if row is None else _read_file(row._mapping)
@@ -124,7 +125,7 @@ def find_oldest_file_due(tx: Connection) -> datetime | None:
     return oldest
 
 
-def _is_file_of(sender: str, message_id: str) -> ColumnElement[bool]:
+def _is_file_of(sender: str, message_id: MessageId) -> ColumnElement[bool]:
     return and_(_at.sender == sender, _at.message_id == message_id)
 
 

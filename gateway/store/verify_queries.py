@@ -24,6 +24,7 @@ from gateway.store.tables import (
     receipts,
 )
 from schemas.message import SEARCHES
+from schemas.shapes import MessageId
 
 AT_ONCE = 500
 # For which we signed a receipt.
@@ -53,7 +54,7 @@ class HeldMessage:
 
     sent: bool
     partner: str
-    message_id: str
+    message_id: MessageId
     case: str
     kind: str
     digest: str
@@ -74,7 +75,7 @@ class HeldReceipt:
 
     issuer: str
     digest: str
-    message_id: str | None
+    message_id: MessageId | None
     result: str
     at: datetime
     token: str

@@ -31,6 +31,7 @@ from gateway.exchange.statements import MOST_DIFFERENCES
 from gateway.partner_api.exchange import build_exchange_application
 from gateway.store import audit_log
 from keys.statement import StatementRow
+from schemas.shapes import MessageId
 from tests.attacks.served import SEED, served
 from tests.conftest import make
 from tests.consoles import house, session
@@ -168,7 +169,9 @@ def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_pa
         there = [
             StatementRow(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)
         ]
-        found = [StatementDifference(DifferenceKind.FORGOTTEN_HERE, row.message_id, None, row) for row in there]
+        found = [
+            StatementDifference(DifferenceKind.FORGOTTEN_HERE, MessageId(row.message_id), None, row) for row in there
+        ]
         gw.store.run(
             lambda tx, found=found: statements._heal_differences(tx, gw, "333", found, [], ["a statement"])  # type: ignore[misc]
         )

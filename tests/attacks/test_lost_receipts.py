@@ -26,6 +26,7 @@ from gateway.reconciliation import deadlines
 from gateway.reports.journeys import list_legs, read_period
 from gateway.store import audit_log, inbox, outbox, tables
 from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.flows.test_exchange import OFFICER
 from tests.world import Wire, World
@@ -59,7 +60,7 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-def queued(world: World, kind: str) -> str:
+def queued(world: World, kind: str) -> MessageId:
     gw = world.houses["333"]
     message = notice(name=NAMES[kind], now=world.now)
     [ready] = prepare_messages(gw, [message], "olive")
@@ -67,7 +68,7 @@ def queued(world: World, kind: str) -> str:
     return ready.message_id
 
 
-def answer(there: Gateway, kind: str, message_id: str, chance: Random) -> DeliveryState:
+def answer(there: Gateway, kind: str, message_id: MessageId, chance: Random) -> DeliveryState:
     """An officer there says something; how it then stands at its sender."""
     if chance.random() < 0.3:
         if kind == "TransferNotice":
@@ -94,21 +95,21 @@ def hear(world: World) -> None:
     world.wire.deaf = False
 
 
-def held(gw: Gateway, message_id: str) -> int:
+def held(gw: Gateway, message_id: MessageId) -> int:
     found = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer="885"))
     return sum(one["issuer"] == "885" and one["result"] == "accepted" for one in found)
 
 
-def state(gw: Gateway, message_id: str) -> DeliveryState:
+def state(gw: Gateway, message_id: MessageId) -> DeliveryState:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
-def asked(gw: Gateway, message_id: str) -> bool:
+def asked(gw: Gateway, message_id: MessageId) -> bool:
     due = select(tables.outbox.c.receipt_due).where(tables.outbox.c.message_id == message_id)
     return gw.store.look(lambda tx: tx.scalar(due)) is not None
 
 
-async def overtaken(world: World, chance: Random, count: int) -> dict[str, DeliveryState]:
+async def overtaken(world: World, chance: Random, count: int) -> dict[MessageId, DeliveryState]:
     """Notices that arrive, their receipts lost; and an officer there answers before they are tried again."""
     gw, there = world.houses["333"], world.houses["885"]
     kinds = {queued(world, kind): kind for kind in (chance.choice(OPENS_A_CASE) for _ in range(count))}

@@ -41,6 +41,7 @@ from schemas.message import (
     TransferNotice,
     WhereaboutsResponse,
 )
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import OFFICER, codes, seal
@@ -88,14 +89,14 @@ def body_of(kind: str, decision: str) -> Message:
 def written(
     sender: str,
     kind: str,
-    conversation: str,
+    conversation: CaseId,
     decision: str = "accepted",
     *,
     to: str = "333",
     sequence: int = 1,
     test: bool = False,
-    in_reply_to: str | None = None,
-    supersedes: str | None = None,
+    in_reply_to: MessageId | None = None,
+    supersedes: MessageId | None = None,
     at: datetime | None = None,
 ) -> Message:
     now = at or datetime.now(UTC)
@@ -104,11 +105,15 @@ def written(
     return Message(head, body_of(kind, decision).body)
 
 
-def fresh() -> str:
-    return uuid7(datetime.now(UTC), token_bytes(10))
+def fresh() -> MessageId:
+    return MessageId(uuid7(datetime.now(UTC), token_bytes(10)))
 
 
-def sent(gw: Gateway, kind: str, to: str, conversation: str, *, test: bool = False) -> str:
+def fresh_case() -> CaseId:
+    return CaseId(uuid7(datetime.now(UTC), token_bytes(10)))
+
+
+def sent(gw: Gateway, kind: str, to: str, conversation: CaseId, *, test: bool = False) -> MessageId:
     """A notice of ours, as it would have left."""
     message = written("333", kind, conversation, to=to, test=test)
     [ready] = prepare_messages(gw, [message], "olive")
@@ -123,7 +128,7 @@ def came(gw: Gateway, there: Gateway, *messages: Message) -> list[tuple[str, ...
     return [codes(there, gw, token, each) for token, each in zip(tokens, sealed, strict=True)]
 
 
-def stands_sent(gw: Gateway, message_id: str) -> DeliveryState:
+def stands_sent(gw: Gateway, message_id: MessageId) -> DeliveryState:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
@@ -131,7 +136,7 @@ def item(gw: Gateway, message: Message) -> inbox.InboxItem:
     return gw.store.look(lambda tx: inbox.get_message(tx, message.header.message_id))
 
 
-def standing(gw: Gateway, sender: str, message_id: str) -> InboxState:
+def standing(gw: Gateway, sender: str, message_id: MessageId) -> InboxState:
     return gw.store.look(lambda tx: inbox.get_state(tx, sender, message_id))
 
 
@@ -213,7 +218,7 @@ def oracle(one: Attack) -> tuple[str, DeliveryState | InboxState]:
 @given(attacks())
 def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -> None:
     sandwell, worcestershire, birmingham = houses
-    conversation = fresh()
+    conversation = fresh_case()
     if one.ours:
         named = sent(sandwell, one.kind, "885", conversation)
         change = update(tables.outbox).where(tables.outbox.c.message_id == named)
@@ -227,7 +232,7 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
     reply = written(
         one.by,
         one.reply,
-        conversation if one.same_case else fresh(),
+        conversation if one.same_case else fresh_case(),
         one.decision,
         sequence=7,
         test=not one.same_test,
@@ -273,7 +278,7 @@ def test_a_correction_replaces_its_own_senders_message_of_the_same_kind_in_the_s
     houses: Houses, old: str, new: str, by: str, same_case: bool
 ) -> None:
     sandwell, worcestershire, birmingham = houses
-    conversation = fresh()
+    conversation = fresh_case()
     first = written("885", "TransferNotice", conversation)
     named = written("885", old, conversation, sequence=2, in_reply_to=None if old in OPENS_A_CASE else fresh())
     assert came(sandwell, worcestershire, first, named) == [(), ()]
@@ -281,7 +286,7 @@ def test_a_correction_replaces_its_own_senders_message_of_the_same_kind_in_the_s
     correction = written(
         by,
         new,
-        conversation if same_case else fresh(),
+        conversation if same_case else fresh_case(),
         sequence=3,
         in_reply_to=None if new in OPENS_A_CASE else fresh(),
         supersedes=named.header.message_id,
@@ -301,12 +306,12 @@ def test_a_correction_replaces_its_own_senders_message_of_the_same_kind_in_the_s
 @given(st.sampled_from(SEARCHES), st.sampled_from(["found", "ring-me", "no-trace"]), st.booleans())
 def test_a_search_counts_only_answers_of_whom_it_asked(houses: Houses, kind: str, result: str, late: bool) -> None:
     sandwell, worcestershire, birmingham = houses
-    conversation = fresh()
+    conversation = fresh_case()
     asked = {to: sent(sandwell, kind, to, conversation) for to in ("885", "330")}
     body = WhereaboutsResponse(result=result, answered_by="officer", ring=OFFICER)
     head = written("885", "WhereaboutsResponse", conversation).header
     wrong = [Message(replace(head, in_reply_to=asked["330"]), body)]
-    wrong += [Message(replace(head, message_id=fresh(), conversation_id=fresh(), in_reply_to=asked["885"]), body)]
+    wrong += [Message(replace(head, message_id=fresh(), conversation_id=fresh_case(), in_reply_to=asked["885"]), body)]
     assert came(sandwell, worcestershire, *wrong) == [(), ()]
     assert {one.answer_id for one in search.open_search(sandwell, conversation, "olive").asked} == {None}
     assert {item(sandwell, one).misfit for one in wrong} == {Misfit.SENDER, Misfit.CASE}
@@ -327,7 +332,7 @@ def test_the_newest_word_counts_whatever_its_number_and_the_order_in_which_it_co
 ) -> None:
     """A partner that was restored counts again from before; what it wrote last is still what it says."""
     sandwell, worcestershire, _ = houses
-    conversation = fresh()
+    conversation = fresh_case()
     named = sent(sandwell, "TransferNotice", "885", conversation)
     start = datetime.now(UTC) - timedelta(minutes=30)
     said = ["accepted", "rejected", "passed-on", "accepted"]
@@ -364,7 +369,7 @@ def test_a_stand_down_that_names_no_notice_ends_its_senders_own_searches_in_the_
     houses: Houses, kinds: list[str], at_once: bool, first: bool, by: str
 ) -> None:
     sandwell, worcestershire, birmingham = houses
-    conversation, start = fresh(), datetime.now(UTC) - timedelta(minutes=5)
+    conversation, start = fresh_case(), datetime.now(UTC) - timedelta(minutes=5)
     searches = [written("885", kind, conversation, sequence=n, at=start) for n, kind in enumerate(kinds, 1)]
     body = LocatedNotice(located_on=sandwell.now().date(), way="in-education")
     located = Message(written(by, "Withdrawal", conversation, sequence=9).header, body)
@@ -400,7 +405,7 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
     houses: Houses, kind: str, opener: str, added: list[str], name: str
 ) -> None:
     sandwell, worcestershire, birmingham = houses
-    conversation = fresh()
+    conversation = fresh_case()
     if opener == "333":
         first = written("333", kind, conversation, to="885")
         [ready] = prepare_messages(sandwell, [first], "olive")
@@ -435,7 +440,7 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
 
 def test_the_openers_own_correction_is_at_the_head(houses: Houses) -> None:
     sandwell, worcestershire, _ = houses
-    conversation = fresh()
+    conversation = fresh_case()
     wrong = written("885", "TransferNotice", conversation)
     right = written("885", "TransferNotice", conversation, sequence=2, supersedes=wrong.header.message_id)
     assert isinstance(right.body, TransferNotice)
@@ -454,7 +459,7 @@ def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kin
     offered = open_actions.list_received_actions(kind, InboxState.NEW)
     assert offered[0] is CaseAction.ANSWER
     assert CaseAction.ACCEPT not in offered
-    asked = written("885", kind, fresh())
+    asked = written("885", kind, fresh_case())
     came(sandwell, worcestershire, asked)
     body = WhereaboutsResponse(result="found", answered_by="officer", ring=OFFICER)
     respond.answer_search(sandwell, asked.header.message_id, body, "olive")
@@ -464,7 +469,7 @@ def test_no_trace_and_a_match_are_told_apart_of_every_search(houses: Houses, kin
 def test_what_may_be_answered_is_what_is_taken(houses: Houses) -> None:
     sandwell, worcestershire, _ = houses
     for kind in OPENS_A_CASE:
-        asked = written("885", kind, fresh())
+        asked = written("885", kind, fresh_case())
         came(sandwell, worcestershire, asked)
         wrong = match_incoming.NO_TRACE_BY_MACHINE if kind == "TransferNotice" else None
         if wrong:
@@ -477,7 +482,7 @@ def test_what_may_be_answered_is_what_is_taken(houses: Houses) -> None:
 def test_what_is_about_nothing_is_counted_for_its_sender_until_somebody_looked(houses: Houses, kind: str) -> None:
     sandwell, _, birmingham = houses
     before = sandwell.store.look(inbox.count_replies_about_nothing).get("330", (0,))[0]
-    lost = written("330", kind, fresh(), in_reply_to=fresh())
+    lost = written("330", kind, fresh_case(), in_reply_to=fresh())
     assert came(sandwell, birmingham, lost) == [()]
     assert sandwell.store.look(inbox.count_replies_about_nothing)["330"][0] == before + 1
     [partner] = [one for one in health.look(sandwell).partners if one.authority == "330"]
@@ -495,7 +500,7 @@ def test_what_is_about_nothing_is_counted_for_its_sender_until_somebody_looked(h
 
 def test_a_reply_to_what_we_forgot_is_a_task_in_a_case_that_we_still_know(houses: Houses) -> None:
     sandwell, worcestershire, _ = houses
-    conversation = fresh()
+    conversation = fresh_case()
     sent(sandwell, "TransferNotice", "885", conversation)
     reply = written("885", "Outcome", conversation, in_reply_to=fresh())
     assert came(sandwell, worcestershire, reply) == [()]
@@ -515,7 +520,7 @@ def test_we_put_no_notice_of_ours_into_a_case_that_another_opened(
 ) -> None:
     """Its recipient would keep it as a case by itself, and the two of us would look into different ones."""
     sandwell, worcestershire, _ = houses
-    conversation = fresh()
+    conversation = fresh_case()
     first = written("333", ours, conversation, to=to)
     if ours_first:
         asyncio.run(send_notices(sandwell, [first], "olive"))

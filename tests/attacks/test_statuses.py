@@ -27,6 +27,7 @@ from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.monitoring import health
 from gateway.store import outbox, partner_health
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.contract.test_hostile_servers import server
@@ -71,7 +72,7 @@ def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, pr
     now = datetime(2026, 11, 26, 9, tzinfo=UTC)
     gw = cast(Gateway, SimpleNamespace(now=lambda: now))
     for age in (timedelta(0), PATIENCE - timedelta(seconds=1), PATIENCE):
-        claimed = outbox.ClaimedDelivery("m1", "885", "digest", b"", now - age, 1, protection)
+        claimed = outbox.ClaimedDelivery(MessageId("m1"), "885", "digest", b"", now - age, 1, protection)
         end = settle_try(gw, claimed, Refused(code, "no"), route="email", jitter=0.0).settled
         goes_on = protection == "sealed" and age < PATIENCE
         assert (end.state is DeliveryState.QUEUED) == goes_on

@@ -31,6 +31,7 @@ from gateway.store.database import Store
 from keys import receipt
 from keys.trust import Trust
 from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.command import run_command
 from tests.world import World
@@ -63,10 +64,10 @@ class Story:
         sent.append(await self.say(gw, there, "transfer-notice"))
         await self.carry()
 
-    def case_of(self, message_id: str) -> str:
+    def case_of(self, message_id: MessageId) -> CaseId:
         return self.gw.store.look(lambda tx: inbox.get_message(tx, message_id)).conversation_id
 
-    async def say(self, gw: Gateway, there: Gateway, kind: str) -> str:
+    async def say(self, gw: Gateway, there: Gateway, kind: str) -> MessageId:
         message = notice(gw.code, there.code, name=kind, now=self.world.now)
         [ready] = prepare_notices(gw, [message], "olive")
         await gw.store.write(lambda tx: queue_messages(tx, gw, [ready]))

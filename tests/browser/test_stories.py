@@ -15,6 +15,7 @@ from gateway.core.permissions import Role
 from gateway.exchange.send import send_notices
 from gateway.store import audit_log, outbox
 from schemas.message import Message, TransferNotice
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.consoles import chromium, desk, settled, sign_in_name, two_houses
 
@@ -29,7 +30,7 @@ async def two(tmp_path: Path) -> AsyncIterator[Two]:
         yield sandwell, worcestershire, browser
 
 
-async def state_of(gw: Gateway, message_id: str) -> DeliveryState:
+async def state_of(gw: Gateway, message_id: MessageId) -> DeliveryState:
     return (await gw.store.read(lambda tx: outbox.get_delivery(tx, message_id))).state
 
 

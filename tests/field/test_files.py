@@ -26,6 +26,7 @@ from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import outbox
 from schemas import xml
+from schemas.shapes import MessageId
 from tests import folders
 from tests.conftest import introduce, make
 from tests.flows.test_postcodes import directory
@@ -84,7 +85,7 @@ def shown(gw: Gateway, line: dict[str, str]) -> str:
     """Why a row was not sent, or what its notice says."""
     if line["Result"] != "sent":
         return line["Reason"]
-    return xml.write(respond.read_outgoing(gw, line["MessageId"], "olive")).decode()
+    return xml.write(respond.read_outgoing(gw, MessageId(line["MessageId"]), "olive")).decode()
 
 
 @pytest.mark.parametrize("name", sorted({one["file"] for one in table(LEAVERS)}))

@@ -29,6 +29,7 @@ from gateway.reconciliation import deadlines, send_reminders
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
 from keys.trust import Trust
+from schemas.shapes import MessageId
 from tests import letters
 from tests.conftest import make, new_database
 from tests.letters import enter
@@ -142,15 +143,15 @@ def come(gw: Gateway, called: str, name: str) -> None:
     letters.come(gw, raw)
 
 
-def state(gw: Gateway, sent: str) -> DeliveryState:
+def state(gw: Gateway, sent: MessageId) -> DeliveryState:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).state
 
 
-def kept(gw: Gateway, sent: str) -> list[MailReply]:
+def kept(gw: Gateway, sent: MessageId) -> list[MailReply]:
     return gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 
-def acts(gw: Gateway, sent: str) -> list[str]:
+def acts(gw: Gateway, sent: MessageId) -> list[str]:
     return [one.act for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))]
 
 

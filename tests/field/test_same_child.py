@@ -20,6 +20,7 @@ from gateway.store import drafts as kept
 from gateway.store import outbox
 from gateway.store.drafts import Draft
 from schemas.message import Restriction, TransferNotice
+from schemas.shapes import MessageId
 from tests import folders
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_leavers_folder import put
@@ -81,7 +82,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(san
     assert draft_of(sandwell, mended).corrects == first["MessageId"]
     new = drafts.correct(sandwell, mended["Draft"], None, "olive")
     delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, new))
-    old = sandwell.store.look(lambda tx: outbox.get_delivery(tx, first["MessageId"]))
+    old = sandwell.store.look(lambda tx: outbox.get_delivery(tx, MessageId(first["MessageId"])))
     assert (delivery.conversation_id, delivery.recipient) == (old.conversation_id, old.recipient)
     address = sent(sandwell)[-1].destination_address
     assert address is not None

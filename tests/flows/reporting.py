@@ -16,6 +16,7 @@ from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import inbox, outbox
 from gateway.store.outbox import SettledTry
 from schemas.message import Acknowledgement, Message, Outcome, TransferNotice
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import free_port, introduce
 
@@ -48,7 +49,7 @@ def transfer(moment: datetime, **changes: object) -> Message:
     return replace(message, body=replace(message.body, **changes))  # type: ignore[arg-type]
 
 
-async def exchange(gw: Gateway, there: Gateway, message: Message, confirmed: Sequence[str] = ()) -> str:
+async def exchange(gw: Gateway, there: Gateway, message: Message, confirmed: Sequence[str] = ()) -> MessageId:
     """Send it; it is there, and we have its receipt."""
     [ready] = prepare_messages(gw, [message], "olive", confirmed=confirmed)
     gw.store.run(lambda tx: queue_messages(tx, gw, [ready]))
@@ -66,7 +67,7 @@ async def exchange(gw: Gateway, there: Gateway, message: Message, confirmed: Seq
     return ready.message_id
 
 
-async def hand_back(gw: Gateway, there: Gateway, reply_id: str) -> None:
+async def hand_back(gw: Gateway, there: Gateway, reply_id: MessageId) -> None:
     """What `gw` replied is carried to `there`."""
     sealed = gw.store.look(lambda tx: outbox.get_sealed_notice(tx, reply_id))
     await receive_parcels(there, [sealed], gw.code)
@@ -77,13 +78,13 @@ async def hand_back(gw: Gateway, there: Gateway, reply_id: str) -> None:
     )
 
 
-async def acknowledge(gw: Gateway, there: Gateway, message_id: str) -> None:
+async def acknowledge(gw: Gateway, there: Gateway, message_id: MessageId) -> None:
     """An officer of `gw` has it, and `there` knows."""
     body = Acknowledgement(decision="accepted", officer=gw.officer("Otto Invented"))
     await hand_back(gw, there, respond.acknowledge_notice(gw, message_id, body, "otto"))
 
 
-async def conclude(gw: Gateway, there: Gateway, message_id: str, result: str = "in-education") -> None:
+async def conclude(gw: Gateway, there: Gateway, message_id: MessageId, result: str = "in-education") -> None:
     """An officer of `gw` says what became of the child, and `there` knows."""
     body = Outcome(result=result, confirmed_on=gw.now().date(), officer=gw.officer("Otto Invented"))
     await hand_back(gw, there, respond.send_outcome(gw, message_id, body, "otto"))

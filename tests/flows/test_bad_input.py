@@ -26,6 +26,7 @@ from gateway.store import audit_log, inbox, outbox
 from keys import tls
 from keys.errors import RefusalCode
 from keys.jose import decode, encode
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.command import run_command
 from tests.conftest import free_port, introduce, make, new_database
@@ -41,7 +42,7 @@ def later(gw: Gateway, by: timedelta) -> None:
     gw.now = lambda: clock() + by
 
 
-def last_reason(gw: Gateway, message_id: str) -> str:
+def last_reason(gw: Gateway, message_id: MessageId) -> str:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).reason or ""
 
 

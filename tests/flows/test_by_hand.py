@@ -20,6 +20,7 @@ from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation import reconcile
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Outcome, Withdrawal
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.world import World
 
@@ -35,14 +36,14 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-async def sent(world: World, name: str = "transfer-notice") -> str:
+async def sent(world: World, name: str = "transfer-notice") -> MessageId:
     """A notice of Sandwell's that Worcestershire has."""
     [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
-def state(gw: Gateway, message_id: str) -> DeliveryState:
+def state(gw: Gateway, message_id: MessageId) -> DeliveryState:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 
@@ -50,7 +51,7 @@ def owed(gw: Gateway) -> list[Missing]:
     return [one.missing for one in reconcile.list_owed(gw)]
 
 
-async def acknowledged(world: World, message_id: str, **said: str) -> None:
+async def acknowledged(world: World, message_id: MessageId, **said: str) -> None:
     there = world.houses["885"]
     said.setdefault("decision", "accepted")
     respond.acknowledge_notice(there, message_id, Acknowledgement(officer=there.officer("Otto"), **said), "otto")

@@ -16,10 +16,11 @@ from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox, outbox
 from schemas.message import Acknowledgement, Body, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.world import World
 
-Act = Callable[[World, str], None]
+Act = Callable[[World, MessageId], None]
 
 
 @pytest.fixture
@@ -31,17 +32,17 @@ def world(tmp_path: Path) -> Iterator[World]:
     made.close()
 
 
-async def sent(world: World, name: str) -> str:
+async def sent(world: World, name: str) -> MessageId:
     [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
-def ours(gw: Gateway, message_id: str) -> StatusLabel:
+def ours(gw: Gateway, message_id: MessageId) -> StatusLabel:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).summary.status
 
 
-def theirs(gw: Gateway, message_id: str) -> StatusLabel:
+def theirs(gw: Gateway, message_id: MessageId) -> StatusLabel:
     return gw.store.look(lambda tx: inbox.get_message(tx, message_id)).summary.status
 
 
@@ -52,7 +53,7 @@ def reply(body: Callable[[Gateway], Body]) -> Act:
         "WhereaboutsResponse": respond.answer_search,
     }
 
-    def act(world: World, message_id: str) -> None:
+    def act(world: World, message_id: MessageId) -> None:
         there = world.houses["885"]
         said = body(there)
         acts[type(said).__name__](there, message_id, said, "otto")  # type: ignore[operator]
@@ -72,24 +73,24 @@ def answer(result: str) -> Act:
     return reply(lambda there: WhereaboutsResponse(result=result, answered_by="officer", ring=there.officer("Otto")))
 
 
-def told(world: World, message_id: str) -> None:
+def told(world: World, message_id: MessageId) -> None:
     by_hand.record_outcome(
         world.houses["333"], message_id, "not-found-at-address", PhoneCall("Otto Invented", world.now), "olive"
     )
 
 
-def close_after_a_call(world: World, message_id: str) -> None:
+def close_after_a_call(world: World, message_id: MessageId) -> None:
     by_hand.record_handover(world.houses["333"], message_id, PhoneCall("Otto Invented", world.now), "olive")
     by_hand.close_notice(world.houses["333"], message_id, "olive")
 
 
-def end_search(world: World, message_id: str) -> None:
+def end_search(world: World, message_id: MessageId) -> None:
     gw = world.houses["333"]
     body = LocatedNotice(located_on=gw.now().date(), way="left-country", ring=gw.officer("Olive"))
     stand_down_search(gw, message_id, body, "olive")
 
 
-def withdraw(world: World, message_id: str) -> None:
+def withdraw(world: World, message_id: MessageId) -> None:
     gw = world.houses["333"]
     withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.officer("Olive")), "olive")
 

@@ -15,6 +15,7 @@ from gateway.exchange import deliver
 from gateway.exchange.send import send_notices
 from gateway.store import outbox
 from gateway.store.outbox import CLAIM
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.flows.test_exchange import Pair, Watched, state, until
 from tests.flows.test_order import claimed
@@ -67,7 +68,7 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
     assert carrier.batches == [1]
 
 
-def _put_off(gw: Gateway, message_id: str) -> None:
+def _put_off(gw: Gateway, message_id: MessageId) -> None:
     """As after many tries that failed."""
     later = gw.now() + timedelta(minutes=14)
     held = [outbox.SettledTry(message_id, DeliveryState.QUEUED, "https", "later", "nobody answers", later)]

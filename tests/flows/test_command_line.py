@@ -16,6 +16,7 @@ from gateway.core import labels
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import outbox
+from schemas.shapes import MessageId
 from tests.children import notice, sample
 from tests.command import run_command
 from tests.conftest import introduce, make
@@ -39,7 +40,7 @@ def homes(tmp_path: Path) -> tuple[Path, Path]:
     """Sandwell's and Worcestershire's folders, and a notice that Worcestershire has and one that Sandwell sent."""
     gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(gw, there)
-    message = notice(message_id="019aaf00-0000-7000-8000-000000000001")
+    message = notice(message_id=MessageId("019aaf00-0000-7000-8000-000000000001"))
     gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
     for one in (gw, there):
         one.store.close()

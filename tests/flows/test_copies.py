@@ -8,6 +8,7 @@ from gateway.copies import Machine
 from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.flows.test_exchange import Pair
 
@@ -37,5 +38,5 @@ def test_what_is_not_there_leaves_no_view_behind(pair: Pair) -> None:
     views = [AuditEntry("notice.read", "olive", "nothing", "885")]
     before = gw.store.look(lambda tx: audit_log.list_newest_entries(tx))
     with pytest.raises(NoResultFound):
-        gw.store.run(lambda tx: copies.take_received(tx, gw, "885", "nothing", views))
+        gw.store.run(lambda tx: copies.take_received(tx, gw, "885", MessageId("nothing"), views))
     assert gw.store.look(lambda tx: audit_log.list_newest_entries(tx)) == before

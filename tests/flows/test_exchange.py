@@ -29,6 +29,7 @@ from keys import envelope, receipt
 from keys.trust import Trust
 from schemas import xml
 from schemas.message import Acknowledgement, Message, Officer, Outcome
+from schemas.shapes import MessageId
 from tests.children import notice
 
 Pair = tuple[Gateway, Gateway]
@@ -43,7 +44,7 @@ async def until(true: Callable[[], bool]) -> None:
         await asyncio.sleep(0.02)
 
 
-def state(gw: Gateway, message_id: str) -> DeliveryState:
+def state(gw: Gateway, message_id: MessageId) -> DeliveryState:
     return gw.store.look(lambda tx: outbox.get_delivery(tx, message_id)).state
 
 

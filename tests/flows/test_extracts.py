@@ -28,6 +28,7 @@ from gateway.store import outbox
 from gateway.store.outbox import QueuedNotice
 from schemas import xml
 from schemas.message import Message, TransferNotice
+from schemas.shapes import MessageId
 from tests.children import in_letters
 from tests.flows.test_exchange import Pair
 from tests.flows.test_leavers_folder import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
@@ -65,7 +66,7 @@ async def leavers(pair: Pair, tmp_path: Path, content: bytes, name: str) -> list
 
 
 def notice_of(pair: Pair, line: dict[str, str]) -> TransferNotice:
-    body = respond.read_outgoing(pair[0], line["MessageId"], "olive").body
+    body = respond.read_outgoing(pair[0], MessageId(line["MessageId"]), "olive").body
     assert isinstance(body, TransferNotice)
     return body
 
@@ -349,7 +350,7 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
     sandwell, _ = pair
 
     def stumble(
-        gw: Gateway, notices: Sequence[Message], by: str, **more: Mapping[str, KnownFacts]
+        gw: Gateway, notices: Sequence[Message], by: str, **more: Mapping[MessageId, KnownFacts]
     ) -> list[QueuedNotice]:
         if any(b"Specimen" in xml.write(one) for one in notices):
             raise RuntimeError("a fault that nobody foresaw")

@@ -18,6 +18,7 @@ from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
+from schemas.shapes import MessageId
 from tests.children import notice
 
 Pair = tuple[Gateway, Gateway]
@@ -50,7 +51,7 @@ def _restricted(level: RestrictionLevel) -> Restriction:
     return Restriction(level=level, reason="domestic-abuse", decided_by="Mara", decided_on=day, review_on=day)
 
 
-async def exchange(pair: Pair, *notices: Message) -> list[str]:
+async def exchange(pair: Pair, *notices: Message) -> list[MessageId]:
     """Sandwell sends these, and Worcestershire has them."""
     sandwell, worcestershire = pair
     await send_notices(sandwell, notices, "olive")

@@ -27,6 +27,7 @@ from gateway.store import audit_log, heartbeats, outbox, partner_health
 from gateway.store.database import Store
 from gateway.store.heartbeats import Heartbeat
 from gateway.store.outbox import SettledTry
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import Pair, state, until
@@ -44,7 +45,7 @@ def names(seen: Health) -> set[str]:
     return {one.name for one in seen.findings if one.level is not FindingLevel.OK}
 
 
-def given_up(gw: Gateway, count: int = 1) -> list[str]:
+def given_up(gw: Gateway, count: int = 1) -> list[MessageId]:
     """Notices that nobody tries any more."""
     ready = prepare_messages(gw, [notice(now=gw.now()) for _ in range(count)], "olive")
     gw.store.run(lambda tx: queue_messages(tx, gw, ready))
@@ -211,7 +212,7 @@ def test_a_letter_that_is_being_tried_is_not_tried_twice(pair: Pair) -> None:
         release_notice(sandwell, ready[0].message_id, "olive")
     assert said.value.code == "retry.not-now"
     with pytest.raises(NotFound):
-        release_notice(sandwell, "no-such-id", "olive")
+        release_notice(sandwell, MessageId("no-such-id"), "olive")
 
 
 def test_the_terminal_lists_dead_letters_and_tries_one(pair: Pair) -> None:

@@ -39,6 +39,7 @@ from gateway.store.transfer_files import TransferFile
 from keys.errors import RefusalCode
 from schemas import ctf
 from schemas.message import Acknowledgement, Message, TransferNotice, WhereaboutsEnquiry, Withdrawal
+from schemas.shapes import MessageId
 from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make, new_database
@@ -67,7 +68,7 @@ def pair(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Pair]:
         gw.store.close()
 
 
-async def came(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> str:
+async def came(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> MessageId:
     """A notice that Worcestershire has from Sandwell."""
     sandwell, worcestershire = pair
     [ready] = prepare_messages(sandwell, [message or notice(name=name)], "olive")
@@ -76,7 +77,7 @@ async def came(pair: Pair, message: Message | None = None, *, name: str = "trans
     return ready.message_id
 
 
-async def accepted(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> str:
+async def accepted(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> MessageId:
     """One that its officer has accepted too."""
     message_id = await came(pair, message, name=name)
     respond.acknowledge_notice(pair[1], message_id, ACCEPTED, by="otto")
@@ -91,7 +92,7 @@ def files(tmp_path: Path) -> list[str]:
     return sorted(file.name for file in (tmp_path / "import").iterdir() if not file.name.startswith("."))
 
 
-def stands(gw: Gateway, message_id: str) -> TransferFile:
+def stands(gw: Gateway, message_id: MessageId) -> TransferFile:
     found = gw.store.look(lambda tx: transfer_files.find_transfer_file(tx, "333", message_id))
     assert found
     return found
@@ -127,7 +128,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
         assert word not in FIRST
 
 
-def respond_if_there(gw: Gateway, message_id: str) -> bool:
+def respond_if_there(gw: Gateway, message_id: MessageId) -> bool:
     try:
         return bool(respond.acknowledge_notice(gw, message_id, ACCEPTED, by="otto"))
     except Exception:  # noqa: BLE001 - it has not come yet
@@ -515,7 +516,7 @@ def test_when_notices_are_written_is_one_of_two_words() -> None:
         parse(text, Path())
 
 
-async def searched(gw: Gateway, name: str = "whereabouts-enquiry", **changes: object) -> str:
+async def searched(gw: Gateway, name: str = "whereabouts-enquiry", **changes: object) -> MessageId:
     """A search of Sandwell's."""
     message = notice(name=name)
     head = replace(message.header, **changes)  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from gateway.settings.sections import OneColumnsSettings, OneSettings
 from gateway.store import audit_log, outbox
 from schemas import ctf
 from schemas.message import Officer, TransferNotice
+from schemas.shapes import MessageId
 from tests import folders
 from tests.children import in_letters
 from tests.conftest import introduce, make
@@ -93,9 +94,9 @@ async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
         put(tmp_path, ADA)
         await until(lambda: bool(list((tmp_path / "one").glob("*.report.csv"))))
         [line] = report(tmp_path)
-        await until(lambda: state(sandwell, line["MessageId"]) is DeliveryState.RECEIVED)
+        await until(lambda: state(sandwell, MessageId(line["MessageId"])) is DeliveryState.RECEIVED)
     assert (line["Row"], line["Result"], line["To"]) == ("2", "sent", "885")
-    sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, line["MessageId"]))
+    sent = sandwell.store.look(lambda tx: outbox.get_delivery(tx, MessageId(line["MessageId"])))
     assert (sent.queued_by, sent.kind) == ("ONE", "TransferNotice")
 
 
@@ -319,7 +320,7 @@ async def test_a_common_transfer_file_goes_as_policy_says(pair: Pair, tmp_path: 
     first, second = report(tmp_path, name="3332101_CML_885LLLL_001.xml")
     assert (first["Result"], second["Result"]) == (result, "refused")
     if policy == "send":
-        message = respond.read_outgoing(sandwell, first["MessageId"], "olive")
+        message = respond.read_outgoing(sandwell, MessageId(first["MessageId"]), "olive")
         body = message.body
         assert isinstance(body, TransferNotice)
         assert body.child

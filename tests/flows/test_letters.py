@@ -31,6 +31,7 @@ from gateway.store.mail_replies import MailReply
 from keys.errors import Refusal, RefusalCode
 from schemas import xml
 from schemas.message import Child, LocatedNotice, Message
+from schemas.shapes import MessageId
 from tests import mail
 from tests.certificates import for_mail
 from tests.children import notice
@@ -198,13 +199,13 @@ def reply(raw: bytes, **headers: str) -> EmailMessage:
 
 async def sent_letter(
     gw: Gateway, servers: Servers, how: Protection = "notify-only", certificate: str | None = None
-) -> tuple[str, bytes]:
+) -> tuple[MessageId, bytes]:
     enter(gw, how, certificate=certificate)
     message = notice(recipient="330")
     return message.header.message_id, await arrived(gw, servers, message)
 
 
-def kept(gw: Gateway, sent: str) -> list[MailReply]:
+def kept(gw: Gateway, sent: MessageId) -> list[MailReply]:
     return gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [sent]))
 
 

@@ -13,6 +13,7 @@ from gateway.core.labels import name_mail_reply
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.store import audit_log, outbox
+from schemas.shapes import CaseId, MessageId
 from tests import letters
 from tests.consoles import house, session
 from tests.flows.test_command_line import cme_gateway
@@ -33,14 +34,14 @@ async def there(tmp_path: Path) -> AsyncIterator[Served]:
     gw.store.close()
 
 
-async def answered(gw: Gateway) -> tuple[str, str]:
+async def answered(gw: Gateway) -> tuple[MessageId, CaseId]:
     """A letter to which a reply came: the notice, and its case."""
     sent, called = await letters.letter(gw)
     letters.come(gw, letters.reply(called, TEXT))
     return sent, gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
 
 
-def acts(gw: Gateway, sent: str) -> set[str]:
+def acts(gw: Gateway, sent: MessageId) -> set[str]:
     return {one.act for one in gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=sent))}
 
 

@@ -44,6 +44,7 @@ from schemas.message import (
     WhereaboutsUnknownNotice,
     Withdrawal,
 )
+from schemas.shapes import MessageId
 from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -80,7 +81,7 @@ def enquiry(**changed: object) -> Message:
     return replace(found, body=replace(found.body, **changed))  # type: ignore[arg-type]
 
 
-async def come(pair: Pair, *messages: Message) -> list[str]:
+async def come(pair: Pair, *messages: Message) -> list[MessageId]:
     """Worcestershire keeps these of Sandwell's, and its loop has matched them."""
     sandwell, worcestershire = pair
     await receive_parcels(worcestershire, [seal(sandwell, one) for one in messages], "333")
@@ -88,13 +89,13 @@ async def come(pair: Pair, *messages: Message) -> list[str]:
     return [one.header.message_id for one in messages]
 
 
-def found(gw: Gateway, message_id: str) -> MatchState:
+def found(gw: Gateway, message_id: MessageId) -> MatchState:
     search = gw.store.look(lambda tx: searches.find_search(tx, "333", message_id))
     assert search is not None
     return search.state
 
 
-def possible(gw: Gateway, message_id: str) -> Sequence[searches.PossibleMatch]:
+def possible(gw: Gateway, message_id: MessageId) -> Sequence[searches.PossibleMatch]:
     return gw.store.look(lambda tx: searches.list_matches(tx, "333", message_id))
 
 
@@ -281,7 +282,7 @@ async def stand_down(sandwell: Gateway, asked: str) -> None:
     )
 
 
-async def take_back(sandwell: Gateway, asked: str) -> None:
+async def take_back(sandwell: Gateway, asked: MessageId) -> None:
     await asyncio.to_thread(
         withdraw_notice, sandwell, asked, Withdrawal(reason="sent-in-error", officer=OFFICER), "olive"
     )

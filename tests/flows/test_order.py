@@ -8,10 +8,11 @@ from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import prepare_messages, send_notices
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ORDER_WAIT, InboxItem
+from schemas.shapes import CaseId
 from tests.children import notice
 from tests.flows.test_exchange import Pair
 
-CASE = "0199f3a1-7c00-7abc-8def-00000000cafe"
+CASE = CaseId("0199f3a1-7c00-7abc-8def-00000000cafe")
 
 
 def claimed(gw: Gateway, most: int = 100) -> list[str]:

@@ -19,6 +19,7 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.store import outbox
 from gateway.store.outbox import SettledTry
 from schemas.message import Acknowledgement
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import free_port, introduce
 from tests.flows.test_command_line import cme_gateway
@@ -46,7 +47,7 @@ def owed(gw: Gateway, after: timedelta = timedelta(0)) -> list[Owed]:
     return reconcile.list_pursued(gw, found)
 
 
-async def exchanged(pair: tuple[Gateway, Gateway]) -> str:
+async def exchanged(pair: tuple[Gateway, Gateway]) -> MessageId:
     """A notice that Worcestershire has, as Sandwell knows by its receipt."""
     sandwell, worcestershire = pair
     [ready] = prepare_messages(sandwell, [notice(now=MONDAY)], "olive")
@@ -55,7 +56,7 @@ async def exchanged(pair: tuple[Gateway, Gateway]) -> str:
     return ready.message_id
 
 
-def stands(gw: Gateway, message_id: str, state: DeliveryState) -> None:
+def stands(gw: Gateway, message_id: MessageId, state: DeliveryState) -> None:
     gw.store.run(
         lambda tx: outbox.settle_deliveries(tx, gw.now(), [SettledTry(message_id, state, "https", "receipted")])
     )
@@ -191,5 +192,5 @@ def test_what_cannot_be_written_leaves_nothing_behind(late_home: Path, tmp_path:
 async def test_what_many_owe_in_one_case_is_one_row(pair: tuple[Gateway, Gateway]) -> None:
     await exchanged(pair)
     [one] = owed(pair[0])
-    birmingham, other_case = one._replace(partner="330"), one._replace(case="another", partner="330")
+    birmingham, other_case = one._replace(partner="330"), one._replace(case=CaseId("another"), partner="330")
     assert reconcile.group_by_case([one, other_case, birmingham]) == [[one, birmingham], [other_case]]

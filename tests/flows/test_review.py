@@ -24,6 +24,7 @@ from gateway.searches import review, search
 from gateway.store import audit_log, inbox, outbox, reviews
 from schemas import xml
 from schemas.message import LocatedNotice, Message, WhereaboutsResponse, Withdrawal
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce
 from tests.flows.test_command_line import cme_gateway
@@ -55,7 +56,7 @@ def asked(world: dict[str, Gateway], *codes: str) -> enquire.EnquiryResult:
     return enquire.ask_authorities(gw, notice(name="whereabouts-enquiry", now=gw.now()), list(codes), {}, by="tara")
 
 
-async def answers(world: dict[str, Gateway], code: str, message_id: str, body: WhereaboutsResponse) -> None:
+async def answers(world: dict[str, Gateway], code: str, message_id: MessageId, body: WhereaboutsResponse) -> None:
     respond.answer_search(world[code], message_id, body, by="otto")
     await hand_over(world[code], world["333"])
 

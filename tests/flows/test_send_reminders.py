@@ -19,6 +19,7 @@ from gateway.exchange.send import send_notices
 from gateway.reconciliation import deadlines, reconcile, send_reminders
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Acknowledgement, Reminder
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.world import World
 
@@ -40,13 +41,13 @@ def sandwell(world: World, settings: str = "") -> Gateway:
     return world.settle("333", "Sandwell", settings=settings)
 
 
-async def sent(world: World, name: str = "transfer-notice") -> str:
+async def sent(world: World, name: str = "transfer-notice") -> MessageId:
     [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
 
-async def accepted(world: World, message_id: str) -> None:
+async def accepted(world: World, message_id: MessageId) -> None:
     there = world.houses["885"]
     respond.acknowledge_notice(
         there, message_id, Acknowledgement(decision="accepted", officer=there.officer("Otto")), "otto"

@@ -27,6 +27,7 @@ from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
 from keys.errors import RefusalCode
 from schemas.message import Acknowledgement
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_bad_input import command
@@ -41,7 +42,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(statements, "LOOK_EVERY", 0.1)
 
 
-async def exchanged(gw: Gateway, there: Gateway) -> str:
+async def exchanged(gw: Gateway, there: Gateway) -> MessageId:
     """A notice that was sent and received."""
     [sent] = await send_notices(gw, [notice(gw.code, there.code)], by="olive")
     await until(lambda: state(gw, sent) is DeliveryState.RECEIVED)
@@ -53,11 +54,11 @@ async def compared(gw: Gateway, there: Gateway) -> dict[str, HealedDifference]:
     return {one.difference.message_id: one for one in told}
 
 
-def has(gw: Gateway, message_id: str) -> bool:
+def has(gw: Gateway, message_id: MessageId) -> bool:
     return message_id in {item.message_id for item in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
 
 
-def lose(there: Gateway, message_id: str) -> None:
+def lose(there: Gateway, message_id: MessageId) -> None:
     """As after a restore: it never came."""
 
     def work(tx: Connection) -> None:
@@ -72,7 +73,7 @@ def lose(there: Gateway, message_id: str) -> None:
     there.store.run(work)
 
 
-def set_sent(gw: Gateway, message_id: str, **values: object) -> None:
+def set_sent(gw: Gateway, message_id: MessageId, **values: object) -> None:
     gw.store.run(
         lambda tx: tx.execute(update(outbox_table).where(outbox_table.c.message_id == message_id).values(values))
     )

@@ -35,6 +35,7 @@ from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import LoggedEntry
 from schemas import codes
 from schemas.message import OPENS_A_CASE
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.simulation import people
 from tests.world import World
@@ -68,9 +69,9 @@ class Year:
     # Since when nothing is owed to or by an authority.
     settled: dict[str, datetime] = field(default_factory=dict)
     # Messages that a restore changed, by who was restored.
-    touched: dict[str, set[str]] = field(default_factory=dict)
+    touched: dict[str, set[MessageId]] = field(default_factory=dict)
     # What they sent, and do not know any more.
-    forgotten: dict[str, set[str]] = field(default_factory=dict)
+    forgotten: dict[str, set[MessageId]] = field(default_factory=dict)
     alarms: set[str] = field(default_factory=set)
 
     @property
@@ -207,7 +208,7 @@ class Year:
             await send_notices(gw, [notice(sender, recipient, now=gw.now())], "olive")
             self.awake.add(sender)
 
-    def arrived(self, sender: str, message_id: str) -> bool:
+    def arrived(self, sender: str, message_id: MessageId) -> bool:
         """Does anybody have this message of that sender?"""
         partners = {to for origin, to in self.world.wire.went if origin == sender}
         return any(
@@ -230,7 +231,7 @@ def came(gw: Gateway) -> list[inbox.InboxItem]:
     return gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now() + A_WEEK, limit=100_000))
 
 
-def standings(gw: Gateway) -> dict[str, str]:
+def standings(gw: Gateway) -> dict[MessageId, str]:
     sent = gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))
     return {one.message_id: one.state.value for one in sent} | {one.message_id: one.state.value for one in came(gw)}
 

@@ -1,4 +1,4 @@
-"""A slip in a kind or in a restriction does not pass mypy: "phone-onyl" would send what must not be sent."""
+"""A slip in a kind, a restriction or an id does not pass mypy: "phone-onyl" would send what must not be sent."""
 
 import ast
 from collections.abc import Iterator
@@ -16,8 +16,13 @@ ROOT = Path(__file__).parents[2]
 BARE = ["gateway/api/shapes.py", "gateway/core/labels.py"]
 BEFORE = """
 from schemas.message import Message, MessageKind, Restriction, RestrictionLevel
+from schemas.shapes import CaseId, MessageId
 
 def protect(level: RestrictionLevel) -> str: return level
+
+def find(message_id: MessageId) -> str: return message_id
+
+def gather(case: CaseId) -> str: return case
 
 def check(message: Message, text: str) -> object:
     return (
@@ -27,6 +32,9 @@ RIGHT = (
     'message.kind == "WhereaboutsEnquiry"',
     'Restriction(level="phone-only")',
     'protect("phone-only")',
+    "find(message.header.message_id)",
+    'find(MessageId("m1"))',
+    "gather(message.header.conversation_id)",
 )
 SLIPS = (
     'message.restriction == "phone-onyl"',
@@ -36,6 +44,10 @@ SLIPS = (
     'protect("phone-onyl")',
     "protect(message.kind)",
     "protect(text)",
+    "find(message.header.conversation_id)",
+    "find(message.header.sender.authority)",
+    "find(text)",
+    "gather(message.header.message_id)",
 )
 
 

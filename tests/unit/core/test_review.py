@@ -8,12 +8,13 @@ from hypothesis import strategies as st
 
 from gateway.core.calendar import LONDON
 from gateway.core.review import EVERY, Review, ReviewAct, ReviewActKind, find_review, to_london_day
+from schemas.shapes import CaseId
 
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
 
 
 def act(kind: ReviewActKind, at: datetime) -> ReviewAct:
-    return ReviewAct("case", at, kind, "tara")
+    return ReviewAct(CaseId("case"), at, kind, "tara")
 
 
 def under(*acts: ReviewAct) -> Review:

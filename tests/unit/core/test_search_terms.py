@@ -11,10 +11,12 @@ from gateway.core.names import normalise_name
 from gateway.core.search_terms import MOST_TYPED, Term, list_terms, parse_query
 from gateway.errors import Unusable
 from schemas.message import Child, Message, Restriction, Sibling, TransferNotice
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 
 NOTICE = notice(
-    message_id="019aaf00-0000-7000-8000-00000000a001", conversation_id="019aaf00-0000-7000-8000-00000000c001"
+    message_id=MessageId("019aaf00-0000-7000-8000-00000000a001"),
+    conversation_id=CaseId("019aaf00-0000-7000-8000-00000000c001"),
 )
 assert isinstance(NOTICE.body, TransferNotice)
 BODY: TransferNotice = NOTICE.body

@@ -3,20 +3,23 @@
 from gateway.core.labels_en import ACTS
 from gateway.core.message_name import MessageName
 from gateway.core.webhook_events import MOVES, Happening, WebhookEvent, list_entry_events
+from schemas.shapes import MessageId
 
 
 def test_a_notice_that_came_is_told_of_and_so_is_what_it_answers() -> None:
-    assert list_entry_events("message.kept", "m2", "885", [MessageName("", "m1"), MessageName("885", "m0")]) == [
-        Happening(WebhookEvent.RECEIVED, "m2", "885"),
-        Happening(WebhookEvent.STATE, "m1", ""),
-        Happening(WebhookEvent.STATE, "m0", "885"),
+    assert list_entry_events(
+        "message.kept", "m2", "885", [MessageName("", MessageId("m1")), MessageName("885", MessageId("m0"))]
+    ) == [
+        Happening(WebhookEvent.RECEIVED, MessageId("m2"), "885"),
+        Happening(WebhookEvent.STATE, MessageId("m1"), ""),
+        Happening(WebhookEvent.STATE, MessageId("m0"), "885"),
     ]
 
 
 def test_a_receipt_is_told_of_and_moves_its_notice() -> None:
     assert list_entry_events("receipt.verified", "m1", "885", []) == [
-        Happening(WebhookEvent.RECEIPT, "m1", ""),
-        Happening(WebhookEvent.STATE, "m1", ""),
+        Happening(WebhookEvent.RECEIPT, MessageId("m1"), ""),
+        Happening(WebhookEvent.STATE, MessageId("m1"), ""),
     ]
 
 

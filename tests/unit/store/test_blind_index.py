@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from gateway.store import blind_index, tables
 from gateway.store.blind_index import IndexedMessage, IndexHit
 from gateway.store.database import Store
+from schemas.shapes import MessageId
 from tests.conftest import new_database
 
 LARGEST = 2**63 - 1
@@ -33,8 +34,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 def put(tx: Connection, old: list[frozenset[int]], new: list[frozenset[int]]) -> list[tuple[str, frozenset[int]]]:
     """Some messages of before, and some that came; all of them, the newest first."""
-    blind_index.index_messages(tx, [IndexedMessage("came", "885", f"n{n}", tuple(its)) for n, its in enumerate(new)])
-    listed = [(IndexHit(-n, "sent", "885", f"o{n}"), tuple(its)) for n, its in enumerate(old, 1)]
+    blind_index.index_messages(
+        tx, [IndexedMessage("came", "885", MessageId(f"n{n}"), tuple(its)) for n, its in enumerate(new)]
+    )
+    listed = [(IndexHit(-n, "sent", "885", MessageId(f"o{n}")), tuple(its)) for n, its in enumerate(old, 1)]
     blind_index.index_old_messages(tx, listed)
     return [(f"n{n}", its) for n, its in reversed(list(enumerate(new)))] + [
         (f"o{n}", its) for n, its in enumerate(old, 1)

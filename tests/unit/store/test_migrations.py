@@ -13,6 +13,7 @@ from sqlalchemy import insert, select
 from gateway.store import blind_index, correspondents, reviews, tables
 from gateway.store.database import Store
 from gateway.store.tables import metadata
+from schemas.shapes import CaseId
 from tests.conftest import new_database
 
 MIGRATIONS = Path(__file__).parents[3] / "gateway" / "store" / "migrations"
@@ -142,11 +143,14 @@ def test_searches_that_stand_are_under_review_from_their_first_day(url: str) -> 
     store.migrate()
     [[began]] = store.look(reviews.list_open_reviews)
     assert (began.conversation_id, began.at) == ("s", DAY)
-    assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.list_review_acts(tx, "e"))] == [
+    assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.list_review_acts(tx, CaseId("e")))] == [
         ("began", "cme-gateway"),
         ("ended", "tara"),
     ]
-    assert store.look(lambda tx: reviews.list_review_acts(tx, "w") + reviews.list_review_acts(tx, "t")) == []
+    assert (
+        store.look(lambda tx: reviews.list_review_acts(tx, CaseId("w")) + reviews.list_review_acts(tx, CaseId("t")))
+        == []
+    )
     store.close()
 
 

@@ -50,6 +50,7 @@ from gateway.store.mail_replies import NewMailReply
 from gateway.store.mailboxes import MailboxBundle
 from gateway.store.outbox import QueuedNotice, SettledTry
 from gateway.store.searches import PossibleMatch, ReceivedSearch
+from schemas.shapes import CaseId, MessageId
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
@@ -77,43 +78,46 @@ GROWS = (
     "api_answers",
 )
 
+MESSAGES = [MessageId("m1"), MessageId("m2")]
+CASES = [CaseId("c1"), CaseId("c2")]
+
 
 def arrived(number: int, sequence: int = 1) -> ArrivedMessage:
-    name = f"m{number}"
+    name = MessageId(f"m{number}")
     return ArrivedMessage(
-        "885", name, f"c{number}", None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c", NOW
+        "885", name, CaseId(f"c{number}"), None, None, sequence, "TransferNotice", "none", False, name, b"k", b"c", NOW
     )
 
 
 def queued(number: int) -> QueuedNotice:
-    name = f"m{number}"
+    name = MessageId(f"m{number}")
     return QueuedNotice(
-        name, f"c{number}", None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive"
+        name, CaseId(f"c{number}"), None, 1, "885", "TransferNotice", "none", False, name, b"s", b"k", b"c", "olive"
     )
 
 
 def mailed(number: int) -> NewMailReply:
-    name = f"m{number}"
+    name = MessageId(f"m{number}")
     return NewMailReply(
         name, NOW, MailReplyKind.REPLY, "b.example", True, False, False, number, MailReplyStage.WAITING, b"k", b"c"
     )
 
 
-SEARCH = ReceivedSearch("885", "m1", "WhereaboutsEnquiry", NOW, MatchState.NEW, NOW)
+SEARCH = ReceivedSearch("885", MessageId("m1"), "WhereaboutsEnquiry", NOW, MatchState.NEW, NOW)
 POSSIBLE = PossibleMatch(1, 90, ("upn",), b"k", b"c")
 WORK: dict[str, Callable[[Connection], object]] = {
     "queue": lambda tx: outbox.add_deliveries(tx, NOW, [queued(3), queued(4)]),
     "which partners": lambda tx: outbox.list_partners_due(tx, NOW),
     "claim": lambda tx: outbox.claim_deliveries(tx, NOW, "885", 100),
     "settle": lambda tx: outbox.settle_deliveries(
-        tx, NOW, [SettledTry("m1", DeliveryState.RECEIVED, "https", "receipted")]
+        tx, NOW, [SettledTry(MessageId("m1"), DeliveryState.RECEIVED, "https", "receipted")]
     ),
     "postpone": lambda tx: outbox.postpone_deliveries(tx, "885", NOW),
     "who owes receipts": lambda tx: outbox.list_partners_awaited(tx),
     "what is overdue": lambda tx: outbox.has_overdue(tx, NOW),
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
-    "ask for a receipt": lambda tx: outbox.request_receipt(tx, "m1", "885", NOW),
-    "for which we hold no receipt": lambda tx: statements.find_unreceipted(tx, "885", ["m1", "m2"]),
+    "ask for a receipt": lambda tx: outbox.request_receipt(tx, MessageId("m1"), "885", NOW),
+    "for which we hold no receipt": lambda tx: statements.find_unreceipted(tx, "885", MESSAGES),
     "what a receipt is for": lambda tx: outbox.list_awaiting_receipt(tx, "885", ["m1", "m2"]),
     "was this row sent": lambda tx: intake.find_sent_by_digest(tx, ["d1", "d2"]),
     "what was sent about this child": lambda tx: intake.find_sent_by_child(tx, ["c1", "c2"]),
@@ -132,8 +136,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "mails about a notice": lambda tx: (
         mail_replies.add_mail_reply(tx, mailed(3)),
         mail_replies.list_mail_replies_about(tx, ["m1", "m2"]),
-        mail_replies.count_mail_replies(tx, "m1"),
-        mail_replies.list_accepting_replies(tx, "m1"),
+        mail_replies.count_mail_replies(tx, MessageId("m1")),
+        mail_replies.list_accepting_replies(tx, MessageId("m1")),
     ),
     "one mail": lambda tx: (
         mail_replies.get_locked_mail_reply(tx, 1),
@@ -150,12 +154,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
         mailboxes.list_oldest_bundles(tx, "885", "messages", 4),
         mailboxes.sum_mailbox_bytes(tx, "885"),
     ),
-    "advance": lambda tx: outbox.advance_delivery(tx, NOW, "m1", "885", DeliveryState.ACKNOWLEDGED),
-    "next in the case": lambda tx: outbox.get_next_sequence(tx, "c1", "885"),
+    "advance": lambda tx: outbox.advance_delivery(tx, NOW, MessageId("m1"), "885", DeliveryState.ACKNOWLEDGED),
+    "next in the case": lambda tx: outbox.get_next_sequence(tx, CaseId("c1"), "885"),
     "one sent": lambda tx: (
-        outbox.get_delivery(tx, "m1"),
-        outbox.get_locked_notice(tx, "m1"),
-        outbox.list_tries(tx, "m1"),
+        outbox.get_delivery(tx, MessageId("m1")),
+        outbox.get_locked_notice(tx, MessageId("m1")),
+        outbox.list_tries(tx, MessageId("m1")),
     ),
     "newest sent": lambda tx: outbox.search_outbox(tx),
     "a page of what was sent": lambda tx: (
@@ -173,13 +177,13 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.count_tasks(tx, NOW, 100),
     ),
     "what was done about it": lambda tx: (
-        outbox.list_last_tries(tx, ["m1", "m2"]),
+        outbox.list_last_tries(tx, MESSAGES),
         reminders.list_reminders(tx, ["m1", "m2"]),
-        inbox.list_last_reminders(tx, ["m1", "m2"]),
+        inbox.list_last_reminders(tx, MESSAGES),
     ),
     "the copies of a page": lambda tx: (
-        outbox.list_locked_notices(tx, ["m1", "m2"]),
-        inbox.list_locked_messages(tx, {("885", "m1"), ("885", "m2")}),
+        outbox.list_locked_notices(tx, MESSAGES),
+        inbox.list_locked_messages(tx, {("885", message_id) for message_id in MESSAGES}),
     ),
     "forget old answers": lambda tx: idempotency.delete_old_requests(tx, NOW),
     "was this request answered": lambda tx: (
@@ -188,33 +192,41 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "seen before": lambda tx: inbox.find_own_receipts(tx, "333", ["m1", "m2"]),
     "keep": lambda tx: inbox.add_messages(tx, NOW, [arrived(3, 2), arrived(4, 2)]),
-    "what overtook it": lambda tx: inbox.list_overtakers(tx, "885", ["m1", "m2"]),
+    "what overtook it": lambda tx: inbox.list_overtakers(tx, "885", MESSAGES),
     "what it names": lambda tx: (
-        outbox.find_sent_names(tx, {"m1", "m2"}),
-        inbox.find_received_names(tx, "885", {"m1", "m2"}),
+        outbox.find_sent_names(tx, MESSAGES),
+        inbox.find_received_names(tx, "885", MESSAGES),
     ),
     "whose case it is": lambda tx: (
-        outbox.list_opened_cases(tx, {"c1", "c2"}),
-        outbox.find_cases_with(tx, "885", {"c1", "c2"}),
-        inbox.list_case_messages(tx, {"c1", "c2"}),
+        outbox.list_opened_cases(tx, CASES),
+        outbox.find_cases_with(tx, "885", CASES),
+        inbox.list_case_messages(tx, CASES),
     ),
-    "a newer word": lambda tx: inbox.has_later_word(tx, "885", "m1", "m2", NOW, 1),
+    "a newer word": lambda tx: inbox.has_later_word(tx, "885", MessageId("m1"), MessageId("m2"), NOW, 1),
     "a reply that does not fit": lambda tx: inbox.set_misfit(
-        tx, NOW, "885", "m1", InboxState.DOES_NOT_FIT, Misfit.LATE
+        tx, NOW, "885", MessageId("m1"), InboxState.DOES_NOT_FIT, Misfit.LATE
     ),
     "replies about nothing": inbox.count_replies_about_nothing,
-    "mark": lambda tx: inbox.set_state(tx, NOW, "885", "m1", InboxState.ACKNOWLEDGED),
+    "mark": lambda tx: inbox.set_state(tx, NOW, "885", MessageId("m1"), InboxState.ACKNOWLEDGED),
     "one received": lambda tx: (
         inbox.find_message_names(tx, "m1"),
-        inbox.is_predecessor_missing(tx, inbox.get_message(tx, MessageName("885", "m1"))),
+        inbox.is_predecessor_missing(tx, inbox.get_message(tx, MessageName("885", MessageId("m1")))),
     ),
     "newest received": lambda tx: inbox.search_inbox(tx, NOW),
-    "receipts": lambda tx: inbox.add_receipts(tx, NOW, [StoredReceipt("333", "m1", "m1", "accepted", "token")]),
-    "a message's receipts": lambda tx: inbox.list_receipts(tx, "m1", issuer="333"),
+    "receipts": lambda tx: inbox.add_receipts(
+        tx, NOW, [StoredReceipt("333", "m1", MessageId("m1"), "accepted", "token")]
+    ),
+    "a message's receipts": lambda tx: inbox.list_receipts(tx, MessageId("m1"), issuer="333"),
     "note what is due for import": lambda tx: transfer_files.add_files_due(tx, NOW, [("885", "m1"), ("885", "m3")]),
     "what is to be written": lambda tx: transfer_files.list_files_due(tx),
     "write it": lambda tx: transfer_files.set_file_written(
-        tx, NOW, "885", "m1", transfer_files.get_next_file_number(tx, "885"), "885LLLL_CTF_333LLLL_001.xml", ["Surname"]
+        tx,
+        NOW,
+        "885",
+        MessageId("m1"),
+        transfer_files.get_next_file_number(tx, "885"),
+        "885LLLL_CTF_333LLLL_001.xml",
+        ["Surname"],
     ),
     "what an answer is about": lambda tx: transfer_files.find_file_by_name(tx, "885LLLL_CTF_333LLLL_001.xml"),
     "newest imports": lambda tx: transfer_files.list_transfer_files(tx, other_than="333"),
@@ -225,8 +237,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         partner_checkpoints.find_alarm(tx, "885"),
         partner_checkpoints.find_restart_accepted(tx, "885"),
     ),
-    "under review": lambda tx: reviews.begin_reviews(tx, NOW, ["c1", "c2"], "cme-gateway"),
-    "the review of a case": lambda tx: reviews.list_review_acts(tx, "c1"),
+    "under review": lambda tx: reviews.begin_reviews(tx, NOW, CASES, "cme-gateway"),
+    "the review of a case": lambda tx: reviews.list_review_acts(tx, CaseId("c1")),
     "note a search": lambda tx: searches.add_searches(tx, NOW, [("885", "m9", "WhereaboutsEnquiry")]),
     "which searches are due": lambda tx: (children.find_current_load(tx), searches.list_searches_due(tx, 1, 50)),
     "which children are near": lambda tx: (
@@ -234,9 +246,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
         children.count_children(tx, 1, [-5, 7]),
     ),
     "keep what the index says": lambda tx: searches.set_matches(tx, NOW, SEARCH, 1, MatchState.MATCHED, [POSSIBLE]),
-    "a search ends": lambda tx: searches.end_search(tx, NOW, "885", "m1"),
+    "a search ends": lambda tx: searches.end_search(tx, NOW, "885", MessageId("m1")),
     "the machine answered": lambda tx: searches.set_machine_answered(tx, SEARCH),
-    "one search": lambda tx: (searches.find_search(tx, "885", "m1"), searches.list_matches(tx, "885", "m1")),
+    "one search": lambda tx: (
+        searches.find_search(tx, "885", MessageId("m1")),
+        searches.list_matches(tx, "885", MessageId("m1")),
+    ),
     "the oldest searches": lambda tx: (
         searches.list_match_strengths(tx, searches.list_searches(tx, FOR_PEOPLE, 50)),
         searches.count_searches(tx, MatchState.NONE),
@@ -251,7 +266,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "how a batch went": lambda tx: partner_health.note_route_endings(tx, NOW, "885", [("https", "later", "why", None)]),
     "dead letters": lambda tx: (outbox.list_dead_letters(tx, None, 50), outbox.list_dead_letters(tx, "885", 50)),
-    "try one again": lambda tx: outbox.release_delivery(tx, NOW, "m1"),
+    "try one again": lambda tx: outbox.release_delivery(tx, NOW, MessageId("m1")),
     "health of the rest": lambda tx: (
         mailboxes.list_mailbox_fill(tx, ["885", "330"]),
         audit_log.find_checkpoint_size(tx),
@@ -259,10 +274,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
         transfer_files.count_files(tx, TransferStage.WAITING),
         heartbeats.list_heartbeats(tx),
     ),
-    "make findable": lambda tx: blind_index.index_messages(tx, [IndexedMessage("came", "885", "m9", (-5, 7))]),
+    "make findable": lambda tx: blind_index.index_messages(
+        tx, [IndexedMessage("came", "885", MessageId("m9"), (-5, 7))]
+    ),
     "which old ones are to be made findable": lambda tx: blind_index.list_unindexed(tx, 100),
     "make an old one findable": lambda tx: blind_index.index_old_messages(
-        tx, [(IndexHit(-1, "sent", "885", "m8"), (-5, 7))]
+        tx, [(IndexHit(-1, "sent", "885", MessageId("m8")), (-5, 7))]
     ),
     "old ones are settled": lambda tx: blind_index.delete_unindexed(tx, [-1, -2]),
     "find by one mark": lambda tx: blind_index.find_marked(tx, [[-5]], limit=50),
@@ -270,8 +287,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         tx, [[-5, 8], [7], [6, 9]], limit=50, before=100
     ),
     "how what was found stands": lambda tx: (
-        outbox.list_deliveries_by_id(tx, ["m1", "m2"]),
-        inbox.list_messages_by_id(tx, NOW, ["m1", "m2"]),
+        outbox.list_deliveries_by_id(tx, MESSAGES),
+        inbox.list_messages_by_id(tx, NOW, MESSAGES),
     ),
     "forget what is destroyed": lambda tx: blind_index.delete_from_index(tx, ["m1", "m2"]),
     "audit": lambda tx: audit_log.append_entries(tx, NOW, [AuditEntry("notice.queued", "olive", "m1")]),
@@ -308,7 +325,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: searches.add_searches(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
     store.run(
         lambda tx: blind_index.index_messages(
-            tx, [IndexedMessage("came", "885", "m1", (-5, 7)), IndexedMessage("sent", "885", "m2", (-5, 6))]
+            tx,
+            [
+                IndexedMessage("came", "885", MessageId("m1"), (-5, 7)),
+                IndexedMessage("sent", "885", MessageId("m2"), (-5, 6)),
+            ],
         )
     )
     store.run(lambda tx: audit_log.append_entries(tx, NOW, [AuditEntry("notice.queued", "olive", "m1")]))
