@@ -19,7 +19,7 @@ from gateway.exchange import statements
 from gateway.exchange.release import release_all
 from gateway.exchange.send import send_notices
 from gateway.monitoring import health
-from gateway.partner_api import metrics
+from gateway.partner_api import connections, metrics
 from gateway.settings.file import parse
 from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings
 from gateway.store import mailboxes, partner_health
@@ -157,7 +157,7 @@ async def test_an_eager_scraper_does_not_load_the_database(pair: Pair, monkeypat
 
     monkeypatch.setattr(health, "look", counted)
     async with app.run_gateway(sandwell):
-        answers = await asyncio.gather(*(scrape(port) for _ in range(30)))
+        answers = await asyncio.gather(*(scrape(port) for _ in range(connections.LEAST_OF_ONE)))
     assert {status for status, _ in answers} == {200}
     assert looks == 1
 
