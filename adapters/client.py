@@ -23,7 +23,7 @@ class Client:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._contexts: dict[str, ssl.SSLContext] = {}
 
-    async def request(
+    async def send_request(
         self, method: str, address: RouteAddress, path: str, *, body: bytes = b"", kind: str = "", most: int
     ) -> PartnerAnswer:
         """One request and its answer, read to its end. Raises NotReached, also where it is longer than `most` bytes."""

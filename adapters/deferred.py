@@ -51,15 +51,15 @@ class PutOff(Generic[Key]):
         """Say whether it may be tried now."""
         return key not in self._known or time.monotonic() >= self._known[key].again_at
 
-    def forget(self, key: Key) -> None:
+    def mark_handled(self, key: Key) -> None:
         """It was handled."""
         self._known.pop(key, None)
 
-    def keep(self, keys: Collection[Key]) -> None:
+    def keep_only(self, keys: Collection[Key]) -> None:
         """Forget all but these: what lies there no more."""
         self._known = {key: known for key, known in self._known.items() if key in keys}
 
-    def left(self) -> list[Left]:
+    def list_left(self) -> list[Left]:
         """Say what is put off: of each reason how many."""
         counts = Counter(known.why for known in self._known.values())
         return [Left(why, count) for why, count in sorted(counts.items())]

@@ -80,38 +80,38 @@ class Email:
         """Send one letter to a person."""
         if address.mail is None:
             return TryLater(NO_ACCOUNT)
-        raw = mail.letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
+        raw = mail.build_letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
         return await self._send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
 
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Read our own mailbox; nothing of ours lies at a partner's. Where nothing has come, wait a little."""
         if address.us != address.authority:
             return []
-        found = await self._look(address)
-        if all(isinstance(one, Strange | Left) for one in found):
+        items = await self._look(address)
+        if all(isinstance(item, Strange | Left) for item in items):
             await asyncio.sleep(POLL_SECONDS)
-        return found
+        return items
 
     async def finish(
-        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
+        self, address: RouteAddress, item: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Send the receipts to the sender's mailbox; remove the mail, or put aside what a person or a server wrote."""
-        assert not isinstance(found, Strange | Left)  # noqa: S101 - they are left alone
+        assert not isinstance(item, Strange | Left)  # noqa: S101 - they are left alone
         account = _account(address)
         if receipts and back is not None:
             attempt = await self._send_sealed(account, back, "receipts", "\n".join(receipts).encode())
             if isinstance(attempt, TryLater):
                 inbox = await self._inbox(account)
                 # It is tried again, with the same receipts.
-                inbox.put_off(int(found.name), NO_RECEIPTS)
+                inbox.put_off(int(item.name), NO_RECEIPTS)
                 raise NotDone(attempt.reason)
-        inbox, uid = await self._inbox(account), int(found.name)
-        await asyncio.to_thread(inbox.remove if isinstance(found, Bundle) else inbox.put_aside, uid)
+        inbox, uid = await self._inbox(account), int(item.name)
+        await asyncio.to_thread(inbox.remove_mail if isinstance(item, Bundle) else inbox.put_aside, uid)
 
-    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
         """Leave it for a while."""
-        if isinstance(found, Bundle | EmailReply | Returned):
-            (await self._inbox(_account(address))).put_off(int(found.name), why)
+        if isinstance(item, Bundle | EmailReply | Returned):
+            (await self._inbox(_account(address))).put_off(int(item.name), why)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -122,8 +122,8 @@ class Email:
 
     async def _look(self, address: RouteAddress) -> list[Found]:
         inbox = await self._inbox(_account(address))
-        found: list[Found] = []
-        for uid, raw in await asyncio.to_thread(inbox.look):
+        items: list[Found] = []
+        for uid, raw in await asyncio.to_thread(inbox.fetch_mails):
             try:
                 what = await self._reader.read(raw, str(uid))
             except MailTooLong:
@@ -131,31 +131,33 @@ class Email:
                 continue
             match what:
                 case "strange":
-                    inbox.leave(uid, len(raw))
+                    inbox.leave_mail(uid, len(raw))
                 case Changed(sender=sender) if sender != address.us:
-                    inbox.leave(uid, len(raw), CHANGED)
+                    inbox.leave_mail(uid, len(raw), CHANGED)
                 case "automatic" | Changed() if inbox.may_be_another(uid, len(raw)):
-                    inbox.leave(uid, len(raw))
+                    inbox.leave_mail(uid, len(raw))
                 # Of us: our own mail came back, and its receipt is asked for in any case.
                 case "automatic" | Changed():
                     # It is remembered, and the others are looked at.
                     with suppress(NotDone):
                         await asyncio.to_thread(inbox.put_aside, uid)
-                case one:
-                    found.append(one)
-        strangers = await asyncio.to_thread(inbox.strangers)
-        return [*found, *([Strange(strangers)] if strangers else []), *inbox.left()]
+                case item:
+                    items.append(item)
+        strangers = await asyncio.to_thread(inbox.count_strangers)
+        return [*items, *([Strange(strangers)] if strangers else []), *inbox.list_left()]
 
     async def _inbox(self, account: MailAccount) -> Inbox:
         inbox = self._inboxes.setdefault(account, Inbox(account))
-        inbox.use(await self._token(account))
+        inbox.use_token(await self._token(account))
         return inbox
 
     async def _token(self, account: MailAccount) -> str | None:
-        return await self._tokens.get(account.tokens, account.authorities) if account.tokens else None
+        return await self._tokens.get_token(account.tokens, account.authorities) if account.tokens else None
 
     async def _send_sealed(self, account: MailAccount, to: RouteAddress, kind: str, content: bytes) -> Attempt:
-        ticket, raw = mail.sealed(to.us, kind, content, sender=account.address, to=_to(to), now=datetime.now(UTC))
+        ticket, raw = mail.build_sealed_mail(
+            to.us, kind, content, sender=account.address, to=_to(to), now=datetime.now(UTC)
+        )
         return await self._send(account, _to(to), raw, ticket)
 
     async def _send(
@@ -182,7 +184,7 @@ class Email:
             why_not["mail server"] = _ending(why).reason
         try:
             inbox = await self._inbox(account)
-            await asyncio.to_thread(inbox.strangers)
+            await asyncio.to_thread(inbox.count_strangers)
         except NotReached as why:
             why_not["mailbox's server"] = str(why)
         return list(why_not.items())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from adapters.client import Client
 from adapters.route import Attempt, Carrier, NotReached, Parcel, PartnerAnswer, Receipted, RouteAddress, TryLater
-from adapters.statuses import Means, meaning, not_taken
+from adapters.statuses import Means, get_meaning, not_taken
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
@@ -33,13 +33,13 @@ class Https:
         """
         body = b"\n".join(parcel.sealed for parcel in parcels)
         try:
-            answer = await self._client.request(
+            answer = await self._client.send_request(
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=MAX_ANSWER_BYTES
             )
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
         if answer.status != 200:
-            if meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
+            if get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
                 return await in_halves(self, address, parcels)
             return [not_taken(answer)] * len(parcels)
         receipts = answer.body.decode("ascii", "replace").replace("\r\n", "\n").removesuffix("\n").split("\n")
@@ -47,12 +47,12 @@ class Https:
             return [TryLater("the answer did not hold one receipt for each message", code="answered.200")] * len(
                 parcels
             )
-        said = answer.answered_at
-        return [Receipted(receipt, said) for receipt in receipts]
+        answered_at = answer.answered_at
+        return [Receipted(receipt, answered_at) for receipt in receipts]
 
     async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         """GET it."""
-        return await self._client.request("GET", address, question, most=most)
+        return await self._client.send_request("GET", address, question, most=most)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -84,17 +84,17 @@ class Inbox:
         # Over which a connection may break.
         self._trying: int | None = None
 
-    def use(self, token: str | None) -> None:
+    def use_token(self, token: str | None) -> None:
         """Sign in with this token from now on, where a password is not taken."""
         self._token = token
 
-    def look(self) -> list[tuple[int, bytes]]:
+    def fetch_mails(self) -> list[tuple[int, bytes]]:
         """Return the oldest mails that were not looked at, each with its number. Raises NotReached."""
         with self._connected() as client:
             # Lets the server say what has come.
             client.noop()
             lie = set(client.search(["UNDELETED"]))
-            self._put_off.keep(lie)
+            self._put_off.keep_only(lie)
             self._sizes = {uid: size for uid, size in self._sizes.items() if uid in lie}
             self._take_away(client, lie)
             self._strange = {uid: seen for uid, seen in self._strange.items() if uid in lie}
@@ -129,8 +129,8 @@ class Inbox:
             few = some.pop()
             self._trying = few[0] if len(few) == 1 else None
             try:
-                found = client.fetch(few, ["RFC822.SIZE"])
-                self._sizes |= {uid: int(found[uid][b"RFC822.SIZE"]) for uid in few if uid in found}
+                sizes = client.fetch(few, ["RFC822.SIZE"])
+                self._sizes |= {uid: int(sizes[uid][b"RFC822.SIZE"]) for uid in few if uid in sizes}
             except (OSError, IMAPClientAbortError):
                 raise
             except Exception:  # noqa: BLE001 - a client stumbles in many ways over what is no answer
@@ -163,7 +163,7 @@ class Inbox:
         seen = self._strange.get(uid)
         return seen is None or (self._looks[uid] < MOST_LOOKS and time.monotonic() >= seen.again_at)
 
-    def leave(self, uid: int, size: int, why: str | None = None) -> None:
+    def leave_mail(self, uid: int, size: int, why: str | None = None) -> None:
         """Leave it for a while: nothing of ours, or `why`.
 
         It is looked at again sooner where the server had said another size: Exchange gives a text of its own in the
@@ -176,7 +176,7 @@ class Inbox:
             self._put_off.add(uid, OTHER_SIZE)
         else:
             self._strange[uid] = _Seen(time.monotonic() + AGAIN_AFTER, why)
-            self._put_off.forget(uid)
+            self._put_off.mark_handled(uid)
 
     def may_be_another(self, uid: int, size: int) -> bool:
         """Say whether the server had said another size of it, so that the mail itself may be given later."""
@@ -186,18 +186,18 @@ class Inbox:
         """It could not be handled: those behind it come first."""
         self._put_off.add(uid, why)
 
-    def left(self) -> list[Left]:
+    def list_left(self) -> list[Left]:
         """Return what is put off, and what may be ours and is left."""
         counts = Counter(seen.why for seen in self._strange.values() if seen.why)
-        return [*self._put_off.left(), *(Left(why, count) for why, count in sorted(counts.items()))]
+        return [*self._put_off.list_left(), *(Left(why, count) for why, count in sorted(counts.items()))]
 
-    def strangers(self) -> int:
+    def count_strangers(self) -> int:
         """Return how many such mails lie there."""
         with self._connected() as client:
             lie = set(client.search(["UNDELETED"])) if self._strange else set()
             return sum(seen.why is None for uid, seen in self._strange.items() if uid in lie)
 
-    def remove(self, uid: int) -> None:
+    def remove_mail(self, uid: int) -> None:
         """What was in it is durable here. Raises NotReached, or NotDone where the server does not let us."""
         with self._connected() as client:
             self._end(client, uid, self._delete)
@@ -205,7 +205,7 @@ class Inbox:
     def put_aside(self, uid: int) -> None:
         """Move it to the folder of what we have taken note of, where a person may still read it.
 
-        Raises as `remove` does.
+        Raises as `remove_mail` does.
         """
         with self._connected() as client:
             self._end(client, uid, self._move)
@@ -226,7 +226,7 @@ class Inbox:
             raise NotDone(_sentence(why)) from why
         self._handled.pop(uid, None)
         self._strange.pop(uid, None)
-        self._put_off.forget(uid)
+        self._put_off.mark_handled(uid)
 
     def _delete(self, client: IMAPClient, uid: int) -> None:
         client.delete_messages([uid])

@@ -26,7 +26,7 @@ from adapters.mail_parts import find_parts, get_file_name, get_header, parse_mai
 from adapters.mail_sealed import SUBJECTS
 from adapters.route import Bundle, Changed, EmailReply, Letter, MailText, Returned
 
-__all__ = ["HOLDS", "Mail", "entity", "letter", "one_line", "read", "sealed"]
+__all__ = ["HOLDS", "Mail", "build_entity", "build_letter", "build_sealed_mail", "one_line", "read"]
 
 # Of 64 characters in a file's name, so that it fits a line, and no relay need put it together again.
 FILE_DIGEST = 32
@@ -56,7 +56,7 @@ LONGEST_SIGNED = 1_048_576
 Mail = Bundle | Changed | EmailReply | Returned | Literal["automatic", "strange"]
 
 
-def sealed(us: str, kind: str, content: bytes, *, sender: str, to: str, now: datetime) -> tuple[str, bytes]:
+def build_sealed_mail(us: str, kind: str, content: bytes, *, sender: str, to: str, now: datetime) -> tuple[str, bytes]:
     """Return a mail with sealed messages or receipts attached, and its ticket. The same content has the same ticket."""
     ticket = f"{us}-{sha256(content).hexdigest()}.{kind}"
     mail = EmailMessage(policy.SMTP)
@@ -72,7 +72,7 @@ def _file_name(ticket: str) -> str:
     return f"{name[: len('333-') + FILE_DIGEST]}.{kind}"
 
 
-def letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
+def build_letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
     """Return a mail that a person reads: our headers before those of the entity."""
     mail = EmailMessage(policy.SMTP)
     mail["Subject"] = what.subject
@@ -80,7 +80,7 @@ def letter(what: Letter, *, sender: str, to: str, now: datetime) -> bytes:
     return mail.as_bytes().removesuffix(b"\r\n") + what.entity
 
 
-def entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
+def build_entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
     """Return a text, and an XML file with its name, as a MIME entity without the headers of a mail."""
     mail = EmailMessage(PLAIN)
     mail.set_content(text)

@@ -89,10 +89,10 @@ def _find_actions(text: str) -> Iterator[str]:
     """The first word of each, as there may be a comment (RFC 3464, 2.3.3); or what a status means that
     has no action.
     """
-    said = [re.sub(r"\([^()]{0,200}\)", " ", one).split() for one in _find_fields(text, "Action")]
-    yield from (re.sub("[^a-z]", "", words[0].lower()) for words in said if words)
-    if not said:
-        yield from ("failed" if one.startswith("5") else "delayed" for one in _find_fields(text, "Status"))
+    fields = [re.sub(r"\([^()]{0,200}\)", " ", field).split() for field in _find_fields(text, "Action")]
+    yield from (re.sub("[^a-z]", "", words[0].lower()) for words in fields if words)
+    if not fields:
+        yield from ("failed" if status.startswith("5") else "delayed" for status in _find_fields(text, "Status"))
 
 
 def _find_failure_in_words(parts: Sequence[Message]) -> str | None:
@@ -194,6 +194,6 @@ def _is_disposition(part: Message) -> bool:
     return part.get_content_type() in DISPOSITION
 
 
-def one_line(said: str) -> str:
+def one_line(text: str) -> str:
     """Return what a server said, as it may stand in our own records."""
-    return "".join(letter if letter.isprintable() else " " for letter in " ".join(said.split()))[:LONGEST_REASON]
+    return "".join(letter if letter.isprintable() else " " for letter in " ".join(text.split()))[:LONGEST_REASON]

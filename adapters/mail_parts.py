@@ -27,18 +27,18 @@ _HIDDEN = re.compile(r"(?i)<(style|script|head)\b")
 
 def find_parts(mail: Message) -> list[Message]:
     """Give the mail and every part of it, containers too, in their order."""
-    found: list[Message] = []
-    _add(mail, 0, found)
-    return found
+    parts: list[Message] = []
+    _add(mail, 0, parts)
+    return parts
 
 
-def _add(part: Message, depth: int, found: list[Message]) -> None:
-    if len(found) >= MOST:
+def _add(part: Message, depth: int, parts: list[Message]) -> None:
+    if len(parts) >= MOST:
         return
-    found.append(part)
+    parts.append(part)
     if depth < DEEPEST:
         for inner in _within(part):
-            _add(inner, depth + 1, found)
+            _add(inner, depth + 1, parts)
 
 
 def _within(part: Message) -> list[Message]:
@@ -79,10 +79,10 @@ def _as_part(content: bytes) -> Message:
 def get_header(part: Message, name: str) -> str:
     """Give a header as text; empty where there is none, or none that can be read."""
     try:
-        said = [str(value) for value in part.get_all(name, ())]
+        values = [str(value) for value in part.get_all(name, ())]
     except Exception:  # noqa: BLE001 - Python's parser raises many kinds over what is no header
-        said = [str(value) for key, value in part.raw_items() if key.lower() == name.lower()]
-    return " ".join(" ".join(said).split())
+        values = [str(value) for key, value in part.raw_items() if key.lower() == name.lower()]
+    return " ".join(" ".join(values).split())
 
 
 def get_file_name(part: Message) -> str:

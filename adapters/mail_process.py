@@ -111,15 +111,15 @@ def _pack(what: Mail) -> tuple[bytes, bytes]:
             return _line("returned", ticket, reason), _text(text)
         case EmailReply(_, ticket, domain, signature, text, by_machine, is_task):
             content, der = signature or (None, b"")
-            said = _text(text)
-            sizes = (len(said), None if content is None else len(content), len(der))
-            return _line("reply", ticket, domain, by_machine, is_task, *sizes), said + (content or b"") + der
+            reply_text = _text(text)
+            sizes = (len(reply_text), None if content is None else len(content), len(der))
+            return _line("reply", ticket, domain, by_machine, is_task, *sizes), reply_text + (content or b"") + der
         case str():
             return _line(what), b""
 
 
-def _line(*said: object) -> bytes:
-    return json.dumps(said).encode()
+def _line(*values: object) -> bytes:
+    return json.dumps(values).encode()
 
 
 def _text(text: MailText) -> bytes:
@@ -143,8 +143,8 @@ def _unpack(line: bytes, rest: bytes, name: str) -> Mail:
     return "strange"
 
 
-def _read_text(said: bytes) -> MailText:
-    members: dict[str, Any] = json.loads(said)
+def _read_text(line: bytes) -> MailText:
+    members: dict[str, Any] = json.loads(line)
     return MailText(**{**members, "attached": tuple(members["attached"])})
 
 

@@ -47,11 +47,11 @@ def find_bundle(parts: Sequence[Message], name: str) -> Bundle | None:
     known = set(_find_names(parts))
     leaves = [content for _, content in find_leaves(list(parts)) if content]
     for content in leaves:
-        for said in _forms(content):
-            digest = sha256(said).hexdigest()
+        for form in _forms(content):
+            digest = sha256(form).hexdigest()
             for sender, expected, kind in known:
-                if digest.startswith(expected) and said.count(b"\n") <= MOST_LINES:
-                    return Bundle(name, HOLDS[kind], sender, tuple(said.split(b"\n")))
+                if digest.startswith(expected) and form.count(b"\n") <= MOST_LINES:
+                    return Bundle(name, HOLDS[kind], sender, tuple(form.split(b"\n")))
     if known:
         return None
     return next(filter(None, (_by_itself(content, name) for content in leaves)), None)
@@ -114,9 +114,9 @@ def _decode_again(text: bytes) -> Iterator[bytes]:
 
 def _by_itself(content: bytes, name: str) -> Bundle | None:
     """Find lines that say what they are, where no digest says what there was."""
-    for said in (content, *_decode_again(content.replace(b"\r\n", b"\n"))):
-        lines = _find_lines(_WRAPPED.sub(b"", _as_utf_8(said)))
-        told = {one for line in lines[:MOST_LINES] if (one := _tell(line))}
+    for form in (content, *_decode_again(content.replace(b"\r\n", b"\n"))):
+        lines = _find_lines(_WRAPPED.sub(b"", _as_utf_8(form)))
+        told = {kind_and_sender for line in lines[:MOST_LINES] if (kind_and_sender := _tell(line))}
         if len(told) == 1 and len(lines) <= MOST_LINES:
             [(kind, sender)] = told
             return Bundle(name, HOLDS[kind], sender, tuple(line for line in lines if _tell(line)))
@@ -140,7 +140,7 @@ def _named(kind: str, sender: object) -> tuple[str, str] | None:
 
 def _members(text: bytes) -> dict[str, Any]:
     try:
-        said = json.loads(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
+        members = json.loads(urlsafe_b64decode(text + b"=" * (-len(text) % 4)))
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return members if isinstance(members, dict) else {}

@@ -22,7 +22,7 @@ from adapters.client import Client
 from adapters.deferred import PutOff
 from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
 from adapters.route import Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, RouteAddress, TryLater
-from adapters.statuses import Means, is_of_exchange, meaning, not_taken
+from adapters.statuses import Means, get_meaning, is_of_exchange, not_taken
 
 NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
 NOT_AGREED = "bundles that are not in the form that was agreed"
@@ -48,14 +48,14 @@ class Mailbox:
         """Leave the parcels as one bundle; in halves where the host finds them too many, or too large together."""
         body = b"\n".join(parcel.sealed for parcel in parcels)
         try:
-            answer = await self._client.request(
+            answer = await self._client.send_request(
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=65_536
             )
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
-        halves = meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
+        halves = get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
         one_is_wrong = answer.status == 400 and len(parcels) > 1 and is_of_exchange(answer)
         # One that is no sealed message holds up no other.
         if halves or one_is_wrong:
@@ -68,41 +68,41 @@ class Mailbox:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
         ours = address.us == address.authority
         what: Literal["messages", "receipts"] = "messages" if ours else "receipts"
-        answer = await self._client.request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
+        answer = await self._client.send_request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
         if answer.status != 200:
             raise NotReached(f"the mailbox's host answered {answer.status}")
         rows = _list_in(answer.body)
-        found: list[Bundle] = []
+        bundles: list[Bundle] = []
         for row in rows:
             # One that is not as agreed holds up no other.
             with suppress(ValueError, TypeError, KeyError, AttributeError):
                 sender = row["sender"] if ours else address.authority
-                found.append(Bundle(_name(row["name"]), what, str(sender), _lines(row["lines"])))
-        put_off, bad = self._put_off[address.url], len(rows) - len(found)
-        put_off.keep({one.name for one in found})
-        due = [one for one in found if put_off.is_due(one.name)]
-        return [*due, *([Left(NOT_AGREED, bad)] if bad else []), *put_off.left()]
+                bundles.append(Bundle(_name(row["name"]), what, str(sender), _lines(row["lines"])))
+        put_off, bad = self._put_off[address.url], len(rows) - len(bundles)
+        put_off.keep_only({bundle.name for bundle in bundles})
+        due = [bundle for bundle in bundles if put_off.is_due(bundle.name)]
+        return [*due, *([Left(NOT_AGREED, bad)] if bad else []), *put_off.list_left()]
 
     async def finish(
-        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
+        self, address: RouteAddress, item: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Leave the receipts and let the host forget the bundle; or say that we have the receipts."""
-        assert isinstance(found, Bundle)  # noqa: S101 - `collect` gives nothing else
-        if found.holds == "messages":
-            body, path = "\n".join(receipts).encode(), f"/messages/{found.name}"
-            answer = await self._client.request("POST", address, path, body=body, kind=RECEIPTS_TYPE, most=65_536)
+        assert isinstance(item, Bundle)  # noqa: S101 - `collect` gives nothing else
+        if item.holds == "messages":
+            body, path = "\n".join(receipts).encode(), f"/messages/{item.name}"
+            answer = await self._client.send_request("POST", address, path, body=body, kind=RECEIPTS_TYPE, most=65_536)
         else:
-            answer = await self._client.request("DELETE", address, f"/receipts/{found.name}", most=65_536)
+            answer = await self._client.send_request("DELETE", address, f"/receipts/{item.name}", most=65_536)
         # 404: another process was quicker.
         if answer.status not in (200, 404):
-            await self.put_off(address, found, NOT_LET_GO)
+            await self.put_off(address, item, NOT_LET_GO)
             raise NotDone(f"the mailbox's host answered {answer.status}")
-        self._put_off[address.url].forget(found.name)
+        self._put_off[address.url].mark_handled(item.name)
 
-    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
         """Leave it for a while: the host still counts it among the first that it hands out."""
-        if isinstance(found, Bundle):
-            self._put_off[address.url].add(found.name, why)
+        if isinstance(item, Bundle):
+            self._put_off[address.url].add(item.name, why)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -127,15 +127,15 @@ def _list_in(body: bytes) -> list[Any]:
     raise NotReached("the mailbox's host did not answer in the form that was agreed")
 
 
-def _name(said: str) -> str:
+def _name(name: str) -> str:
     """It becomes part of an address. Raises ValueError, TypeError."""
-    if not NAME.fullmatch(said):
+    if not NAME.fullmatch(name):
         raise ValueError("no name of a bundle")
-    return said
+    return name
 
 
-def _lines(said: list[str]) -> tuple[bytes, ...]:
+def _lines(lines: list[str]) -> tuple[bytes, ...]:
     """Raises TypeError, AttributeError, ValueError where it is no list of texts."""
-    if not isinstance(said, list):
+    if not isinstance(lines, list):
         raise TypeError("no list of lines")
-    return tuple(line.encode() for line in said)
+    return tuple(line.encode() for line in lines)

@@ -71,20 +71,20 @@ class IdentityProvider:
         self._keys: tuple[Sequence[object], float] | None = None
         self._looked_again = clock() - AGAIN
 
-    async def endpoints(self) -> Endpoints:
+    async def get_endpoints(self) -> Endpoints:
         """Where it is asked. Raises NotReached, NotAsAgreed."""
         if self._endpoints is None or self._clock() > self._endpoints[1] + KEPT:
             issuer = self.registration.issuer
-            said = await self._get(f"{_guarded(issuer, issuer).rstrip('/')}{DISCOVERY}")
-            self._endpoints = _endpoints(said, issuer), self._clock()
+            members = await self._get(f"{_guarded(issuer, issuer).rstrip('/')}{DISCOVERY}")
+            self._endpoints = _endpoints(members, issuer), self._clock()
         return self._endpoints[0]
 
-    async def keys(self, kid: str) -> Sequence[object]:
+    async def get_keys(self, kid: str) -> Sequence[object]:
         """Its keys, which have the one of this name among them if it has published that.
 
         Raises NotReached, NotAsAgreed.
         """
-        address = (await self.endpoints()).keys
+        address = (await self.get_endpoints()).keys
         if self._keys is None or self._clock() > self._keys[1] + KEPT:
             self._keys = _keys(await self._get(address)), self._clock()
         elif not _named(self._keys[0], kid) and self._clock() >= self._looked_again + AGAIN:
@@ -92,9 +92,9 @@ class IdentityProvider:
             self._keys = _keys(await self._get(address)), self._clock()
         return self._keys[0]
 
-    async def redeem(self, code: str, *, verifier: str, redirect_uri: str) -> str:
+    async def redeem_code(self, code: str, *, verifier: str, redirect_uri: str) -> str:
         """Give the code that a browser brought, and get the ID token. Raises CodeRefused, NotReached, NotAsAgreed."""
-        endpoints, ours = await self.endpoints(), self.registration
+        endpoints, ours = await self.get_endpoints(), self.registration
         form = {
             "grant_type": "authorization_code",
             "code": code,
@@ -107,18 +107,18 @@ class IdentityProvider:
             form |= {"client_id": ours.client_id, "client_secret": ours.client_secret}
         else:
             headers["Authorization"] = _basic(ours)
-        status, said = await self._ask("POST", endpoints.token, form, headers)
-        if status != 200 and isinstance(said.get("error"), str):
-            raise CodeRefused(said["error"])
-        if status != 200 or not isinstance(said.get("id_token"), str):
+        status, members = await self._ask("POST", endpoints.token, form, headers)
+        if status != 200 and isinstance(members.get("error"), str):
+            raise CodeRefused(members["error"])
+        if status != 200 or not isinstance(members.get("id_token"), str):
             raise NotAsAgreed("the identity provider gave no ID token")
-        return str(said["id_token"])
+        return str(members["id_token"])
 
     async def _get(self, url: str) -> Mapping[str, Any]:
-        status, said = await self._ask("GET", url, None, {})
+        status, members = await self._ask("GET", url, None, {})
         if status != 200:
             raise NotAsAgreed(f"the identity provider answers {status} where it should describe itself")
-        return said
+        return members
 
     async def _ask(
         self, method: str, url: str, form: Mapping[str, str] | None, headers: Mapping[str, str]
@@ -145,26 +145,26 @@ class IdentityProvider:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        said = json.loads(body)
+        members = json.loads(body)
     except (ValueError, RecursionError):
-        said = None
-    if not isinstance(said, dict):
+        members = None
+    if not isinstance(members, dict):
         raise NotAsAgreed("the identity provider's answer is not one of OpenID Connect")
-    return said
+    return members
 
 
-def _endpoints(said: Mapping[str, Any], issuer: str) -> Endpoints:
+def _endpoints(members: Mapping[str, Any], issuer: str) -> Endpoints:
     """Return what the provider says of itself. It must call itself what the settings call it (Discovery 1.0, 4.3)."""
-    if said.get("issuer") != issuer:
+    if members.get("issuer") != issuer:
         raise NotAsAgreed("the identity provider calls itself something else than [sign_in] issuer")
     authorization, token, keys = (
-        _guarded(said.get(name), issuer) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        _guarded(members.get(name), issuer) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
     )
     # Discovery 1.0, 3: the default.
-    methods = said.get("token_endpoint_auth_methods_supported", [BASIC])
-    if not (isinstance(methods, list) and {BASIC, POST} & {one for one in methods if isinstance(one, str)}):
+    methods = members.get("token_endpoint_auth_methods_supported", [BASIC])
+    if not (isinstance(methods, list) and {BASIC, POST} & {method for method in methods if isinstance(method, str)}):
         raise NotAsAgreed("the identity provider takes no client secret")
-    names_itself = said.get("authorization_response_iss_parameter_supported") is True
+    names_itself = members.get("authorization_response_iss_parameter_supported") is True
     return Endpoints(authorization, token, keys, BASIC not in methods, names_itself)
 
 
@@ -180,8 +180,8 @@ def _guarded(url: object, issuer: str) -> str:
     raise NotAsAgreed("an address of the identity provider is missing, or not under https")
 
 
-def _keys(said: Mapping[str, Any]) -> Sequence[object]:
-    keys = said.get("keys")
+def _keys(members: Mapping[str, Any]) -> Sequence[object]:
+    keys = members.get("keys")
     if not isinstance(keys, list):
         raise NotAsAgreed("the identity provider publishes no keys")
     return keys

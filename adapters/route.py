@@ -262,7 +262,7 @@ class Collector(Protocol):
         """
 
     async def finish(
-        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
+        self, address: RouteAddress, item: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Take away what is durable here now, and leave the receipts for its sender.
 
@@ -277,7 +277,7 @@ class Collector(Protocol):
             NotDone: it answers, and did not do this one thing. All else may go on.
         """
 
-    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
         """Leave it for a while, as it could not be handled here: what lies behind it comes first.
 
         `why` is one sentence for whoever runs the gateway. May raise NotReached.
@@ -315,10 +315,10 @@ class PartnerAnswer:
     def answered_at(self) -> datetime | None:
         """Return what the server's clock said (RFC 9110, 6.6.1), if it said so in a form that can be read."""
         try:
-            said = parsedate_to_datetime(self.headers.get("Date", ""))
+            moment = parsedate_to_datetime(self.headers.get("Date", ""))
         except (ValueError, TypeError):
             return None
-        return said if said.tzinfo else None
+        return moment if moment.tzinfo else None
 
     @property
     def after(self) -> timedelta | None:
@@ -337,7 +337,7 @@ class NotDone(NotReached):
     """A server that answers did not do what was asked about one thing: one sentence. All else may go on."""
 
 
-def carriers() -> dict[str, Carrier]:
+def load_carriers() -> dict[str, Carrier]:
     """Return every carrier that is installed, by the kind of route that it serves.
 
     Each is an entry point of the group `cme_gateway.carriers`, named as the kind of its route.

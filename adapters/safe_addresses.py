@@ -24,8 +24,8 @@ class CarefulResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Look it up. Raises OSError where it leads nowhere that may be called."""
-        found = await self._plain.resolve(host, port, family)
-        allowed = [one for one in found if may_be_called(one["host"], loopback=self._loopback)]
+        results = await self._plain.resolve(host, port, family)
+        allowed = [result for result in results if may_be_called(result["host"], loopback=self._loopback)]
         if not allowed:
             raise OSError("the name leads to this machine, or to nowhere")
         return allowed

@@ -46,10 +46,10 @@ from adapters.sftp_files import (
     MAX_BYTES,
     MOST_SETTLING,
     REMOVE,
-    digest,
-    doing,
-    explain,
-    leave,
+    compute_digest,
+    explain_error,
+    leave_file,
+    note_action,
     read_lines,
     rename_over,
 )
@@ -91,7 +91,9 @@ class Sftp:
         bundle = b"\n".join(parcel.sealed for parcel in parcels)
         try:
             async with self._visit(address) as (server, path):
-                await self._leave(server, address, f"{path}/{IN}", f"{address.us}-{digest(bundle)}.sealed", bundle)
+                await self._leave(
+                    server, address, f"{path}/{IN}", f"{address.us}-{compute_digest(bundle)}.sealed", bundle
+                )
         except NotReached as why:
             return [TryLater(str(why))] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
@@ -105,49 +107,49 @@ class Sftp:
         async with self._visit(address) as (server, path):
             folder = f"{path}/{IN if ours else OUT}"
             lies = sorted(await _listed(server, folder), key=lambda entry: entry.attrs.mtime or 0)
-            put_off.keep({_stem(_name(entry)) for entry in lies})
+            put_off.keep_only({_stem(_name(entry)) for entry in lies})
             names = [_name(entry) for entry in lies if _is_wanted(entry, address.us, ours, put_off)]
             # what was put off comes last: it may be put off again
             names.sort(key=lambda name: _stem(name) in put_off)
-            found: list[Found] = []
+            items: list[Found] = []
             until = time.monotonic() + MOST_SETTLING
             for name in names[:MOST_FILES]:
                 if taken := await _take_or_put_off(server, folder, name, put_off, until):
                     sender = name[:3] if ours else address.authority
-                    found.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
+                    items.append(Bundle(taken[0], "messages" if ours else "receipts", sender, taken[1]))
         # Elsewhere it is its owner's to look at.
         strange = sum(_is_strange(entry) for entry in lies) if ours else 0
-        return [*found, *([Strange(strange)] if strange else []), *put_off.left()]
+        return [*items, *([Strange(strange)] if strange else []), *put_off.list_left()]
 
     async def finish(
-        self, address: RouteAddress, found: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
+        self, address: RouteAddress, item: Found, receipts: Sequence[str] = (), back: RouteAddress | None = None
     ) -> None:
         """Leave the receipts, then remove what they are for."""
-        assert isinstance(found, Bundle)  # noqa: S101 - what is strange is left alone
-        put_off = self._put_off[address.url, found.holds == "messages"]
+        assert isinstance(item, Bundle)  # noqa: S101 - what is strange is left alone
+        put_off = self._put_off[address.url, item.holds == "messages"]
         async with self._visit(address) as (server, path):
             try:
-                if found.holds == "messages":
-                    name = found.name.removesuffix(".taken") + ".receipts"
+                if item.holds == "messages":
+                    name = item.name.removesuffix(".taken") + ".receipts"
                     await self._leave(server, address, f"{path}/{OUT}", name, "\n".join(receipts).encode())
-                    await _put_away(server, path, found.name)
+                    await _put_away(server, path, item.name)
                 else:
-                    with doing(REMOVE):
-                        await server.remove(f"{path}/{OUT}/{found.name}")
+                    with note_action(REMOVE):
+                        await server.remove(f"{path}/{OUT}/{item.name}")
             except asyncssh.SFTPNoSuchFile:
                 # Another process was quicker.
                 pass
             except asyncssh.SFTPError as why:
                 if isinstance(why, LOST):
                     raise
-                put_off.add(_stem(found.name), NOT_FINISHED)
-                raise NotDone(explain(why)) from why
-        put_off.forget(_stem(found.name))
+                put_off.add(_stem(item.name), NOT_FINISHED)
+                raise NotDone(explain_error(why)) from why
+        put_off.mark_handled(_stem(item.name))
 
-    async def put_off(self, address: RouteAddress, found: Found, why: str) -> None:
+    async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
         """Leave it for a while."""
-        if isinstance(found, Bundle):
-            self._put_off[address.url, found.holds == "messages"].add(_stem(found.name), why)
+        if isinstance(item, Bundle):
+            self._put_off[address.url, item.holds == "messages"].add(_stem(item.name), why)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -160,7 +162,7 @@ class Sftp:
     async def _leave(
         self, server: asyncssh.SFTPClient, address: RouteAddress, folder: str, name: str, content: bytes
     ) -> None:
-        self._ways[address.url] = await leave(server, folder, name, content, way=self._ways.get(address.url, 0))
+        self._ways[address.url] = await leave_file(server, folder, name, content, way=self._ways.get(address.url, 0))
 
     @asynccontextmanager
     async def _visit(self, address: RouteAddress) -> AsyncIterator[tuple[asyncssh.SFTPClient, str]]:
@@ -188,7 +190,7 @@ class Sftp:
                     "no login is set for the partner's server" if login is None else "no host key is pinned"
                 )
             host = await _leads_to(address, place.hostname or "")
-            connection = await ssh.connect(host, place.port or 22, login, address.pin)
+            connection = await ssh.open_session(host, place.port or 22, login, address.pin)
             self._open[key] = connection, await _start(connection)
         return self._open[key][1]
 
@@ -211,8 +213,8 @@ async def _leads_to(address: RouteAddress, host: str) -> str:
     """
     if address.us == address.authority:
         return host
-    found = await CarefulResolver(loopback=address.loopback).resolve(host, family=socket.AF_UNSPEC)
-    return found[0]["host"]
+    results = await CarefulResolver(loopback=address.loopback).resolve(host, family=socket.AF_UNSPEC)
+    return results[0]["host"]
 
 
 async def _start(connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClient:
@@ -235,14 +237,14 @@ async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
         # Some servers answer so where there is no such folder.
         if there or isinstance(why, LOST):
             raise
-    with doing(REMOVE):
+    with note_action(REMOVE):
         await server.remove(f"{path}/{IN}/{name}")
 
 
 async def _listed(server: asyncssh.SFTPClient, folder: str) -> list[asyncssh.SFTPName]:
     """What lies there, up to a limit: of an endless list, the rest is seen when the first have been taken away."""
     lies: list[asyncssh.SFTPName] = []
-    with doing(LIST):
+    with note_action(LIST):
         # As bytes: one name that is no text would end the list.
         async for entry in server.scandir(folder.encode()):
             lies.append(entry)
@@ -314,7 +316,7 @@ async def _take(
     try:
         if kind == "sealed":
             name = f"{stem}.taken"
-            with doing(CLAIM):
+            with note_action(CLAIM):
                 await server.rename(f"{folder}/{stem}.sealed", f"{folder}/{name}")
     except asyncssh.SFTPNoSuchFile:
         return None
@@ -334,7 +336,7 @@ def _sentence(why: BaseException) -> str:
         case NotReached():
             return str(why)
         case asyncssh.SFTPError():
-            return explain(why)
+            return explain_error(why)
         case TimeoutError():
             return "the server did not answer in time"
         case socket.gaierror():

@@ -44,7 +44,7 @@ LIST, WRITE, RENAME, CLAIM, READ, REMOVE = (
 
 
 @contextmanager
-def doing(what: str) -> Iterator[None]:
+def note_action(what: str) -> Iterator[None]:
     """Note with what goes wrong inside what was being done."""
     try:
         yield
@@ -54,12 +54,12 @@ def doing(what: str) -> Iterator[None]:
         raise
 
 
-def explain(why: asyncssh.SFTPError) -> str:
+def explain_error(why: asyncssh.SFTPError) -> str:
     """Say in one sentence what the server did not do."""
     what = next(iter(getattr(why, "__notes__", ())), "do it")
-    said = str(why.reason).lower()
+    reason = str(why.reason).lower()
     if isinstance(why, asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded) or any(
-        one in said for one in FULL
+        word in reason for word in FULL
     ):
         return "the server's disk is full, or our share of it"
     if isinstance(why, DENIED):
@@ -82,12 +82,12 @@ def explain(why: asyncssh.SFTPError) -> str:
     return f"the server failed to {what}" + ("; its disk may be full" if what == WRITE else "")
 
 
-def digest(bundle: bytes) -> str:
+def compute_digest(bundle: bytes) -> str:
     """Return the digest by which a bundle is named."""
     return sha256(bundle).hexdigest()
 
 
-async def leave(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes, *, way: int = 0) -> int:
+async def leave_file(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes, *, way: int = 0) -> int:
     """Put a file there whole: the way, of WAYS, that it went. `way`: the first that is tried."""
     while True:
         try:
@@ -105,15 +105,15 @@ async def leave(server: asyncssh.SFTPClient, folder: str, name: str, content: by
 
 async def _leave(server: asyncssh.SFTPClient, folder: str, name: str, content: bytes, first: str) -> None:
     path = f"{folder}/{name}"
-    half = f"{folder}/{first.format(digest(content))}" if first else path
+    half = f"{folder}/{first.format(compute_digest(content))}" if first else path
     if not first and await _size(server, path) == len(content):
         # It lies there: names are digests.
         return
     try:
-        with doing(WRITE):
+        with note_action(WRITE):
             async with server.open(half, "wb") as file:
                 await file.write(content)
-        with doing(RENAME):
+        with note_action(RENAME):
             if first:
                 await rename_over(server, half, path)
             else:
@@ -175,7 +175,7 @@ async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, 
     """
     content = await _read(server, path)
     lines = split_lines(content)
-    while named is not None and digest(b"\n".join(lines)) != named and time.monotonic() < until:
+    while named is not None and compute_digest(b"\n".join(lines)) != named and time.monotonic() < until:
         await asyncio.sleep(SETTLE_SECONDS)
         before, content = content, await _read(server, path)
         lines = split_lines(content)
@@ -188,11 +188,11 @@ async def read_lines(server: asyncssh.SFTPClient, path: str, named: str | None, 
 def split_lines(content: bytes) -> Sequence[bytes]:
     """Return the lines of a bundle, without what a server in text mode makes of their ends."""
     lines = content.replace(b"\r", b"\n").split(b"\n", 2 * MOST_LINES)
-    return tuple(line for one in lines[: 2 * MOST_LINES] if (line := one.strip(AROUND)))[:MOST_LINES]
+    return tuple(line for raw_line in lines[: 2 * MOST_LINES] if (line := raw_line.strip(AROUND)))[:MOST_LINES]
 
 
 async def _read(server: asyncssh.SFTPClient, path: str) -> bytes:
-    with doing(READ):
+    with note_action(READ):
         async with server.open(path, "rb") as file:
             content = bytes(await file.read(MAX_BYTES + 1))  # type: ignore[arg-type]  # opened for bytes
     if len(content) > MAX_BYTES:

@@ -81,14 +81,14 @@ class _Offer:
             return "the server's host key is not the one that is pinned, but of another kind"
         if not set(CIPHERS) & set(self.ciphers):
             return f"{OLD} no AES-GCM and no AES-CTR"
-        if not {one for one in CIPHERS if "gcm" in one} & set(self.ciphers) and not set(MACS) & set(self.macs):
+        if not {cipher for cipher in CIPHERS if "gcm" in cipher} & set(self.ciphers) and not set(MACS) & set(self.macs):
             return (
                 f"{OLD} no AES-GCM, and beside AES-CTR no HMAC with SHA-2 (one whose name ends in -etm does not serve)"
             )
         return None
 
 
-async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh.SSHClientConnection:
+async def open_session(host: str, port: int, login: Login, host_key: str) -> asyncssh.SSHClientConnection:
     """Open a session with the server that has this key. Raises NotReached with the reason."""
     pinned, keys = _import_host_key(host_key), _import_login_keys(login)
     signs = _choose(SIGNATURES, map(bytes.decode, pinned.sig_algorithms))
@@ -125,16 +125,21 @@ async def connect(host: str, port: int, login: Login, host_key: str) -> asyncssh
 def _choose(wanted: Sequence[str], there: Iterable[str]) -> list[str]:
     """Choose those of what is there that are wanted, in our order: what a library lacks is no fault."""
     known = list(there)
-    return [one for pattern in wanted for one in known if fnmatch(one, pattern) and not one.startswith("gss-")]
+    return [
+        algorithm
+        for pattern in wanted
+        for algorithm in known
+        if fnmatch(algorithm, pattern) and not algorithm.startswith("gss-")
+    ]
 
 
 def _import_host_key(text: str) -> asyncssh.SSHKey:
     """Read it as OpenSSH, `ssh-keyscan` or another program writes it: with the host before it, or in
     RFC 4716's form.
     """
-    found = HOST_KEY.search(text)
+    match = HOST_KEY.search(text)
     try:
-        return asyncssh.import_public_key(found[0] if found else text)
+        return asyncssh.import_public_key(match[0] if match else text)
     except (asyncssh.KeyImportError, ValueError):
         raise NotReached("the host key that is pinned for the server cannot be read") from None
 
@@ -176,7 +181,7 @@ async def _read_offer(reader: asyncio.StreamReader) -> _Offer:
     if packet.get_byte() != KEXINIT:
         raise ValueError("no offer")
     packet.get_bytes(16)
-    lists = [[one.decode("ascii", "replace") for one in packet.get_namelist()] for _ in range(6)]
+    lists = [[name.decode("ascii", "replace") for name in packet.get_namelist()] for _ in range(6)]
     return _Offer(lists[0], lists[1], lists[2], lists[4])
 
 
@@ -185,7 +190,7 @@ def _explain(why: BaseException, greeted: bool, agreed: bool, keys: list[asyncss
     match why:
         case asyncssh.HostKeyNotVerifiable():
             return "the server's host key is not the one that is pinned"
-        case asyncssh.PermissionDenied() if any(b"ssh-rsa" in one.sig_algorithms for one in keys or ()):
+        case asyncssh.PermissionDenied() if any(b"ssh-rsa" in key.sig_algorithms for key in keys or ()):
             return (
                 "the server refused our login; if it is old and knows RSA with SHA-1 only, use an Ed25519 or ECDSA key"
             )

@@ -41,7 +41,7 @@ TABLE = (
 )
 
 
-def meaning(status: int, *, of_exchange: bool, messages: int) -> Means:
+def get_meaning(status: int, *, of_exchange: bool, messages: int) -> Means:
     """Look it up: the status, whether the partner's gateway itself said it, and how many messages were
     sent together.
     """
@@ -55,10 +55,10 @@ def meaning(status: int, *, of_exchange: bool, messages: int) -> Means:
 def is_of_exchange(answer: PartnerAnswer) -> bool:
     """Did a gateway say it, and no proxy before it? Then the body is a problem of the exchange."""
     try:
-        said = json.loads(answer.body)
+        members = json.loads(answer.body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(said, dict) and str(said.get("type", "")).startswith(PROBLEM)
+    return isinstance(members, dict) and str(members.get("type", "")).startswith(PROBLEM)
 
 
 def not_taken(answer: PartnerAnswer, whom: str = "the partner's gateway") -> TryLater:
@@ -68,7 +68,7 @@ def not_taken(answer: PartnerAnswer, whom: str = "the partner's gateway") -> Try
     """
     of_exchange = is_of_exchange(answer)
     code = f"{'refused' if of_exchange else 'answered'}.{answer.status}"
-    at_once = meaning(answer.status, of_exchange=of_exchange, messages=1) is Means.AT_ONCE
+    at_once = get_meaning(answer.status, of_exchange=of_exchange, messages=1) is Means.AT_ONCE
     how = "does not take what we send: it" if at_once else ""
     reason = f"{whom} {how} answered {answer.status}".replace("  ", " ")
     return TryLater(reason, answer.after, answer.answered_at, code=code)

@@ -25,7 +25,7 @@ class Tokens:
         """None is got before it is asked for."""
         self._kept: dict[TokenSource, tuple[str, float]] = {}
 
-    async def get(self, source: TokenSource, authorities: str | None) -> str:
+    async def get_token(self, source: TokenSource, authorities: str | None) -> str:
         """A token that holds.
 
         `authorities`: PEM, who may have issued the certificate of its server. Raises NotReached.
@@ -53,8 +53,8 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
             aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
             session.post(source.url, data=form, headers=PLAIN, ssl=trusted, allow_redirects=False) as answer,
         ):
-            said = json.loads(await read_answer(answer, MAX_BYTES))
-            return str(said["access_token"]), float(said.get("expires_in", 300))
+            members = json.loads(await read_answer(answer, MAX_BYTES))
+            return str(members["access_token"]), float(members.get("expires_in", 300))
     except (aiohttp.ClientError, OSError) as why:
         raise NotReached(f"the token for our mail account cannot be got ({type(why).__name__})") from None
     except (ValueError, KeyError, TypeError, RecursionError):

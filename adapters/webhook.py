@@ -22,7 +22,7 @@ MAX_URL = 500
 HTTPS_PORT = 443
 
 
-def allowed(url: str, hosts: Collection[str]) -> bool:
+def is_allowed(url: str, hosts: Collection[str]) -> bool:
     """Is it an https address of a host, and a port, that are listed? `host` alone stands for its port 443."""
     if not (len(url) <= MAX_URL and url.isascii() and url.isprintable() and " " not in url and "\\" not in url):
         return False
@@ -40,7 +40,7 @@ async def post(
     url: str, body: bytes, headers: Mapping[str, str], *, hosts: Collection[str], ca: str | None
 ) -> str | None:
     """Post it once. None where it was taken (2xx); otherwise why not, in a few words without the address."""
-    if not allowed(url, hosts):
+    if not is_allowed(url, hosts):
         return "the host is not listed any more"
     try:
         connector = aiohttp.TCPConnector(resolver=CarefulResolver(), ssl=_context(ca), force_close=True)

@@ -28,7 +28,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from rich.table import Table
 
 from benchmarks.pages import LIMIT_MS, OUT, fill
-from gateway.api.notices import cursor
+from gateway.api.notices import build_cursor
 from gateway.auditing import audit
 from gateway.case_systems import clients
 from gateway.context import Gateway
@@ -67,7 +67,7 @@ def calls(newest: Sequence[Mapping[str, object]], came: Sequence[str], secret: s
     chance = Random(5)  # noqa: S311 - the same each time
     last = newest[-1]["at"]
     assert isinstance(last, datetime)
-    deep = cursor(last - timedelta(minutes=messages * 3 // 4), MessageId(str(UUID(int=0))))
+    deep = build_cursor(last - timedelta(minutes=messages * 3 // 4), MessageId(str(UUID(int=0))))
     one = [str(chance.choice(newest)["message_id"]) for _ in range(ASKED)]
     form = {"grant_type": "client_credentials", "client_id": NAME, "client_secret": secret}
     accepted = text_of.dumps({"Decision": "accepted", "Officer": OFFICER}).encode()

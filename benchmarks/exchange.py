@@ -79,7 +79,7 @@ def stages(gw: Gateway, there: Gateway, text: bytes, sealed: bytes, names: envel
         "read XML and check it": median_us(lambda: xml.read(text)),
         "rules, both sides": 2 * median_us(lambda: rules.check(message, today=today)),
         "lock our copy, both sides": 2 * median_us(lambda: at_rest.lock(text, about=names.message_id, ring=gw.ring)),
-        "marks to find it by, both sides": 2 * median_us(lambda: blind.marks(list_terms(message), gw.ring)),
+        "marks to find it by, both sides": 2 * median_us(lambda: blind.compute_marks(list_terms(message), gw.ring)),
         "sign receipt": median_us(sign_receipt),
         "verify receipt": median_us(verify_receipt),
     }

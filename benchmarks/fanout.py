@@ -84,7 +84,7 @@ async def round_of(gw: Gateway, authorities: Sequence[str]) -> tuple[float, floa
     await until_receipted(gw)
     receipted = time.perf_counter() - began
     assert len(done.asked) == len(authorities), done.not_asked
-    body = LocatedNotice(located_on=gw.now().date(), way="in-education", ring=gw.officer("Bench Invented"))
+    body = LocatedNotice(located_on=gw.now().date(), way="in-education", ring=gw.build_officer("Bench Invented"))
     began = time.perf_counter()
     told = stand_down_search(gw, done.case, body, "bench")
     told_queued = time.perf_counter() - began
@@ -125,7 +125,7 @@ def bare_commits(gw: Gateway, count: int) -> float:
 
 async def main(count: int) -> None:
     """Measure, and print the table."""
-    authorities = [code for code in codes.labels("authorities_live") if code != OURS][:count]
+    authorities = [code for code in codes.get_labels("authorities_live") if code != OURS][:count]
     with TemporaryDirectory() as name:
         folder = Path(name)
         began = time.perf_counter()

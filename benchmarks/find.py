@@ -37,7 +37,7 @@ from gateway.exchange.send import prepare_messages, queue_messages
 from gateway.store import blind_index, tables
 from gateway.store.blind_index import IndexedMessage
 from keys import blind
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Child, Message, TransferNotice
 from schemas.shapes import CaseId, MessageId
 from tests.children import notice
@@ -70,14 +70,15 @@ def fill(gw: Gateway, children: list[ComparedChild], messages: int) -> None:
         numbers = range(begin, min(begin + STEP, messages))
         some = [_anew(reply, n, chance) if n % 2 else _about(frame, children[n // 2], n, chance) for n in numbers]
         its = [
-            IndexedMessage("came", "885", one.header.message_id, blind.marks(list_terms(one), gw.ring)) for one in some
+            IndexedMessage("came", "885", one.header.message_id, blind.compute_marks(list_terms(one), gw.ring))
+            for one in some
         ]
         gw.store.run(lambda tx, some=some, its=its: _put(tx, some, its))  # type: ignore[misc]
 
 
 def _anew(frame: Message, number: int, chance: Random) -> Message:
     at = FIRST + timedelta(seconds=number * 60)
-    message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
+    message_id, case = (build_uuid7(at, chance.randbytes(10)) for _ in range(2))
     return Message(
         replace(frame.header, message_id=MessageId(message_id), conversation_id=CaseId(case), created_at=at), frame.body
     )
@@ -172,7 +173,8 @@ def cost(gw: Gateway) -> Iterator[str]:
     message, count = notice(), 100
     its: set[Term] = list_terms(message)
     yield (
-        f"{len(its)} marks of the sample: made in {median_us(lambda: blind.marks(list_terms(message), gw.ring)):.0f}"
+        f"{len(its)} marks of the sample: made in "
+        f"{median_us(lambda: blind.compute_marks(list_terms(message), gw.ring)):.0f}"
         " microseconds"
     )
     with_them: list[float] = []

@@ -67,7 +67,7 @@ def ask(gw: Gateway, counts: IndexLoad, sought: ComparedChild) -> Near:
                 matching.match_child(
                     sought, one.described, namesakes=alike[blocking.namesake_key(one.described)], of=counts.children
                 ),
-                int(one.said["nc_year"]),
+                int(one.fields["nc_year"]),
             )
             for one in ours
         ]

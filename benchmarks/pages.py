@@ -39,7 +39,7 @@ from gateway.store import audit_log, tables
 from gateway.store.audit_log import AuditEntry
 from keys import at_rest
 from schemas import xml
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import free_port, make, new_database
@@ -74,7 +74,7 @@ def fill(gw: Gateway, messages: int) -> Sequence[Mapping[str, object]]:
 
 def _row(gw: Gateway, number: int, at: datetime, chance: Random, *, opened: bool) -> dict[str, object]:
     sent = bool(number % 2)
-    message_id, case = (uuid7(at, chance.randbytes(10)) for _ in range(2))
+    message_id, case = (build_uuid7(at, chance.randbytes(10)) for _ in range(2))
     waits = chance.random() * 1000 < WAITING_IN_A_THOUSAND
     key, content = b"x", b""
     if opened or waits:

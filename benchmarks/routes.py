@@ -91,7 +91,9 @@ async def bare_https(folder: Path, body: bytes, batches: int, world: World) -> f
     async with server(folder, forget) as address:
         began = time.perf_counter()
         for _ in range(batches):
-            await client.request("POST", address, "/", body=body, kind="application/octet-stream", most=len(RECEIPTS))
+            await client.send_request(
+                "POST", address, "/", body=body, kind="application/octet-stream", most=len(RECEIPTS)
+            )
         seconds = time.perf_counter() - began
         await client.close()
     return batches * BATCH / seconds
@@ -141,12 +143,14 @@ async def bare_email(folder: Path, body: bytes, batches: int, world: World) -> f
             await relay.login(account.login.user, account.login.password or "")
             for _ in range(batches):
                 for kind, content in (("sealed", body), ("receipts", RECEIPTS)):
-                    _, raw = mail.sealed("333", kind, content, sender=account.address, to=account.address, now=NOW)
+                    _, raw = mail.build_sealed_mail(
+                        "333", kind, content, sender=account.address, to=account.address, now=NOW
+                    )
                     await relay.sendmail(account.address, [account.address], raw)
         inbox, come = Inbox(account), 0
         while come < 2 * batches:
-            for uid, _ in await asyncio.to_thread(inbox.look):
-                await asyncio.to_thread(inbox.remove, uid)
+            for uid, _ in await asyncio.to_thread(inbox.fetch_mails):
+                await asyncio.to_thread(inbox.remove_mail, uid)
                 come += 1
         seconds = time.perf_counter() - began
         await asyncio.to_thread(inbox.close)

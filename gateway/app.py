@@ -158,7 +158,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
 def build_console_site(gw: Gateway) -> web.Application:
     """Build what the console's port serves: the console, and under its prefix the API."""
     pages = console.build_application(gw)
-    pages.add_subapp(PREFIX, api.application(gw))
+    pages.add_subapp(PREFIX, api.build_application(gw))
     return pages
 
 
@@ -191,7 +191,7 @@ async def _open_ports(gw: Gateway) -> list[Port]:
         wanted.append((metrics.build_metrics_application(gw), config.metrics, None, METRICS_SHARE, []))
     opened: list[Port] = []
     for app, place, tls, share, proxies in wanted:
-        port = Port(app, connections.places(share), proxies, shutdown_seconds=STOP_SECONDS)
+        port = Port(app, connections.count_places(share), proxies, shutdown_seconds=STOP_SECONDS)
         opened.append(port)
         try:
             await port.open(place.host, place.port, tls)

@@ -53,9 +53,9 @@ async def _run_turns(
     waits_first: bool,
 ) -> None:
     logged = ""
-    gw.looks(name, late_after)
+    gw.note_look(name, late_after)
     while not (waits_first and await is_stopped_within(stop, seconds)):
-        gw.looks(name, late_after)
+        gw.note_look(name, late_after)
         try:
             await work()
             logged = ""

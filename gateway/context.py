@@ -76,14 +76,16 @@ class Gateway:
         """Return our DfE code."""
         return self.ring.authority
 
-    def officer(self, name: str) -> Officer:
+    def build_officer(self, name: str) -> Officer:
         """Return whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""
         ours = self.config.authority
         if not ours.telephone:
             raise ConfigProblem("config.telephone")
-        return Officer(name=self.called(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None)
+        return Officer(
+            name=self.name_person(name), role="cme_officer", phone_no=ours.telephone, email=ours.email or None
+        )
 
-    def called(self, name: str) -> str:
+    def name_person(self, name: str) -> str:
         """Return how a person is called who signs in under this name; the name itself where nobody does."""
         person = self.store.look(lambda tx: people.find_person(tx, name))
         return person.called if person else name
@@ -106,7 +108,7 @@ class Gateway:
         cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
         self.trust, self._serials = Trust(cards), serials
 
-    def looks(self, loop: str, again_within: timedelta) -> None:
+    def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""
         now = self.now()
         self.looked[loop] = Heartbeat(loop, now, now + again_within)
@@ -121,17 +123,17 @@ class Gateway:
             return to.telephone
         if not self.trust.knows(authority):
             return ""
-        contacts = self.trust.card(authority).contacts
+        contacts = self.trust.get_card(authority).contacts
         return next((f"{contact.name}, {contact.telephone}" for contact in contacts if contact.telephone), "")
 
-    def address(self, authority: str, route: Route) -> RouteAddress:
+    def build_address(self, authority: str, route: Route) -> RouteAddress:
         """Return where a route leads, with what its card pins, and how we sign in there."""
         return RouteAddress(
             self.code,
             authority,
             route.url,
             route.certificate,
-            self._bearer(self.host_of(route) if route.kind == "mailbox" else authority),
+            self._build_bearer(self.host_of(route) if route.kind == "mailbox" else authority),
             self.logins.get(authority),
             self.mail,
             self._is_here,
@@ -149,13 +151,13 @@ class Gateway:
         No two cards that we take have both (`partners.examine`), and TLS proves that it is that gateway.
         """
         base = mailbox.url.partition("/mailboxes/")[0]
-        for own_or_partner_card in (self.own_card, *map(self.trust.card, self.trust.authorities())):
+        for own_or_partner_card in (self.own_card, *map(self.trust.get_card, self.trust.list_authorities())):
             for route in own_or_partner_card.routes:
                 if (route.kind, route.url, route.certificate) == ("https", base, mailbox.certificate):
                     return own_or_partner_card.authority
         return None
 
-    def _bearer(self, called: str | None) -> Callable[[], str]:
+    def _build_bearer(self, called: str | None) -> Callable[[], str]:
         def issue_bearer() -> str:
             if called is None:
                 raise NotReached(

@@ -12,7 +12,7 @@ from secrets import token_urlsafe
 from sqlalchemy import Connection, inspect
 
 from adapters.openid import IdentityProvider
-from adapters.route import carriers
+from adapters.route import load_carriers
 from gateway.auditing import audit
 from gateway.context import SYSTEM, Gateway, wall_clock
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
@@ -151,7 +151,7 @@ def _make_parts(home: Path, settings: str, host: str, by: str, now: Callable[[],
     (home / FILE).write_text(settings, "utf-8")
     config = parse(settings, home)
     _write_certificate(home, host, now())
-    ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.passphrase(), now=now())
+    ring = Ring.create(home / KEYS, authority=config.authority.code, passphrase=config.read_passphrase(), now=now())
     ours = _write_card(config, serial=1, now=now())
     store = Store(config.store_url)
     gw = Gateway(config, ring, ours, store, {}, now)
@@ -195,7 +195,7 @@ def read_certificate(home: Path) -> bytes:
     """Read the certificate of the exchange port, PEM. Raises ConfigProblem."""
     try:
         pem = (home / TLS_CERTIFICATE).read_bytes()
-        tls.ends(pem)
+        tls.read_expiry(pem)
     except (OSError, ValueError) as why:
         raise unreadable_tls(type(why).__name__) from None
     return pem
@@ -215,9 +215,9 @@ def _write_private(path: Path, secret: bytes) -> None:
 
 def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
     """Sign our card with the identity key and keep it in the home folder."""
-    phrase = config.passphrase()
+    phrase = config.read_passphrase()
     ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
-    identity = Ring.identity(config.home / KEYS, passphrase=phrase)
+    identity = Ring.open_identity(config.home / KEYS, passphrase=phrase)
     certificate = tls.der_base64(read_certificate(config.home))
     who = config.authority
     issued = now.replace(microsecond=0)
@@ -281,10 +281,10 @@ def renew_card(home: Path, *, by: str) -> Card:
     try:
         certificate = read_certificate(home)
         host = tls.own_host(certificate)
-        if host and tls.ends(certificate) < gw.now() + CARD_LIFE:
+        if host and tls.read_expiry(certificate) < gw.now() + CARD_LIFE:
             _write_certificate(home, host, gw.now())
         mailbox = gw.config.mailbox.host
-        hosted_by = gw.trust.card(mailbox) if mailbox else None
+        hosted_by = gw.trust.get_card(mailbox) if mailbox else None
         ours = _write_card(gw.config, serial=gw.own_card.serial + 1, now=gw.now(), host=hosted_by)
         _log_and_sign(gw, AuditEntry("card.renewed", by, gw.code, detail={"serial": ours.serial}))
     finally:
@@ -300,7 +300,7 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
     """
     gw = open_gateway(home)
     try:
-        Ring.rotate(home / KEYS, passphrase=gw.config.passphrase(), now=gw.now(), revoke=revoke)
+        Ring.rotate(home / KEYS, passphrase=gw.config.read_passphrase(), now=gw.now(), revoke=revoke)
         entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no"})
         gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     finally:
@@ -313,7 +313,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     config = load(home)
     _make_private(home)
     own_card = _read_own_card(home)
-    ring = Ring.unlock(home / KEYS, passphrase=config.passphrase())
+    ring = Ring.unlock(home / KEYS, passphrase=config.read_passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
             raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)
@@ -325,8 +325,8 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
         store.migrate()
         if not is_named:
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
-        gw = Gateway(config, ring, own_card, store, carriers(), now, config.sign_ins(), config.mail_account())
-        registration = config.registration()
+        gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
+        registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()
     except BaseException:

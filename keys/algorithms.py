@@ -99,7 +99,7 @@ KEMS: Mapping[str, Kem] = {
 _OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}
 
 
-def thumbprint(alg: str, public: bytes) -> bytes:
+def compute_thumbprint(alg: str, public: bytes) -> bytes:
     """Return the SHA-256 that names a public key.
 
     Where the key has a JWK form it is that of RFC 7638, 3 (with RFC 8037, 2); X-Wing has none, so there it is the
@@ -114,6 +114,7 @@ def thumbprint(alg: str, public: bytes) -> bytes:
 def key_id(authority: str, use: str, alg: str, public: bytes) -> str:
     """Return the id of a public key, for instance `333-sig-0f1e2d3c4b5a6978`: whose it is, what for, and which.
 
-    `use` is "sig", "enc" or "id"; `alg` and `public` are as for `thumbprint`, of which the last 16 digits are made.
+    `use` is "sig", "enc" or "id"; `alg` and `public` are as for `compute_thumbprint`, of which the last 16
+    digits are made.
     """
-    return f"{authority}-{use}-{thumbprint(alg, public).hex()[:KID_DIGITS]}"
+    return f"{authority}-{use}-{compute_thumbprint(alg, public).hex()[:KID_DIGITS]}"

@@ -46,14 +46,14 @@ def new_secret() -> str:
     return token_urlsafe(SECRET_BYTES)
 
 
-def digest(secret: str) -> str:
+def digest_secret(secret: str) -> str:
     """Return the secret as it is stored: its SHA-256."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def matches(secret: str, kept: str | None) -> bool:
-    """Is it this secret? Where none is stored (`kept` is None) it takes as long."""
-    return compare_digest(digest(secret), kept or digest("")) and kept is not None
+def is_right_secret(secret: str, stored: str | None) -> bool:
+    """Is it this secret? Where none is stored (`stored` is None) it takes as long."""
+    return compare_digest(digest_secret(secret), stored or digest_secret("")) and stored is not None
 
 
 def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, now: datetime) -> str:
@@ -61,7 +61,7 @@ def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, no
 
     `audience` is the address of this gateway's API, which `verify` asks for again. `now` must know its time zone.
     """
-    issued = jose.seconds(now)
+    issued = jose.write_seconds(now)
     claims = {
         "iss": ring.authority,
         "aud": audience,
@@ -96,7 +96,7 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
     # (3).
     jose.verify(KIND, signed, alg=ours.alg, key=ours.private.public_key())
     try:
-        issuer, meant_for, granted, issued_at, expires_at = _claims(jose.read_object(signed.payload))
+        issuer, meant_for, granted, issued_at, expires_at = _read_claims(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.API_TOKEN_MALFORMED) from None
     # (4).
@@ -110,12 +110,12 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
     return granted
 
 
-def _claims(claims: dict[str, Any]) -> tuple[str, str, Granted, datetime, datetime]:
-    shape.members(claims, "iss aud sub client_id scope iat exp jti")
-    shape.name(claims["jti"])
-    client = shape.name(claims["sub"])
+def _read_claims(claims: dict[str, Any]) -> tuple[str, str, Granted, datetime, datetime]:
+    shape.read_members(claims, "iss aud sub client_id scope iat exp jti")
+    shape.read_name(claims["jti"])
+    client = shape.read_name(claims["sub"])
     if claims["client_id"] != client:
         raise jose.UnreadableToken("client_id")
-    granted = Granted(client, tuple(shape.line(claims["scope"]).split()))
-    issued_at, expires_at = jose.moment(claims["iat"]), jose.moment(claims["exp"])
-    return shape.name(claims["iss"]), shape.line(claims["aud"]), granted, issued_at, expires_at
+    granted = Granted(client, tuple(shape.read_line(claims["scope"]).split()))
+    issued_at, expires_at = jose.read_moment(claims["iat"]), jose.read_moment(claims["exp"])
+    return shape.read_name(claims["iss"]), shape.read_line(claims["aud"]), granted, issued_at, expires_at

@@ -32,7 +32,7 @@ KIND = jose.Kind(
 
 def issue(audience: str, *, ring: Ring, now: datetime) -> str:
     """Return a token that says who we are to this authority (its DfE code). It is valid for 5 minutes."""
-    issued = jose.seconds(now)
+    issued = jose.write_seconds(now)
     claims = {
         "iss": ring.authority,
         "aud": audience,
@@ -62,7 +62,7 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     # (1).
     signed = jose.read(KIND, token)
     try:
-        caller, meant_for, issued_at, expires_at = _claims(jose.read_object(signed.payload))
+        caller, meant_for, issued_at, expires_at = _read_claims(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.BEARER_MALFORMED) from None
     # (2).
@@ -82,7 +82,12 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     return caller
 
 
-def _claims(claims: dict[str, Any]) -> tuple[str, str, datetime, datetime]:
-    shape.members(claims, "iss aud iat exp jti")
-    shape.name(claims["jti"])
-    return shape.name(claims["iss"]), shape.name(claims["aud"]), jose.moment(claims["iat"]), jose.moment(claims["exp"])
+def _read_claims(claims: dict[str, Any]) -> tuple[str, str, datetime, datetime]:
+    shape.read_members(claims, "iss aud iat exp jti")
+    shape.read_name(claims["jti"])
+    return (
+        shape.read_name(claims["iss"]),
+        shape.read_name(claims["aud"]),
+        jose.read_moment(claims["iat"]),
+        jose.read_moment(claims["exp"]),
+    )

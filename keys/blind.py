@@ -16,7 +16,7 @@ from keys.digests import Purpose
 from keys.ring import Ring
 
 
-def marks(terms: Iterable[tuple[str, str]], ring: Ring) -> tuple[int, ...]:
+def compute_marks(terms: Iterable[tuple[str, str]], ring: Ring) -> tuple[int, ...]:
     """Return the marks of these terms, each a kind and a value, once each and in rising order.
 
     A database writes what is in order faster. A mark is a whole number of 64 bits with a sign.

@@ -117,8 +117,8 @@ def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
         "iss": card.authority,
         "name": card.name,
         "serial": card.serial,
-        "iat": jose.seconds(card.issued_at),
-        "exp": jose.seconds(card.expires_at),
+        "iat": jose.write_seconds(card.issued_at),
+        "exp": jose.write_seconds(card.expires_at),
         "identity": {"kty": "OKP", "crv": "Ed25519", "x": jose.encode(card.identity)},
         "keys": [_key_claims(key) for key in card.keys],
         "routes": [asdict(route) for route in card.routes],
@@ -135,12 +135,12 @@ def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
 def read(token: str) -> Card:
     """Read a card and verify that its own identity key signed it (RFC 7515, 5.2).
 
-    Whether that is the authority's, people compare by `fingerprint`; dates are judged by `replaces` and `trust`. Raises
-    CardRefused.
+    Whether that is the authority's, people compare by `compute_fingerprint`; dates are judged by `check_replacement`
+    and `trust`. Raises CardRefused.
     """
     unverified = jose.read(KIND, token)
     try:
-        card = _card(jose.read_object(unverified.payload))
+        card = _read_card(jose.read_object(unverified.payload))
         expected = key_id(card.authority, "id", SIGNING, card.identity)
         identity = Ed25519PublicKey.from_public_bytes(card.identity)
     except ValueError:
@@ -151,7 +151,7 @@ def read(token: str) -> Card:
     return card
 
 
-def replaces(new: Card, old: Card, now: datetime) -> None:
+def check_replacement(new: Card, old: Card, now: datetime) -> None:
     """Check that a card may take the place of the one that we hold (`old`).
 
     Raises CardRefused: `card.other-authority`, `card.other-identity`, `card.older`, or as `check_dates` does.
@@ -196,7 +196,7 @@ def check_dates(card: Card, now: datetime) -> None:
         raise build_refusal(RefusalCode.CARD_FROM_THE_FUTURE)
 
 
-def fingerprint(card: Card) -> str:
+def compute_fingerprint(card: Card) -> str:
     """Return forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
 
     They are the SHA-256 of the identity key as a big-endian number, modulo 10^40, with leading noughts.
@@ -212,51 +212,59 @@ def _key_claims(key: CardKey) -> dict[str, Any]:
         "use": key.use,
         "alg": key.alg,
         "public": jose.encode(key.public),
-        "nbf": jose.seconds(key.not_before),
-        "exp": jose.seconds(key.not_after),
+        "nbf": jose.write_seconds(key.not_before),
+        "exp": jose.write_seconds(key.not_after),
         "status": key.status,
     }
 
 
-def _card(claims: dict[str, Any]) -> Card:
-    shape.members(claims, "iss name serial iat exp identity keys routes contacts mash schema_versions")
-    keys = tuple(_key(row) for row in shape.rows(claims["keys"], MAX_ROWS))
+def _read_card(claims: dict[str, Any]) -> Card:
+    shape.read_members(claims, "iss name serial iat exp identity keys routes contacts mash schema_versions")
+    keys = tuple(_read_key(row) for row in shape.read_rows(claims["keys"], MAX_ROWS))
     if len({key.kid for key in keys}) != len(keys):
         raise jose.UnreadableToken("two keys with one id")
     mash = claims["mash"]
     return Card(
-        shape.name(claims["iss"]),
-        shape.line(claims["name"]),
-        shape.count(claims["serial"]),
-        jose.moment(claims["iat"]),
-        jose.moment(claims["exp"]),
-        _identity(claims["identity"]),
+        shape.read_name(claims["iss"]),
+        shape.read_line(claims["name"]),
+        shape.read_count(claims["serial"]),
+        jose.read_moment(claims["iat"]),
+        jose.read_moment(claims["exp"]),
+        _read_identity(claims["identity"]),
         keys,
-        tuple(_route(row) for row in shape.rows(claims["routes"], MAX_ROWS)),
-        tuple(_contact(row) for row in shape.rows(claims["contacts"], MAX_ROWS)),
-        None if mash is None else _contact(mash),
-        tuple(shape.line(row) for row in shape.rows(claims["schema_versions"], MAX_ROWS)),
+        tuple(_read_route(row) for row in shape.read_rows(claims["routes"], MAX_ROWS)),
+        tuple(_read_contact(row) for row in shape.read_rows(claims["contacts"], MAX_ROWS)),
+        None if mash is None else _read_contact(mash),
+        tuple(shape.read_line(row) for row in shape.read_rows(claims["schema_versions"], MAX_ROWS)),
     )
 
 
-def _identity(jwk: object) -> bytes:
-    row = shape.members(jwk, "kty crv x")
+def _read_identity(jwk: object) -> bytes:
+    row = shape.read_members(jwk, "kty crv x")
     # RFC 8037, 2.
     if (row["kty"], row["crv"]) != ("OKP", "Ed25519"):
         raise jose.UnreadableToken("identity")
-    return jose.decode(shape.line(row["x"]))
+    return jose.decode(shape.read_line(row["x"]))
 
 
-def _key(claims: object) -> CardKey:
-    row = shape.members(claims, "kid use alg public nbf exp status")
-    use = cast("Use", shape.one_of(row["use"], "sig enc"))
-    alg, public = shape.line(row["alg"]), jose.decode(shape.line(row["public"], at_most=8_192))
+def _read_key(claims: object) -> CardKey:
+    row = shape.read_members(claims, "kid use alg public nbf exp status")
+    use = cast("Use", shape.read_one_of(row["use"], "sig enc"))
+    alg, public = shape.read_line(row["alg"]), jose.decode(shape.read_line(row["public"], at_most=8_192))
     if use == "sig":
         _check_signing(alg, public)
     else:
         _check_sealing(alg, public)
-    status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
-    return CardKey(shape.line(row["kid"]), use, alg, public, jose.moment(row["nbf"]), jose.moment(row["exp"]), status)
+    status = cast("Status", shape.read_one_of(row["status"], "active retired revoked"))
+    return CardKey(
+        shape.read_line(row["kid"]),
+        use,
+        alg,
+        public,
+        jose.read_moment(row["nbf"]),
+        jose.read_moment(row["exp"]),
+        status,
+    )
 
 
 def _check_signing(alg: str, public: bytes) -> None:
@@ -273,17 +281,19 @@ def _check_sealing(alg: str, public: bytes) -> None:
     kem.suite.encrypt(b"", kem.public(public))
 
 
-def _route(claims: object) -> Route:
-    row = shape.members(claims, "kind url protection certificate")
+def _read_route(claims: object) -> Route:
+    row = shape.read_members(claims, "kind url protection certificate")
     certificate = row["certificate"]
     return Route(
-        shape.name(row["kind"]),
-        shape.line(row["url"], at_most=2_048),
-        cast("Protection", shape.one_of(row["protection"], "sealed person-smime person-tls notify-only")),
-        None if certificate is None else shape.line(certificate, at_most=8_192),
+        shape.read_name(row["kind"]),
+        shape.read_line(row["url"], at_most=2_048),
+        cast("Protection", shape.read_one_of(row["protection"], "sealed person-smime person-tls notify-only")),
+        None if certificate is None else shape.read_line(certificate, at_most=8_192),
     )
 
 
-def _contact(claims: object) -> CardContact:
-    row = shape.members(claims, "role name telephone email")
-    return CardContact(*(shape.line(row[member], or_empty=True) for member in ("role", "name", "telephone", "email")))
+def _read_contact(claims: object) -> CardContact:
+    row = shape.read_members(claims, "role name telephone email")
+    return CardContact(
+        *(shape.read_line(row[member], or_empty=True) for member in ("role", "name", "telephone", "email"))
+    )

@@ -64,7 +64,7 @@ def read_certificates(data: bytes) -> CertificateFile:
     Raises SmimeRefused where there is none.
     """
     pieces = list(_read_pieces(data)) if len(data) <= MAX_BYTES else []
-    certificates = tuple(one for one in pieces if isinstance(one, x509.Certificate))
+    certificates = tuple(piece for piece in pieces if isinstance(piece, x509.Certificate))
     if not certificates:
         raise _say_what_it_is(pieces)
     return CertificateFile(certificates, "key" in pieces or "key store" in pieces)
@@ -72,7 +72,9 @@ def read_certificates(data: bytes) -> CertificateFile:
 
 def read_issuers(data: bytes) -> str:
     """Read whose certificates are believed, as PEM. Raises SmimeRefused where there is none."""
-    return "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in read_certificates(data).certificates)
+    return "".join(
+        certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in read_certificates(data).certificates
+    )
 
 
 def decode_text(data: bytes) -> str:
@@ -112,17 +114,17 @@ def _read_pieces(data: bytes) -> Iterator[Piece]:
         elif any(name in label for name in OF_CERTIFICATES):
             yield "damaged"
     if not blocks:
-        for found in ALONE.finditer(text):
-            yield from _read_der(_decode_base64(found[0]))
+        for encoded in ALONE.finditer(text):
+            yield from _read_der(_decode_base64(encoded[0]))
 
 
 def _decode_base64(text: str) -> bytes:
     """Decode it with whatever a mail or an editor put between; what follows its first padding is no part of it."""
     plain = NOT_BASE64.sub("", text.partition("=")[0])
-    return binascii.a2b_base64(plain[: len(plain) // 4 * 4] + _padded(plain))
+    return binascii.a2b_base64(plain[: len(plain) // 4 * 4] + _pad_base64(plain))
 
 
-def _padded(plain: str) -> str:
+def _pad_base64(plain: str) -> str:
     rest = plain[len(plain) // 4 * 4 :]
     return rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""
 

@@ -107,10 +107,10 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
         "iss": names.sender,
         "aud": names.recipient,
         "jti": names.message_id,
-        "iat": jose.seconds(now),
+        "iat": jose.write_seconds(now),
     }
     head = jose.encode(jose.write_object(header)).encode()
-    closed = theirs.kem.suite.encrypt(signed.encode(), theirs.public, _info(head))
+    closed = theirs.kem.suite.encrypt(signed.encode(), theirs.public, _build_info(head))
     sealed = head + b"." + jose.encode(closed).encode()
     if len(sealed) > MAX_SEALED_BYTES:
         raise build_refusal(RefusalCode.ENVELOPE_TOO_LARGE)
@@ -119,7 +119,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
 
 def peek(sealed: bytes) -> EnvelopeHeader:
     """Read the outside of a sealed message. It proves nothing. Raises EnvelopeRefused where it cannot be read."""
-    return _read_header(_halves(sealed)[0])
+    return _read_header(_split_halves(sealed)[0])
 
 
 def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
@@ -143,14 +143,14 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
     Raises EnvelopeRefused, CardRefused or KeyRefused, with the code of the first check that fails.
     """
     # (1).
-    head, body = _halves(sealed)
+    head, body = _split_halves(sealed)
     # (2).
     header = _read_header(head)
     # (3).
     if header.aud != ring.authority:
         raise build_refusal(RefusalCode.ENVELOPE_NOT_FOR_US)
     # (4).
-    ours = ring.sealing(header.kid)
+    ours = ring.get_sealing_key(header.kid)
     if header.suite != ours.kem.suite_name:
         raise build_refusal(RefusalCode.ENVELOPE_ALGORITHM)
     # (5).
@@ -158,7 +158,7 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
     # (6).
     _check_age(header.iat, now)
     # (7).
-    inside = _open(ours, head, body)
+    inside = _open_body(ours, head, body)
     # (8).
     signed = jose.read(KIND, inside)
     theirs: VerifyKey = trust.signing_key(header.iss, signed.kid, header.iat)
@@ -167,7 +167,7 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
     return Opened(signed.payload, header.names, header.iat, signed.kid)
 
 
-def _halves(sealed: bytes) -> tuple[bytes, bytes]:
+def _split_halves(sealed: bytes) -> tuple[bytes, bytes]:
     if len(sealed) > MAX_SEALED_BYTES:
         raise build_refusal(RefusalCode.ENVELOPE_TOO_LARGE)
     head, dot, body = sealed.partition(b".")
@@ -178,16 +178,16 @@ def _halves(sealed: bytes) -> tuple[bytes, bytes]:
 
 def _read_header(head: bytes) -> EnvelopeHeader:
     try:
-        claims = shape.members(jose.read_object(jose.decode(head)), "v suite kid iss aud jti iat")
-        if shape.count(claims["v"]) != 1:
+        claims = shape.read_members(jose.read_object(jose.decode(head)), "v suite kid iss aud jti iat")
+        if shape.read_count(claims["v"]) != 1:
             raise jose.UnreadableToken("version")
         return EnvelopeHeader(
-            shape.line(claims["suite"]),
-            shape.line(claims["kid"]),
-            shape.name(claims["iss"]),
-            shape.name(claims["aud"]),
-            shape.name(claims["jti"]),
-            jose.moment(claims["iat"]),
+            shape.read_line(claims["suite"]),
+            shape.read_line(claims["kid"]),
+            shape.read_name(claims["iss"]),
+            shape.read_name(claims["aud"]),
+            shape.read_name(claims["jti"]),
+            jose.read_moment(claims["iat"]),
         )
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
@@ -195,8 +195,8 @@ def _read_header(head: bytes) -> EnvelopeHeader:
 
 def _check_names(names: Names) -> None:
     try:
-        for one in (names.message_id, names.sender, names.recipient):
-            shape.name(one)
+        for name in (names.message_id, names.sender, names.recipient):
+            shape.read_name(name)
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
 
@@ -208,14 +208,14 @@ def _check_age(issued_at: datetime, now: datetime) -> None:
         raise build_refusal(RefusalCode.ENVELOPE_TOO_OLD)
 
 
-def _open(ours: SealingPrivate, head: bytes, body: bytes) -> bytes:
+def _open_body(ours: SealingPrivate, head: bytes, body: bytes) -> bytes:
     try:
-        return ours.kem.suite.decrypt(jose.decode(body), ours.private, _info(head))
+        return ours.kem.suite.decrypt(jose.decode(body), ours.private, _build_info(head))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.ENVELOPE_MALFORMED) from None
     except (InvalidTag, ValueError):
         raise build_refusal(RefusalCode.ENVELOPE_DOES_NOT_DECRYPT) from None
 
 
-def _info(head: bytes) -> bytes:
+def _build_info(head: bytes) -> bytes:
     return b"cme-exchange/1\x00" + head

@@ -49,7 +49,7 @@ def key_id(token: str) -> str:
 
     Raises IdTokenRefused.
     """
-    return str(_header(token)["kid"])
+    return str(_read_header(token)["kid"])
 
 
 def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datetime) -> dict[str, Any]:
@@ -65,11 +65,11 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     `keys` are the provider's, as JWK. Raises IdTokenRefused, with the code of the first check that fails.
     """
     # (1).
-    header = _header(token)
+    header = _read_header(token)
     # (2).
-    key = _key(keys, header["kid"], header["alg"])
+    key = _pick_key(keys, header["kid"], header["alg"])
     # (3).
-    claims = _signed(token, key, header["alg"])
+    claims = _check_signature(token, key, header["alg"])
     # (4).
     if claims.get("iss") != expected.issuer:
         raise build_refusal(RefusalCode.ID_TOKEN_OTHER_ISSUER)
@@ -79,7 +79,7 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     _in_time(claims, now)
     # (7).
     nonce, subject = claims.get("nonce"), claims.get("sub")
-    if not (isinstance(nonce, str) and compare_digest(_bytes(nonce), _bytes(expected.nonce))):
+    if not (isinstance(nonce, str) and compare_digest(_decode_part(nonce), _decode_part(expected.nonce))):
         raise build_refusal(RefusalCode.ID_TOKEN_OTHER_SIGN_IN)
     if not (
         isinstance(subject, str) and 0 < len(subject) <= MAX_SUBJECT and subject.isascii() and subject.isprintable()
@@ -88,12 +88,12 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     return claims
 
 
-def _bytes(text: str) -> bytes:
+def _decode_part(text: str) -> bytes:
     return text.encode("utf-8", "replace")
 
 
-def _header(token: str) -> dict[str, Any]:
-    raw = _bytes(token)
+def _read_header(token: str) -> dict[str, Any]:
+    raw = _decode_part(token)
     if len(raw) > MAX_ID_TOKEN_BYTES:
         raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "too large")
     try:
@@ -108,29 +108,29 @@ def _header(token: str) -> dict[str, Any]:
     return header
 
 
-def _key(keys: Sequence[object], kid: str, alg: str) -> PyJWK:
-    named = [key for key in keys if isinstance(key, Mapping) and key.get("kid") == kid and _signs(key)]
+def _pick_key(keys: Sequence[object], kid: str, alg: str) -> PyJWK:
+    named = [key for key in keys if isinstance(key, Mapping) and key.get("kid") == kid and _is_for_signing(key)]
     if not named:
         raise build_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY)
-    found = next((key for key in named if alg in ALGORITHMS_OF[key["kty"]] and key.get("alg", alg) == alg), None)
-    if found is None:
+    chosen = next((key for key in named if alg in ALGORITHMS_OF[key["kty"]] and key.get("alg", alg) == alg), None)
+    if chosen is None:
         raise build_refusal(RefusalCode.ID_TOKEN_ALGORITHM)
     try:
-        return PyJWK({name: found[name] for name in PUBLIC_MEMBERS[found["kty"]]}, algorithm=alg)
+        return PyJWK({name: chosen[name] for name in PUBLIC_MEMBERS[chosen["kty"]]}, algorithm=alg)
     except (InvalidKeyError, PyJWKError, KeyError):
         raise build_refusal(RefusalCode.ID_TOKEN_UNKNOWN_KEY, "not usable") from None
 
 
-def _signs(key: Mapping[str, Any]) -> bool:
+def _is_for_signing(key: Mapping[str, Any]) -> bool:
     kind = key.get("kty")
     # Entra's keys say it; where it is not said, every use is allowed.
     made_for = key.get("use", "sig") == "sig"
     return made_for and (kind == "RSA" or (kind == "EC" and key.get("crv") == CURVE))
 
 
-def _signed(token: str, key: PyJWK, alg: str) -> dict[str, Any]:
+def _check_signature(token: str, key: PyJWK, alg: str) -> dict[str, Any]:
     try:
-        claims = json.loads(_jws.decode(_bytes(token), key, algorithms=[alg]))
+        claims = json.loads(_jws.decode(_decode_part(token), key, algorithms=[alg]))
     except InvalidSignatureError:
         raise build_refusal(RefusalCode.ID_TOKEN_SIGNATURE) from None
     except InvalidKeyError:
@@ -152,8 +152,8 @@ def _for_us(claims: Mapping[str, Any], audience: str) -> None:
 
 def _in_time(claims: Mapping[str, Any], now: datetime) -> None:
     try:
-        issued, ends = jose.moment(claims.get("iat")), jose.moment(claims.get("exp"))
-        begins = jose.moment(claims.get("nbf", claims["iat"]))
+        issued, ends = jose.read_moment(claims.get("iat")), jose.read_moment(claims.get("exp"))
+        begins = jose.read_moment(claims.get("nbf", claims["iat"]))
     except (jose.UnreadableToken, KeyError):
         raise build_refusal(RefusalCode.ID_TOKEN_MALFORMED, "time") from None
     if max(issued, begins) > now + LEEWAY:

@@ -129,14 +129,14 @@ def write_object(members: Mapping[str, object]) -> bytes:
     return _compact_json.encode(members).encode()
 
 
-def moment(seconds: object) -> datetime:
+def read_moment(seconds: object) -> datetime:
     """Read a NumericDate (RFC 7519, 2) in whole seconds, as a time in UTC. Raises Unreadable."""
     if type(seconds) is not int or not 0 <= seconds <= MAX_SECONDS:
         raise UnreadableToken("date")
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def seconds(at: datetime) -> int:
+def write_seconds(at: datetime) -> int:
     """Write a NumericDate (RFC 7519, 2): whole seconds since 1970 in UTC, rounded down.
 
     `at` must know its zone, so that nobody's summer time gets into a signature.
@@ -148,12 +148,12 @@ def seconds(at: datetime) -> int:
 
 def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
     """Write a token of this kind: a compact JWS (RFC 7515, 7.1) over `payload`, with `kid` and `alg` in its header."""
-    signed_text = f"{_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
+    signed_text = f"{_write_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
     return f"{signed_text}.{encode(_jws.get_algorithm_by_name(alg).sign(signed_text.encode(), key))}"
 
 
 @cache
-def _header(typ: str, cty: str | None, alg: str, kid: str) -> str:
+def _write_header(typ: str, cty: str | None, alg: str, kid: str) -> str:
     members = {"alg": alg, "cty": cty, "kid": kid, "typ": typ}
     return encode(write_object({name: value for name, value in members.items() if value}))
 
@@ -169,7 +169,7 @@ def read(kind: Kind, token: bytes | str) -> Unverified:
     try:
         head, body, tail = raw.split(b".")
         header = read_object(decode(head))
-        alg, kid, typ, cty = (_text(header, name) for name in ("alg", "kid", "typ", "cty"))
+        alg, kid, typ, cty = (_read_text(header, name) for name in ("alg", "kid", "typ", "cty"))
     except ValueError:
         raise build_refusal(kind.malformed) from None
     if alg not in SIGNATURE_ALGORITHMS:
@@ -184,7 +184,7 @@ def read(kind: Kind, token: bytes | str) -> Unverified:
         raise build_refusal(kind.malformed) from None
 
 
-def _text(header: dict[str, Any], name: str) -> str:
+def _read_text(header: dict[str, Any], name: str) -> str:
     value = header.get(name, "")
     if not isinstance(value, str):
         raise UnreadableToken("header")

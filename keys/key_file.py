@@ -66,7 +66,7 @@ class OwnKey:
         return _public_bytes(self.alg, self.secret)
 
     @classmethod
-    def of(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
+    def create(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
         """Build a key that starts now. Its secret is 32 random bytes, or those of a test vector."""
         start = whole_second(now)
         kid = _make_wrapping_kid(authority) if use == "rest" else _derive_kid(authority, use, alg, secret)
@@ -79,7 +79,7 @@ def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
     kek = _key_from(passphrase, salt, SCRYPT)
     kdf = {"name": "scrypt", "salt": b64encode(salt).decode()} | SCRYPT
     version = VERSION if any(key.use == "root" for key in keys) else 1
-    document = {"v": version, "authority": authority, "kdf": kdf, "keys": [_row(key, kek) for key in keys]}
+    document = {"v": version, "authority": authority, "kdf": kdf, "keys": [_write_row(key, kek) for key in keys]}
     return json.dumps(document, indent=1).encode()
 
 
@@ -91,30 +91,30 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
     """
     try:
         whole = jose.read_object(text)
-        version = shape.count(whole.get("v"))
+        version = shape.read_count(whole.get("v"))
         if version > VERSION:
             raise build_refusal(RefusalCode.RING_NEWER)
         if version < 1:
             raise jose.UnreadableToken("version")
-        document = shape.members(whole, "v authority kdf keys")
-        kek = _key_from(passphrase, *_cost(document["kdf"]))
-        authority = shape.name(document["authority"])
-        return authority, tuple(_unlocked(document["keys"], authority, kek))
+        document = shape.read_members(whole, "v authority kdf keys")
+        kek = _key_from(passphrase, *_read_cost(document["kdf"]))
+        authority = shape.read_name(document["authority"])
+        return authority, tuple(_unlock_rows(document["keys"], authority, kek))
     except ValueError:
         raise build_refusal(RefusalCode.RING_UNREADABLE) from None
 
 
 def whole_second(now: datetime) -> datetime:
     """Return the time in UTC, without a part of a second, as a card carries it."""
-    return jose.moment(jose.seconds(now))
+    return jose.read_moment(jose.write_seconds(now))
 
 
-def _cost(claims: object) -> tuple[bytes, dict[str, int]]:
-    kdf = shape.members(claims, "name salt n r p")
-    cost = {name: shape.count(kdf[name]) for name in ("n", "r", "p")}
+def _read_cost(claims: object) -> tuple[bytes, dict[str, int]]:
+    kdf = shape.read_members(claims, "name salt n r p")
+    cost = {name: shape.read_count(kdf[name]) for name in ("n", "r", "p")}
     if kdf["name"] != "scrypt" or cost["n"] > MAX_SCRYPT_N or cost["r"] * cost["p"] > 16:
         raise jose.UnreadableToken("cost")
-    return b64decode(shape.line(kdf["salt"]), validate=True), cost
+    return b64decode(shape.read_line(kdf["salt"]), validate=True), cost
 
 
 def read_wrapping_id(kid: str) -> bytes:
@@ -153,33 +153,33 @@ def _bound_to(kid: str, use: str) -> bytes:
     return f"{kid}\0{use}".encode()
 
 
-def _row(key: OwnKey, kek: AESGCM) -> dict[str, Any]:
+def _write_row(key: OwnKey, kek: AESGCM) -> dict[str, Any]:
     nonce = token_bytes(NONCE_BYTES)
     locked = nonce + kek.encrypt(nonce, key.secret, _bound_to(key.kid, key.use))
     return {
         "kid": key.kid,
         "use": key.use,
         "alg": key.alg,
-        "nbf": jose.seconds(key.not_before),
-        "exp": jose.seconds(key.not_after),
+        "nbf": jose.write_seconds(key.not_before),
+        "exp": jose.write_seconds(key.not_after),
         "status": key.status,
         "private": b64encode(locked).decode(),
     }
 
 
-def _unlocked(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
-    for claims in shape.rows(rows, 1_000):
-        row = shape.members(claims, "kid use alg nbf exp status private")
-        kid, alg = shape.name(row["kid"]), shape.line(row["alg"])
-        use = cast("RingUse", shape.one_of(row["use"], "sig enc rest root id"))
+def _unlock_rows(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
+    for claims in shape.read_rows(rows, 1_000):
+        row = shape.read_members(claims, "kid use alg nbf exp status private")
+        kid, alg = shape.read_name(row["kid"]), shape.read_line(row["alg"])
+        use = cast("RingUse", shape.read_one_of(row["use"], "sig enc rest root id"))
         if alg not in {SIGNING, AT_REST, ROOT, ROOT_OF_0_1, *KEMS}:
             raise jose.UnreadableToken("algorithm")
-        locked = b64decode(shape.line(row["private"]), validate=True)
+        locked = b64decode(shape.read_line(row["private"]), validate=True)
         try:
             secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
         except InvalidTag:
             raise build_refusal(RefusalCode.RING_PASSPHRASE) from None
         if not _is_own_kid(kid, authority, use, alg, secret):
             raise jose.UnreadableToken("key id")
-        status = cast("Status", shape.one_of(row["status"], "active retired revoked"))
-        yield OwnKey(kid, use, alg, jose.moment(row["nbf"]), jose.moment(row["exp"]), status, secret)
+        status = cast("Status", shape.read_one_of(row["status"], "active retired revoked"))
+        yield OwnKey(kid, use, alg, jose.read_moment(row["nbf"]), jose.read_moment(row["exp"]), status, secret)

@@ -54,7 +54,7 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
     where a partner would refuse it.
     """
     text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
-    if _checkpoint(text) != Checkpoint(origin, size, root):
+    if _read_checkpoint(text) != Checkpoint(origin, size, root):
         raise build_refusal(RefusalCode.NOTE_MALFORMED)
     return sign(text, name=origin, private=ring.signing.private)
 
@@ -68,7 +68,7 @@ def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Che
         public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
     except ValueError:
         raise build_refusal(RefusalCode.KEY_UNKNOWN) from None
-    return _verified(text, origin, [public])
+    return _verify_with_any(text, origin, [public])
 
 
 def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
@@ -78,7 +78,7 @@ def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, rev
     forged one, and proves nothing by itself. Raises NoteRefused, or CardRefused where we hold no card of the authority.
     """
     keys = trust.signing_keys(authority, revoked=revoked)
-    return _verified(text, origin_of(authority), (key.public for key in keys))
+    return _verify_with_any(text, origin_of(authority), (key.public for key in keys))
 
 
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
@@ -93,7 +93,7 @@ def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
 
     Raises NoteRefused: `note.malformed`, or NoteSignature.
     """
-    text, stamps = _parts(signed)
+    text, stamps = _split_note(signed)
     wanted = key_id(name, public)
     for signer, stamp in stamps:
         if signer == name and stamp[:_KEY_ID_BYTES] == wanted and _is_signed(text, stamp[_KEY_ID_BYTES:], public):
@@ -106,8 +106,8 @@ def key_id(name: str, public: Ed25519PublicKey) -> bytes:
     return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:_KEY_ID_BYTES]
 
 
-def _verified(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
-    checkpoint = _checkpoint(_parts(signed)[0])
+def _verify_with_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
+    checkpoint = _read_checkpoint(_split_note(signed)[0])
     if checkpoint.origin != origin:
         raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
     for public in keys:
@@ -127,7 +127,7 @@ def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
     return True
 
 
-def _parts(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
+def _split_note(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
     lines = signed.removesuffix("\n").split("\n")
     if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
         raise build_refusal(RefusalCode.NOTE_MALFORMED)
@@ -135,12 +135,12 @@ def _parts(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
     if not gap or not text:
         raise build_refusal(RefusalCode.NOTE_MALFORMED)
     try:
-        return text + "\n", list(_stamps(stamps))
+        return text + "\n", list(_read_stamps(stamps))
     except ValueError:
         raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
 
 
-def _stamps(lines: str) -> Iterator[tuple[str, bytes]]:
+def _read_stamps(lines: str) -> Iterator[tuple[str, bytes]]:
     rows = lines.removesuffix("\n").split("\n")
     if len(rows) > MAX_SIGNATURES:
         raise ValueError("signatures")
@@ -148,15 +148,15 @@ def _stamps(lines: str) -> Iterator[tuple[str, bytes]]:
         dash, name, stamp = row.split(" ")
         if dash != "—" or not name:
             raise ValueError("signature line")
-        yield name, _base64(stamp)
+        yield name, _decode_base64(stamp)
 
 
-def _checkpoint(text: str) -> Checkpoint:
+def _read_checkpoint(text: str) -> Checkpoint:
     try:
         origin, digits, root, end = text.split("\n")
         if end or not origin or not (digits.isascii() and digits.isdecimal()) or len(digits) > MAX_SIZE_DIGITS:
             raise ValueError("checkpoint")
-        checkpoint = Checkpoint(origin, int(digits), _base64(root))
+        checkpoint = Checkpoint(origin, int(digits), _decode_base64(root))
     except ValueError:
         raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
     if str(checkpoint.size) != digits or len(checkpoint.root) != ROOT_BYTES:
@@ -164,7 +164,7 @@ def _checkpoint(text: str) -> Checkpoint:
     return checkpoint
 
 
-def _base64(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     raw = b64decode(text, validate=True)
     if b64encode(raw).decode() != text:
         raise binascii.Error("not canonical")

@@ -23,18 +23,18 @@ def new_secret() -> bytes:
     return token_bytes(SECRET_BYTES)
 
 
-def typed(secret: bytes) -> str:
+def format_secret(secret: bytes) -> str:
     """Return the secret as a person types it into an app: Base32, in groups of four."""
     letters = b32encode(secret).decode()
     return " ".join(letters[at : at + 4] for at in range(0, len(letters), 4))
 
 
-def uri(secret: bytes, *, name: str, issuer: str) -> str:
+def build_uri(secret: bytes, *, name: str, issuer: str) -> str:
     """Return what the picture says that an app scans: an otpauth:// address for `name` at `issuer`."""
-    return _codes(secret).get_provisioning_uri(name, issuer)
+    return _build_totp(secret).get_provisioning_uri(name, issuer)
 
 
-def step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | None:
+def find_step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | None:
     """Return the step of time (30 seconds since 1970) to which this code belongs.
 
     None where the code is wrong, or of a step up to `after`, which was used. Keep the step that is returned, and name
@@ -42,19 +42,19 @@ def step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | No
     the next time: a code counts once (RFC 6238, 5.2).
     """
     at = int(now.timestamp()) // SECONDS
-    said = code.replace(" ", "")
-    if len(said) != DIGITS or not (said.isascii() and said.isdecimal()):
+    digits = code.replace(" ", "")
+    if len(digits) != DIGITS or not (digits.isascii() and digits.isdecimal()):
         return None
     for offset in AROUND:
         if at + offset <= after:
             continue
         try:
-            _codes(secret).verify(said.encode(), (at + offset) * SECONDS)
+            _build_totp(secret).verify(digits.encode(), (at + offset) * SECONDS)
         except InvalidToken:
             continue
         return at + offset
     return None
 
 
-def _codes(secret: bytes) -> TOTP:
+def _build_totp(secret: bytes) -> TOTP:
     return TOTP(secret, DIGITS, SHA1(), SECONDS)  # noqa: S303 - as the apps have it

@@ -22,7 +22,7 @@ MAX_PASSWORD = 256
 _ONE_AT_A_TIME = Lock()
 
 
-def hashed(password: str) -> str:
+def hash_password(password: str) -> str:
     """Return the password as it is stored: a PHC string with its own salt and parameters.
 
     Takes about an eighth of a second.
@@ -34,19 +34,19 @@ def hashed(password: str) -> str:
         return slow.derive_phc_encoded(password.encode())
 
 
-def matches(password: str, kept: str | None) -> bool:
+def is_right_password(password: str, stored: str | None) -> bool:
     """Is it this password? Takes about an eighth of a second.
 
-    Where none is stored (`kept` is None) it takes as long, so that nobody learns who has an account.
+    Where none is stored (`stored` is None) it takes as long, so that nobody learns who has an account.
     """
     # Made before the first check of any kind, so that it makes none longer than another.
-    nobodys = _nobody()
+    nobodys = _hash_nobodys()
     try:
         with _ONE_AT_A_TIME:
-            Argon2id.verify_phc_encoded(password[:MAX_PASSWORD].encode(), kept or nobodys)
+            Argon2id.verify_phc_encoded(password[:MAX_PASSWORD].encode(), stored or nobodys)
     except (InvalidKey, UnicodeEncodeError):
         return False
-    return kept is not None and len(password) <= MAX_PASSWORD
+    return stored is not None and len(password) <= MAX_PASSWORD
 
 
 def one_time() -> str:
@@ -55,5 +55,5 @@ def one_time() -> str:
 
 
 @cache
-def _nobody() -> str:
-    return hashed(token_urlsafe(32))
+def _hash_nobodys() -> str:
+    return hash_password(token_urlsafe(32))

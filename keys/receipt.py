@@ -81,14 +81,14 @@ def issue(
         "aud": audience,
         "sub": message_id,
         "sha256": sha256,
-        "iat": jose.seconds(now),
+        "iat": jose.write_seconds(now),
         "result": "rejected" if codes else "accepted",
         "codes": list(codes[:MAX_CODES]),
         "checkpoint": checkpoint,
     }
     try:
         # A receipt that a partner would refuse does not leave the house.
-        _receipt(claims)
+        _read_receipt(claims)
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     ours = ring.signing
@@ -111,7 +111,7 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     # (1).
     signed = jose.read(KIND, token)
     try:
-        receipt = _receipt(jose.read_object(signed.payload))
+        receipt = _read_receipt(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
     # (2).
@@ -130,10 +130,10 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
     return receipt
 
 
-def claimed(token: str) -> Receipt:
+def read_claimed(token: str) -> Receipt:
     """Return what a receipt says. It proves nothing. Raises ReceiptRefused where it cannot be read."""
     try:
-        return _receipt(jose.read_object(jose.read(KIND, token).payload))
+        return _read_receipt(jose.read_object(jose.read(KIND, token).payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
@@ -144,24 +144,24 @@ def claimed_digest(token: str) -> str:
     Raises ReceiptRefused where it cannot be read.
     """
     try:
-        return _receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
+        return _read_receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
 
 
-def _receipt(claims: dict[str, Any]) -> Receipt:
-    shape.members(claims, "iss aud sub sha256 iat result codes checkpoint")
-    codes = tuple(shape.name(code) for code in shape.rows(claims["codes"], MAX_CODES))
-    result = cast("Result", shape.one_of(claims["result"], "accepted rejected"))
+def _read_receipt(claims: dict[str, Any]) -> Receipt:
+    shape.read_members(claims, "iss aud sub sha256 iat result codes checkpoint")
+    codes = tuple(shape.read_name(code) for code in shape.read_rows(claims["codes"], MAX_CODES))
+    result = cast("Result", shape.read_one_of(claims["result"], "accepted rejected"))
     if (result == "rejected") != bool(codes):
         raise jose.UnreadableToken("result")
     return Receipt(
-        shape.name(claims["iss"]),
-        shape.name(claims["aud"]),
-        None if claims["sub"] is None else shape.name(claims["sub"]),
-        shape.digest(claims["sha256"]),
-        jose.moment(claims["iat"]),
+        shape.read_name(claims["iss"]),
+        shape.read_name(claims["aud"]),
+        None if claims["sub"] is None else shape.read_name(claims["sub"]),
+        shape.read_digest(claims["sha256"]),
+        jose.read_moment(claims["iat"]),
         result,
         codes,
-        None if claims["checkpoint"] is None else shape.text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
+        None if claims["checkpoint"] is None else shape.read_text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
     )

@@ -64,7 +64,7 @@ class Ring:
         """Take these keys, which `create`, `unlock` and `rotate` give."""
         self.authority = authority
         self._keys = keys
-        signer = _active(keys, "sig")
+        signer = _get_active(keys, "sig")
         private = Ed25519PrivateKey.from_private_bytes(signer.secret)
         self.signing = SigningKey(signer.kid, signer.alg, private, signer.public)
         self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
@@ -124,14 +124,14 @@ class Ring:
         `unlock` does.
         """
         authority, old = _read_ring(folder, passphrase)
-        fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _rotates(key))
+        fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _is_rotated(key))
         root = () if _find_root(old) else (_root_of_0_1(authority, old),)
-        keys = fresh + tuple(_ended(key, now, revoke) for key in old) + root
+        keys = fresh + tuple(_end_key(key, now, revoke) for key in old) + root
         _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
         return cls(authority, keys)
 
     @staticmethod
-    def identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
+    def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
         Raises RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
@@ -143,7 +143,7 @@ class Ring:
             raise build_refusal(RefusalCode.RING_UNREADABLE, "no identity key")
         return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
 
-    def sealing(self, kid: str) -> SealingPrivate:
+    def get_sealing_key(self, kid: str) -> SealingPrivate:
         """Return the key of this id. What we still hold opens, retired or not: the sender may have had an older card.
 
         Raises KeyRefused: `key.unknown`.
@@ -161,7 +161,7 @@ class Ring:
         )
 
 
-def _active(keys: tuple[OwnKey, ...], use: RingUse) -> OwnKey:
+def _get_active(keys: tuple[OwnKey, ...], use: RingUse) -> OwnKey:
     return next(key for key in keys if key.use == use and key.status == "active")
 
 
@@ -170,8 +170,8 @@ def _find_root(keys: tuple[OwnKey, ...]) -> OwnKey | None:
 
 
 def _root_of_0_1(authority: str, keys: tuple[OwnKey, ...]) -> OwnKey:
-    rest = _active(keys, "rest")
-    return OwnKey.of(authority, "root", ROOT_OF_0_1, secret=rest.secret, now=rest.not_before)
+    rest = _get_active(keys, "rest")
+    return OwnKey.create(authority, "root", ROOT_OF_0_1, secret=rest.secret, now=rest.not_before)
 
 
 def _read_ring(folder: Path, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
@@ -180,17 +180,17 @@ def _read_ring(folder: Path, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]
     if not {"sig", "enc", "rest"} <= uses <= {"sig", "enc", "rest", "root"}:
         raise build_refusal(RefusalCode.RING_UNREADABLE, "keys")
     # A wrapping key with an id never was the root: whoever took the root out of the file would change every digest.
-    if "root" not in uses and read_wrapping_id(_active(keys, "rest").kid):
+    if "root" not in uses and read_wrapping_id(_get_active(keys, "rest").kid):
         raise build_refusal(RefusalCode.RING_UNREADABLE, "root")
     return authority, keys
 
 
-def _rotates(key: OwnKey) -> bool:
+def _is_rotated(key: OwnKey) -> bool:
     return key.use in ("sig", "enc", "rest") and key.status == "active"
 
 
-def _ended(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
-    if key.use == "root" or not (revoke or _rotates(key)):
+def _end_key(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
+    if key.use == "root" or not (revoke or _is_rotated(key)):
         return key
     # What was signed in this very second still counts.
     ended = whole_second(now) + timedelta(seconds=1)
@@ -198,7 +198,7 @@ def _ended(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
 
 
 def _new_key(authority: str, use: RingUse, alg: str, now: datetime) -> OwnKey:
-    return OwnKey.of(authority, use, alg, secret=token_bytes(SEED_BYTES), now=now)
+    return OwnKey.create(authority, use, alg, secret=token_bytes(SEED_BYTES), now=now)
 
 
 def _sealing_private(key: OwnKey) -> SealingPrivate:

@@ -8,56 +8,56 @@ from keys.jose import UnreadableToken
 _NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,79})", re.ASCII)
 
 
-def members(value: object, names: str) -> dict[str, Any]:
+def read_members(value: object, names: str) -> dict[str, Any]:
     """Return an object with these members (their names in one text), all of them, and no other."""
     if not isinstance(value, dict) or value.keys() != set(names.split()):
         raise UnreadableToken("members")
     return value
 
 
-def name(value: object) -> str:
+def read_name(value: object) -> str:
     """Return an id, a code or a digest: letters, digits, `.`, `_`, `-`; nothing that could be a path or a header."""
     if not isinstance(value, str) or not _NAME.fullmatch(value):
         raise UnreadableToken("name")
     return value
 
 
-def line(value: object, *, at_most: int = 200, or_empty: bool = False) -> str:
+def read_line(value: object, *, at_most: int = 200, or_empty: bool = False) -> str:
     """Return one line that can be printed: no control characters, no direction marks, no half of a surrogate pair."""
     if not isinstance(value, str) or len(value) > at_most or not value.isprintable() or not (value or or_empty):
         raise UnreadableToken("text")
     return value
 
 
-def count(value: object) -> int:
+def read_count(value: object) -> int:
     """Return a whole number from nought."""
     if type(value) is not int or value < 0:
         raise UnreadableToken("number")
     return value
 
 
-def rows(value: object, at_most: int) -> list[Any]:
+def read_rows(value: object, at_most: int) -> list[Any]:
     """Return a list that is not too long."""
     if not isinstance(value, list) or len(value) > at_most:
         raise UnreadableToken("list")
     return value
 
 
-def one_of(value: object, words: str) -> str:
+def read_one_of(value: object, words: str) -> str:
     """Return one of a few words, which stand in one text."""
     if not isinstance(value, str) or value not in words.split():
         raise UnreadableToken("word")
     return value
 
 
-def digest(value: object) -> str:
+def read_digest(value: object) -> str:
     """Return a SHA-256 in lower-case hex."""
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{64}", value, re.ASCII):
         raise UnreadableToken("digest")
     return value
 
 
-def text(value: object, at_most: int) -> str:
+def read_text(value: object, at_most: int) -> str:
     """Return lines that can be printed, of `at_most` characters."""
     if not isinstance(value, str) or len(value) > at_most or not all(row.isprintable() for row in value.split("\n")):
         raise UnreadableToken("text")

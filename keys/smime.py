@@ -63,7 +63,7 @@ class Recipient:
     private_key_was_in_file: bool
 
 
-def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
+def read_signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, address: str, now: datetime) -> Signer:
     """Read our key, and pick its certificate in the file.
 
     Args:
@@ -84,10 +84,10 @@ def signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, addre
             raise
         # It is our own key, and nobody has lost it.
         raise build_refusal(RefusalCode.SMIME_UNREADABLE) from None
-    ours = [one for one in certificates if _public_key(one) == key.public_key()]
+    ours = [certificate for certificate in certificates if _public_key(certificate) == key.public_key()]
     if not ours:
         raise build_refusal(RefusalCode.SMIME_NOT_TOGETHER)
-    return Signer(_pick(ours, (_is_for(address), _is_in_date(now))), key)
+    return Signer(_pick_newest(ours, (_is_for(address), _is_in_date(now))), key)
 
 
 def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> Recipient:
@@ -98,7 +98,7 @@ def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> R
     nearest.
     """
     read = read_certificates(certificate_file)
-    picked = _pick(read.certificates, (_is_for(address), _encrypts, _is_in_date(now)))
+    picked = _pick_newest(read.certificates, (_is_for(address), _check_encrypts, _is_in_date(now)))
     pem = picked.public_bytes(Encoding.PEM).decode("ascii")
     return Recipient(pem, picked.not_valid_after_utc, read.has_private_key)
 
@@ -115,11 +115,11 @@ def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, n
     closed = (
         PKCS7EnvelopeBuilder()
         .set_data(_with_crlf(signed, entity))
-        .add_recipient(_read(theirs.certificate_pem.encode()))
+        .add_recipient(_read_pem(theirs.certificate_pem.encode()))
         .set_content_encryption_algorithm(AES256)
         .encrypt(Encoding.SMIME, [PKCS7Options.Binary])
     )
-    return _crlf(closed)
+    return _write_crlf(closed)
 
 
 def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes) -> bool:
@@ -132,9 +132,11 @@ def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes
     try:
         signed = cms.ContentInfo.load(signature, strict=True)["content"]
         inside = signed["encap_content_info"]["content"].native
-        said = inside if content is None else content
+        signed_bytes = inside if content is None else content
         signers = islice(signed["signer_infos"], MOST_SIGNERS)
-        return said is not None and any(_holds(one, said, _read(certificate_pem)) for one in signers)
+        return signed_bytes is not None and any(
+            _has_signed(info, signed_bytes, _read_pem(certificate_pem)) for info in signers
+        )
     except (ValueError, TypeError, KeyError, InvalidSignature, SmimeRefused):
         return False
 
@@ -165,11 +167,11 @@ def _has_too_many_values(der: bytes) -> bool:
     return False
 
 
-def _holds(info: cms.SignerInfo, content: bytes, certificate: x509.Certificate) -> bool:
+def _has_signed(info: cms.SignerInfo, content: bytes, certificate: x509.Certificate) -> bool:
     algorithm = DIGESTS[info["digest_algorithm"]["algorithm"].native]
     digest = Hash(algorithm)
     digest.update(content)
-    attributes = {one["type"].native: one["values"].native for one in info["signed_attrs"]}
+    attributes = {attribute["type"].native: attribute["values"].native for attribute in info["signed_attrs"]}
     if attributes["message_digest"] != [digest.finalize()] or attributes["content_type"] != ["data"]:
         return False
     stated, signature = info["signed_attrs"].untag().dump(), info["signature"].native
@@ -189,27 +191,27 @@ def _holds(info: cms.SignerInfo, content: bytes, certificate: x509.Certificate) 
 def _with_crlf(signed: bytes, entity: bytes) -> bytes:
     """Return the signed entity with CR LF throughout, as mail wants it, and what was signed unchanged within."""
     before, _, after = signed.partition(entity)
-    return _crlf(before) + entity + _crlf(after)
+    return _write_crlf(before) + entity + _write_crlf(after)
 
 
-def _crlf(text: bytes) -> bytes:
+def _write_crlf(text: bytes) -> bytes:
     return text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def _read(pem: bytes) -> x509.Certificate:
+def _read_pem(pem: bytes) -> x509.Certificate:
     return read_certificates(pem).certificates[0]
 
 
 def _read_key(data: bytes, passphrase: bytes) -> SigningKey:
     text = "\n".join(map(str.strip, decode_text(data).splitlines())).encode()
     is_der = data[:1] == b"\x30" and not text.startswith(b"-----")
-    load, said = (load_der_private_key, data) if is_der else (load_pem_private_key, text)
+    load, encoded = (load_der_private_key, data) if is_der else (load_pem_private_key, text)
     try:
         try:
-            key = load(said, None)
+            key = load(encoded, None)
         # It is encrypted.
         except TypeError:
-            key = _open_key(load, said, passphrase)
+            key = _open_key(load, encoded, passphrase)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise build_refusal(RefusalCode.SMIME_KEY_UNREADABLE) from None
     if not isinstance(key, SigningKey):
@@ -218,10 +220,10 @@ def _read_key(data: bytes, passphrase: bytes) -> SigningKey:
 
 
 def _open_key(
-    load: Callable[[bytes, bytes | None], PrivateKeyTypes], said: bytes, passphrase: bytes
+    load: Callable[[bytes, bytes | None], PrivateKeyTypes], encoded: bytes, passphrase: bytes
 ) -> PrivateKeyTypes:
     try:
-        return load(said, passphrase)
+        return load(encoded, passphrase)
     # It raises this also for what it cannot read.
     except ValueError:
         raise build_refusal(RefusalCode.SMIME_PASSPHRASE) from None
@@ -230,25 +232,25 @@ def _open_key(
 # What a certificate must pass, in this order: each raises SmimeRefused with the one thing that is wrong.
 
 
-def _pick(certificates: Sequence[x509.Certificate], checks: Sequence[Check]) -> x509.Certificate:
+def _pick_newest(certificates: Sequence[x509.Certificate], checks: Sequence[Check]) -> x509.Certificate:
     """Pick the newest that passes; where none does, raise what is wrong with the one that comes furthest."""
     refused: list[tuple[int, Refusal]] = []
-    for one in sorted(certificates, key=lambda one: one.not_valid_before_utc, reverse=True):
+    for certificate in sorted(certificates, key=lambda certificate: certificate.not_valid_before_utc, reverse=True):
         passed = 0
         try:
             for check in checks:
-                check(one)
+                check(certificate)
                 passed += 1
         except SmimeRefused as why:
             refused.append((passed, why))
         else:
-            return one
+            return certificate
     raise max(refused, key=itemgetter(0))[1]
 
 
 def _is_for(address: str) -> Check:
     def check(certificate: x509.Certificate) -> None:
-        named = _addresses(certificate)
+        named = _list_addresses(certificate)
         if address.lower() not in named:
             raise build_refusal(RefusalCode.SMIME_OTHER_ADDRESS if named else RefusalCode.SMIME_NO_ADDRESS)
 
@@ -265,14 +267,14 @@ def _is_in_date(now: datetime) -> Check:
     return check
 
 
-def _encrypts(certificate: x509.Certificate) -> None:
+def _check_encrypts(certificate: x509.Certificate) -> None:
     key, kind = _public_key(certificate), certificate.public_key_algorithm_oid
     # A key of RSASSA-PSS is one of RSA, and may only sign (RFC 4055, 1.2).
     if not isinstance(key, rsa.RSAPublicKey) or kind != PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5:
         raise build_refusal(RefusalCode.SMIME_NO_RSA_KEY)
     if key.key_size < LEAST_RSA_BITS:
         raise build_refusal(RefusalCode.SMIME_SHORT_KEY)
-    usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
+    usage, purposes = _find_extension(certificate, x509.KeyUsage), _find_extension(certificate, x509.ExtendedKeyUsage)
     # Without it, every use is allowed (RFC 5280, 4.2.1.3).
     if usage and not usage.key_encipherment:
         raise build_refusal(RefusalCode.SMIME_SIGN_ONLY)
@@ -280,15 +282,17 @@ def _encrypts(certificate: x509.Certificate) -> None:
         raise build_refusal(RefusalCode.SMIME_NOT_FOR_MAIL)
 
 
-def _addresses(certificate: x509.Certificate) -> set[str]:
+def _list_addresses(certificate: x509.Certificate) -> set[str]:
     """In lower case; those in the subject count too (RFC 8550, 3)."""
-    found = {str(one.value) for one in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS)}
-    if names := _extension(certificate, x509.SubjectAlternativeName):
-        found.update(names.get_values_for_type(x509.RFC822Name))
-    return {one.strip().lower() for one in found}
+    addresses = {
+        str(attribute.value) for attribute in certificate.subject.get_attributes_for_oid(x509.NameOID.EMAIL_ADDRESS)
+    }
+    if names := _find_extension(certificate, x509.SubjectAlternativeName):
+        addresses.update(names.get_values_for_type(x509.RFC822Name))
+    return {address.strip().lower() for address in addresses}
 
 
-def _extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
+def _find_extension(certificate: x509.Certificate, kind: type[Extension]) -> Extension | None:
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

@@ -96,18 +96,18 @@ def issue(
     claims = {
         "iss": ring.authority,
         "aud": audience,
-        "iat": jose.seconds(now),
-        "since": jose.seconds(window.since),
-        "until": jose.seconds(window.until),
+        "iat": jose.write_seconds(now),
+        "since": jose.write_seconds(window.since),
+        "until": jose.write_seconds(window.until),
         "page": window.page,
         "following": following,
-        "sent": [_written(row) for row in sent],
-        "received": [_written(row) for row in received],
+        "sent": [_write_row(row) for row in sent],
+        "received": [_write_row(row) for row in received],
         "checkpoint": checkpoint,
     }
     try:
         # A statement that a partner would refuse does not leave the house.
-        _statement(claims)
+        _read_statement(claims)
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     ours = ring.signing
@@ -129,7 +129,7 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     # (1).
     signed = jose.read(KIND, token)
     try:
-        statement = _statement(jose.read_object(signed.payload))
+        statement = _read_statement(jose.read_object(signed.payload))
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.STATEMENT_MALFORMED) from None
     # (2).
@@ -148,30 +148,30 @@ def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Tru
     return statement
 
 
-def _written(row: StatementRow) -> list[str | int]:
-    return [row.message_id, row.kind, row.case, row.sha256, row.state, jose.seconds(row.at)]
+def _write_row(row: StatementRow) -> list[str | int]:
+    return [row.message_id, row.kind, row.case, row.sha256, row.state, jose.write_seconds(row.at)]
 
 
-def _row(value: object) -> StatementRow:
+def _read_row(value: object) -> StatementRow:
     if not isinstance(value, list) or len(value) != 6:
         raise jose.UnreadableToken("row")
     message_id, kind, case, digest, state, at = value
-    names = (shape.name(message_id), shape.name(kind), shape.name(case))
-    return StatementRow(*names, shape.digest(digest), shape.name(state), jose.moment(at))
+    names = (shape.read_name(message_id), shape.read_name(kind), shape.read_name(case))
+    return StatementRow(*names, shape.read_digest(digest), shape.read_name(state), jose.read_moment(at))
 
 
-def _statement(claims: dict[str, Any]) -> Statement:
-    shape.members(claims, "iss aud iat since until page following sent received checkpoint")
-    page, following = shape.count(claims["page"]), claims["following"]
-    if following is not None and shape.count(following) != page + 1:
+def _read_statement(claims: dict[str, Any]) -> Statement:
+    shape.read_members(claims, "iss aud iat since until page following sent received checkpoint")
+    page, following = shape.read_count(claims["page"]), claims["following"]
+    if following is not None and shape.read_count(following) != page + 1:
         raise jose.UnreadableToken("following")
     return Statement(
-        shape.name(claims["iss"]),
-        shape.name(claims["aud"]),
-        jose.moment(claims["iat"]),
-        Window(jose.moment(claims["since"]), jose.moment(claims["until"]), page),
+        shape.read_name(claims["iss"]),
+        shape.read_name(claims["aud"]),
+        jose.read_moment(claims["iat"]),
+        Window(jose.read_moment(claims["since"]), jose.read_moment(claims["until"]), page),
         following,
-        tuple(_row(row) for row in shape.rows(claims["sent"], ROWS)),
-        tuple(_row(row) for row in shape.rows(claims["received"], ROWS)),
-        None if claims["checkpoint"] is None else shape.text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
+        tuple(_read_row(row) for row in shape.read_rows(claims["sent"], ROWS)),
+        tuple(_read_row(row) for row in shape.read_rows(claims["received"], ROWS)),
+        None if claims["checkpoint"] is None else shape.read_text(claims["checkpoint"], MAX_CHECKPOINT_CHARACTERS),
     )

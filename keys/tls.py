@@ -63,12 +63,12 @@ def der_base64(cert_pem: bytes) -> str:
     return b64encode(x509.load_pem_x509_certificate(cert_pem).public_bytes(Encoding.DER)).decode()
 
 
-def ends(cert_pem: bytes) -> datetime:
+def read_expiry(cert_pem: bytes) -> datetime:
     """Return when the certificate ceases to be valid, in UTC. Raises ValueError where it is none."""
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
 
 
-def pinned_ends(certificate: str) -> datetime | None:
+def find_pinned_expiry(certificate: str) -> datetime | None:
     """Return when a certificate that a card pins ceases to be valid, in UTC.
 
     None where it is none, for a card may say anything.

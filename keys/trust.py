@@ -56,11 +56,11 @@ class Trust:
         """Do we hold a card of this authority?"""
         return authority in self._cards
 
-    def authorities(self) -> list[str]:
+    def list_authorities(self) -> list[str]:
         """List the DfE code of every authority whose card we hold."""
         return sorted(self._cards)
 
-    def card(self, authority: str) -> Card:
+    def get_card(self, authority: str) -> Card:
         """Return the card that we hold of an authority, whatever its dates.
 
         Raises CardRefused: `card.unknown-authority`.
@@ -71,7 +71,7 @@ class Trust:
 
     def current_card(self, authority: str, at: datetime) -> Card:
         """Return the card, unless it has expired `at` that time. Raises CardRefused."""
-        card = self.card(authority)
+        card = self.get_card(authority)
         check_dates(card, at)
         return card
 
@@ -83,7 +83,7 @@ class Trust:
         CardRefused where we hold no card, KeyRefused where the key is not on it, was not valid then, or has been
         revoked.
         """
-        self.card(authority)
+        self.get_card(authority)
         if kid not in self._verifying[authority]:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)
         key, loaded = self._verifying[authority][kid]
@@ -95,7 +95,7 @@ class Trust:
 
         Raises CardRefused where we hold no card.
         """
-        self.card(authority)
+        self.get_card(authority)
         return (loaded for key, loaded in self._verifying[authority].values() if (key.status == "revoked") == revoked)
 
     def sealing_key(self, authority: str, at: datetime) -> SealingPublic:

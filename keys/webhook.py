@@ -19,7 +19,7 @@ def new_secret() -> bytes:
     return token_bytes(SECRET_BYTES)
 
 
-def shown(secret: bytes) -> str:
+def format_secret(secret: bytes) -> str:
     """Return the secret as the standard has it written, and libraries take it: `whsec_` and base64."""
     return PREFIX + b64encode(secret).decode()
 

@@ -29,9 +29,9 @@ class WrappingKeys:
 
     def __init__(self, keys: Iterable[OwnKey]) -> None:
         """Take these keys of use "rest", of which one is active."""
-        kept = tuple(keys)
-        self._by_id = {read_wrapping_id(key.kid): key.secret for key in kept}
-        self._active = next(read_wrapping_id(key.kid) for key in kept if key.status == "active")
+        own_keys = tuple(keys)
+        self._by_id = {read_wrapping_id(key.kid): key.secret for key in own_keys}
+        self._active = next(read_wrapping_id(key.kid) for key in own_keys if key.status == "active")
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
         """Return the data key (32 bytes) encrypted under the newest key, and bound to `bound_to`."""

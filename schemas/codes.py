@@ -6,39 +6,41 @@ from importlib.resources import files
 
 
 @cache
-def rows(name: str) -> tuple[dict[str, str], ...]:
+def list_rows(name: str) -> tuple[dict[str, str], ...]:
     """List the rows of one code list (the name of its file in `codes/`), by column name."""
     lines = (files("schemas") / "codes" / f"{name}.csv").read_text("utf-8").splitlines()
     return tuple(csv.DictReader(line for line in lines if not line.startswith("#")))
 
 
 @cache
-def labels(name: str) -> dict[str, str]:
+def get_labels(name: str) -> dict[str, str]:
     """Return code to label, in the order of the list."""
-    return {row["code"]: row["label"] for row in rows(name)}
+    return {row["code"]: row["label"] for row in list_rows(name)}
 
 
 def authority_name(code: str) -> str | None:
     """Return the name of a local authority of England or Wales, live or ended; None where there never was one."""
     for name in ("authorities_live", "authorities_wales", "authorities_ended"):
-        if code in labels(name):
-            return labels(name)[code]
+        if code in get_labels(name):
+            return get_labels(name)[code]
     return None
 
 
 def is_live(code: str) -> bool:
     """Can a notice be addressed to this authority today?"""
-    return code in labels("authorities_live") or code in labels("authorities_wales")
+    return code in get_labels("authorities_live") or code in get_labels("authorities_wales")
 
 
 @cache
 def _by_gss_code() -> dict[str, str]:
-    return {row["gss_code"]: row["code"] for name in ("authorities_live", "authorities_wales") for row in rows(name)}
+    return {
+        row["gss_code"]: row["code"] for name in ("authorities_live", "authorities_wales") for row in list_rows(name)
+    }
 
 
 @cache
 def _replaced() -> dict[str, str]:
-    return {row["code"]: row["successor"] for row in rows("authorities_replaced")}
+    return {row["code"]: row["successor"] for row in list_rows("authorities_replaced")}
 
 
 def authority_of(gss_code: str) -> str | None:
@@ -52,18 +54,20 @@ def authority_of(gss_code: str) -> str | None:
 
 
 @cache
-def regions() -> dict[str, frozenset[str]]:
+def list_regions() -> dict[str, frozenset[str]]:
     """Return the DfE codes of the live authorities of each region of England, and of Wales, by the region's name."""
-    found: dict[str, set[str]] = {}
-    for row in rows("authorities_live"):
-        found.setdefault(row["region"], set()).add(row["code"])
-    return {name: frozenset(those) for name, those in found.items()} | {"Wales": frozenset(labels("authorities_wales"))}
+    by_region: dict[str, set[str]] = {}
+    for row in list_rows("authorities_live"):
+        by_region.setdefault(row["region"], set()).add(row["code"])
+    return {name: frozenset(those) for name, those in by_region.items()} | {
+        "Wales": frozenset(get_labels("authorities_wales"))
+    }
 
 
 @cache
-def grounds(regulations: str) -> frozenset[str]:
+def list_grounds(regulations: str) -> frozenset[str]:
     """Return the letters of the grounds for deletion from the register in the regulations of this year.
 
     2006: SI 2006/1751, regulation 8(1). 2024: SI 2024/208, regulation 9(1).
     """
-    return frozenset(row["code"] for row in rows("grounds") if row["regulations"] == regulations)
+    return frozenset(row["code"] for row in list_rows("grounds") if row["regulations"] == regulations)

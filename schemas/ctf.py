@@ -71,7 +71,7 @@ def academic_year(today: date) -> int:
     return today.year if (today.month, today.day) >= CHANGES else today.year - 1
 
 
-def version(today: date) -> int:
+def get_version(today: date) -> int:
     """Return the version of the Common Transfer File that is current on this day."""
     return academic_year(today) % 100
 
@@ -130,7 +130,7 @@ class _Bounded:
 
 
 def _elements(stream: "BinaryIO | _Bounded", event: Event, tag: str | tuple[str, ...]) -> Iterator[etree._Element]:
-    found = etree.iterparse(
+    events = etree.iterparse(
         stream,
         events=(event,),
         tag=tag,
@@ -141,7 +141,7 @@ def _elements(stream: "BinaryIO | _Bounded", event: Event, tag: str | tuple[str,
         remove_comments=True,
         remove_pis=True,
     )
-    return (element for _, element in found)
+    return (element for _, element in events)
 
 
 def _check_root(stream: BinaryIO, begins: int) -> None:
@@ -155,10 +155,10 @@ def _check_root(stream: BinaryIO, begins: int) -> None:
 
 
 def _checked(header: etree._Element, today: date) -> etree._Element:
-    newest = version(today)
-    found = _text(header, "CTFversion") or _text(header, "CTFVersion")
-    if found.partition(".")[0] not in (str(newest), str(newest - 1)):
-        theirs = f", but is {found}" if VERSION.fullmatch(found) else ""
+    newest = get_version(today)
+    file_version = _text(header, "CTFversion") or _text(header, "CTFVersion")
+    if file_version.partition(".")[0] not in (str(newest), str(newest - 1)):
+        theirs = f", but is {file_version}" if VERSION.fullmatch(file_version) else ""
         raise _unreadable("ctf.version", f"The file must be CTF version {newest} or {newest - 1}{theirs}.")
     return header
 
@@ -176,9 +176,9 @@ def _forget(pupil: etree._Element) -> None:
 
 
 def _leaver(header: etree._Element, pupil: etree._Element, number: int, *, joiner: bool) -> Leaver:
-    said = pupil.find("DestSchool")
-    to = header.find("DestSchool") if said is None else said
-    where = ("", "", "") if to is None or (said is None and _is_post(header)) else _school(to)
+    own_school = pupil.find("DestSchool")
+    to = header.find("DestSchool") if own_school is None else own_school
+    where = ("", "", "") if to is None or (own_school is None and _is_post(header)) else _school(to)
     lived, went = _address(pupil, "Address"), _address(pupil, "DestinationAddress")
     return Leaver(
         number=number,
@@ -210,11 +210,11 @@ def _left_on(header: etree._Element, pupil: etree._Element) -> str:
     Who came back has been there more than once: the last time counts, which may have no end yet, or not stand there.
     """
     sender = _school(header, "SourceSchool/")[:2]
-    spells = [(_school(one)[:2], _dated(one)) for one in pupil.iterfind("SchoolHistory/School")]
+    spells = [(_school(school)[:2], _dated(school)) for school in pupil.iterfind("SchoolHistory/School")]
     there = [spell for school, spell in spells if school == sender and all(sender)]
     if not there:
         return ""
-    _, _, left, text = max(there, key=lambda one: one[:3])
+    _, _, left, text = max(there, key=lambda spell: spell[:3])
     # who has since been at another school, and left that too, has not left this one now
     return "" if any(entered > left and not still for _, (entered, still, *_) in spells) else text
 
@@ -238,9 +238,9 @@ def _school(element: etree._Element, at: str = "") -> tuple[str, str, str]:
 def _address(pupil: etree._Element, name: str) -> tuple[str, str]:
     """Return the lines with commas between them, and the postcode."""
     lines = [*pupil.iterfind(f"{name}/AddressLines/*"), *pupil.iterfind(f"{name}/BS7666Address/*")]
-    kept = (one for one in lines if one.tag != "UniquePropertyReferenceNumber")
-    said = (" ".join((one.text or "").split()) for one in kept)
-    return ", ".join(line for line in said if line), _text(pupil, f"{name}/PostCode")
+    address_lines = (line for line in lines if line.tag != "UniquePropertyReferenceNumber")
+    texts = (" ".join((line.text or "").split()) for line in address_lines)
+    return ", ".join(line for line in texts if line), _text(pupil, f"{name}/PostCode")
 
 
 def _text(element: etree._Element, path: str) -> str:

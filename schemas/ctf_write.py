@@ -14,8 +14,8 @@ from unicodedata import category, combining, normalize
 from lxml import etree
 
 from schemas import codes
-from schemas.ctf import academic_year, version
-from schemas.layout import slots
+from schemas.ctf import academic_year, get_version
+from schemas.layout import list_slots
 from schemas.message import (
     Address,
     BS7666Address,
@@ -90,7 +90,7 @@ def write(message: Message, destination: tuple[str, str], written_at: datetime) 
     return WrittenCtf(text, tuple(dict.fromkeys(pupil.shortened)))
 
 
-def shorten(text: str, longest: int) -> str:
+def shorten_name(text: str, longest: int) -> str:
     """Return as much of a name as fits `longest` characters.
 
     A letter keeps its marks, and what is joined stays together.
@@ -105,8 +105,8 @@ def shorten(text: str, longest: int) -> str:
     return whole[: end or longest].rstrip()
 
 
-def _belong_together(one: str, next_one: str) -> bool:
-    return category(next_one)[0] == "M" or JOINER in (one, next_one) or combining(one) == VIRAMA
+def _belong_together(sign: str, next_sign: str) -> bool:
+    return category(next_sign)[0] == "M" or JOINER in (sign, next_sign) or combining(sign) == VIRAMA
 
 
 def _header(root: etree._Element, message: Message, destination: tuple[str, str], written_at: datetime) -> None:
@@ -115,7 +115,7 @@ def _header(root: etree._Element, message: Message, destination: tuple[str, str]
     _add(
         header,
         DocumentName="Common Transfer File",
-        CTFversion=f"{version(today)}.0",
+        CTFversion=f"{get_version(today)}.0",
         DateTime=written_at.strftime("%Y-%m-%dT%H:%M:%S"),
         DocumentQualifier="partial",
         SupplierID=SUPPLIER,
@@ -183,7 +183,7 @@ class _Pupil:
     def _names(self, element: etree._Element, where: str = "", /, **names: str | None) -> None:
         for name, whole in names.items():
             if whole is not None:
-                fits = shorten(whole, NAME_LIMITS[name])
+                fits = shorten_name(whole, NAME_LIMITS[name])
                 self.shortened += [where + name] * (fits != normalize("NFC", whole))
                 _add(element, **{name: fits})
 
@@ -206,7 +206,7 @@ def _address(element: etree._Element, address: Address) -> None:
 
 
 def _bs7666(address: BS7666Address) -> Iterator[tuple[str, str | None]]:
-    for slot in slots(BS7666Address):
+    for slot in list_slots(BS7666Address):
         yield slot.element, getattr(address, slot.field)
 
 

@@ -49,14 +49,14 @@ SLASHED = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-](?:[0-9]{4}|[0-9]{2})(?![
 
 def is_month_first(text: str) -> bool:
     """Does a text show that its writer puts the month before the day?"""
-    found = SLASHED.match(text.strip())
-    return found is not None and int(found[1]) <= 12 < int(found[2]) <= 31
+    match = SLASHED.match(text.strip())
+    return match is not None and int(match[1]) <= 12 < int(match[2]) <= 31
 
 
 def could_be_either(text: str) -> bool:
     """Would it be another day if the month stood first?"""
-    found = SLASHED.match(text.strip())
-    return found is not None and int(found[1]) <= 12 >= int(found[2]) and int(found[1]) != int(found[2])
+    match = SLASHED.match(text.strip())
+    return match is not None and int(match[1]) <= 12 >= int(match[2]) and int(match[1]) != int(match[2])
 
 
 @lru_cache(MOST_DAYS)
@@ -69,8 +69,8 @@ def read_day(text: str) -> date | None:
     if timed and timed.end() == len(text):
         text = text[: timed.start()]
     for form in FORMS:
-        if found := form.fullmatch(text):
-            return _day(found.groupdict())
+        if match := form.fullmatch(text):
+            return _day(match.groupdict())
     return None
 
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from schemas.findings import Finding
-from schemas.layout import is_ours, slots
+from schemas.layout import is_ours, list_slots
 from schemas.message import Message
 
 CODE = "text.hidden-sign"
@@ -46,17 +46,17 @@ SHOWN = re.compile(r"\[U\+[0-9A-F]{4,6}\]")
 
 def find_hidden(text: str) -> str | None:
     """Find the first sign in a text that nobody sees, as U+202E; None where there is none."""
-    found = _HIDDEN.search(text) if _MAYBE.search(text) else SHOWN.search(text)
-    return (f"U+{ord(found[0]):04X}" if len(found[0]) == 1 else found[0].strip("[]")) if found else None
+    match = _HIDDEN.search(text) if _MAYBE.search(text) else SHOWN.search(text)
+    return (f"U+{ord(match[0]):04X}" if len(match[0]) == 1 else match[0].strip("[]")) if match else None
 
 
 def replace_hidden(text: str, by: Callable[[str], str]) -> str:
     """Put something in the place of each such sign, and of those that nobody sees any more without it."""
     for _ in range(PASSES):
-        if not _MAYBE.search(text) or (replaced := _HIDDEN.sub(lambda found: by(found[0]), text)) == text:
+        if not _MAYBE.search(text) or (replaced := _HIDDEN.sub(lambda match: by(match[0]), text)) == text:
             return text
         text = replaced
-    return _MAYBE.sub(lambda found: by(found[0]), text)
+    return _MAYBE.sub(lambda match: by(match[0]), text)
 
 
 def show_hidden(text: str) -> str:
@@ -88,16 +88,16 @@ def check_message(message: Message) -> list[Finding]:
     It is asked of what we send; who receives such a sign shows it.
     """
     path = f"Message/{message.kind}"
-    found = [*_check(message.header, "Message/Header"), *_check(message.body, path)]
-    return [Finding(CODE, "error", element, f"{say_hidden(sign)}.") for element, sign in found]
+    signs = [*_check(message.header, "Message/Header"), *_check(message.body, path)]
+    return [Finding(CODE, "error", element, f"{say_hidden(sign)}.") for element, sign in signs]
 
 
 def _check(value: object, path: str) -> Iterator[tuple[str, str]]:
     cls: type = type(value)
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         inner = getattr(value, slot.field)
-        for one in inner if slot.repeated else (() if inner is None else (inner,)):
+        for part in inner if slot.repeated else (() if inner is None else (inner,)):
             if is_ours(slot.kind):
-                yield from _check(one, f"{path}/{slot.element}")
-            elif isinstance(one, str) and (sign := find_hidden(one)):
+                yield from _check(part, f"{path}/{slot.element}")
+            elif isinstance(part, str) and (sign := find_hidden(part)):
                 yield f"{path}/{slot.element}", sign

@@ -21,7 +21,7 @@ def is_upn(text: str) -> bool:
     return upn_check_letter(text[1:]) == text[0]
 
 
-def uuid7(now: datetime, entropy: bytes) -> str:
+def build_uuid7(now: datetime, entropy: bytes) -> str:
     """Return a UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 74 of the ten bytes of `entropy`."""
     milliseconds = int(now.timestamp() * 1000)
     number = milliseconds << 80 | int.from_bytes(entropy[:10])

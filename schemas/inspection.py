@@ -20,7 +20,7 @@ from schemas.hidden_signs import check_message
 from schemas.layout import NAMESPACE, Slot
 from schemas.message import Message
 from schemas.shapes import CodeList, Number, Text
-from schemas.wording import PLACES, place
+from schemas.wording import PLACES, get_path
 
 TEXTS = (
     "A", "G", "O", "R", "7", "11", "Specimen", "Example", "333", "885", "2101", "4000", "1000000001", "1000000002",
@@ -46,21 +46,21 @@ class Inspection:
     # False where some of the rules could not be asked.
     complete: bool
 
-    def count(self, level: Literal["error", "warning"]) -> int:
+    def count_problems(self, level: Literal["error", "warning"]) -> int:
         """Count the problems of this level."""
         return sum(problem.level == level for problem in self.problems)
 
 
-def inspect(data: bytes, *, today: date) -> Inspection:
+def inspect_file(data: bytes, *, today: date) -> Inspection:
     """Find every problem in the bytes of a file, of shape and of meaning, in the order of the lines.
 
     `today` is the date of whoever asks, for rules about dates. Nothing is raised, whatever the bytes are.
     """
     try:
-        root = xml.parsed(data)
+        root = xml.parse_root(data)
     except Unreadable as why:
         return Inspection(None, why.problems, complete=False)
-    faults = xml.faults(root)
+    faults = xml.list_faults(root)
     shape = [finding for _, finding in faults]
     try:
         tried = _with_values(root, [element for element, _ in faults]) if faults else [xml.read(data)]
@@ -68,22 +68,23 @@ def inspect(data: bytes, *, today: date) -> Inspection:
         return Inspection(None, tuple(shape) or why.problems, complete=False)
     findings = [[*rules.check(message, today=today), *check_message(message)] for message in tried]
     meaning = [
-        replace(one, line=_line(root, one.element))
-        for one in findings[0]
-        if all(one in others for others in findings) and not any(_touch(one.element, bad.element) for bad in shape)
+        replace(finding, line=_line(root, finding.element))
+        for finding in findings[0]
+        if all(finding in others for others in findings)
+        and not any(_touch(finding.element, bad.element) for bad in shape)
     ]
     return Inspection(tried[0].kind, tuple(sorted((*shape, *meaning), key=_at)), complete=not shape)
 
 
-def values(slot: Slot) -> tuple[str, ...]:
+def list_values(slot: Slot) -> tuple[str, ...]:
     """List some values that this element may have; of a code list, all."""
     match slot.shape:
         case CodeList(name):
-            return tuple(codes.labels(name))
+            return tuple(codes.get_labels(name))
         case Number(least, most):
             return str(least), str(most)
         case Text(longest, pattern):
-            return tuple(one for one in TEXTS if len(one) <= longest and re.fullmatch(pattern or ".*", one))
+            return tuple(text for text in TEXTS if len(text) <= longest and re.fullmatch(pattern or ".*", text))
     return KINDS.get(slot.kind, ())
 
 
@@ -92,7 +93,7 @@ def _with_values(root: etree._Element, faulty: Sequence[etree._Element]) -> list
 
     Raises Unreadable where that mends nothing.
     """
-    choices = [(element, values(PLACES[place(element)])) for element in faulty if place(element) in PLACES]
+    choices = [(element, list_values(PLACES[get_path(element)])) for element in faulty if get_path(element) in PLACES]
     choices = [(element, fitting) for element, fitting in choices if fitting]
     tried = []
     for turn in range(max((len(fitting) for _, fitting in choices), default=1)):
@@ -107,15 +108,15 @@ def _at(problem: Finding) -> int:
     return problem.line or 0
 
 
-def _touch(one: str, other: str) -> bool:
-    return one == other or one.startswith(f"{other}/") or other.startswith(f"{one}/")
+def _touch(path: str, other: str) -> bool:
+    return path == other or path.startswith(f"{other}/") or other.startswith(f"{path}/")
 
 
 def _line(root: etree._Element, path: str) -> int | None:
     steps = path.split("/")[1:]
     while steps:
-        found = root.find("/".join(f"{{{NAMESPACE}}}{step}" for step in steps))
-        if found is not None:
-            return found.sourceline
+        element = root.find("/".join(f"{{{NAMESPACE}}}{step}" for step in steps))
+        if element is not None:
+            return element.sourceline
         steps.pop()
     return root.sourceline

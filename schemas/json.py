@@ -14,13 +14,13 @@ from typing import Any, NoReturn
 
 from schemas import codes, wording, xml
 from schemas.findings import Finding, Unreadable
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import Slot, is_ours, list_slots
 from schemas.message import BODIES, Body, Header, Message
 from schemas.shapes import CodeList, Number, Text
 from schemas.xml import MAX_BYTES
 
 BODY_OF: dict[str, type[Body]] = {cls.__name__: cls for cls in BODIES}
-__all__ = ["MAX_BYTES", "Unreadable", "loaded", "of_object", "plain", "read", "read_body", "write"]
+__all__ = ["MAX_BYTES", "Unreadable", "build_plain", "load_object", "of_object", "read", "read_body", "write"]
 
 MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z", re.ASCII)
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
@@ -29,19 +29,19 @@ FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
 
 def read(data: bytes) -> Message:
     """Read the message in this JSON text. Raises Unreadable with every problem that is found."""
-    return of_object(loaded(data))
+    return of_object(load_object(data))
 
 
-def of_object(said: dict[str, Any]) -> Message:
+def of_object(members: dict[str, Any]) -> Message:
     """Read the message in this object, which was read before. Raises Unreadable with every problem that is found."""
-    found: list[Finding] = []
-    kinds = sorted(said.keys() & BODY_OF.keys())
-    if len(kinds) != 1 or said.keys() != {"Header", kinds[0]}:
+    findings: list[Finding] = []
+    kinds = sorted(members.keys() & BODY_OF.keys())
+    if len(kinds) != 1 or members.keys() != {"Header", kinds[0]}:
         raise _unreadable("json.shape", wording.OF_A_MESSAGE)
-    header = _whole(Header, said["Header"], "Message/Header", found)
-    body = _whole(BODY_OF[kinds[0]], said[kinds[0]], f"Message/{kinds[0]}", found)
-    if found:
-        raise Unreadable(found)
+    header = _whole(Header, members["Header"], "Message/Header", findings)
+    body = _whole(BODY_OF[kinds[0]], members[kinds[0]], f"Message/{kinds[0]}", findings)
+    if findings:
+        raise Unreadable(findings)
     message = Message(header, body)
     xml.write(message)
     return message
@@ -49,49 +49,49 @@ def of_object(said: dict[str, Any]) -> Message:
 
 def read_body(cls: type[Body], data: bytes) -> Any:
     """Read a body alone, of this class. Whoever puts it into a message has the XSD asked. Raises Unreadable."""
-    found: list[Finding] = []
-    body = _whole(cls, loaded(data), f"Message/{cls.__name__}", found)
-    if found:
-        raise Unreadable(found)
+    findings: list[Finding] = []
+    body = _whole(cls, load_object(data), f"Message/{cls.__name__}", findings)
+    if findings:
+        raise Unreadable(findings)
     return body
 
 
 def write(message: Message) -> bytes:
     """Return the JSON text of this message, UTF-8."""
-    said = {"Header": plain(message.header), message.kind: plain(message.body)}
-    return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
+    members = {"Header": build_plain(message.header), message.kind: build_plain(message.body)}
+    return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def plain(value: object) -> dict[str, object]:
+def build_plain(value: object) -> dict[str, object]:
     """Return a value of one of our classes as JSON has it."""
-    said: dict[str, object] = {}
+    members: dict[str, object] = {}
     cls: type = type(value)
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         inner = getattr(value, slot.field)
         if slot.repeated and inner:
-            said[slot.element] = [_plain(slot, one) for one in inner]
+            members[slot.element] = [_plain(slot, part) for part in inner]
         elif not slot.repeated and inner is not None:
-            said[slot.element] = _plain(slot, inner)
-    return said
+            members[slot.element] = _plain(slot, inner)
+    return members
 
 
 def _plain(slot: Slot, value: object) -> object:
     if is_ours(slot.kind):
-        return plain(value)
+        return build_plain(value)
     return value if slot.kind in (str, int, bool) else xml.TO_TEXT[slot.kind](value)
 
 
-def loaded(data: bytes) -> dict[str, Any]:
+def load_object(data: bytes) -> dict[str, Any]:
     """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), not too large. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
     try:
-        said = _strict.decode(data.decode("utf-8"))
+        members = _strict.decode(data.decode("utf-8"))
     except (ValueError, RecursionError):
         raise _unreadable("json.malformed", "The text is not JSON in UTF-8, or has the same member twice.") from None
-    if not isinstance(said, dict):
+    if not isinstance(members, dict):
         raise _unreadable("json.shape", "The text is not a JSON object.")
-    return said
+    return members
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -107,43 +107,43 @@ def _no_number(_: str) -> NoReturn:
 _strict = json.JSONDecoder(object_pairs_hook=_once_each, parse_constant=_no_number)
 
 
-def _whole(cls: type, said: object, path: str, found: list[Finding]) -> Any:
+def _whole(cls: type, members: object, path: str, findings: list[Finding]) -> Any:
     """Return the value of this class; None where something was found wrong with it."""
     name = path.rsplit("/", 1)[-1]
-    if not isinstance(said, dict):
-        found.append(_wrong(path, "must be an object."))
+    if not isinstance(members, dict):
+        findings.append(_wrong(path, "must be an object."))
         return None
-    known, before = slots(cls), len(found)
-    if said.keys() - {slot.element for slot in known}:
-        found.append(Finding("json.schema", "error", path, f"{name} has a member that is not in the schema."))
+    known, before = list_slots(cls), len(findings)
+    if members.keys() - {slot.element for slot in known}:
+        findings.append(Finding("json.schema", "error", path, f"{name} has a member that is not in the schema."))
     values: dict[str, Any] = {}
     for slot in known:
-        if slot.element in said:
-            values[slot.field] = _value(slot, said[slot.element], f"{path}/{slot.element}", found)
+        if slot.element in members:
+            values[slot.field] = _value(slot, members[slot.element], f"{path}/{slot.element}", findings)
         elif not slot.optional:
-            found.append(Finding("json.schema", "error", path, f"{name} has no {slot.element}."))
-    return cls(**values) if len(found) == before else None
+            findings.append(Finding("json.schema", "error", path, f"{name} has no {slot.element}."))
+    return cls(**values) if len(findings) == before else None
 
 
-def _value(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
+def _value(slot: Slot, value: object, path: str, findings: list[Finding]) -> object:
     if not slot.repeated:
-        return _one(slot, said, path, found)
-    if not isinstance(said, list) or len(said) > slot.most:
-        found.append(_wrong(path, f"must be an array of at most {slot.most}."))
+        return _read_one(slot, value, path, findings)
+    if not isinstance(value, list) or len(value) > slot.most:
+        findings.append(_wrong(path, f"must be an array of at most {slot.most}."))
         return ()
-    return tuple(_one(slot, one, f"{path}/{number}", found) for number, one in enumerate(said))
+    return tuple(_read_one(slot, part, f"{path}/{number}", findings) for number, part in enumerate(value))
 
 
-def _one(slot: Slot, said: object, path: str, found: list[Finding]) -> object:
+def _read_one(slot: Slot, value: object, path: str, findings: list[Finding]) -> object:
     if is_ours(slot.kind):
-        return _whole(slot.kind, said, path, found)
+        return _whole(slot.kind, value, path, findings)
     try:
-        if _fits(slot, said):
-            return FROM_JSON[slot.kind](said)
+        if _fits(slot, value):
+            return FROM_JSON[slot.kind](value)
     except ValueError:
         # A day that no calendar has.
         pass
-    found.append(Finding("json.schema", "error", path, f"{slot.element} must be {wording.wanted(slot)}."))
+    findings.append(Finding("json.schema", "error", path, f"{slot.element} must be {wording.describe_wanted(slot)}."))
     return None
 
 
@@ -153,17 +153,17 @@ FROM_JSON: dict[type, Callable[[Any], object]] = {
 }  # fmt: skip
 
 
-def _fits(slot: Slot, said: object) -> bool:
-    if slot.kind in (int, bool) or not isinstance(said, str):
+def _fits(slot: Slot, value: object) -> bool:
+    if slot.kind in (int, bool) or not isinstance(value, str):
         bounds = slot.shape if isinstance(slot.shape, Number) else None
-        return type(said) is slot.kind and (bounds is None or bounds.least <= said <= bounds.most)  # type: ignore[operator]  # an int
+        return type(value) is slot.kind and (bounds is None or bounds.least <= value <= bounds.most)  # type: ignore[operator]  # an int
     match slot.shape:
         case CodeList(name):
-            return said in codes.labels(name)
+            return value in codes.get_labels(name)
         case Text(longest, pattern):
-            return 0 < len(said) <= longest and (pattern is None or re.fullmatch(pattern, said) is not None)
+            return 0 < len(value) <= longest and (pattern is None or re.fullmatch(pattern, value) is not None)
     form = FORMS.get(slot.kind)
-    return form is None or form.fullmatch(said) is not None
+    return form is None or form.fullmatch(value) is not None
 
 
 def _wrong(path: str, what: str) -> Finding:

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import codes
 from schemas.json import DAY, MOMENT
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import Slot, is_ours, list_slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
@@ -18,12 +18,12 @@ PLAIN = r"[^\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+"
 LINE = Text(100)
 
 
-def definitions() -> dict[str, Any]:
+def build_definitions() -> dict[str, Any]:
     """Return JSON Schema for every class of a message, every code list that it uses, and the message, by name."""
-    found: dict[str, Any] = {"Message": _message()}
+    schemas: dict[str, Any] = {"Message": _message()}
     for cls in (Header, *BODIES):
-        _collect(cls, found)
-    return dict(sorted(found.items()))
+        _collect(cls, schemas)
+    return dict(sorted(schemas.items()))
 
 
 def _message() -> dict[str, Any]:
@@ -41,23 +41,23 @@ def _message() -> dict[str, Any]:
     return {"description": "A header and one of nine bodies, as message-1.xsd has them.", "oneOf": alone}
 
 
-def _collect(cls: type, found: dict[str, Any]) -> None:
-    if cls.__name__ in found:
+def _collect(cls: type, schemas: dict[str, Any]) -> None:
+    if cls.__name__ in schemas:
         return
-    found[cls.__name__] = _class(cls)
-    for slot in slots(cls):
+    schemas[cls.__name__] = _class(cls)
+    for slot in list_slots(cls):
         if is_ours(slot.kind):
-            _collect(slot.kind, found)
+            _collect(slot.kind, schemas)
         if isinstance(slot.shape, CodeList):
-            found.setdefault(slot.shape.name, code_list(slot.shape.name))
+            schemas.setdefault(slot.shape.name, code_list(slot.shape.name))
 
 
 def _class(cls: type) -> dict[str, Any]:
-    required = [slot.element for slot in slots(cls) if not slot.optional]
+    required = [slot.element for slot in list_slots(cls) if not slot.optional]
     made: dict[str, Any] = {
         "type": "object",
         "description": (inspect.getdoc(cls) or "").split("\n")[0],
-        "properties": {slot.element: _slot(slot) for slot in slots(cls)},
+        "properties": {slot.element: _slot(slot) for slot in list_slots(cls)},
         "additionalProperties": False,
     }
     return made | ({"required": required} if required else {})
@@ -65,11 +65,11 @@ def _class(cls: type) -> dict[str, Any]:
 
 def code_list(name: str) -> dict[str, Any]:
     """Return JSON Schema for one code list: the codes, and what they mean."""
-    said = codes.labels(name)
+    labels = codes.get_labels(name)
     return {
         "type": "string",
-        "enum": list(said),
-        "description": "; ".join(f"{code}: {label}" for code, label in said.items()),
+        "enum": list(labels),
+        "description": "; ".join(f"{code}: {label}" for code, label in labels.items()),
     }
 
 

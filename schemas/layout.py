@@ -37,7 +37,7 @@ class Slot:
 
 
 @cache
-def slots(cls: type) -> tuple[Slot, ...]:
+def list_slots(cls: type) -> tuple[Slot, ...]:
     """List the fields of a class in order."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple(_slot(field.name, hints[field.name]) for field in fields(cls))
@@ -83,16 +83,16 @@ def is_ours(kind: type) -> bool:
 
 @cache
 def _inner(cls: type) -> tuple[tuple[str, bool], ...]:
-    return tuple((slot.field, slot.repeated) for slot in slots(cls) if is_ours(slot.kind))
+    return tuple((slot.field, slot.repeated) for slot in list_slots(cls) if is_ours(slot.kind))
 
 
-def parts(value: object) -> list[object]:
+def list_parts(value: object) -> list[object]:
     """List a value of a message and every value of our classes within it, outermost first."""
-    found = [value]
+    values = [value]
     cls: type = type(value)
     for field, repeated in _inner(cls):
         inner = getattr(value, field)
         if inner is not None:
-            for one in inner if repeated else (inner,):
-                found += parts(one)
-    return found
+            for part in inner if repeated else (inner,):
+                values += list_parts(part)
+    return values

@@ -436,18 +436,18 @@ class Message:
     @cached_property
     def parts(self) -> tuple[object, ...]:
         """List the body and every value of our classes within it, outermost first."""
-        return tuple(layout.parts(self.body))
+        return tuple(layout.list_parts(self.body))
 
-    def each(self, kind: type[T]) -> Sequence[T]:
+    def list_all(self, kind: type[T]) -> Sequence[T]:
         """List every value of this class within the body, in order."""
         return self._by_class.get(kind, ())
 
     @cached_property
     def _by_class(self) -> Mapping[type, Sequence[Any]]:
-        found: dict[type, list[object]] = {}
+        by_class: dict[type, list[object]] = {}
         for part in self.parts:
-            found.setdefault(type(part), []).append(part)
-        return found
+            by_class.setdefault(type(part), []).append(part)
+        return by_class
 
     @property
     def restriction(self) -> RestrictionLevel:

@@ -19,7 +19,7 @@ LONGEST = 150
 
 def on_wire(name: str, role: str) -> tuple[str, str]:
     """Return the name and the role as a message has them. A name that leaves no room for the role is cut."""
-    label = codes.labels("service_roles").get(role)
+    label = codes.get_labels("service_roles").get(role)
     if label is None:
         return name, role
     return f"{name[: LONGEST - len(label) - 3].rstrip()} ({label})", THROUGH
@@ -27,13 +27,13 @@ def on_wire(name: str, role: str) -> tuple[str, str]:
 
 def as_said(officer: Officer) -> tuple[str, str]:
     """Return the name and the role as a person said them: the code of one list or the other."""
-    found = re.fullmatch(r"(.+) \(([^()]+)\)", officer.name)
-    by_label = {label: code for code, label in codes.labels("service_roles").items()}
-    if found and found[2] in by_label:
-        return found[1], by_label[found[2]]
+    match = re.fullmatch(r"(.+) \(([^()]+)\)", officer.name)
+    by_label = {label: code for code, label in codes.get_labels("service_roles").items()}
+    if match and match[2] in by_label:
+        return match[1], by_label[match[2]]
     return officer.name, officer.role
 
 
 def is_of_other_service(officer: object) -> bool:
     """Is the role in the message not the person's own?"""
-    return isinstance(officer, Officer) and as_said(officer)[1] not in codes.labels("roles")
+    return isinstance(officer, Officer) and as_said(officer)[1] not in codes.get_labels("roles")

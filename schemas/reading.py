@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import lru_cache
 
 from schemas import codes, officers
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import Slot, is_ours, list_slots
 from schemas.shapes import CodeList, Text
 
 # Elements whose name is not how an officer would say it; forms ask in the same words.
@@ -87,16 +87,16 @@ class Row:
     value: str | None
 
 
-def rows(value: object, depth: int = 0) -> Iterator[Row]:
+def list_rows(value: object, depth: int = 0) -> Iterator[Row]:
     """List every value within one of our classes, in the order of the schema, each so `depth` deep."""
     for slot in _slots(value):
         inner = getattr(value, slot.field)
-        for one in inner if slot.repeated else (() if inner is None else (inner,)):
+        for part in inner if slot.repeated else (() if inner is None else (inner,)):
             if is_ours(slot.kind):
-                yield Row(depth, words(slot.element), None)
-                yield from rows(one, depth + 1)
+                yield Row(depth, name_element(slot.element), None)
+                yield from list_rows(part, depth + 1)
             else:
-                yield Row(depth, words(slot.element), _said(slot, one))
+                yield Row(depth, name_element(slot.element), _format_value(slot, part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ class ReadingSection:
     table: Sequence[Sequence[str]] = ()
 
 
-def sections(body: object) -> Iterator[ReadingSection]:
+def list_sections(body: object) -> Iterator[ReadingSection]:
     """List what a body says, in parts, without the codes: first its own values, then each of its parts.
 
     Addresses are on one line.
@@ -117,40 +117,40 @@ def sections(body: object) -> Iterator[ReadingSection]:
     yield ReadingSection("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
     for slot in _slots(body):
         if is_ours(slot.kind) and (inner := getattr(body, slot.field)):
-            title = words(slot.element)
+            title = name_element(slot.element)
             yield _table(title, inner) if slot.repeated else ReadingSection(title, _pairs(inner, _slots(inner)))
 
 
 def _pairs(value: object, wanted: Sequence[Slot]) -> list[tuple[str, str]]:
-    found = ((words(slot.element), _on_one_line(slot, getattr(value, slot.field))) for slot in wanted)
-    return [(name, said) for name, said in found if said]
+    pairs = ((name_element(slot.element), _on_one_line(slot, getattr(value, slot.field))) for slot in wanted)
+    return [(name, text) for name, text in pairs if text]
 
 
 def _table(title: str, values: Sequence[object]) -> ReadingSection:
-    wanted = [slot for slot in _slots(values[0]) if any(getattr(one, slot.field) for one in values)]
-    rows_ = [[_on_one_line(slot, getattr(one, slot.field)) for slot in wanted] for one in values]
-    return ReadingSection(title, columns=[words(slot.element) for slot in wanted], table=rows_)
+    wanted = [slot for slot in _slots(values[0]) if any(getattr(value, slot.field) for value in values)]
+    rows_ = [[_on_one_line(slot, getattr(value, slot.field)) for slot in wanted] for value in values]
+    return ReadingSection(title, columns=[name_element(slot.element) for slot in wanted], table=rows_)
 
 
 def _on_one_line(slot: Slot, inner: object) -> str:
     values = inner if slot.repeated and isinstance(inner, tuple) else () if inner is None else (inner,)
-    return "; ".join(_flat(one) if is_ours(slot.kind) else _said(slot, one, coded=False) for one in values)
+    return "; ".join(_flat(part) if is_ours(slot.kind) else _format_value(slot, part, coded=False) for part in values)
 
 
 def _flat(value: object) -> str:
-    return ", ".join(said for _, said in _pairs(value, _slots(value)))
+    return ", ".join(text for _, text in _pairs(value, _slots(value)))
 
 
 def _slots(value: object) -> Sequence[Slot]:
     """Return those that are shown: the role of somebody of another service stands after the name."""
     cls: type = type(value)
     if officers.is_of_other_service(value):
-        return [slot for slot in slots(cls) if slot.field != "role"]
-    return slots(cls)
+        return [slot for slot in list_slots(cls) if slot.field != "role"]
+    return list_slots(cls)
 
 
 @lru_cache(WORDS_KEPT)
-def words(element: str) -> str:
+def name_element(element: str) -> str:
     """Return an element's name as a person writes it, as "destination address" for DestinationAddress.
 
     DOB and UPN stay as they are.
@@ -158,24 +158,24 @@ def words(element: str) -> str:
     if element in WORDS:
         return WORDS[element]
     parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z][a-z]+|[0-9]+", element)
-    said = " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
-    return said[:1].upper() + said[1:]
+    text = " ".join(part if part.isupper() and len(part) > 1 else part.lower() for part in parts)
+    return text[:1].upper() + text[1:]
 
 
-def _said(slot: Slot, value: object, *, coded: bool = True) -> str:
+def _format_value(slot: Slot, value: object, *, coded: bool = True) -> str:
     """Return one value in words.
 
     `coded`: with its code, and dates short, as a letter or a terminal has them; else as a page does.
     """
     if isinstance(value, bool):
-        said = "yes" if value else "no"
-        return said if coded else said.capitalize()
+        text = "yes" if value else "no"
+        return text if coded else text.capitalize()
     if isinstance(value, datetime):
         return f"{value:%d %b %Y %H:%M:%S} UTC"
     if isinstance(value, date):
         return f"{value:%d %b %Y}" if coded else f"{value.day} {value:%B %Y}"
     if isinstance(slot.shape, CodeList):
-        label = codes.labels(slot.shape.name).get(str(value), "")
+        label = codes.get_labels(slot.shape.name).get(str(value), "")
         if label and label != value:
             return f"{label} ({value})" if coded else label
         return str(value)

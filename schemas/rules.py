@@ -62,12 +62,12 @@ def check(message: Message, *, today: date) -> list[Finding]:
 
     `today` is the date of whoever asks: of the sender before it sends, of the receiver when it has come.
     """
-    found = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
+    findings = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
     # Two children of a list break a rule at the same path: said once.
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(findings))
 
 
-def errors(findings: Sequence[Finding]) -> list[Finding]:
+def list_errors(findings: Sequence[Finding]) -> list[Finding]:
     """List those that refuse the message. The others are warnings."""
     return [finding for finding in findings if finding.level == "error"]
 
@@ -114,12 +114,12 @@ def _reply(message: Message, today: date) -> Iterator[str]:
     "The UPN is not valid: the first letter does not match the other characters. Check it with the school.",
 )
 def _upn(message: Message, today: date) -> Iterator[str]:
-    for child in message.each(Child):
+    for child in message.list_all(Child):
         if child.upn and not is_upn(child.upn):
             yield _body(message, "Child", "UPN")
         if not all(is_upn(upn) for upn in child.former_upn):
             yield _body(message, "Child", "FormerUPN")
-    if not all(is_upn(sibling.upn) for sibling in message.each(Sibling) if sibling.upn):
+    if not all(is_upn(sibling.upn) for sibling in message.list_all(Sibling) if sibling.upn):
         yield _body(message, "Sibling", "UPN")
 
 
@@ -249,7 +249,9 @@ def _no_enquiries(message: Message, today: date) -> Iterator[str]:
 def _open_enquiry(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice):
         yield from (
-            _body(message, "Enquiry", "Result") for one in message.body.enquiry if one.result == "awaiting-reply"
+            _body(message, "Enquiry", "Result")
+            for enquiry in message.body.enquiry
+            if enquiry.result == "awaiting-reply"
         )
 
 
@@ -260,14 +262,14 @@ def _open_enquiry(message: Message, today: date) -> Iterator[str]:
 )
 def _incomplete(message: Message, today: date) -> Iterator[str]:
     if isinstance(message.body, WhereaboutsUnknownNotice) and message.body.enquiry:
-        needed = {row["code"] for row in codes.rows("enquiry_sources") if row["needed"] == "yes"}
-        if needed - {one.source for one in message.body.enquiry}:
+        needed = {row["code"] for row in codes.list_rows("enquiry_sources") if row["needed"] == "yes"}
+        if needed - {enquiry.source for enquiry in message.body.enquiry}:
             yield _body(message, "Enquiry")
 
 
 @_rule("enquiry.future", "error", "Date of the enquiry must be today or in the past.")
 def _future_enquiry(message: Message, today: date) -> Iterator[str]:
-    if any(one.made_on > today for one in message.each(Enquiry)):
+    if any(enquiry.made_on > today for enquiry in message.list_all(Enquiry)):
         yield _body(message, "Enquiry", "MadeOn")
 
 
@@ -360,13 +362,13 @@ def _future_located(message: Message, today: date) -> Iterator[str]:
 )
 def _ground(message: Message, today: date) -> Iterator[str]:
     ground = getattr(message.body, "ground_for_deletion", None)
-    if ground and ground.letter not in codes.grounds(ground.regulations):
+    if ground and ground.letter not in codes.list_grounds(ground.regulations):
         yield _body(message, "GroundForDeletion", "Letter")
 
 
 @_rule("care.no-authority", "error", "Enter which authority is responsible for the looked-after child.")
 def _care(message: Message, today: date) -> Iterator[str]:
-    for care in message.each(LookedAfter):
+    for care in message.list_all(LookedAfter):
         if care.in_care and not care.care_authority:
             yield _body(message, "Needs", "LookedAfter")
 
@@ -393,21 +395,21 @@ def _empty(message: Message, today: date) -> Iterator[str]:
     "This email domain has closed, or is misspelt (GCSX, GSI). Enter the current email address.",
 )
 def _email(message: Message, today: date) -> Iterator[str]:
-    addresses = [address for one in message.parts if (address := getattr(one, "email", None))]
+    addresses = [address for part in message.parts if (address := getattr(part, "email", None))]
     if any(address.lower().endswith(_ended_domains()) for address in addresses):
         yield _body(message)
 
 
 @_rule("sibling.twice", "warning", "The same sibling is listed twice.")
 def _sibling_twice(message: Message, today: date) -> Iterator[str]:
-    siblings = [(one.surname, one.forename, one.dob) for one in getattr(message.body, "sibling", ())]
+    siblings = [(sibling.surname, sibling.forename, sibling.dob) for sibling in getattr(message.body, "sibling", ())]
     if len(set(siblings)) < len(siblings):
         yield _body(message, "Sibling")
 
 
 @cache
 def _ended_domains() -> tuple[str, ...]:
-    return tuple(before + domain for domain in codes.labels("ended_email_domains") for before in "@.")
+    return tuple(before + domain for domain in codes.get_labels("ended_email_domains") for before in "@.")
 
 
 def _child(message: Message) -> Child | None:
@@ -416,8 +418,8 @@ def _child(message: Message) -> Child | None:
 
 
 def _births(message: Message) -> Iterator[tuple[str, date]]:
-    yield from (("Child", child.dob) for child in message.each(Child))
-    yield from (("Sibling", sibling.dob) for sibling in message.each(Sibling))
+    yield from (("Child", child.dob) for child in message.list_all(Child))
+    yield from (("Sibling", sibling.dob) for sibling in message.list_all(Sibling))
 
 
 def _is_postcode(text: str) -> bool:

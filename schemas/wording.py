@@ -10,7 +10,7 @@ from datetime import date, datetime
 from lxml import etree
 
 from schemas import codes
-from schemas.layout import NAMESPACE, Slot, is_ours, slots
+from schemas.layout import NAMESPACE, Slot, is_ours, list_slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
@@ -48,14 +48,14 @@ KINDS: dict[type, str] = {
 
 def _places() -> dict[str, Slot]:
     """Return every element that a message may have, by its path from the root."""
-    found: dict[str, Slot] = {}
+    slots_by_path: dict[str, Slot] = {}
     todo = [(f"Message/{cls.__name__}", Slot("", cls.__name__, cls, None, False, 1)) for cls in (Header, *BODIES)]
     while todo:
         path, slot = todo.pop()
-        found[path] = slot
+        slots_by_path[path] = slot
         if is_ours(slot.kind):
-            todo += [(f"{path}/{inner.element}", inner) for inner in slots(slot.kind)]
-    return found
+            todo += [(f"{path}/{inner.element}", inner) for inner in list_slots(slot.kind)]
+    return slots_by_path
 
 
 PLACES = _places()
@@ -66,26 +66,26 @@ def not_xml(data: bytes) -> str:
     return next(sentence for begin, sentence in BEGINS if re.match(begin, data))
 
 
-def malformed(code: int) -> str:
+def describe_malformed(code: int) -> str:
     """Return the sentence on why the parser could not go on. `code` is libxml2's own, 0 where it had none."""
     why = MALFORMED.get(code)
     return "The file is not valid XML" + (f": {why}." if why else ".")
 
 
-def place(element: etree._Element) -> str:
+def get_path(element: etree._Element) -> str:
     """Return the path of this element, as far down as it leads through elements of ours."""
-    names = [_name(one) for one in (*reversed(list(element.iterancestors())), element)]
+    names = [_name(ancestor) for ancestor in (*reversed(list(element.iterancestors())), element)]
     while len(names) > 1 and "/".join(names) not in PLACES:
         names.pop()
     return "/".join(names)
 
 
-def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
+def describe_misfit(kind: str, element: etree._Element, *, lacks: bool) -> str:
     """Return the sentence on what the XSD has against this element.
 
     `kind` is libxml2's name for the fault. `lacks`: the element ends before everything stands in it that must.
     """
-    path = place(element)
+    path = get_path(element)
     name = path.rsplit("/", 1)[-1]
     if kind == "SCHEMAV_ELEMENT_CONTENT":
         return _lacking(element) if lacks else _unexpected(element)
@@ -96,18 +96,18 @@ def shape(kind: str, element: etree._Element, *, lacks: bool) -> str:
         return f"{name} does not match the schema."
     if not element.text and slot.optional:
         return f"{name} is empty. Leave it out if there is nothing to enter."
-    return f"{name} must be {wanted(slot)}."
+    return f"{name} must be {describe_wanted(slot)}."
 
 
 def _name(element: etree._Element) -> str:
     return str(element.tag).removeprefix(f"{{{NAMESPACE}}}")
 
 
-def wanted(slot: Slot) -> str:
+def describe_wanted(slot: Slot) -> str:
     """Return the sentence on what may stand in this element."""
     match slot.shape:
         case CodeList(name):
-            return _either([_code(code, label) for code, label in codes.labels(name).items()])
+            return _either([_code(code, label) for code, label in codes.get_labels(name).items()])
         case Number(least, most):
             return f"a whole number from {least} to {most}"
         case Text(longest, _, says):
@@ -129,14 +129,14 @@ OF_A_MESSAGE = f"A Message has a Header, then one of these: {_either([cls.__name
 
 
 def _inside(parent: etree._Element) -> tuple[str, tuple[Slot, ...]]:
-    slot = PLACES.get(place(parent))
-    return (slot.element, slots(slot.kind)) if slot and is_ours(slot.kind) else ("", ())
+    slot = PLACES.get(get_path(parent))
+    return (slot.element, list_slots(slot.kind)) if slot and is_ours(slot.kind) else ("", ())
 
 
 def _absent(parent: etree._Element) -> str | None:
     """Return the first element that must stand here and does not."""
     there = {_name(child) for child in parent}
-    return next((one.element for one in _inside(parent)[1] if not one.optional and one.element not in there), None)
+    return next((slot.element for slot in _inside(parent)[1] if not slot.optional and slot.element not in there), None)
 
 
 def _lacking(parent: etree._Element) -> str:
@@ -162,10 +162,10 @@ def _unexpected(element: etree._Element) -> str:
     if absent and order[absent] < at:
         return f"{name} has no {absent}. It must come before {child}."
     # The nearest first.
-    before = [_name(one) for one in element.itersiblings(preceding=True)]
+    before = [_name(sibling) for sibling in element.itersiblings(preceding=True)]
     if before.count(child) >= inner[at].most:
         return f"{name} has {child} more than {'once' if inner[at].most == 1 else f'{inner[at].most} times'}."
-    if later := [one for one in before if order.get(one, at) > at]:
+    if later := [name for name in before if order.get(name, at) > at]:
         return f"{child} must come before {later[-1]} in {name}."
-    earlier = [one for one in map(_name, element.itersiblings()) if order.get(one, at) < at]
+    earlier = [name for name in map(_name, element.itersiblings()) if order.get(name, at) < at]
     return f"{child} must come after {max(earlier, key=order.__getitem__)} in {name}." if earlier else OUT_OF_ORDER

@@ -17,10 +17,10 @@ from lxml import etree
 
 from schemas import wording
 from schemas.findings import Finding, Unreadable
-from schemas.layout import NAMESPACE, slots
+from schemas.layout import NAMESPACE, list_slots
 from schemas.message import BODIES, Body, Header, Message
 
-__all__ = ["MAX_BYTES", "Unreadable", "faults", "parsed", "read", "write"]
+__all__ = ["MAX_BYTES", "Unreadable", "list_faults", "parse_root", "read", "write"]
 
 # A notice with forty enquiries is near 20 KiB; a file much larger is something else.
 MAX_BYTES = 262_144
@@ -73,12 +73,12 @@ def write(message: Message) -> bytes:
 
 
 def _tree(data: bytes) -> etree._Element:
-    root = parsed(data)
+    root = parse_root(data)
     _validate(root)
     return root
 
 
-def parsed(data: bytes) -> etree._Element:
+def parse_root(data: bytes) -> etree._Element:
     """Return the root of this text, a Message by its name; the XSD was not asked yet. Raises Unreadable."""
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
@@ -89,7 +89,7 @@ def parsed(data: bytes) -> etree._Element:
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, ValueError) as why:
         line, code = getattr(why, "lineno", None), getattr(why, "code", 0)
-        raise _unreadable("xml.malformed", wording.malformed(code), line) from None
+        raise _unreadable("xml.malformed", wording.describe_malformed(code), line) from None
     tree = root.getroottree()
     if tree.docinfo.internalDTD is not None or tree.docinfo.doctype:
         raise _unreadable(
@@ -150,23 +150,23 @@ def _schema() -> etree.XMLSchema:
 
 
 def _validate(root: etree._Element) -> None:
-    if found := faults(root):
-        raise Unreadable([finding for _, finding in found])
+    if problems := list_faults(root):
+        raise Unreadable([finding for _, finding in problems])
 
 
-def faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
+def list_faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
     """List what the XSD has against this tree: one finding for each place and line, with its element."""
     schema = _schema()
     if schema.validate(root):
         return []
-    found: dict[tuple[str, int], tuple[etree._Element, Finding]] = {}
+    by_place: dict[tuple[str, int], tuple[etree._Element, Finding]] = {}
     for error in islice(schema.error_log, MOST_FAULTS):
         element = _element(root, error)
-        path = wording.place(element)
+        path = wording.get_path(element)
         lacks = ": Missing child element(s)." in error.message
-        sentence = wording.shape(error.type_name, element, lacks=lacks)
-        found.setdefault((path, error.line), (element, Finding("xml.schema", "error", path, sentence, error.line)))
-    return list(found.values())
+        sentence = wording.describe_misfit(error.type_name, element, lacks=lacks)
+        by_place.setdefault((path, error.line), (element, Finding("xml.schema", "error", path, sentence, error.line)))
+    return list(by_place.values())
 
 
 def _element(root: etree._Element, error: "etree._LogEntry") -> etree._Element:
@@ -174,10 +174,10 @@ def _element(root: etree._Element, error: "etree._LogEntry") -> etree._Element:
     # name.
     path = re.sub(r"/([^/\[*:]+:[^/\[]+)", r"/*[name()='\1']", error.path or "/*")
     try:
-        found = root.xpath(path)
+        nodes = root.xpath(path)
     except etree.XPathError:
         return root
-    return found[0] if isinstance(found, list) and found and isinstance(found[0], etree._Element) else root
+    return nodes[0] if isinstance(nodes, list) and nodes and isinstance(nodes[0], etree._Element) else root
 
 
 # The codec: a table for each class, put together once, and one function for each direction.
@@ -220,17 +220,17 @@ def _write(lines: list[str], tag: str, value: object, indent: str) -> None:
         inner = getattr(value, field)
         if inner is None:
             continue
-        for one in inner if repeated else (inner,):
+        for part in inner if repeated else (inner,):
             if to_text is None:
-                _write(lines, element, one, deeper)
+                _write(lines, element, part, deeper)
             else:
-                lines.append(f"{deeper}<{element}>{to_text(one)}</{element}>")
+                lines.append(f"{deeper}<{element}>{to_text(part)}</{element}>")
     lines.append(f"{indent}</{tag}>")
 
 
 @cache
 def _elements(cls: type) -> tuple[tuple[str, str, Callable[..., str] | None, bool], ...]:
-    return tuple((slot.field, slot.element, TO_TEXT.get(slot.kind), slot.repeated) for slot in slots(cls))
+    return tuple((slot.field, slot.element, TO_TEXT.get(slot.kind), slot.repeated) for slot in list_slots(cls))
 
 
 def _uncarried(lines: list[str]) -> str:
@@ -240,19 +240,21 @@ def _uncarried(lines: list[str]) -> str:
 
 def _take(cls: type, element: etree._Element, following: Iterator[etree._Element]) -> object:
     """The value in an element; `following` gives what comes after it in the text: one walk for all is the quickest."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     table = _fields(cls)
     for _ in range(len(element)):
         child = next(following)
         field, kind, from_text, repeated = table[child.tag]
         value = _take(kind, child, following) if from_text is None else from_text(child.text or "")
-        found[field] = (*found.get(field, ()), value) if repeated else value
-    return cls(**found)
+        values[field] = (*values.get(field, ()), value) if repeated else value
+    return cls(**values)
 
 
 @cache
 def _fields(cls: type) -> dict[object, tuple[str, type, Callable[[str], object] | None, bool]]:
-    return {TAG + slot.element: (slot.field, slot.kind, FROM_TEXT.get(slot.kind), slot.repeated) for slot in slots(cls)}
+    return {
+        TAG + slot.element: (slot.field, slot.kind, FROM_TEXT.get(slot.kind), slot.repeated) for slot in list_slots(cls)
+    }
 
 
 def _message(root: etree._Element) -> Message:
@@ -262,10 +264,10 @@ def _message(root: etree._Element) -> Message:
     try:
         taken = _take(Header, next(following), following)
         body = next(following)
-        said = _take(BODY_OF[str(body.tag)], body, following)
+        content = _take(BODY_OF[str(body.tag)], body, following)
     except ValueError:
         # A date that the XSD's calendar has and Python's has not, such as the year 0000.
         raise _unreadable("xml.schema", "The message has a date that does not exist.") from None
     assert isinstance(taken, Header)  # noqa: S101 - what `_take` makes of Header
-    assert isinstance(said, Body)  # noqa: S101
-    return Message(taken, said)
+    assert isinstance(content, Body)  # noqa: S101
+    return Message(taken, content)

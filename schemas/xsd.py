@@ -9,7 +9,7 @@ from datetime import date, datetime
 from xml.sax.saxutils import escape
 
 from schemas import codes
-from schemas.layout import NAMESPACE, Slot, is_ours, slots
+from schemas.layout import NAMESPACE, Slot, is_ours, list_slots
 from schemas.message import BODIES, Header
 from schemas.shapes import CodeList, Number, Text
 
@@ -35,18 +35,18 @@ HEAD = f"""<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def schema() -> str:
+def build_schema() -> str:
     """Return the text of the whole XSD, which is made of the classes in `message`."""
     seen: dict[type, None] = {}
     for cls in (Header, *BODIES):
         _collect(cls, seen)
-    lists = sorted({slot.shape.name for cls in seen for slot in slots(cls) if isinstance(slot.shape, CodeList)})
+    lists = sorted({slot.shape.name for cls in seen for slot in list_slots(cls) if isinstance(slot.shape, CodeList)})
     parts = [HEAD, *(_code_list(name) for name in lists), *(_class(cls) for cls in seen), _root(), "</xs:schema>\n"]
     return "".join(parts)
 
 
 def _collect(cls: type, seen: dict[type, None]) -> None:
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         if is_ours(slot.kind) and slot.kind not in seen:
             _collect(slot.kind, seen)
     seen.setdefault(cls)
@@ -59,7 +59,7 @@ def _code_list(name: str) -> str:
     rows = "".join(
         f'      <xs:enumeration value="{code}"><xs:annotation><xs:documentation>{escape(label)}'
         "</xs:documentation></xs:annotation></xs:enumeration>\n"
-        for code, label in codes.labels(name).items()
+        for code, label in codes.get_labels(name).items()
     )
     return (
         f'  <xs:simpleType name="{name}">\n    <xs:restriction base="xs:string">\n{rows}    </xs:restriction>\n '
@@ -69,7 +69,7 @@ def _code_list(name: str) -> str:
 
 def _class(cls: type) -> str:
     says = escape((inspect.getdoc(cls) or "").split("\n")[0])
-    rows = "".join(_element(slot) for slot in slots(cls))
+    rows = "".join(_element(slot) for slot in list_slots(cls))
     return (
         f'  <xs:complexType name="{cls.__name__}">\n   '
         f" <xs:annotation><xs:documentation>{says}</xs:documentation></xs:annotation>\n    <xs:sequence>\n{rows}   "
@@ -118,4 +118,4 @@ def _root() -> str:
 
 
 if __name__ == "__main__":
-    print(schema(), end="")
+    print(build_schema(), end="")

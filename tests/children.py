@@ -6,7 +6,7 @@ from importlib.resources import files
 from secrets import token_bytes
 
 from schemas import xml
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Message, Party
 from schemas.shapes import CaseId, MessageId
 
@@ -31,8 +31,8 @@ def notice(
     found = xml.read(sample(name))
     head = replace(
         found.header,
-        message_id=message_id or MessageId(uuid7(made, token_bytes(10))),
-        conversation_id=conversation_id or CaseId(uuid7(made, token_bytes(10))),
+        message_id=message_id or MessageId(build_uuid7(made, token_bytes(10))),
+        conversation_id=conversation_id or CaseId(build_uuid7(made, token_bytes(10))),
         sequence=sequence,
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),

@@ -99,7 +99,7 @@ def _set_costs(scrypt: dict[str, int], argon2: dict[str, int]) -> None:
     key_file.SCRYPT.update(scrypt)
     for name, cost in argon2.items():
         setattr(passwords, name, cost)
-    passwords._nobody.cache_clear()
+    passwords._hash_nobodys.cache_clear()
 
 
 @pytest.fixture(scope="module", autouse=True)

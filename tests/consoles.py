@@ -55,7 +55,7 @@ def hashed() -> str:
 
 @cache
 def _hashed_at(passes: int, kibibytes: int) -> str:
-    return passwords.hashed(PASSWORD)
+    return passwords.hash_password(PASSWORD)
 
 
 def staff(gw: Gateway, roles: Sequence[Role] = tuple(Role)) -> None:

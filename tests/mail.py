@@ -14,7 +14,7 @@ __all__ = ["PASSWORD", "SLOW", "Servers", "home", "need_servers", "servers"]
 def need_servers() -> None:
     """Skip the test that asks where the mail servers cannot be started; fail it where CI is set."""
     need("Exim", "Dovecot")
-    if needs := mail.wanting():
+    if needs := mail.find_missing():
         unavailable(f"the mail servers need {needs}")
 
 
@@ -22,7 +22,7 @@ def need_servers() -> None:
 def home() -> Iterator[Path]:
     """A folder for the servers."""
     need_servers()
-    with mail.home() as made:
+    with mail.open_home() as made:
         yield made
 
 
@@ -32,5 +32,5 @@ def servers(
 ) -> Iterator[Servers]:
     """Start both; stop them afterwards. What was delivered stays."""
     need_servers()
-    with mail.servers(home, smtp, imap, offer_tls=offer_tls, smtps=smtps, exim=exim, dovecot=dovecot) as made:
+    with mail.run_servers(home, smtp, imap, offer_tls=offer_tls, smtps=smtps, exim=exim, dovecot=dovecot) as made:
         yield made

@@ -118,7 +118,9 @@ class World:
         self.trust = Trust(cards)
         for code in names:
             known = [
-                Partner(other, cards[other].serial, card.fingerprint(cards[other]), tokens[other], self.now, "test")
+                Partner(
+                    other, cards[other].serial, card.compute_fingerprint(cards[other]), tokens[other], self.now, "test"
+                )
                 for other in names
                 if other != code
             ]
@@ -145,7 +147,7 @@ class World:
         gw = home_folder.open_gateway(self.home / code, now=self.clock(code))
         gw.carriers = {"https": self.wire}
         event.listen(gw.store.engine, "checkout", _keep_small)
-        if self.trust.authorities():
+        if self.trust.list_authorities():
             # One for all: it holds what each would read from its own database.
             gw.trust = self.trust
         self.houses[code] = gw

@@ -22,8 +22,8 @@ LIFE = timedelta(days=180)
 
 def find_known_device(tx: Connection, gw: Gateway, secret: str, name: str) -> Device | None:
     """Return the browser with this secret, if this person came in from it before."""
-    found = devices.find_device(tx, compute_secret_digest(secret), name) if secret else None
-    return found if found and gw.now() - found.seen_at < LIFE else None
+    device = devices.find_device(tx, compute_secret_digest(secret), name) if secret else None
+    return device if device and gw.now() - device.seen_at < LIFE else None
 
 
 def is_device_known(gw: Gateway, secret: str, name: str) -> bool:
@@ -37,8 +37,8 @@ def remember_device(gw: Gateway, secret: str, name: str) -> str:
     def write(tx: Connection) -> str:
         now = gw.now()
         devices.delete_unseen_devices(tx, now - LIFE)
-        kept = secret if secret and devices.is_known_device(tx, compute_secret_digest(secret)) else token_urlsafe(32)
-        devices.replace_device(tx, Device(compute_secret_digest(kept), name, now))
-        return kept
+        cookie = secret if secret and devices.is_known_device(tx, compute_secret_digest(secret)) else token_urlsafe(32)
+        devices.replace_device(tx, Device(compute_secret_digest(cookie), name, now))
+        return cookie
 
     return gw.store.run(write)

@@ -61,7 +61,7 @@ def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: 
         through=LOCAL,
         made_at=now,
         made_by=by,
-        password=passwords.hashed(password),
+        password=passwords.hash_password(password),
         password_until=now + ONE_TIME_LIFE,
     )
 
@@ -130,7 +130,7 @@ def _update_person(tx: Connection, person: Person) -> None:
 def reset_password(gw: Gateway, name: str, by: str) -> str:
     """Give a new one-time password, without a second factor, to who is locked out. Raises NotFound or NotAllowed."""
     password = passwords.one_time()
-    kept = passwords.hashed(password)
+    hashed = passwords.hash_password(password)
 
     def write(tx: Connection) -> None:
         person = people.get_person(tx, name)
@@ -139,7 +139,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
         until = gw.now() + ONE_TIME_LIFE
         fresh = replace(
             person,
-            password=kept,
+            password=hashed,
             password_until=until,
             failed=0,
             locked_until=None,

@@ -81,10 +81,10 @@ def begin_session(tx: Connection, gw: Gateway, person: Person, stage: SignInStag
 
 def use_session(gw: Gateway, secret: str) -> Session | None:
     """Return the session of this secret, if it counts still, and mark it as used."""
-    found = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
-    if found is None:
+    live = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
+    if live is None:
         return None
-    session, seen_at = found
+    session, seen_at = live
     if gw.now() - seen_at >= TOUCH_EVERY:
         # Whoever only reads may, while another process holds the database or the disk is full.
         with suppress(StoreUnavailable):
@@ -94,8 +94,8 @@ def use_session(gw: Gateway, secret: str) -> Session | None:
 
 def peek_session(gw: Gateway, secret: str) -> Session | None:
     """Return the session of this secret, if it counts still, without marking it as used."""
-    found = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
-    return found[0] if found else None
+    live = gw.store.look(lambda tx: _find_live_session(tx, gw, secret))
+    return live[0] if live else None
 
 
 def list_sessions(gw: Gateway, person: str) -> Sequence[StoredSession]:
@@ -119,10 +119,10 @@ def _find_live_session(tx: Connection, gw: Gateway, secret: str) -> tuple[Sessio
 
 def get_session_at_stage(tx: Connection, gw: Gateway, secret: str, stage: SignInStage) -> Session:
     """Return the session of this secret, which must stand at this stage. Raises NotAllowed."""
-    found = _find_live_session(tx, gw, secret)
-    if found is None or found[0].stage is not stage:
+    live = _find_live_session(tx, gw, secret)
+    if live is None or live[0].stage is not stage:
         raise build_begin_again_error()
-    return found[0]
+    return live[0]
 
 
 def build_begin_again_error() -> NotAllowed:

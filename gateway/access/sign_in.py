@@ -49,7 +49,7 @@ WRONG = ("password", "code")
 STRONG = 3
 
 
-def begin(gw: Gateway, name: str, password: str, device: str = "", address: str = "") -> str:
+def begin_sign_in(gw: Gateway, name: str, password: str, device: str = "", address: str = "") -> str:
     """Return the first step: the secret of a session at the stage that comes next. Raises NotAllowed.
 
     `device` is what the browser keeps: from one that is known, wrong tries of others do not count. `address`: from
@@ -57,7 +57,7 @@ def begin(gw: Gateway, name: str, password: str, device: str = "", address: str 
     """
     name = name.strip().casefold()
     before = gw.store.look(lambda tx: people.find_person(tx, name))
-    right = passwords.matches(password, before.password if before and before.through == LOCAL else None)
+    right = passwords.is_right_password(password, before.password if before and before.through == LOCAL else None)
 
     def write(tx: Connection) -> str | None:
         person, browser = people.find_person(tx, name), devices.find_known_device(tx, gw, device, name)
@@ -140,7 +140,7 @@ def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
         if lockout.is_locked((browser or person).locked_until, gw.now()):
             _refuse(tx, gw, person, "locked")
             return None
-        step = one_time_code.step(_secret_of(gw, person), code, gw.now(), after=person.code_step)
+        step = one_time_code.find_step(_secret_of(gw, person), code, gw.now(), after=person.code_step)
         if step is None:
             _refuse(tx, gw, person, "code", browser)
             return None
@@ -148,21 +148,21 @@ def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
         fresh = replace(person, code_step=step)
         return begin_session(tx, gw, fresh, SignInStage.NEW_PASSWORD if person.password_until else SignInStage.IN)
 
-    found = gw.store.run(write)
-    if found is None:
+    next_secret = gw.store.run(write)
+    if next_secret is None:
         raise NotAllowed("sign-in.one-time-code")
-    return found
+    return next_secret
 
 
 def give_new_password(gw: Gateway, secret: str, password: str) -> str:
     """Return the last step, for who signs in with a one-time password. Raises NotAllowed."""
     person = gw.store.look(lambda tx: get_session_at_stage(tx, gw, secret, SignInStage.NEW_PASSWORD)).person
     _check_password(gw, person, password)
-    kept = passwords.hashed(password)
+    hashed = passwords.hash_password(password)
 
     def write(tx: Connection) -> str:
         session = get_session_at_stage(tx, gw, secret, SignInStage.NEW_PASSWORD)
-        fresh = replace(session.person, password=kept, password_until=None)
+        fresh = replace(session.person, password=hashed, password_until=None)
         people.delete_sessions(tx, fresh.name)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
         return begin_session(tx, gw, fresh, SignInStage.IN)
@@ -175,14 +175,14 @@ def change_password(gw: Gateway, session: Session, old: str, new: str) -> None:
     person = gw.store.look(lambda tx: people.get_person(tx, session.person.name))
     if lockout.is_locked(person.locked_until, gw.now()):
         raise NotAllowed("sign-in.old-password", "locked")
-    if person.through != LOCAL or not passwords.matches(old, person.password):
+    if person.through != LOCAL or not passwords.is_right_password(old, person.password):
         gw.store.run(lambda tx: _refuse(tx, gw, people.get_person(tx, person.name), "password"))
         raise NotAllowed("sign-in.old-password")
     _check_password(gw, person, new)
-    kept = passwords.hashed(new)
+    hashed = passwords.hash_password(new)
 
     def write(tx: Connection) -> None:
-        people.update_person(tx, replace(people.get_person(tx, person.name), password=kept, password_until=None))
+        people.update_person(tx, replace(people.get_person(tx, person.name), password=hashed, password_until=None))
         people.delete_sessions(tx, person.name, but=session.digest)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", person.name, person.name)])
 
@@ -192,7 +192,7 @@ def change_password(gw: Gateway, session: Session, old: str, new: str) -> None:
 def _check_password(gw: Gateway, person: Person, password: str) -> None:
     if not LEAST_PASSWORD <= len(password) <= passwords.MAX_PASSWORD:
         raise NotAllowed("password.length", least=LEAST_PASSWORD, most=passwords.MAX_PASSWORD)
-    if passwords.matches(password, person.password):
+    if passwords.is_right_password(password, person.password):
         raise NotAllowed("password.same")
     ours = gw.config.authority
     known = [person.name, person.called, *person.called.split(), ours.name, "cme", "gateway", "council"]
@@ -214,7 +214,7 @@ def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
 
     Raises NotAllowed.
     """
-    step = one_time_code.step(secret, code, gw.now())
+    step = one_time_code.find_step(secret, code, gw.now())
     if step is None:
         raise NotAllowed("sign-in.one-time-code")
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=gw.ring)
@@ -240,12 +240,14 @@ def _about(name: str) -> str:
 def to_directory(gw: Gateway, pending: PendingSignIn) -> str:
     """Somebody goes to the council's directory: the secret of a session that holds what must come back."""
     secret, now = token_urlsafe(32), gw.now()
-    said = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
-    kept = StoredSession(compute_secret_digest(secret), "", SignInStage.DIRECTORY, token_urlsafe(32), now, now, said)
+    awaited = json.dumps({"state": pending.state, "nonce": pending.nonce, "verifier": pending.verifier})
+    session = StoredSession(
+        compute_secret_digest(secret), "", SignInStage.DIRECTORY, token_urlsafe(32), now, now, awaited
+    )
 
     def write(tx: Connection) -> None:
         people.delete_pending_sessions(tx, SignInStage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
-        people.add_session(tx, kept)
+        people.add_session(tx, session)
 
     gw.store.run(write)
     return secret
@@ -258,16 +260,16 @@ def take_pending(gw: Gateway, secret: str) -> PendingSignIn:
     """
 
     def write(tx: Connection) -> StoredSession | None:
-        kept = people.find_session(tx, compute_secret_digest(secret))
-        if kept is not None and kept.pending is not None:
-            people.delete_session(tx, kept.digest)
-        return kept
+        session = people.find_session(tx, compute_secret_digest(secret))
+        if session is not None and session.pending is not None:
+            people.delete_session(tx, session.digest)
+        return session
 
     is_under_way = gw.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
-    kept = gw.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
-    if kept is None or kept.pending is None:
+    session = gw.store.run(write) if is_under_way is not None and is_under_way.pending is not None else None
+    if session is None or session.pending is None:
         raise build_begin_again_error()
-    return PendingSignIn(**json.loads(kept.pending), begun_at=kept.begun_at)
+    return PendingSignIn(**json.loads(session.pending), begun_at=session.begun_at)
 
 
 def from_directory(gw: Gateway, known: Known) -> str:
@@ -298,10 +300,10 @@ def from_directory(gw: Gateway, known: Known) -> str:
             audit_log.append_entries(tx, gw.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
         return begin_session(tx, gw, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), SignInStage.IN)
 
-    found = gw.store.run(write)
-    if found is None:
+    secret = gw.store.run(write)
+    if secret is None:
         raise NotAllowed("sign-in.not-here")
-    return found
+    return secret
 
 
 def note_refused(gw: Gateway, code: str, address: str = "") -> None:

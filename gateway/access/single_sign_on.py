@@ -70,7 +70,7 @@ async def begin_directory_sign_in(gw: Gateway, redirect_uri: str) -> tuple[Pendi
     provider = _get_provider(gw)
     pending = PendingSignIn(token_urlsafe(32), token_urlsafe(32), token_urlsafe(48), gw.now())
     try:
-        address = (await provider.endpoints()).authorization
+        address = (await provider.get_endpoints()).authorization
     except (NotReached, NotAsAgreed) as why:
         raise _build_unusable(why) from None
     query = {
@@ -96,10 +96,10 @@ async def finish_directory_sign_in(
     provider = _get_provider(gw)
     _check_answer(answer, pending, gw.now())
     try:
-        names_itself = (await provider.endpoints()).names_itself
+        names_itself = (await provider.get_endpoints()).names_itself
         code = _get_code(answer, provider.registration.issuer, names_itself)
-        token = await provider.redeem(code, verifier=pending.verifier, redirect_uri=redirect_uri)
-        keys = await provider.keys(id_token.key_id(token))
+        token = await provider.redeem_code(code, verifier=pending.verifier, redirect_uri=redirect_uri)
+        keys = await provider.get_keys(id_token.key_id(token))
     except (NotReached, NotAsAgreed) as why:
         raise _build_unusable(why) from None
     except CodeRefused as why:

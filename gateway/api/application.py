@@ -6,10 +6,10 @@ from aiohttp import web
 
 from gateway.api import authorities, mail_replies, notices, replies, webhooks
 from gateway.api.call import GATEWAY, JSON
-from gateway.api.description import described
-from gateway.api.guard import BUDGETS, Operation, hang
-from gateway.api.problems import explain
-from gateway.api.token import WRONG, give
+from gateway.api.description import build_description
+from gateway.api.guard import BUDGETS, Operation, add_routes
+from gateway.api.problems import explain_errors
+from gateway.api.token import WRONG, issue_token
 from gateway.context import Gateway
 from gateway.partner_api.throttle import WrongTries
 
@@ -23,22 +23,22 @@ ROOMS: tuple[tuple[Operation, ...], ...] = (
 DESCRIPTION = web.AppKey("description", bytes)
 
 
-def operations() -> tuple[Operation, ...]:
+def list_operations() -> tuple[Operation, ...]:
     """All that a client may ask for, but for its token."""
-    return tuple(one for room in ROOMS for one in room)
+    return tuple(operation for room in ROOMS for operation in room)
 
 
-def application(gw: Gateway) -> web.Application:
+def build_application(gw: Gateway) -> web.Application:
     """The API of one authority."""
-    app = web.Application(middlewares=[explain])
+    app = web.Application(middlewares=[explain_errors])
     app[GATEWAY], app[BUDGETS], app[WRONG] = gw, {}, WrongTries()
-    app[DESCRIPTION] = json.dumps(described(operations()), ensure_ascii=False).encode()
-    app.router.add_post("/token", give)
-    app.router.add_get("/openapi.json", describe, allow_head=False)
-    hang(app, operations())
+    app[DESCRIPTION] = json.dumps(build_description(list_operations()), ensure_ascii=False).encode()
+    app.router.add_post("/token", issue_token)
+    app.router.add_get("/openapi.json", describe_api, allow_head=False)
+    add_routes(app, list_operations())
     return app
 
 
-async def describe(request: web.Request) -> web.Response:
+async def describe_api(request: web.Request) -> web.Response:
     """The description, for anybody: it says nothing that the source does not."""
     return web.Response(body=request.app[DESCRIPTION], content_type=JSON)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from gateway.api.call import ApiResponse, Call, given
+from gateway.api.call import ApiResponse, Call, build_response
 from gateway.api.guard import Operation
 from gateway.api.shapes import Authorities, Known
 from gateway.context import Gateway
@@ -10,12 +10,12 @@ from gateway.core.permissions import Permission
 from schemas import codes
 
 
-def listed(call: Call) -> ApiResponse:
+def list_authorities(call: Call) -> ApiResponse:
     """Every authority that there is, and how it is reached from here."""
     gw = call.gw
-    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    live = codes.get_labels("authorities_live") | codes.get_labels("authorities_wales")
     known = sorted((code, name) for code, name in live.items() if code != gw.code)
-    return given(Authorities(tuple(Known(code, name, _reached(gw, code)) for code, name in known)))
+    return build_response(Authorities(tuple(Known(code, name, _reached(gw, code)) for code, name in known)))
 
 
 def _reached(gw: Gateway, code: str) -> Literal["sealed", "letter", "no"]:
@@ -31,7 +31,7 @@ OPERATIONS = (
         "listAuthorities",
         Permission.SEE_PARTNERS,
         "List authorities and how to reach them",
-        listed,
+        list_authorities,
         gives=Authorities,
     ),
 )

@@ -56,12 +56,12 @@ class Call:
         return self.claim
 
 
-def given(value: object, status: int = 200, place: str | None = None) -> ApiResponse:
+def build_response(value: object, status: int = 200, place: str | None = None) -> ApiResponse:
     """One of the shapes, as JSON."""
     return ApiResponse(status, text_of(value), place=place)
 
 
-def answered(answer: StoredAnswer) -> ApiResponse:
+def build_stored_response(answer: StoredAnswer) -> ApiResponse:
     """What was answered, now or before."""
     return ApiResponse(answer.status, answer.body, place=answer.place)
 
@@ -75,7 +75,7 @@ def _plain(value: object) -> str:
     return xml.TO_TEXT[datetime](value) if isinstance(value, datetime) else str(value)
 
 
-def chosen(accept: str, offered: tuple[str, ...]) -> str:
+def choose_form(accept: str, offered: tuple[str, ...]) -> str:
     """Which of these forms the client would rather have (RFC 9110, 12.5.1); the first where it does not say.
 
     Raises NotAcceptable.
@@ -83,7 +83,10 @@ def chosen(accept: str, offered: tuple[str, ...]) -> str:
     wanted = [_range(part) for part in accept.split(",") if part.strip()]
     if not wanted:
         return offered[0]
-    marks = {form: max((mark for mark in (_mark(form, one) for one in wanted)), default=(0, 0.0)) for form in offered}
+    marks = {
+        form: max((mark for mark in (_mark(form, wanted_range) for wanted_range in wanted)), default=(0, 0.0))
+        for form in offered
+    }
     best = max(offered, key=lambda form: marks[form][1])
     if marks[best][1] <= 0:
         raise NotAcceptable("request.not-acceptable", kinds=" or ".join(offered))
@@ -91,8 +94,8 @@ def chosen(accept: str, offered: tuple[str, ...]) -> str:
 
 
 def _range(part: str) -> tuple[str, float]:
-    name, *rest = (one.strip().lower() for one in part.split(";"))
-    weight = next((one[2:] for one in rest if one.startswith("q=")), "1")
+    name, *rest = (member.strip().lower() for member in part.split(";"))
+    weight = next((member[2:] for member in rest if member.startswith("q=")), "1")
     try:
         return name, min(1.0, max(0.0, float(weight)))
     except ValueError:

@@ -19,7 +19,7 @@ from gateway.api.shapes import Happened, Problem, Token
 from gateway.core.permissions import SCOPES, Scope
 from gateway.core.webhook_events import WebhookEvent
 from schemas.json import MOMENT
-from schemas.json_schema import REF, definitions
+from schemas.json_schema import REF, build_definitions
 
 VERSION = "1"
 ALWAYS = {
@@ -59,15 +59,15 @@ SIMPLE: dict[object, dict[str, Any]] = {
 }
 
 
-def described(operations: Sequence[Operation]) -> dict[str, Any]:
+def build_description(operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole document."""
-    schemas = definitions()
+    schemas = build_definitions()
     schemas["NoticeToSend"] = _to_send(schemas["Message"])
     for shape in (Problem, Token, Happened, *_shapes(operations)):
         _collect(shape, schemas)
     paths: dict[str, Any] = {"/token": {"post": _token()}}
-    for one in operations:
-        paths.setdefault(one.path, {})[one.method.lower()] = _operation(one)
+    for operation in operations:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -87,13 +87,13 @@ def _to_send(message: dict[str, Any]) -> dict[str, Any]:
     """A message with the codes of the doubts that its caller confirms."""
     says = "The codes of doubts of which an officer says that the notice is right as it stands; the refusal names them."
     member = {"type": "array", "items": {"type": "string", "enum": DOUBTS}, "description": says}
-    kinds = [one | {"properties": one["properties"] | {CONFIRMED: member}} for one in message["oneOf"]]
+    kinds = [kind | {"properties": kind["properties"] | {CONFIRMED: member}} for kind in message["oneOf"]]
     return {"description": f"A Message, and beside it what is confirmed ({CONFIRMED}).", "oneOf": kinds}
 
 
 def _shapes(operations: Sequence[Operation]) -> list[type]:
-    said = [shape for one in operations for shape in (one.gives, one.takes)]
-    return [shape for shape in said if isinstance(shape, type) and shape.__module__.startswith("gateway.")]
+    shapes = [shape for operation in operations for shape in (operation.gives, operation.takes)]
+    return [shape for shape in shapes if isinstance(shape, type) and shape.__module__.startswith("gateway.")]
 
 
 def _scheme() -> dict[str, Any]:
@@ -106,53 +106,55 @@ def scopes_of(operation: Operation) -> list[str]:
     return [str(scope) for scope in Scope if operation.act in SCOPES[scope]]
 
 
-def _operation(one: Operation) -> dict[str, Any]:
-    answers = {one.status: _given(one)} | {status: _problem(says) for status, says in _refusals(one).items()}
-    made: dict[str, Any] = {
-        "operationId": one.name,
-        "summary": one.says,
-        "parameters": _parameters(one),
-        "responses": {str(status): answer for status, answer in sorted(answers.items())},
-        "security": [{"client": [scope]} for scope in scopes_of(one)],
+def _operation(operation: Operation) -> dict[str, Any]:
+    answers = {operation.status: _given(operation)} | {
+        status: _problem(says) for status, says in _refusals(operation).items()
     }
-    if one.takes is not None:
-        content = {kind: {"schema": _schema_in(one, kind)} for kind in one.kinds}
+    made: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.says,
+        "parameters": _parameters(operation),
+        "responses": {str(status): answer for status, answer in sorted(answers.items())},
+        "security": [{"client": [scope]} for scope in scopes_of(operation)],
+    }
+    if operation.takes is not None:
+        content = {kind: {"schema": _schema_in(operation, kind)} for kind in operation.kinds}
         made["requestBody"] = {"required": True, "content": content}
     return made
 
 
-def _schema_in(one: Operation, kind: str) -> dict[str, Any]:
+def _schema_in(operation: Operation, kind: str) -> dict[str, Any]:
     if kind == XML:
         return {"type": "string", "description": "A Message as message-1.xsd has it."}
-    return _ref(one.takes)
+    return _ref(operation.takes)
 
 
-def _given(one: Operation) -> dict[str, Any]:
-    if one.gives is None:
+def _given(operation: Operation) -> dict[str, Any]:
+    if operation.gives is None:
         return {"description": "Done."}
-    content = {form: {"schema": _ref(one.gives)} if form == JSON else {} for form in one.forms}
+    content = {form: {"schema": _ref(operation.gives)} if form == JSON else {} for form in operation.forms}
     made: dict[str, Any] = {
-        "description": "Done." if one.status == 200 else "Taken; it is durable.",
+        "description": "Done." if operation.status == 200 else "Taken; it is durable.",
         "content": content,
     }
-    if one.status in (201, 202):
+    if operation.status in (201, 202):
         made["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where to see how it goes on."}}
     return made
 
 
-def _refusals(one: Operation) -> dict[int, str]:
-    found = dict(ALWAYS)
-    found |= OF_PARTS if "{" in one.path else {}
-    found |= OF_POST if one.method == "POST" else OF_QUERY
-    return found | (OF_NOTICE if len(one.forms) > 1 else {})
+def _refusals(operation: Operation) -> dict[int, str]:
+    refusals = dict(ALWAYS)
+    refusals |= OF_PARTS if "{" in operation.path else {}
+    refusals |= OF_POST if operation.method == "POST" else OF_QUERY
+    return refusals | (OF_NOTICE if len(operation.forms) > 1 else {})
 
 
 def _problem(says: str) -> dict[str, Any]:
     return {"description": says.capitalize() + ".", "content": {PROBLEM: {"schema": {"$ref": f"{REF}Problem"}}}}
 
 
-def _parameters(one: Operation) -> list[dict[str, Any]]:
-    found = [
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    parameters = [
         {
             "name": name,
             "in": "path",
@@ -161,19 +163,19 @@ def _parameters(one: Operation) -> list[dict[str, Any]]:
             "schema": {"type": "string", "pattern": f"^{form}$"},
         }
         for name, form in PARTS.items()
-        if f"{{{name}}}" in one.path
+        if f"{{{name}}}" in operation.path
     ]
-    found += [
+    parameters += [
         {"name": each.name, "in": "query", "required": each.must, "description": each.says, "schema": each.schema}
-        for each in one.query
+        for each in operation.query
     ]
-    if one.method == "POST":
+    if operation.method == "POST":
         says = "A new one for each act, and the same again when it is repeated. Kept for 24 hours."
         schema = {"type": "string", "pattern": f"^({KEY})$"}
-        found.append(
+        parameters.append(
             {"name": "Idempotency-Key", "in": "header", "required": True, "description": says, "schema": schema}
         )
-    return found
+    return parameters
 
 
 def _told_of(event: WebhookEvent) -> dict[str, Any]:
@@ -225,30 +227,30 @@ def _ref(shape: object) -> dict[str, Any]:
     return {"$ref": REF + name}
 
 
-def _collect(shape: type, found: dict[str, Any]) -> None:
+def _collect(shape: type, schemas: dict[str, Any]) -> None:
     """This shape and those within it, by name."""
-    if shape.__name__ in found:
+    if shape.__name__ in schemas:
         return
     hints = get_type_hints(shape)
-    found[shape.__name__] = {
+    schemas[shape.__name__] = {
         "type": "object",
         "description": inspect.getdoc(shape),
-        "properties": {one.name: _of(hints[one.name], found) for one in fields(shape)},
-        "required": [one.name for one in fields(shape)],
+        "properties": {member.name: _of(hints[member.name], schemas) for member in fields(shape)},
+        "required": [member.name for member in fields(shape)],
     }
 
 
-def _of(hint: Any, found: dict[str, Any]) -> dict[str, Any]:
+def _of(hint: Any, schemas: dict[str, Any]) -> dict[str, Any]:
     inner = get_args(hint)
     if get_origin(hint) is Literal:
         return {"type": "string", "enum": list(inner)}
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return {"type": "string", "enum": [one.value for one in hint]}
+        return {"type": "string", "enum": [member.value for member in hint]}
     if get_origin(hint) is tuple:
-        return {"type": "array", "items": _of(inner[0], found)}
+        return {"type": "array", "items": _of(inner[0], schemas)}
     if get_origin(hint) in (types.UnionType, typing.Union):
-        return {"anyOf": [_of(inner[0], found), {"type": "null"}]}
+        return {"anyOf": [_of(inner[0], schemas), {"type": "null"}]}
     if is_dataclass(hint) and isinstance(hint, type):
-        _collect(hint, found)
+        _collect(hint, schemas)
         return {"$ref": REF + hint.__name__}
     return SIMPLE[hint]

@@ -14,8 +14,8 @@ from typing import Any
 
 from aiohttp import web
 
-from gateway.api.call import GATEWAY, JSON, ApiResponse, Call, Malformed, answered
-from gateway.api.problems import NoScope, TooFast, response, told
+from gateway.api.call import GATEWAY, JSON, ApiResponse, Call, Malformed, build_stored_response
+from gateway.api.problems import NoScope, TooFast, build_web_response, explain_refusal
 from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.core.permissions import Permission, Scope, is_allowed
@@ -67,26 +67,26 @@ class Operation:
     query: tuple[Parameter, ...] = ()
 
 
-def hang(app: web.Application, operations: tuple[Operation, ...]) -> None:
+def add_routes(app: web.Application, operations: tuple[Operation, ...]) -> None:
     """Open these operations in the application."""
-    for one in operations:
-        path = re.sub(r"\{(\w+)\}", lambda part: f"{{{part[1]}:{PARTS[part[1]]}}}", one.path)
-        app.router.add_route(one.method, path, guarded(one))
+    for operation in operations:
+        path = re.sub(r"\{(\w+)\}", lambda part: f"{{{part[1]}:{PARTS[part[1]]}}}", operation.path)
+        app.router.add_route(operation.method, path, guard_operation(operation))
 
 
-def guarded(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def guard_operation(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """The room, for those who may call."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         gw = request.app[GATEWAY]
         client, scopes = await asyncio.to_thread(clients.get_token_client, gw, _token(request))
         _check_act(operation, scopes)
-        take(request, client.id)
+        take_request(request, client.id)
         actor = clients.name_actor(client)
         call = Call(gw, client.id, actor, dict(request.match_info), _query(request, operation), _accept(request))
         if operation.method != "POST":
-            return response(await asyncio.to_thread(operation.answer, call))
-        call = replace(call, kind=_kind(request, operation), body=await read(request))
+            return build_web_response(await asyncio.to_thread(operation.answer, call))
+        call = replace(call, kind=_kind(request, operation), body=await read_body(request))
         return await _once(request, operation, call)
 
     answer.operation = operation  # type: ignore[attr-defined]  # for the test that walks through all
@@ -103,25 +103,25 @@ def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
         raise NoScope("client.scope", "token")
 
 
-def take(request: web.Request, name: str) -> None:
+def take_request(request: web.Request, name: str) -> None:
     """Take one request from what this client may ask for. Raises TooFast."""
     per_minute = request.app[GATEWAY].config.api.requests_per_minute
     budget = request.app[BUDGETS].setdefault(name, MessageBudget(per_minute))
-    if wait := budget.take(1, time.monotonic()):
+    if wait := budget.take_messages(1, time.monotonic()):
         raise TooFast(int(wait) + 1)
 
 
 def _query(request: web.Request, operation: Operation) -> dict[str, str]:
-    known = {one.name: one for one in operation.query}
+    known = {parameter.name: parameter for parameter in operation.query}
     if request.query.keys() - known.keys() or len(request.query) > len(set(request.query)):
         raise _malformed("the query holds a parameter that is not known, or one twice")
-    said = {name: str(value) for name, value in request.query.items()}
-    for one in operation.query:
-        if one.must and one.name not in said:
-            raise _malformed(f"the query lacks {one.name}")
-        if one.name in said and not re.fullmatch(_form(one), said[one.name], re.ASCII):
-            raise _malformed(f"{one.name} is not written as it must be")
-    return said
+    values = {name: str(value) for name, value in request.query.items()}
+    for parameter in operation.query:
+        if parameter.must and parameter.name not in values:
+            raise _malformed(f"the query lacks {parameter.name}")
+        if parameter.name in values and not re.fullmatch(_form(parameter), values[parameter.name], re.ASCII):
+            raise _malformed(f"{parameter.name} is not written as it must be")
+    return values
 
 
 def _form(parameter: Parameter) -> str:
@@ -144,7 +144,7 @@ def _kind(request: web.Request, operation: Operation) -> str:
     return request.content_type
 
 
-async def read(request: web.Request, most: int = MAX_BYTES) -> bytes:
+async def read_body(request: web.Request, most: int = MAX_BYTES) -> bytes:
     """The body, from one who sends it in time, and not too much."""
     body = bytearray()
     async with asyncio.timeout(READ_SECONDS):
@@ -161,19 +161,19 @@ async def _once(request: web.Request, operation: Operation, call: Call) -> web.R
     if not re.fullmatch(KEY, key, re.ASCII) or len(request.headers.getall("Idempotency-Key")) > 1:
         raise Malformed("once.no-key")
     asked = [request.query_string.encode()] if request.query_string else []
-    said = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
-    begun = await asyncio.to_thread(idempotency.begin_request, call.gw, call.client_id, key.strip('"'), said)
+    request_parts = (request.method.encode(), request.path.encode(), call.kind.encode(), call.body, *asked)
+    begun = await asyncio.to_thread(idempotency.begin_request, call.gw, call.client_id, key.strip('"'), request_parts)
     if isinstance(begun, StoredAnswer):
-        return response(answered(begun), {"Idempotency-Replayed": "true"})
+        return build_web_response(build_stored_response(begun), {"Idempotency-Replayed": "true"})
     reply, headers = await asyncio.to_thread(_tried, operation, replace(call, claim=begun))
     await asyncio.to_thread(
         idempotency.settle_request, call.gw, begun, StoredAnswer(reply.status, reply.body, reply.place)
     )
-    return response(reply, headers)
+    return build_web_response(reply, headers)
 
 
 def _tried(operation: Operation, call: Call) -> tuple[ApiResponse, dict[str, str]]:
     try:
         return operation.answer(call), {}
     except Exception as why:  # noqa: BLE001 - a refusal is an answer too, and is kept
-        return told(why)
+        return explain_refusal(why)

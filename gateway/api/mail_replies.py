@@ -2,9 +2,9 @@
 
 from urllib.parse import urlencode
 
-from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given
+from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, build_response, build_stored_response
 from gateway.api.guard import Operation, Parameter
-from gateway.api.notices import mailed, taken
+from gateway.api.notices import build_taken_answer, summarise_reply
 from gateway.api.shapes import Judged, MailRead, Mails, Taken
 from gateway.case_systems import idempotency
 from gateway.casework import by_mail
@@ -21,7 +21,7 @@ QUERY = (
 )
 
 
-def listed(call: Call) -> ApiResponse:
+def list_replies(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
     letters = (
@@ -32,28 +32,30 @@ def listed(call: Call) -> ApiResponse:
     more = None
     if len(letters) > PAGE:
         more = f"{PREFIX}/mail-replies?{urlencode({**call.query, 'cursor': letters[PAGE - 1].reply.number})}"
-    return given(Mails(tuple(map(mailed, letters[:PAGE])), more))
+    return build_response(Mails(tuple(map(summarise_reply, letters[:PAGE])), more))
 
 
-def read(call: Call) -> ApiResponse:
+def read_reply(call: Call) -> ApiResponse:
     """What one says; that it was read is an entry of the audit log."""
     letter = by_mail.read_mail_reply(call.gw, int(call.parts["reply"]), call.by)
     text = letter.text
     if text is None:
-        return given(MailRead(mailed(letter), None, None, None, None, False, ()))
-    return given(MailRead(mailed(letter), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached))
-
-
-def judge(call: Call) -> ApiResponse:
-    """What an officer read in it."""
-    said = json.loaded(call.body)
-    if said.keys() != {"judgement"} or said["judgement"] not in list(Judgement):
-        raise Malformed("request.malformed", what="a judgement is one of three")
-    kept = idempotency.build_answer_writer(call.gw, call.tried, taken)
-    reply = by_mail.judge_mail_reply(
-        call.gw, int(call.parts["reply"]), Judgement(str(said["judgement"])), call.by, also=kept
+        return build_response(MailRead(summarise_reply(letter), None, None, None, None, False, ()))
+    return build_response(
+        MailRead(summarise_reply(letter), text.sender, text.subject, text.sent, text.body, text.is_cut, text.attached)
     )
-    return answered(taken(reply.message_id))
+
+
+def judge_reply(call: Call) -> ApiResponse:
+    """What an officer read in it."""
+    members = json.load_object(call.body)
+    if members.keys() != {"judgement"} or members["judgement"] not in list(Judgement):
+        raise Malformed("request.malformed", what="a judgement is one of three")
+    write_answer = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
+    reply = by_mail.judge_mail_reply(
+        call.gw, int(call.parts["reply"]), Judgement(str(members["judgement"])), call.by, also=write_answer
+    )
+    return build_stored_response(build_taken_answer(reply.message_id))
 
 
 OPERATIONS = (
@@ -63,7 +65,7 @@ OPERATIONS = (
         "listMailReplies",
         Permission.SEE_WORK,
         "List email replies that an officer must read",
-        listed,
+        list_replies,
         gives=Mails,
         query=QUERY,
     ),
@@ -73,7 +75,7 @@ OPERATIONS = (
         "readMailReply",
         Permission.READ_CHILD,
         "Get an email reply",
-        read,
+        read_reply,
         gives=MailRead,
     ),
     Operation(
@@ -82,7 +84,7 @@ OPERATIONS = (
         "judgeMailReply",
         Permission.ANSWER,
         "Record what an officer read in an email reply",
-        judge,
+        judge_reply,
         gives=Taken,
         status=202,
         takes=Judged,

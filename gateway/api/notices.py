@@ -7,7 +7,19 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from gateway.api.call import JSON, JWT, PREFIX, XML, ApiResponse, Call, Malformed, answered, chosen, given, text_of
+from gateway.api.call import (
+    JSON,
+    JWT,
+    PREFIX,
+    XML,
+    ApiResponse,
+    Call,
+    Malformed,
+    build_response,
+    build_stored_response,
+    choose_form,
+    text_of,
+)
 from gateway.api.guard import Operation, Parameter
 from gateway.api.shapes import ByMail, Listed, Page, Signed, Status, Taken, Try
 from gateway.case_systems import idempotency
@@ -39,7 +51,7 @@ QUERY = (
 CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
 # A member beside Header and body; of a notice in XML, a parameter.
 CONFIRMED = "Confirmed"
-DOUBTS = [one.code for one in SAFEGUARDS if one.level == "warning"]
+DOUBTS = [safeguard.code for safeguard in SAFEGUARDS if safeguard.level == "warning"]
 CONFIRMING = (
     Parameter(
         "confirmed",
@@ -60,12 +72,14 @@ IN_FULL = (
 )
 
 
-def take(call: Call) -> ApiResponse:
+def send_notice(call: Call) -> ApiResponse:
     """A notice, in JSON or XML, is checked, signed, sealed and queued."""
-    notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.loaded(call.body))
+    notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.load_object(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
-    made = idempotency.build_answer_writer(call.gw, call.tried, taken)
-    return answered(taken(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made)))
+    made = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
+    return build_stored_response(
+        build_taken_answer(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made))
+    )
 
 
 def confirmed_in(call: Call) -> list[str]:
@@ -73,30 +87,30 @@ def confirmed_in(call: Call) -> list[str]:
     return [code for code in call.query.get("confirmed", "").split(",") if code]
 
 
-def _confirmed(said: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
+def _confirmed(members: dict[str, Any]) -> tuple[Message, tuple[str, ...]]:
     """The notice, and the doubts that are confirmed beside it. Raises Unreadable."""
-    codes = said.pop(CONFIRMED, [])
+    codes = members.pop(CONFIRMED, [])
     if not isinstance(codes, list) or any(code not in DOUBTS for code in codes):
         sentence = f"{CONFIRMED} must be an array of codes of doubts."
         raise Unreadable([Finding("json.schema", "error", f"Message/{CONFIRMED}", sentence)])
-    return json.of_object(said), tuple(codes)
+    return json.of_object(members), tuple(codes)
 
 
-def taken(message_id: MessageId) -> StoredAnswer:
+def build_taken_answer(message_id: MessageId) -> StoredAnswer:
     """It is durable: which message, and where to see how it goes on."""
     place = f"{PREFIX}/notices/{message_id}/status"
     return StoredAnswer(202, text_of(Taken(message_id, place)), place)
 
 
-def listed(call: Call) -> ApiResponse:
+def list_notices(call: Call) -> ApiResponse:
     """One page of what was sent, or of what came."""
     asked, limit = call.query, int(call.query.get("limit", PAGE))
-    found = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
+    notices = _sent(call, limit + 1) if asked["direction"] == "sent" else _came(call, limit + 1)
     more = None
-    if len(found) > limit:
-        last = found[limit - 1]
-        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': cursor(last.at, MessageId(last.id))})}"
-    return given(Page(tuple(found[:limit]), more))
+    if len(notices) > limit:
+        last = notices[limit - 1]
+        more = f"{PREFIX}/notices?{urlencode({**asked, 'cursor': build_cursor(last.at, MessageId(last.id))})}"
+    return build_response(Page(tuple(notices[:limit]), more))
 
 
 def _sent(call: Call, limit: int) -> list[Listed]:
@@ -157,7 +171,7 @@ def _moment(text: str, name: str) -> datetime:
         raise _wrong(name) from None
 
 
-def cursor(at: datetime, message_id: MessageId) -> str:
+def build_cursor(at: datetime, message_id: MessageId) -> str:
     """Where a page ends, as the next one is asked for: nothing that a client could not know."""
     return urlsafe_b64encode(f"{at.isoformat()}|{message_id}".encode()).rstrip(b"=").decode()
 
@@ -165,9 +179,11 @@ def cursor(at: datetime, message_id: MessageId) -> str:
 def _before(call: Call) -> tuple[datetime, str] | None:
     if "cursor" not in call.query:
         return None
-    said = call.query["cursor"]
+    cursor_text = call.query["cursor"]
     try:
-        at, _, message_id = urlsafe_b64decode(said + "=" * (-len(said) % 4)).decode("ascii").partition("|")
+        at, _, message_id = (
+            urlsafe_b64decode(cursor_text + "=" * (-len(cursor_text) % 4)).decode("ascii").partition("|")
+        )
     except ValueError:
         raise _wrong("cursor") from None
     if not re.fullmatch("[0-9a-f-]{36}", message_id, re.ASCII) or not at.endswith("+00:00"):
@@ -179,19 +195,19 @@ def _wrong(name: str) -> Malformed:
     return Malformed("request.malformed", "cursor", name=name)
 
 
-def read(call: Call) -> ApiResponse:
+def read_notice(call: Call) -> ApiResponse:
     """What a notice says; that it was read is an entry of the audit log.
 
     What came and contradicts itself about its restriction is given as the stricter reading has it, unless all of it is
     asked for.
     """
-    form, message_id = chosen(call.accept, (JSON, XML)), MessageId(call.parts["notice"])
+    form, message_id = choose_form(call.accept, (JSON, XML)), MessageId(call.parts["notice"])
     in_full = call.query.get("in_full") == "yes"
     message = message_status.read_message(call.gw, message_id, call.by, in_full=in_full)
     return ApiResponse(200, xml.write(message) if form == XML else json.write(message), form)
 
 
-def status(call: Call) -> ApiResponse:
+def read_status(call: Call) -> ApiResponse:
     """How a notice stands, what was tried, and who signed for it."""
     stands = message_status.get_message_status(call.gw, call.parts["notice"])
     tries = tuple(Try(**each) for each in stands.tries)  # type: ignore[arg-type]  # the columns have these types
@@ -201,13 +217,13 @@ def status(call: Call) -> ApiResponse:
         tuple(map(_signed, stands.receipts)),
         stands.reason,
         stands.handed_over_at,
-        tuple(map(mailed, stands.mail_replies)),
+        tuple(map(summarise_reply, stands.mail_replies)),
         CHECK if stands.must_be_checked else None,
     )
-    return given(shape)
+    return build_response(shape)
 
 
-def mailed(letter: AnsweredLetter | OpenedReply) -> ByMail:
+def summarise_reply(letter: AnsweredLetter | OpenedReply) -> ByMail:
     """A mail in answer to a letter, as it stands."""
     reply = letter.reply
     return ByMail(
@@ -224,13 +240,13 @@ def mailed(letter: AnsweredLetter | OpenedReply) -> ByMail:
     )
 
 
-def _signed(one: Mapping[str, object]) -> Signed:
-    at = one["at"]
+def _signed(row: Mapping[str, object]) -> Signed:
+    at = row["at"]
     assert isinstance(at, datetime)  # noqa: S101 - the column's type
-    return Signed(f"{PREFIX}/receipts/{one['number']}", str(one["issuer"]), str(one["result"]), at)
+    return Signed(f"{PREFIX}/receipts/{row['number']}", str(row["issuer"]), str(row["result"]), at)
 
 
-def receipt(call: Call) -> ApiResponse:
+def read_receipt(call: Call) -> ApiResponse:
     """The signed text of one receipt."""
     token = message_status.get_receipt(call.gw, int(call.parts["receipt"]))
     return ApiResponse(200, token.encode(), JWT)
@@ -243,7 +259,7 @@ OPERATIONS = (
         "sendNotice",
         Permission.SEND,
         "Send a notice",
-        take,
+        send_notice,
         gives=Taken,
         status=202,
         takes="NoticeToSend",
@@ -256,7 +272,7 @@ OPERATIONS = (
         "listNotices",
         Permission.SEE_WORK,
         "List notices",
-        listed,
+        list_notices,
         gives=Page,
         query=QUERY,
     ),
@@ -266,7 +282,7 @@ OPERATIONS = (
         "readNotice",
         Permission.READ_CHILD,
         "Get a notice",
-        read,
+        read_notice,
         gives="Message",
         forms=(JSON, XML),
         query=IN_FULL,
@@ -277,7 +293,7 @@ OPERATIONS = (
         "noticeStatus",
         Permission.SEE_WORK,
         "Get the status of a notice",
-        status,
+        read_status,
         gives=Status,
     ),
     Operation(
@@ -286,7 +302,7 @@ OPERATIONS = (
         "readReceipt",
         Permission.SEE_WORK,
         "Get a delivery receipt",
-        receipt,
+        read_receipt,
         gives="text",
         forms=(JWT,),
     ),

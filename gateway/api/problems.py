@@ -52,7 +52,7 @@ class TooFast(GatewayError):  # noqa: N818 - a refusal is an answer
 
 
 @web.middleware
-async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """What was raised outside the rooms, as a problem."""
     try:
         return await handler(request)
@@ -60,12 +60,12 @@ async def explain(request: web.Request, handler: Handler) -> web.StreamResponse:
         if why.status < 400:
             raise
         headers = {"Allow": why.headers["Allow"]} if "Allow" in why.headers else {}
-        return response(_of_http(why), headers)
+        return build_web_response(_of_http(why), headers)
     except Exception as why:  # noqa: BLE001 - the last line before a client
-        return response(*told(why, request.app[GATEWAY].config.console_url))
+        return build_web_response(*explain_refusal(why, request.app[GATEWAY].config.console_url))
 
 
-def response(reply: ApiResponse, headers: Mapping[str, str] | None = None) -> web.Response:
+def build_web_response(reply: ApiResponse, headers: Mapping[str, str] | None = None) -> web.Response:
     """As aiohttp has it."""
     more = dict(headers or {}) | ({"Location": reply.place} if reply.place else {})
     if reply.status == 204:
@@ -74,12 +74,14 @@ def response(reply: ApiResponse, headers: Mapping[str, str] | None = None) -> we
     return web.Response(status=reply.status, body=reply.body, content_type=kind, headers=more)
 
 
-def problem(status: int, code: str, sentence: str, next_step: str = "", errors: Iterable[Fault] = ()) -> ApiResponse:
+def build_problem(
+    status: int, code: str, sentence: str, next_step: str = "", errors: Iterable[Fault] = ()
+) -> ApiResponse:
     """One problem."""
     return ApiResponse(status, text_of(Problem(TYPE + code, status, sentence, code, next_step, tuple(errors))), PROBLEM)
 
 
-def told(why: Exception, realm: str = "") -> tuple[ApiResponse, dict[str, str]]:
+def explain_refusal(why: Exception, realm: str = "") -> tuple[ApiResponse, dict[str, str]]:
     """What a flow or a guard raised, as a problem, and the headers that belong to it."""
     match why:
         case NotLetIn():
@@ -105,7 +107,7 @@ def told(why: Exception, realm: str = "") -> tuple[ApiResponse, dict[str, str]]:
             return _of_error(unreadable, why.problems), {}
         case Refusal():
             status = 410 if isinstance(why, Destroyed) else 409
-            return problem(status, why.code, why.sentence, why.next_on_page), {}
+            return build_problem(status, why.code, why.sentence, why.next_on_page), {}
     log_failure("call", why)
     return _of_error(GatewayError("api.internal")), _later()
 
@@ -117,7 +119,7 @@ def _later() -> dict[str, str]:
 def _of_http(why: web.HTTPException) -> ApiResponse:
     if why.status in OF_HTTP:
         return _of_error(GatewayError(OF_HTTP[why.status]))
-    return problem(why.status, f"http.{why.status}", why.reason, "See /api/v1/openapi.json for what is accepted.")
+    return build_problem(why.status, f"http.{why.status}", why.reason, "See /api/v1/openapi.json for what is accepted.")
 
 
 def _of_error(why: GatewayError, findings: Iterable[Finding] = ()) -> ApiResponse:
@@ -132,10 +134,10 @@ def _of_error(why: GatewayError, findings: Iterable[Finding] = ()) -> ApiRespons
             listed, findings = GatewayError("notice.unconfirmed", "listed"), why.findings
         case _:
             listed = why
-    return problem(listed.status, why.code, listed.sentence, listed.next_on_page, map(fault, findings))
+    return build_problem(listed.status, why.code, listed.sentence, listed.next_on_page, map(build_fault, findings))
 
 
-def fault(finding: Finding) -> Fault:
+def build_fault(finding: Finding) -> Fault:
     """A finding, with the place of its element in the message."""
     confirmable = finding.level == "warning"
     return Fault(

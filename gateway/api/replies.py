@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from gateway.api.call import ApiResponse, Call, answered
+from gateway.api.call import ApiResponse, Call, build_stored_response
 from gateway.api.guard import Operation
-from gateway.api.notices import CONFIRMING, confirmed_in, taken
+from gateway.api.notices import CONFIRMING, build_taken_answer, confirmed_in
 from gateway.api.shapes import Taken
 from gateway.case_systems import idempotency
 from gateway.core.permissions import Permission
@@ -24,10 +24,10 @@ def _say(cls: type[Body], flow: Callable[..., MessageId | None], call: Call, *, 
     `doubted`: doubts about it may be confirmed.
     """
     body: Any = json.read_body(cls, call.body)
-    kept: Also = idempotency.build_answer_writer(call.gw, call.tried, taken)
+    write_answer: Also = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
     more = {"confirmed": confirmed_in(call)} if doubted else {}
-    made = flow(call.gw, call.parts["notice"], body, call.by, also=kept, **more)
-    return answered(taken(made or MessageId(call.parts["notice"])))
+    made = flow(call.gw, call.parts["notice"], body, call.by, also=write_answer, **more)
+    return build_stored_response(build_taken_answer(made or MessageId(call.parts["notice"])))
 
 
 def _of(

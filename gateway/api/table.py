@@ -5,13 +5,13 @@ python -m gateway.api.table
 
 from collections.abc import Iterator
 
-from gateway.api.application import operations
+from gateway.api.application import list_operations
 from gateway.api.call import FORM, JSON
 from gateway.api.description import EVENTS, scopes_of
 from gateway.api.guard import Operation
 
 
-def table() -> str:
+def build_table() -> str:
     """Every operation: what it does, the scopes of which one must be granted, what it takes and gives."""
     return "".join(f"{row}\n" for row in _rows())
 
@@ -20,31 +20,36 @@ def _rows() -> Iterator[str]:
     yield "| | does | scope | takes | gives |"
     yield "|---|---|---|---|---|"
     yield f"| `POST /token` | Get an access token | the secret | `{FORM}` | `Token` |"
-    for one in operations():
-        scopes = " or ".join(f"`{scope}`" for scope in scopes_of(one))
-        yield f"| `{one.method} {one.path}` | {one.says} | {scopes} | {_takes(one)} | {_gives(one)} |"
+    for operation in list_operations():
+        scopes = " or ".join(f"`{scope}`" for scope in scopes_of(operation))
+        does = f"`{operation.method} {operation.path}` | {operation.says}"
+        yield f"| {does} | {scopes} | {_takes(operation)} | {_gives(operation)} |"
 
 
-def _takes(one: Operation) -> str:
-    forms = "" if one.kinds == (JSON,) else " in JSON or XML"
-    said = [f"`{_name(one.takes)}`{forms}"] if one.takes else []
-    return ", ".join([*said, *(f"`{each.name}`" for each in one.query)])
+def _takes(operation: Operation) -> str:
+    forms = "" if operation.kinds == (JSON,) else " in JSON or XML"
+    takes = [f"`{_name(operation.takes)}`{forms}"] if operation.takes else []
+    return ", ".join([*takes, *(f"`{each.name}`" for each in operation.query)])
 
 
-def _gives(one: Operation) -> str:
-    forms = "" if one.forms == (JSON,) else " " + " or ".join(f"`{form}`" for form in one.forms)
-    return f"{one.status}" + (f" `{_name(one.gives)}`" if one.gives and one.gives != "text" else "") + forms
+def _gives(operation: Operation) -> str:
+    forms = "" if operation.forms == (JSON,) else " " + " or ".join(f"`{form}`" for form in operation.forms)
+    return (
+        f"{operation.status}"
+        + (f" `{_name(operation.gives)}`" if operation.gives and operation.gives != "text" else "")
+        + forms
+    )
 
 
 def _name(shape: object) -> str:
     return shape.__name__ if isinstance(shape, type) else str(shape)
 
 
-def events() -> str:
+def build_events_table() -> str:
     """Every event of a webhook."""
     rows = "".join(f"| `{event}` | {says} |\n" for event, says in EVENTS.items())
     return f"| event | when |\n|---|---|\n{rows}"
 
 
 if __name__ == "__main__":
-    print(f"{table()}\n{events()}", end="")
+    print(f"{build_table()}\n{build_events_table()}", end="")

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
-from gateway.api.call import FORM, GATEWAY, given
-from gateway.api.guard import read, take
-from gateway.api.problems import TooFast, problem, response
+from gateway.api.call import FORM, GATEWAY, build_response
+from gateway.api.guard import read_body, take_request
+from gateway.api.problems import TooFast, build_problem, build_web_response
 from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
@@ -24,18 +24,18 @@ FIELDS = 10
 WRONG = web.AppKey("wrong secrets by address", WrongTries)
 
 
-async def give(request: web.Request) -> web.Response:
+async def issue_token(request: web.Request) -> web.Response:
     """A token, or why there is none, with the word that RFC 6749, 5.2, has for it."""
     gw = request.app[GATEWAY]
     if request.content_type != FORM:
         raise web.HTTPUnsupportedMediaType
-    form = _fields(await read(request, MAX_FORM))
+    form = _fields(await read_body(request, MAX_FORM))
     name, secret = _shown(request, form)
     ours = gw.config.console
     address = get_caller_address(request, ours.address_header, ours.proxies)
     if await asyncio.to_thread(clients.is_client_secret, gw, name, secret):
         # Nobody else can take it from what this client may ask for.
-        take(request, name)
+        take_request(request, name)
     else:
         _count(request, address)
     if form.get("grant_type") != "client_credentials":
@@ -50,15 +50,15 @@ async def give(request: web.Request) -> web.Response:
         return _no(why, "invalid_client", challenge)
     except NotAllowed as why:
         return _no(why, "invalid_scope", status=400)
-    return response(given(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
+    return build_web_response(build_response(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
 
 
 def _count(request: web.Request, address: str) -> None:
     """One wrong secret more from this address; after some, none from there is listened to. Raises TooFast."""
     tries, now = request.app[WRONG], time.monotonic()
-    if wait := tries.wait(address, now):
+    if wait := tries.get_wait(address, now):
         raise TooFast(wait)
-    tries.wrong(address, now)
+    tries.count_wrong(address, now)
 
 
 def _fields(body: bytes) -> dict[str, str]:
@@ -86,8 +86,8 @@ def _no(
     why: GatewayError, word: str, headers: dict[str, str] | None = None, *, status: int | None = None
 ) -> web.Response:
     """Answer in both forms. `status`: where RFC 6749, 5.2, names another than the error has elsewhere."""
-    reply = problem(status or why.status, why.code, why.sentence, why.next_on_page)
+    reply = build_problem(status or why.status, why.code, why.sentence, why.next_on_page)
     body = reply.body.removesuffix(b"}") + f', "error": "{word}"}}'.encode()
-    made = response(reply, headers)
+    made = build_web_response(reply, headers)
     made.body = body
     return made

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, answered, given, text_of
+from gateway.api.call import PREFIX, ApiResponse, Call, Malformed, build_response, build_stored_response, text_of
 from gateway.api.guard import Operation
 from gateway.api.shapes import Hook, Hooks, NewHook, Wanted
 from gateway.case_systems import idempotency, webhooks
@@ -15,9 +15,9 @@ from schemas import json
 MOST_EVENTS = 10
 
 
-def make(call: Call) -> ApiResponse:
+def add_webhook(call: Call) -> ApiResponse:
     """A webhook; its secret is in this answer, and in no other."""
-    url, events = _wanted(json.loaded(call.body))
+    url, events = _wanted(json.load_object(call.body))
     told: list[StoredAnswer] = []
 
     def answer(shape: NewHook) -> StoredAnswer:
@@ -34,28 +34,28 @@ def make(call: Call) -> ApiResponse:
             tx, call.gw, call.tried, answer(NewHook(hook.id, hook.url, hook.events, secret))
         ),
     )
-    return answered(told[-1])
+    return build_stored_response(told[-1])
 
 
-def _wanted(said: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
-    url, events = said.get("url"), said.get("events")
-    known = [str(one) for one in WebhookEvent]
+def _wanted(members: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
+    url, events = members.get("url"), members.get("events")
+    known = [str(event) for event in WebhookEvent]
     fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
-    if not fits or said.keys() != {"url", "events"} or not all(one in known for one in events or ()):
+    if not fits or members.keys() != {"url", "events"} or not all(event in known for event in events or ()):
         raise Malformed("request.malformed", what="a webhook has a url and events")
-    return str(url), {WebhookEvent(one) for one in events or ()}
+    return str(url), {WebhookEvent(event) for event in events or ()}
 
 
-def listed(call: Call) -> ApiResponse:
+def list_webhooks(call: Call) -> ApiResponse:
     """Those of this client; no secret is shown again."""
     shown = [
         Hook(hook.id, hook.url, hook.events, hook.active, hook.made_at, hook.failing_since, hook.failed_as)
         for hook in webhooks.list_client_webhooks(call.gw, call.client_id)
     ]
-    return given(Hooks(tuple(shown)))
+    return build_response(Hooks(tuple(shown)))
 
 
-def remove(call: Call) -> ApiResponse:
+def remove_webhook(call: Call) -> ApiResponse:
     """Nothing is told there any more."""
     webhooks.delete_webhook(call.gw, call.client_id, call.by, call.parts["webhook"])
     return ApiResponse(204, b"")
@@ -68,13 +68,19 @@ OPERATIONS = (
         "makeWebhook",
         Permission.WEBHOOKS,
         "Add a webhook",
-        make,
+        add_webhook,
         gives=NewHook,
         status=201,
         takes=Wanted,
     ),
-    Operation("GET", "/webhooks", "listWebhooks", Permission.WEBHOOKS, "List webhooks", listed, gives=Hooks),
+    Operation("GET", "/webhooks", "listWebhooks", Permission.WEBHOOKS, "List webhooks", list_webhooks, gives=Hooks),
     Operation(
-        "DELETE", "/webhooks/{webhook}", "removeWebhook", Permission.WEBHOOKS, "Remove a webhook", remove, status=204
+        "DELETE",
+        "/webhooks/{webhook}",
+        "removeWebhook",
+        Permission.WEBHOOKS,
+        "Remove a webhook",
+        remove_webhook,
+        status=204,
     ),
 )

@@ -60,7 +60,7 @@ CaseHistory = Sequence[tuple[str, LoggedEntry]]
 Watch = Callable[[Iterable[LoggedEntry], int], Iterable[LoggedEntry]]
 
 
-def _unwatched(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
+def _watch_nothing(entries: Iterable[LoggedEntry], _: int) -> Iterable[LoggedEntry]:
     return entries
 
 
@@ -127,7 +127,7 @@ async def prove_growth(gw: Gateway, old: int, new: int) -> Sequence[bytes]:
     return await gw.store.read(lambda tx: audit_log.prove_consistency(tx, old, new))
 
 
-def verify_own_log(gw: Gateway, *, seen: Mapping[str, str] = NONE_SEEN, watch: Watch = _unwatched) -> LogVerdict:
+def verify_own_log(gw: Gateway, *, seen: Mapping[str, str] = NONE_SEEN, watch: Watch = _watch_nothing) -> LogVerdict:
     """Verify our own log, and hold it against our database; `seen` is what partners saw of it."""
     trust = Trust({gw.code: gw.own_card})
     return gw.store.look(lambda tx: verify_log(tx, trust, gw.code, ring=gw.ring, seen=seen, watch=watch))
@@ -140,7 +140,7 @@ def verify_log(
     *,
     ring: Ring | None = None,
     seen: Mapping[str, str] = NONE_SEEN,
-    watch: Watch = _unwatched,
+    watch: Watch = _watch_nothing,
 ) -> LogVerdict:
     """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts,
     accounts.
@@ -154,28 +154,28 @@ def verify_log(
 
     def check_lines() -> Iterator[str]:
         entries = watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
-        for kept, mentioned in _join_mentions(entries, audit_log.list_mentions(tx), faults):
-            fields = json.loads(kept.entry)
+        for logged, mentioned in _join_mentions(entries, audit_log.list_mentions(tx), faults):
+            fields = json.loads(logged.entry)
             columns = (
-                kept.number,
-                audit_log.format_entry_time(kept.at),
-                kept.act,
-                kept.actor,
-                kept.about,
-                kept.partner,
+                logged.number,
+                audit_log.format_entry_time(logged.at),
+                logged.act,
+                logged.actor,
+                logged.about,
+                logged.partner,
             )
             if columns != tuple(fields.get(name) for name in COLUMNS):
-                faults.append(f"Entry {kept.number}: its columns do not match its text.")
+                faults.append(f"Entry {logged.number}: its columns do not match its text.")
             if mentioned != set(fields.get("mentions", ())):
-                faults.append(f"Entry {kept.number}: it cannot be found by the notices that its text mentions.")
-            if kept.leaf != hash_leaf(kept.entry.encode()):
-                faults.append(f"Entry {kept.number}: its text was changed after it was written.")
-            leaves.append(kept.leaf)
+                faults.append(f"Entry {logged.number}: it cannot be found by the notices that its text mentions.")
+            if logged.leaf != hash_leaf(logged.entry.encode()):
+                faults.append(f"Entry {logged.number}: its text was changed after it was written.")
+            leaves.append(logged.leaf)
             if len(leaves) == audit_log.BLOCK:
-                if next(blocks, None) != (kept.number // audit_log.BLOCK, merkle.root(leaves)):
-                    faults.append(f"Entry {kept.number}: the stored root of the block that ends with it is wrong.")
+                if next(blocks, None) != (logged.number // audit_log.BLOCK, merkle.root(leaves)):
+                    faults.append(f"Entry {logged.number}: the stored root of the block that ends with it is wrong.")
                 leaves.clear()
-            yield kept.entry
+            yield logged.entry
 
     ends = GivenCheckpoints()
     held = list(islice(hold_against_store.list_faults(tx, authority, ring, ends), MOST_FAULTS))
@@ -207,12 +207,12 @@ def _join_mentions(
 ) -> Iterator[tuple[LoggedEntry, set[str]]]:
     """Yield each entry with the notices by which it is found; both come in the order of their numbers."""
     number, mentioned = next(mentions, NO_MORE)
-    for kept in entries:
-        while number < kept.number:
+    for logged in entries:
+        while number < logged.number:
             faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
             number, mentioned = next(mentions, NO_MORE)
-        yield kept, mentioned if number == kept.number else set()
-        if number == kept.number:
+        yield logged, mentioned if number == logged.number else set()
+        if number == logged.number:
             number, mentioned = next(mentions, NO_MORE)
     if number != NO_MORE[0]:
         faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
@@ -332,7 +332,7 @@ async def sign_export(gw: Gateway, by: str) -> None:
     await sign_checkpoint(gw, AuditEntry("audit.exported", by))
 
 
-async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwatched) -> LogVerdict:
+async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _watch_nothing) -> LogVerdict:
     """Write the whole log with a fresh checkpoint into a folder; that it was exported is itself an entry.
 
     Raises Unusable.
@@ -346,7 +346,8 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _unwa
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
                 file.writelines(
-                    kept.entry + "\n" for kept in watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
+                    logged.entry + "\n"
+                    for logged in watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
                 )
             (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.list_checkpoints(tx)), "utf-8")
         except OSError as why:
@@ -362,8 +363,8 @@ def export_zip(gw: Gateway, file: IO[bytes]) -> None:
     def write_archive(tx: Connection) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
-                for kept in audit_log.list_entries(tx):
-                    entries.write(kept.entry.encode() + b"\n")
+                for logged in audit_log.list_entries(tx):
+                    entries.write(logged.entry.encode() + b"\n")
             archive.writestr(CHECKPOINTS, PARTING.join(audit_log.list_checkpoints(tx)))
             archive.writestr(CARD, (gw.config.home / CARD).read_bytes())
             archive.writestr("README.txt", HOW_TO_CHECK)

@@ -58,7 +58,7 @@ class AuditQuestion:
     since: datetime | None = None
     until: datetime | None = None
 
-    def detail(self) -> dict[str, str | int]:
+    def build_detail(self) -> dict[str, str | int]:
         """Return the detail for the entry that says what was looked for."""
         parts = {"kind": self.kind, "person": self.person, "with": self.partner, "reference": self.reference}
         moments = {"from": self.since, "to": self.until}
@@ -82,7 +82,7 @@ def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: s
         sought, case = _build_query(tx, asked)
         logged_entries = audit_search.search_entries(tx, sought, before, PAGE + 1)
         below = {"below": before} if before is not None else {}
-        audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail=asked.detail() | below)])
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail=asked.build_detail() | below)])
         called = _list_called(tx)
         return AuditPage(
             [_explain_entry(logged, called) for logged in logged_entries[:PAGE]],

@@ -70,7 +70,7 @@ def _join_counted(kind: _BurstKind, noted: BurstCount) -> AuditEntry:
 
 def write_counted(tx: Connection, gw: Gateway, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
-    due = gw.bursts.due(gw.now(), everything=everything)
+    due = gw.bursts.take_due(gw.now(), everything=everything)
     audit_log.append_entries(
         tx, gw.now(), [_join_counted(kind, noted) for kind, noted in due if isinstance(kind, _BurstKind)]
     )

@@ -129,7 +129,7 @@ def _check_receipts(tx: Connection, authority: str, ends: GivenCheckpoints) -> I
             gone = "was changed" if held_receipts else "is missing"
             yield f"Entry {entry.number}: the receipt {whose} for message {entry.about or entry.digest} {gone}."
         elif entry.act in verify_queries.GIVEN:
-            note = receipt.claimed(fits[0].token).checkpoint
+            note = receipt.read_claimed(fits[0].token).checkpoint
             if note:
                 ends.given.setdefault(note, entry.number)
     if (lie := verify_queries.count_receipts(tx)) > count:
@@ -144,7 +144,7 @@ def _is_receipt_of(held_receipt: HeldReceipt, entry: NotedEntry) -> bool:
     if (logged := entry.detail.get("receipt")) is not None:
         return logged == audit_log.digest_text(held_receipt.token)
     try:
-        claimed = receipt.claimed(held_receipt.token)
+        claimed = receipt.read_claimed(held_receipt.token)
     except Refusal:
         return False
     return _receipt_parts(claimed) == (

@@ -48,7 +48,7 @@ def _list_note_texts(rows: list[dict[str, Any]]) -> Iterator[str]:
 
 async def ask_seen_by_partners(gw: Gateway) -> tuple[dict[str, str], dict[str, str]]:
     """Ask each partner for the newest checkpoint of ours that it holds; return also who did not answer, and why."""
-    partners = gw.trust.authorities()
+    partners = gw.trust.list_authorities()
     answers = await asyncio.gather(
         *(_ask_partner(gw, partner_code) for partner_code in partners), return_exceptions=True
     )

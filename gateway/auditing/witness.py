@@ -133,8 +133,8 @@ def find_way_to_ask(gw: Gateway, partner: str) -> tuple[Asker, RouteAddress]:
     with suppress(Refusal):
         for route in gw.trust.current_card(partner, gw.now()).routes:
             carrier = gw.carriers.get(route.kind)
-            if isinstance(carrier, Asker):
-                return carrier, gw.address(partner, route)
+            if carrier is not None and isinstance(carrier, Asker):
+                return carrier, gw.build_address(partner, route)
     raise NotReached("the partner's card lists no route by which its gateway could be asked")
 
 
@@ -142,7 +142,7 @@ async def watch_logs_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Check every partner each hour until told to stop. One that is away holds up no other."""
 
     async def check_partner_logs() -> None:
-        await asyncio.gather(*(_check_partner(gw, partner) for partner in gw.trust.authorities()))
+        await asyncio.gather(*(_check_partner(gw, partner) for partner in gw.trust.list_authorities()))
 
     await run_every(gw, stop, "checking audit logs", check_partner_logs, seconds=CHECK_EVERY)
 
@@ -169,7 +169,7 @@ def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCh
     def read_witnessed(tx: Connection) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
         summaries = [
             summary
-            for code in gw.trust.authorities()
+            for code in gw.trust.list_authorities()
             if (summary := partner_checkpoints.summarise_checkpoints(tx, code))
         ]
         return summaries, partner_checkpoints.list_alarms(tx)

@@ -47,19 +47,19 @@ def enter_correspondent(
     _check_correspondent(gw, authority, address, how, telephone)
     picked = _pick_certificate(gw, address, certificate or b"") if how == "person-smime" else None
     pem = picked.certificate_pem if picked else None
-    kept = Correspondent(authority, address, how, pem, telephone, gw.now(), by)
+    correspondent = Correspondent(authority, address, how, pem, telephone, gw.now(), by)
     exposed = bool(picked and picked.private_key_was_in_file)
     detail = {"protection": how} | ({"private_key": "refused"} if exposed else {})
 
     def write(tx: Connection) -> None:
-        correspondents.replace_correspondent(tx, kept)
+        correspondents.replace_correspondent(tx, correspondent)
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("correspondent.entered", by, authority, authority, detail=detail)]
         )
 
     gw.store.run(write)
     gw.refresh_trust()
-    return EnteredCorrespondent(kept, exposed)
+    return EnteredCorrespondent(correspondent, exposed)
 
 
 def _pick_certificate(gw: Gateway, address: str, certificate: bytes | str) -> smime.Recipient:

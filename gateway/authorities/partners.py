@@ -50,7 +50,7 @@ def list_known_partners(gw: Gateway) -> list[KnownPartner]:
 
     def look(tx: Connection) -> list[KnownPartner]:
         last = audit_search.list_last_acts(tx, IN_TOUCH)
-        return [_build_known_partner(one, last.get(one.authority)) for one in partners.list_partners(tx)]
+        return [_build_known_partner(partner, last.get(partner.authority)) for partner in partners.list_partners(tx)]
 
     return gw.store.look(look)
 
@@ -59,10 +59,10 @@ def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
     """Return one partner. Raises NotFound."""
 
     def look(tx: Connection) -> KnownPartner:
-        found = _build_known_partner(
+        known = _build_known_partner(
             partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority)
         )
-        return replace(found, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
+        return replace(known, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return gw.store.look(look)
 
@@ -82,7 +82,7 @@ def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
             yield PartnerEnd(what, max(left))
     for route in theirs.routes:
-        if route.certificate and (at := tls.pinned_ends(route.certificate)):
+        if route.certificate and (at := tls.find_pinned_expiry(route.certificate)):
             yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
 
 
@@ -101,7 +101,7 @@ def check_partner_card(gw: Gateway, token: str) -> Card:
     except NotFound:
         card.check_dates(new, gw.now())
     else:
-        card.replaces(new, held, gw.now())
+        card.check_replacement(new, held, gw.now())
     return new
 
 
@@ -122,7 +122,7 @@ def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
         held = card.read(gw.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
     except NotFound:
         return []
-    before, after = ({_describe_route(route) for route in one.routes} for one in (held, new))
+    before, after = ({_describe_route(route) for route in each_card.routes} for each_card in (held, new))
     gone = [f"no longer: {route}" for route in sorted(before - after)]
     return [*gone, *(f"from now on: {route}" for route in sorted(after - before))]
 
@@ -143,16 +143,16 @@ def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
         held = gw.store.look(lambda tx: partners.get_partner(tx, new.authority))
     except NotFound:
         return False
-    return held.fingerprint == card.fingerprint(new)
+    return held.fingerprint == card.compute_fingerprint(new)
 
 
 def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
     """Keep a card whose fingerprint `by` has confirmed."""
     new, now = check_partner_card(gw, token), gw.now()
-    kept = Partner(new.authority, new.serial, card.fingerprint(new), token.strip(), now, by)
+    partner = Partner(new.authority, new.serial, card.compute_fingerprint(new), token.strip(), now, by)
 
     def write(tx: Connection) -> None:
-        partners.replace_partner(tx, kept)
+        partners.replace_partner(tx, partner)
         audit_log.append_entries(
             tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         )

@@ -75,19 +75,19 @@ def import_directory(gw: Gateway, stream: BinaryIO, by: str) -> ImportedDirector
     Raises Unusable where it is none, or less than half of that.
     """
     release = gw.store.look(postcodes.get_newest_release) + 1
-    kept = elsewhere = malformed = 0
+    placed_count = elsewhere = malformed = 0
     unknown: Counter[str] = Counter()
     areas: set[str] = set()
     table = iterate_directory(stream, unknown)
     while step := list(islice(table, STEP)):
         placed = {postcode: code for postcode, code in step if postcode and code}
         gw.store.run(partial(postcodes.replace_postcodes, release=release, placed=placed))
-        kept += len(placed)
+        placed_count += len(placed)
         areas |= {_get_area(postcode) for postcode in placed}
         malformed += sum(not postcode for postcode, _ in step)
         elsewhere += sum(bool(postcode) and not code for postcode, code in step)
-    _check_whole(gw, release, kept, areas)
-    detail = {"postcodes": kept, "gone": 0, "unknown": unknown.total()}
+    _check_whole(gw, release, placed_count, areas)
+    detail = {"postcodes": placed_count, "gone": 0, "unknown": unknown.total()}
 
     def end(tx: Connection) -> int:
         detail["gone"] = postcodes.delete_old_postcodes(tx, before=release)
@@ -95,14 +95,14 @@ def import_directory(gw: Gateway, stream: BinaryIO, by: str) -> ImportedDirector
         return detail["gone"]
 
     gone = gw.store.run(end)
-    return ImportedDirectory(kept, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
+    return ImportedDirectory(placed_count, elsewhere - unknown.total(), malformed, gone, dict(sorted(unknown.items())))
 
 
-def _check_whole(gw: Gateway, release: int, kept: int, areas: set[str]) -> None:
+def _check_whole(gw: Gateway, release: int, count: int, areas: set[str]) -> None:
     """Check that the directory is whole. Raises Unusable: what it held is known then, and nothing is taken away."""
     before = gw.store.look(lambda tx: postcodes.count_old_postcodes(tx, before=release))
-    if not kept or kept < LEAST * (before + kept):
-        raise Unusable("postcodes.too-few", found=kept, before=before)
+    if not count or count < LEAST * (before + count):
+        raise Unusable("postcodes.too-few", found=count, before=before)
     left = Counter(map(_get_area, gw.store.look(lambda tx: postcodes.list_old_postcodes(tx, release))))
     if lacking := sorted(area for area, count in left.items() if count >= AREA_LEAST and area not in areas):
         raise Unusable("postcodes.too-few", "areas", areas=", ".join(lacking))

@@ -58,7 +58,7 @@ def add_client(gw: Gateway, name: str, called: str, scopes: Iterable[Scope], by:
     if not wanted:
         raise NotAllowed("client.no-scope", scopes=", ".join(Scope))
     secret = api_token.new_secret()
-    client = ApiClient(name, called, wanted, True, gw.now(), by, api_token.digest(secret))
+    client = ApiClient(name, called, wanted, True, gw.now(), by, api_token.digest_secret(secret))
 
     def write(tx: Connection) -> None:
         clients.add_client(tx, client)
@@ -99,7 +99,7 @@ def renew_secret(gw: Gateway, name: str, by: str) -> str:
         client = clients.get_client(tx, name)
         if not client.active:
             raise _build_ended_error()
-        clients.update_client(tx, replace(client, secret=api_token.digest(secret)))
+        clients.update_client(tx, replace(client, secret=api_token.digest_secret(secret)))
         _log_client_act(tx, gw, AuditEntry("client.new-secret", by, name))
 
     gw.store.run(write)
@@ -113,7 +113,7 @@ def _build_ended_error() -> NotLetIn:
 def is_client_secret(gw: Gateway, name: str, secret: str) -> bool:
     """Tell whether this is the secret of a client that may call. It takes as long for an id that nobody has."""
     client = gw.store.look(lambda tx: clients.find_client(tx, name))
-    return api_token.matches(secret, client.secret if client else None) and client is not None and client.active
+    return api_token.is_right_secret(secret, client.secret if client else None) and client is not None and client.active
 
 
 def issue_client_token(
@@ -126,7 +126,7 @@ def issue_client_token(
 
     def write(tx: Connection) -> ApiClient | None:
         client = clients.find_client(tx, name)
-        right = api_token.matches(secret, client.secret if client else None)
+        right = api_token.is_right_secret(secret, client.secret if client else None)
         if client is None or not (right and client.active):
             why = "unknown" if client is None else "secret" if client.active else "ended"
             entry = AuditEntry("client.refused", SYSTEM, client.id if client else None, detail={"why": why})
@@ -137,11 +137,11 @@ def issue_client_token(
         audit_log.append_entries(tx, gw.now(), bursts.count_entry(gw, entry, singly=LET_IN_SINGLY, about=client.id))
         return client
 
-    found = gw.store.run(write)
-    if found is None:
+    client = gw.store.run(write)
+    if client is None:
         raise NotLetIn("client.refused")
-    scopes = _grant_scopes(found, frozenset(wanted))
-    token = api_token.issue(found.id, scopes, audience=get_token_audience(gw), ring=gw.ring, now=gw.now())
+    scopes = _grant_scopes(client, frozenset(wanted))
+    token = api_token.issue(client.id, scopes, audience=get_token_audience(gw), ring=gw.ring, now=gw.now())
     return token, scopes
 
 

@@ -49,9 +49,9 @@ class RequestClaim:
     token: str
 
 
-def begin_request(gw: Gateway, client: str, key: str, said: tuple[bytes, ...]) -> RequestClaim | StoredAnswer:
+def begin_request(gw: Gateway, client: str, key: str, request_parts: tuple[bytes, ...]) -> RequestClaim | StoredAnswer:
     """Begin a request, or return what was answered to it. Raises NotAllowed where it is under way, OtherRequest."""
-    digest = gw.ring.digests.compute_digest(Purpose.REQUEST, *said).hex()
+    digest = gw.ring.digests.compute_digest(Purpose.REQUEST, *request_parts).hex()
     claim = RequestClaim(client, key, token_hex(16))
 
     def write(tx: Connection) -> RepeatableRequest | None:
@@ -70,8 +70,8 @@ def begin_request(gw: Gateway, client: str, key: str, said: tuple[bytes, ...]) -
             raise _build_under_way_error()
         return None
 
-    kept = gw.store.run(write)
-    return claim if kept is None else _unlock_answer(gw, kept)
+    answered = gw.store.run(write)
+    return claim if answered is None else _unlock_answer(gw, answered)
 
 
 def _build_under_way_error() -> NotAllowed:
@@ -90,8 +90,8 @@ def settle_request(gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> No
     """Keep afterwards what was refused too, and forget what failed on our side."""
 
     def write(tx: Connection) -> None:
-        kept = idempotency.find_request(tx, claim.client, claim.key)
-        if kept is None or kept.status is not None or kept.claim != claim.token:
+        request = idempotency.find_request(tx, claim.client, claim.key)
+        if request is None or request.status is not None or request.claim != claim.token:
             return
         if answer.status >= 500:
             idempotency.delete_claim(tx, claim.client, claim.key, claim.token)
@@ -108,11 +108,13 @@ def build_answer_writer(
     return lambda tx, made: keep_answer(tx, gw, claim, build_answer(made))
 
 
-def _unlock_answer(gw: Gateway, kept: RepeatableRequest) -> StoredAnswer:
-    assert kept.content is not None  # noqa: S101 - it has its answer
-    assert kept.status is not None  # noqa: S101
-    body = at_rest.unlock(Locked(kept.data_key, kept.content), about=_name_answer(kept.client, kept.key), ring=gw.ring)
-    return StoredAnswer(kept.status, body, kept.place)
+def _unlock_answer(gw: Gateway, request: RepeatableRequest) -> StoredAnswer:
+    assert request.content is not None  # noqa: S101 - it has its answer
+    assert request.status is not None  # noqa: S101
+    body = at_rest.unlock(
+        Locked(request.data_key, request.content), about=_name_answer(request.client, request.key), ring=gw.ring
+    )
+    return StoredAnswer(request.status, body, request.place)
 
 
 def _name_answer(client: str, key: str) -> str:

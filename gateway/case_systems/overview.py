@@ -39,9 +39,9 @@ def list_case_systems(gw: Gateway) -> list[tuple[ApiClient, list[Webhook]]]:
     def read(tx: Connection) -> tuple[list[ApiClient], list[Webhook]]:
         return clients.list_clients(tx), webhooks.list_webhooks(tx)
 
-    found, hooks = gw.store.look(read)
-    by_use = sorted(found, key=lambda one: (not one.active, one.id))
-    return [(one, [hook for hook in hooks if hook.client == one.id]) for one in by_use]
+    all_clients, hooks = gw.store.look(read)
+    by_use = sorted(all_clients, key=lambda client: (not client.active, client.id))
+    return [(client, [hook for hook in hooks if hook.client == client.id]) for client in by_use]
 
 
 def get_case_system(gw: Gateway, name: str) -> CaseSystem:
@@ -57,6 +57,6 @@ def get_case_system(gw: Gateway, name: str) -> CaseSystem:
 def _read_progress(tx: Connection, hook: Webhook) -> WebhookProgress:
     before = audit_log.list_entries_from(tx, hook.next_entry - 1, 1) if hook.next_entry else []
     entries = flow.list_events_ahead(tx, hook)
-    waiting = sum(one.event in hook.events for _, happened in entries for one in happened)
+    waiting = sum(event.event in hook.events for _, happened in entries for event in happened)
     until = before[0].at if before and before[0].at >= hook.made_at else None
     return WebhookProgress(hook, until, waiting, more=len(entries) >= flow.AT_ONCE)

@@ -68,26 +68,26 @@ def add_webhook(
     name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), gw.now()
     locked = at_rest.lock(secret, about=_name_secret(name), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
-    wanted = tuple(one for one in WebhookEvent if one in events)
+    wanted = tuple(event for event in WebhookEvent if event in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
 
     def write(tx: Connection) -> Webhook:
         _check_scope(clients.get_client(tx, client))
         if webhooks.count_webhooks(tx, client) >= MOST:
             raise NotAllowed("webhook.too-many", most=MOST)
-        if any((one.url, one.events) == (url, wanted) for one in webhooks.list_client_webhooks(tx, client)):
+        if any((other.url, other.events) == (url, wanted) for other in webhooks.list_client_webhooks(tx, client)):
             raise NotAllowed("webhook.exists")
         begins = replace(hook, next_entry=audit_log.get_tree_head(tx).size)
         webhooks.add_webhook(tx, begins)
         audit_log.append_entries(tx, now, [AuditEntry("webhook.added", by, name, detail={"events": " ".join(wanted)})])
-        also(tx, begins, webhook.shown(secret))
+        also(tx, begins, webhook.format_secret(secret))
         return begins
 
     return gw.store.run(write)
 
 
 def _check_webhook(gw: Gateway, url: str, events: Collection[WebhookEvent]) -> None:
-    if not carrier.allowed(url, _list_hosts(gw)):
+    if not carrier.is_allowed(url, _list_hosts(gw)):
         raise NotAllowed("webhook.host")
     if not events:
         raise NotAllowed("webhook.no-event", events=", ".join(WebhookEvent))
@@ -126,8 +126,8 @@ async def send_events_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def send_events_due(gw: Gateway) -> None:
     """Send every webhook that is due what it was not told yet; one that is slow holds up no other."""
-    found = await gw.store.read(lambda tx: webhooks.list_webhooks_due(tx, gw.now()))
-    for ended in await asyncio.gather(*(_send_events(gw, hook) for hook in found), return_exceptions=True):
+    hooks = await gw.store.read(lambda tx: webhooks.list_webhooks_due(tx, gw.now()))
+    for ended in await asyncio.gather(*(_send_events(gw, hook) for hook in hooks), return_exceptions=True):
         # Of one, which must not keep the others from being told.
         if isinstance(ended, Exception):
             log_failure("webhook", ended)

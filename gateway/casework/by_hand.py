@@ -70,7 +70,7 @@ def record_outcome(gw: Gateway, message_id: MessageId, result: str, call: PhoneC
     """
     sent = _get_live_notice(gw, message_id, tuple(TOLD))
     _check_call(gw, sent, call)
-    known = codes.labels(TOLD[sent.kind])
+    known = codes.get_labels(TOLD[sent.kind])
     if result not in known:
         raise NotAllowed("call.other-result", result=result, known=", ".join(known))
     stored_call = _lock_call(gw, message_id, call, result, by)

@@ -42,7 +42,7 @@ from keys import at_rest
 from keys.at_rest import Locked
 from schemas import rules
 from schemas.findings import Finding
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import SEARCHES, Header, Message, Party, WhereaboutsEnquiry
 from schemas.shapes import CaseId, MessageId
 
@@ -56,7 +56,7 @@ SOMEBODY = "885"
 class OpenComposition:
     """A notice that is being written, opened."""
 
-    kept: Composition
+    composition: Composition
     # Whom: `to` and `role` of a transfer notice; `to`, `region`, `everyone` of a search.
     to: Said
     body: Said = field(repr=False)
@@ -64,7 +64,7 @@ class OpenComposition:
     @property
     def is_search(self) -> bool:
         """Tell whether it asks others for a child."""
-        return self.kept.kind in SEARCHES
+        return self.composition.kind in SEARCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class CheckedComposition:
 
 def begin_composition(gw: Gateway, kind: str, by: str) -> str:
     """Begin to write a notice of this kind; return its id."""
-    body: Said = {"ring": composition.to_text_fields(gw.officer(by))}
+    body: Said = {"ring": composition.to_text_fields(gw.build_officer(by))}
     return _add_composition(gw, kind, {}, body, by)
 
 
@@ -104,13 +104,13 @@ def begin_from_draft(gw: Gateway, draft_id: str, kind: str, by: str, *, correcti
 
     Raises NotFound.
     """
-    draft, row = drafts.read(gw, draft_id, by)
-    who = drafts.leaver(row, gw.officer(by))
+    draft, row = drafts.read_draft(gw, draft_id, by)
+    who = drafts.read_draft_leaver(row, gw.build_officer(by))
     corrects = draft.corrects if correcting else None
     if corrects:
         sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
-    notice = leaver_rules.enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
+    notice = leaver_rules.build_enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
     body = composition.to_text_fields(notice)
     if who.restricted or who.unsaid:
         del body["restriction"]
@@ -145,7 +145,7 @@ def _add_composition(
     corrects: MessageId | None = None,
 ) -> str:
     now = gw.now()
-    name = uuid7(now, token_bytes(10))
+    name = build_uuid7(now, token_bytes(10))
     composed = Composition(name, kind, by, draft_id, corrects, CompositionState.WRITING, 0, now, None)
     data_key, content = _lock_content(gw, name, to, body)
 
@@ -199,11 +199,11 @@ def find_sent_result(gw: Gateway, name: str) -> SentResult | None:
 
 def save_composition(gw: Gateway, now: OpenComposition, by: str) -> None:
     """Keep what was written. Raises NotAllowed where it was changed since it was opened."""
-    name = now.kept.composition_id
+    name = now.composition.composition_id
     data_key, content = _lock_content(gw, name, now.to, now.body)
 
     def write_changes(tx: Connection) -> None:
-        compositions.update_composition(tx, gw.now(), name, now.kept.changes, data_key, content)
+        compositions.update_composition(tx, gw.now(), name, now.composition.changes, data_key, content)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.changed", by, name)])
 
     gw.store.run(write_changes)
@@ -229,10 +229,10 @@ def suggest_authority(gw: Gateway, now: OpenComposition) -> str | None:
 def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
     """Check what is lacking, and what the rules say of the notice as far as it is written."""
     typed: dict[str, Any] = dict(now.body)
-    if now.kept.kind == WhereaboutsEnquiry.__name__:
+    if now.composition.kind == WhereaboutsEnquiry.__name__:
         # How widely it goes is known when it goes.
         typed["circulation"] = "named"
-    body, lacking = composition.build_body(now.kept.kind, typed)
+    body, lacking = composition.build_body(now.composition.kind, typed)
     message = Message(_build_header(gw, now), body)
     if not _is_addressed(now):
         lacking = ["to", *lacking]
@@ -248,11 +248,11 @@ def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
 def _look_up_known(gw: Gateway, now: OpenComposition, message: Message) -> KnownFacts:
     """Look up what is known beside it: what may not be said, what it corrects, what its draft's row says by now."""
     withheld = {*composition.list_withheld_texts(now.body)}
-    if now.kept.corrects:
-        withheld |= read_withheld_places(gw, now.kept.corrects)
+    if now.composition.corrects:
+        withheld |= read_withheld_places(gw, now.composition.corrects)
     name = message.header.message_id
     known = look_up_known_children(gw, [message], {name: withheld}).get(name, NOTHING_KNOWN)
-    if now.kept.draft_id and drafts.is_restricted(gw, now.kept.draft_id):
+    if now.composition.draft_id and drafts.is_restricted(gw, now.composition.draft_id):
         known = replace(known, is_restricted=True)
     return known
 
@@ -264,7 +264,7 @@ def _is_addressed(now: OpenComposition) -> bool:
 def _build_header(gw: Gateway, now: OpenComposition) -> Header:
     to = now.to.get("to")
     somebody = SOMEBODY if gw.code != SOMEBODY else "330"
-    corrects = now.kept.corrects
+    corrects = now.composition.corrects
     case = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)).conversation_id if corrects else new_case_id(gw)
     head = build_first_header(gw, case, to if isinstance(to, str) and to else somebody)
     return replace(head, recipient=Party(authority=head.recipient.authority, role=now.to.get("role") or "cme_officer"))
@@ -284,7 +284,7 @@ def send_composition(
         return done
     try:
         now = open_composition(gw, name, by)
-        if was not in (None, now.kept.changes):
+        if was not in (None, now.composition.changes):
             raise _changed_error()
         return _send_message(gw, now, _get_sendable_message(gw, now, weighed), weighed, by)
     except NotAllowed:
@@ -299,7 +299,7 @@ def _get_sendable_message(gw: Gateway, now: OpenComposition, weighed: Collection
     checked = check_composition(gw, now)
     if checked.lacking:
         raise NotAllowed("composition.lacking")
-    if errors := rules.errors(checked.findings):
+    if errors := rules.list_errors(checked.findings):
         raise Unfit(errors)
     if {warning.code for warning in checked.warnings} - set(weighed):
         raise NotAllowed("composition.unweighed")
@@ -309,8 +309,8 @@ def _get_sendable_message(gw: Gateway, now: OpenComposition, weighed: Collection
 def _send_message(
     gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
-    if now.kept.corrects:
-        done = _send_correction(gw, now, message, now.kept.corrects, confirmed, by)
+    if now.composition.corrects:
+        done = _send_correction(gw, now, message, now.composition.corrects, confirmed, by)
     elif now.is_search:
         done = _send_search(gw, now, message, confirmed, by)
     else:
@@ -379,12 +379,14 @@ def _build_ending(
     gw: Gateway, now: OpenComposition, done: SentResult, what: str, by: str
 ) -> Callable[[Connection, MessageId], None]:
     """Build what ends the composition, and the draft of which it was made, in the transaction that queues."""
-    name, draft_id = now.kept.composition_id, now.kept.draft_id
+    name, draft_id = now.composition.composition_id, now.composition.draft_id
     who = _read_leaver(gw, draft_id, by) if draft_id else None
     result = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
     def end_records(tx: Connection, message_id: MessageId) -> None:
-        if not compositions.end_composition(tx, gw.now(), name, CompositionState.SENT, result, was=now.kept.changes):
+        if not compositions.end_composition(
+            tx, gw.now(), name, CompositionState.SENT, result, was=now.composition.changes
+        ):
             raise (
                 _ended_error()
                 if compositions.get_composition(tx, name).state is not CompositionState.WRITING
@@ -398,8 +400,8 @@ def _build_ending(
 
 
 def _read_leaver(gw: Gateway, draft_id: str, by: str) -> LeaverRow:
-    _, row = drafts.read(gw, draft_id, by)
-    return drafts.leaver(row, gw.officer(by))
+    _, row = drafts.read_draft(gw, draft_id, by)
+    return drafts.read_draft_leaver(row, gw.build_officer(by))
 
 
 def _changed_error() -> NotAllowed:

@@ -54,7 +54,7 @@ def find_notices(
 ) -> FoundNotices:
     """Find the newest messages of which all that was typed holds. Raises Unusable where that is not understood."""
     sought = parse_query(typed, alike=alike)
-    wanted = [blind.marks(part, gw.ring) for part in sought.parts]
+    wanted = [blind.compute_marks(part, gw.ring) for part in sought.parts]
 
     def search_index(tx: Connection) -> FoundNotices:
         lying = blind_index.find_marked(tx, wanted, limit=limit + 1, before=before)
@@ -132,7 +132,7 @@ def _compute_marks(gw: Gateway, some: Sequence[tuple[IndexHit, Copy]]) -> list[t
     marked = []
     for hit, copy in some:
         try:
-            marked.append((hit, blind.marks(list_terms(copies.open_copy(gw, copy)), gw.ring)))
+            marked.append((hit, blind.compute_marks(list_terms(copies.open_copy(gw, copy)), gw.ring)))
         except Destroyed:
             continue
         except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent

@@ -13,12 +13,12 @@ from gateway.cli.output import (
     Home,
     NoteFile,
     OnDay,
-    answer,
-    coded,
+    build_code_parameter,
+    get_user_name,
     note_text,
     on_day,
-    opened,
-    who,
+    open_gateway,
+    print_answer,
 )
 from gateway.core import labels
 from gateway.exchange import respond
@@ -27,12 +27,16 @@ from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse
 commands = typer.Typer()
 
 
-RejectionReason = Annotated[str, coded(typer.Argument, "rejection_reasons", "Why.")]
+RejectionReason = Annotated[str, build_code_parameter(typer.Argument, "rejection_reasons", "Why.")]
 
 
 @commands.command("accept")
 def accept_notice(
-    message_id: str, home: Home = DEFAULT_HOME, note_file: NoteFile = None, by: By = who(), as_json: AsJson = False
+    message_id: str,
+    home: Home = DEFAULT_HOME,
+    note_file: NoteFile = None,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
 ) -> None:
     """Accept a notice."""
     _acknowledge(home, message_id, "accepted", note_file=note_file, by=by, as_json=as_json)
@@ -44,7 +48,7 @@ def reject_notice(
     reason: RejectionReason,
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Reject a notice and give the reason."""
@@ -57,7 +61,7 @@ def refer_back_notice(
     authority: Annotated[str, typer.Argument(help="The DfE code of the authority that the sender should try.")],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Tell the sender which authority to try. Nothing is sent there."""
@@ -68,10 +72,12 @@ def refer_back_notice(
 def acknowledge_notice(
     message_id: str,
     home: Home = DEFAULT_HOME,
-    reject: Annotated[str | None, coded(typer.Option, "rejection_reasons", "Reject it, and why.")] = None,
+    reject: Annotated[
+        str | None, build_code_parameter(typer.Option, "rejection_reasons", "Reject it, and why.")
+    ] = None,
     pass_to: Annotated[str | None, typer.Option(help="Refer it back: the DfE code of the authority to try.")] = None,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Accept, reject or refer back a notice."""
@@ -97,9 +103,13 @@ def _acknowledge(
     by: str,
     as_json: bool,
 ) -> None:
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         body = Acknowledgement(
-            decision=decision, reason=reason, passed_to=passed_to, officer=gw.officer(by), note=note_text(note_file)
+            decision=decision,
+            reason=reason,
+            passed_to=passed_to,
+            officer=gw.build_officer(by),
+            note=note_text(note_file),
         )
         reply = respond.acknowledge_notice(gw, message_id, body, by)
     done = {
@@ -107,7 +117,7 @@ def _acknowledge(
         "rejected": "Notice rejected. The gateway is telling the sender why.",
         "passed-on": f"Notice referred back to the sender. Nothing is sent to {_name_authority(passed_to)}.",
     }
-    answer(as_json, {"message_id": reply, "decision": decision}, lambda: done[decision])
+    print_answer(as_json, {"message_id": reply, "decision": decision}, lambda: done[decision])
 
 
 def _name_authority(code: str | None) -> str:
@@ -120,19 +130,21 @@ def answer_enquiry(
     message_id: str,
     result: Annotated[
         str,
-        coded(typer.Argument, "whereabouts_results", "What your authority knows about the child."),
+        build_code_parameter(typer.Argument, "whereabouts_results", "What your authority knows about the child."),
     ],
     home: Home = DEFAULT_HOME,
     note_file: NoteFile = None,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Answer a whereabouts enquiry."""
-    with opened(home) as gw:
-        body = WhereaboutsResponse(result=result, answered_by="officer", ring=gw.officer(by), note=note_text(note_file))
+    with open_gateway(home) as gw:
+        body = WhereaboutsResponse(
+            result=result, answered_by="officer", ring=gw.build_officer(by), note=note_text(note_file)
+        )
         reply = respond.answer_search(gw, message_id, body, by, confirmed=confirmed or ())
-    answer(
+    print_answer(
         as_json,
         {"message_id": reply, "result": result},
         lambda: f"Answer queued: {labels.name_code('whereabouts_results', result)}.",
@@ -140,38 +152,40 @@ def answer_enquiry(
 
 
 @commands.command("put-aside")
-def put_aside_command(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def put_aside_command(
+    message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
     """Clear a reply that does not fit, once you have looked at it."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         respond.put_reply_aside(gw, message_id, by)
-    answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
+    print_answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
 
 
 @commands.command("send-outcome")
 @commands.command("outcome", hidden=True)
 def send_outcome(
     message_id: str,
-    result: Annotated[str, coded(typer.Argument, "outcomes", "The outcome for the child.")],
+    result: Annotated[str, build_code_parameter(typer.Argument, "outcomes", "The outcome for the child.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
     moved_to: Annotated[
         str | None, typer.Option(help="With moved-on: the DfE code of the authority the child moved to.")
     ] = None,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Send the outcome of a notice. This closes the case."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         body = Outcome(
             result=result,
             confirmed_on=on_day(gw, on),
             moved_to=moved_to,
-            officer=gw.officer(by),
+            officer=gw.build_officer(by),
             note=note_text(note_file),
         )
         reply = respond.send_outcome(gw, message_id, body, by)
-    answer(
+    print_answer(
         as_json,
         {"message_id": reply, "result": result},
         lambda: f"Outcome queued: {labels.name_code('outcomes', result)}. This closes the case.",

@@ -6,7 +6,17 @@ import typer
 from rich.markup import escape
 
 from gateway.case_systems import clients, webhooks
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    build_table,
+    format_moment,
+    get_user_name,
+    open_gateway,
+    print_answer,
+)
 from gateway.core.permissions import Scope
 
 Name = Annotated[str, typer.Argument(help="The id of the system, such as one-sandwell.")]
@@ -18,14 +28,14 @@ commands = typer.Typer(no_args_is_help=True, help="Connected systems that can us
 @commands.command("list")
 def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List connected systems and their permissions."""
-    with opened(home) as gw:
-        found = clients.list_clients(gw)
-    value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in found]
-    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in found]
-    answer(
+    with open_gateway(home) as gw:
+        systems = clients.list_clients(gw)
+    value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in systems]
+    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in systems]
+    print_answer(
         as_json,
         {"clients": value},
-        lambda: table(
+        lambda: build_table(
             "Connected systems", ("System", "Name", "Permissions", "Status"), rows, empty="No connected systems."
         ),
     )
@@ -37,47 +47,47 @@ def api_add(
     called: Annotated[str, typer.Argument(help="The name that people see.")],
     scope: Scopes,
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add a connected system and show its secret once."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         secret = clients.add_client(gw, name, called, scope, by)
         address = clients.get_token_audience(gw)
-    said = (
+    text = (
         f"System added. Token address: {escape(address)}/token\n"
         f"client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
         "The secret is not shown again."
     )
-    answer(as_json, {"client_id": name, "client_secret": secret, "token_url": f"{address}/token"}, lambda: said)
+    print_answer(as_json, {"client_id": name, "client_secret": secret, "token_url": f"{address}/token"}, lambda: text)
 
 
 @commands.command("new-secret")
-def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def api_new_secret(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Replace a system's secret and show it once."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         secret = clients.renew_secret(gw, name, by)
-    said = (
+    text = (
         f"Secret replaced. client_id [bold]{escape(name)}[/bold], client_secret [bold]{escape(secret)}[/bold]\n"
         "The old secret no longer works. The new one is not shown again."
     )
-    answer(as_json, {"client_id": name, "client_secret": secret}, lambda: said)
+    print_answer(as_json, {"client_id": name, "client_secret": secret}, lambda: text)
 
 
 @commands.command("remove")
 @commands.command("end", hidden=True)
-def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def api_end(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Remove a connected system. It loses access immediately."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         clients.end_client(gw, name, by)
-    answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} removed. It has lost access.")
+    print_answer(as_json, {"client_id": name, "active": False}, lambda: f"{escape(name)} removed. It has lost access.")
 
 
 @commands.command("webhooks")
 def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List notification addresses and any problems."""
-    with opened(home) as gw:
-        found = webhooks.list_webhooks(gw)
+    with open_gateway(home) as gw:
+        hooks = webhooks.list_webhooks(gw)
     value = [
         {
             "id": h.id,
@@ -87,7 +97,7 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             "failing_since": h.failing_since,
             "failed_as": h.failed_as,
         }
-        for h in found
+        for h in hooks
     ]
     rows = [
         (
@@ -95,16 +105,16 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             h.client,
             ", ".join(h.events),
             "Active" if h.active else "Stopped",
-            h.failing_since and when(h.failing_since),
+            h.failing_since and format_moment(h.failing_since),
             h.failed_as,
         )
-        for h in found
+        for h in hooks
     ]
     columns = ("Webhook", "System", "Events", "Status", "Failing since", "Problem")
-    answer(
+    print_answer(
         as_json,
         {"webhooks": value},
-        lambda: table("Notification addresses", columns, rows, empty="No notification addresses."),
+        lambda: build_table("Notification addresses", columns, rows, empty="No notification addresses."),
     )
 
 
@@ -112,10 +122,10 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def api_resume(
     name: Annotated[str, typer.Argument(help="The id of the webhook, from api webhooks.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Restart stopped notifications. Nothing is skipped."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         webhooks.resume_webhook(gw, name, by)
-    answer(as_json, {"webhook": name, "active": True}, lambda: f"Notifications to {escape(name)} restarted.")
+    print_answer(as_json, {"webhook": name, "active": True}, lambda: f"Notifications to {escape(name)} restarted.")

@@ -13,7 +13,20 @@ from rich.markup import escape
 from rich.progress import track
 
 from gateway.auditing import audit, browse, partners_view, witness
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, err, opened, read_bytes, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    build_table,
+    err,
+    format_for_list,
+    get_user_name,
+    open_gateway,
+    print_answer,
+    read_bytes,
+)
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, Unusable
@@ -74,10 +87,10 @@ def audit_verify(
         saw = partners_view.read_seen_file(seen_file, whose.authority) if seen_file else {}
         verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
     else:
-        with opened(home) as gw:
+        with open_gateway(home) as gw:
             verdict = _verified(gw, seen_file, ask)
     value = asdict(verdict) | {"root": verdict.root.hex()}
-    answer(as_json, value, lambda: said(verdict))
+    print_answer(as_json, value, lambda: describe_verdict(verdict))
     if verdict.faults:
         raise typer.Exit(1)
 
@@ -85,8 +98,8 @@ def audit_verify(
 def _verified(gw: Gateway, seen_file: Path | None, ask: bool) -> audit.LogVerdict:
     saw = partners_view.read_seen_file(seen_file, gw.code) if seen_file else {}
     if ask:
-        found, silent = asyncio.run(_asked(gw))
-        saw |= found
+        asked, silent = asyncio.run(_asked(gw))
+        saw |= asked
         for partner, why in silent.items():
             err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
     return audit.verify_own_log(gw, seen=saw, watch=_watched("Checking"))
@@ -104,7 +117,7 @@ def _whose(card_file: Path | None, home: Path) -> Card:
     if card_file:
         return card.read(read_bytes(card_file).decode("ascii", "replace").strip())
     try:
-        with opened(home) as gw:
+        with open_gateway(home) as gw:
             return gw.own_card
     except ConfigProblem as why:
         if why.code != "config.missing":
@@ -112,7 +125,7 @@ def _whose(card_file: Path | None, home: Path) -> Card:
         raise Unusable("audit.no-card") from None
 
 
-def said(verdict: audit.LogVerdict) -> str:
+def describe_verdict(verdict: audit.LogVerdict) -> str:
     """Return a verdict for a person: the first faults, or that the log is whole and how far that is signed."""
     if verdict.faults:
         first, more = "\n".join(verdict.faults[:SHOWN_FAULTS]), len(verdict.faults) - SHOWN_FAULTS
@@ -132,11 +145,11 @@ def said(verdict: audit.LogVerdict) -> str:
 
 
 @commands.command("export")
-def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Export the audit log to a folder."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         verdict = asyncio.run(audit.export_log(gw, folder, by, watch=_watched("Writing")))
-    answer(
+    print_answer(
         as_json,
         {"folder": str(folder), "entries": verdict.size},
         lambda: (
@@ -157,14 +170,16 @@ def audit_search(
     as_json: AsJson = False,
 ) -> None:
     """Search the audit log."""
-    with opened(home) as gw:
-        found = browse.list_newest_entries(gw, about=about, act=act, actor=actor, partner=partner, limit=limit)
-    rows = [(e.number, day(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in found]
-    value = {"entries": [json.loads(entry.entry) for entry in found]}
-    answer(
+    with open_gateway(home) as gw:
+        entries = browse.list_newest_entries(gw, about=about, act=act, actor=actor, partner=partner, limit=limit)
+    rows = [(e.number, format_for_list(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in entries]
+    value = {"entries": [json.loads(entry.entry) for entry in entries]}
+    print_answer(
         as_json,
         value,
-        lambda: table("Audit log", ("Number", "Date", "Act", "Partner", "About"), rows, empty="No entries found."),
+        lambda: build_table(
+            "Audit log", ("Number", "Date", "Act", "Partner", "About"), rows, empty="No entries found."
+        ),
     )
 
 
@@ -172,24 +187,27 @@ def audit_search(
 @commands.command("witness", hidden=True)
 def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show checks of partners' audit logs, and any warnings."""
-    with opened(home) as gw:
-        found, alarms = witness.list_witnessed(gw)
+    with open_gateway(home) as gw:
+        checkpoints, alarms = witness.list_witnessed(gw)
     rows = [
         (
             labels.name_authority_in_full(o.authority),
             o.size,
-            day(o.seen_at),
+            format_for_list(o.seen_at),
             o.checked,
             o.alarm.sentence if o.alarm else None,
         )
-        for o in found
+        for o in checkpoints
     ]
-    value = {"partners": [asdict(one) for one in found], "alarms": [asdict(one) for one in alarms]}
+    value = {
+        "partners": [asdict(checkpoint) for checkpoint in checkpoints],
+        "alarms": [asdict(alarm) for alarm in alarms],
+    }
     columns = ("Partner", "Entries", "Date", "Checked up to", "Warning")
-    answer(
+    print_answer(
         as_json,
         value,
-        lambda: table("Partners' audit logs", columns, rows, empty="No audit logs of partners seen yet."),
+        lambda: build_table("Partners' audit logs", columns, rows, empty="No audit logs of partners seen yet."),
     )
     if alarms:
         raise typer.Exit(1)
@@ -200,14 +218,14 @@ def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def audit_accept(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Clear a warning after you have called the partner and know the cause."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         witness.accept_new_log(gw, authority, by=by)
-    said = (
+    text = (
         f"Warning about {escape(labels.name_authority_in_full(authority))} cleared. "
         "Earlier copies of its log are kept. Checks start again from its next checkpoint."
     )
-    answer(as_json, {"accepted": authority}, lambda: said)
+    print_answer(as_json, {"accepted": authority}, lambda: text)

@@ -7,7 +7,18 @@ import typer
 
 from gateway.casework import by_hand, messages
 from gateway.casework.by_hand import PhoneCall
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, NoteFile, answer, note_text, opened, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Confirmed,
+    Home,
+    NoteFile,
+    get_user_name,
+    note_text,
+    open_gateway,
+    print_answer,
+)
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
@@ -36,15 +47,15 @@ def record_handover(
     home: Home = DEFAULT_HOME,
     at: At = None,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Record that you handed over a transfer notice by phone."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         call = _call(gw, spoken_to, at, note_text(note_file))
         by_hand.record_handover(gw, MessageId(message_id), call, by)
     value = {"message_id": message_id, "handed_over_at": call.at}
-    answer(
+    print_answer(
         as_json,
         value,
         lambda: (
@@ -63,13 +74,13 @@ def record_outcome(
     home: Home = DEFAULT_HOME,
     at: At = None,
     note_file: NoteFile = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Record a result that another authority gave by phone or letter. This closes the case."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         by_hand.record_outcome(gw, MessageId(message_id), result, _call(gw, spoken_to, at, note_text(note_file)), by)
-    answer(
+    print_answer(
         as_json,
         {"message_id": message_id, "result": result},
         lambda: f"Result recorded: {labels.name_result(result)}. The case is closed.",
@@ -78,11 +89,11 @@ def record_outcome(
 
 @commands.command("close-case")
 @commands.command("close", hidden=True)
-def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Close a transfer notice without an outcome. It must be accepted or handed over."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         by_hand.close_notice(gw, MessageId(message_id), by)
-    answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
+    print_answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")
 
 
 @commands.command("redirect")
@@ -92,13 +103,13 @@ def redirect_notice(
     to: Annotated[str, typer.Argument(help="The DfE code of the authority to send it to.")],
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Send a rejected, referred-back or undelivered notice to another authority."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         new = send_notice_on(gw, MessageId(message_id), to, by, confirmed=confirmed or ())
-    answer(
+    print_answer(
         as_json,
         {"message_id": new, "in_place_of": message_id},
         lambda: f"Notice queued for {labels.name_authority_in_full(to)}: {new}",
@@ -106,12 +117,14 @@ def redirect_notice(
 
 
 @commands.command("remind")
-def send_reminder(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def send_reminder(
+    message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
     """Send a reminder about a notice."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         reminder = send_reminders.remind_partner(gw, MessageId(message_id), by)
         to = messages.get_sent_message(gw, reminder).recipient
-    answer(
+    print_answer(
         as_json,
         {"message_id": reminder, "about": message_id},
         lambda: f"Reminder queued for {labels.name_authority_in_full(to)}.",

@@ -10,7 +10,19 @@ from rich.markup import escape
 
 from gateway import home_folder
 from gateway.authorities import correspondents, partners
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, read_bytes, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    build_table,
+    err,
+    format_moment,
+    get_user_name,
+    open_gateway,
+    print_answer,
+    read_bytes,
+)
 from gateway.core import labels
 from gateway.core.protection import Protection
 from gateway.errors import NotAllowed
@@ -34,15 +46,15 @@ def partner_add(
     card_file: Annotated[Path, typer.Argument(help="The card file from the partner.")],
     home: Home = DEFAULT_HOME,
     fingerprint: Annotated[str | None, typer.Option(help="For scripts: the fingerprint that they read out.")] = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         # Mail breaks lines, and editors write marks.
         token = "".join(decode_text(read_bytes(card_file)).split())
         new = card.read(token)
-        shown, whose = card.fingerprint(new), f"{escape(new.name)} ({new.authority})"
+        shown, whose = card.compute_fingerprint(new), f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
         if partners.is_card_held(gw, token):
             done = f"You already have this card of {whose}."
@@ -53,7 +65,7 @@ def partner_add(
                 err.print(escape("Its routes change:\n  " + "\n  ".join(changed)))
             _confirm(partners.is_fingerprint_known(gw, new), whose, shown, fingerprint)
             partners.add_partner(gw, token, by=by)
-    answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
+    print_answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 
 def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
@@ -82,7 +94,7 @@ def partner_email(
         Path | None, typer.Option(help="With person-smime: the certificate file of that mailbox.")
     ] = None,
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add an email address for an authority without a gateway."""
@@ -90,7 +102,7 @@ def partner_email(
         raise typer.BadParameter(
             "is needed with person-smime, and with no other protection", param_hint="--certificate"
         )
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         file = read_bytes(certificate) if certificate else None
         entered = correspondents.enter_correspondent(
             gw, authority, address, how, telephone=telephone, certificate=file, by=by
@@ -103,15 +115,17 @@ def partner_email(
     if entered.private_key_was_in_file:
         value["private_key"] = "refused"
         err.print(f"[red]{KEY_REFUSED}[/red]\n{KEY_EXPOSED}", soft_wrap=True)
-    answer(as_json, value, lambda: done)
+    print_answer(as_json, value, lambda: done)
 
 
 @partner_commands.command("remove-email")
-def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def partner_remove_email(
+    authority: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
     """Remove an authority's email address."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         correspondents.delete_correspondent(gw, authority, by)
-    answer(
+    print_answer(
         as_json,
         {"removed": authority},
         lambda: f"Email address of {labels.name_authority_in_full(authority)} removed. Nothing more is sent there.",
@@ -121,24 +135,25 @@ def partner_remove_email(authority: str, home: Home = DEFAULT_HOME, by: By = who
 @partner_commands.command("list")
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List partner authorities."""
-    with opened(home) as gw:
-        found = [(known.confirmed, known.card) for known in partners.list_known_partners(gw)]
+    with open_gateway(home) as gw:
+        partners_and_cards = [(known.confirmed, known.card) for known in partners.list_known_partners(gw)]
         written_to = list(gw.correspondents.values())
     rows = [
         (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
-        for p, c in found
+        for p, c in partners_and_cards
     ]
     rows += [
         (o.authority, f"{labels.name_authority(o.authority)}\n  {o.address}", "", labels.name_protection(o.protection))
         for o in written_to
     ]
     value = [
-        {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint} for p, c in found
+        {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint}
+        for p, c in partners_and_cards
     ]
-    answer(
+    print_answer(
         as_json,
-        {"partners": value, "correspondents": [asdict(one) for one in written_to]},
-        lambda: table(
+        {"partners": value, "correspondents": [asdict(correspondent) for correspondent in written_to]},
+        lambda: build_table(
             "Partner authorities",
             ("Code", "Name and fingerprint", "Card ends", "Routes"),
             rows,
@@ -150,40 +165,40 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @partner_commands.command("show")
 def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show one partner's card."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         known = partners.get_known_partner(gw, authority)
-    kept, theirs = known.confirmed, known.card
+    partner, theirs = known.confirmed, known.card
     value = asdict(theirs) | {
         "identity": theirs.identity.hex(),
         "keys": [asdict(key) | {"public": key.public.hex()} for key in theirs.keys],
-        "fingerprint": kept.fingerprint,
-        "confirmed_at": kept.confirmed_at,
-        "confirmed_by": kept.confirmed_by,
+        "fingerprint": partner.fingerprint,
+        "confirmed_at": partner.confirmed_at,
+        "confirmed_by": partner.confirmed_by,
     }
     lines = [
         ("Name", f"{theirs.name} ({theirs.authority})"),
-        ("Fingerprint", kept.fingerprint),
-        ("Confirmed", f"{when(kept.confirmed_at)} by {kept.confirmed_by}"),
+        ("Fingerprint", partner.fingerprint),
+        ("Confirmed", f"{format_moment(partner.confirmed_at)} by {partner.confirmed_by}"),
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
         *(("Route", f"{route.kind} {route.url}") for route in theirs.routes),
         *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
-    answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
+    print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
 
 
 @card_commands.command("export")
 @partner_commands.command("export", hidden=True)
 def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Export this authority's card to send to a partner."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         text = (gw.config.home / home_folder.CARD_FILE).read_text("ascii")
-        err.print(f"Fingerprint: {card.fingerprint(gw.own_card)}")
+        err.print(f"Fingerprint: {card.compute_fingerprint(gw.own_card)}")
     print(json.dumps({"card": text}) if as_json else text)
 
 
 @card_commands.command("renew")
-def card_renew(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def card_renew(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Renew this authority's card for a year."""
     _show_card(home_folder.renew_card(home, by=by), home, as_json)
 
@@ -194,7 +209,7 @@ def keys_rotate(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="After a theft: nothing signed with older keys is accepted any more.")
     ] = False,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace the gateway's keys. Older messages can still be opened."""
@@ -205,7 +220,7 @@ def keys_rotate(
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:
     value = {"serial": ours.serial, "expires": ours.expires_at, "card": str(home / home_folder.CARD_FILE)}
-    answer(
+    print_answer(
         as_json,
         value,
         lambda: (

@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, opened, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    build_table,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
+)
 from gateway.core import labels
 from gateway.core.transfer_stage import TransferStage
 from gateway.errors import Unusable
@@ -29,20 +42,20 @@ def one_imports(
     as_json: AsJson = False,
 ) -> None:
     """List notices written for import into ONE, and the results."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         files = imports.list_transfer_files(gw, state or (), limit)
     rows = [
         (
             file.message_id,
-            day(file.state_at),
+            format_for_list(file.state_at),
             _describe_file(file.state, file.sender, file.file, file.shortened.split()),
         )
         for file in files
     ]
-    answer(
+    print_answer(
         as_json,
         {"imports": [asdict(file) | {"shortened": file.shortened.split()} for file in files]},
-        lambda: table(
+        lambda: build_table(
             "Files for ONE", ("Reference", "Date", "Status"), rows, empty="No notices written for import into ONE."
         ),
     )
@@ -50,8 +63,7 @@ def one_imports(
 
 def _describe_file(stage: TransferStage, sender: str, file: str | None, shortened: Sequence[str]) -> str:
     cut = f"Shortened: {', '.join(shortened)}" if shortened else None
-    said = (stage.value.capitalize(), f"From {labels.name_authority_in_full(sender)}", file, cut)
-    return "\n".join(filter(None, said))
+    return join_lines(stage.value.capitalize(), f"From {labels.name_authority_in_full(sender)}", file, cut)
 
 
 @commands.command("s2s")
@@ -59,15 +71,15 @@ def one_s2s(
     message_id: str,
     folder: Annotated[Path, typer.Option(help="The folder for the file.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Create a School to School file for a missing child. Your view is logged."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         file, made = school2school.write_lost_pupil_file(gw, MessageId(message_id), folder, by)
     value = {"message_id": message_id, "file": str(file), "shortened": made.shortened}
     shortened = f"\nShortened in the file: {', '.join(made.shortened)}" if made.shortened else ""
-    answer(
+    print_answer(
         as_json,
         value,
         lambda: f"File created: {escape(str(file))}{shortened}\nDelete it after the upload: it names the child.",
@@ -86,11 +98,11 @@ def one_children(
         bool,
         typer.Option("--accept", help="Accept headings that are not known, or mostly restricted children."),
     ] = False,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace the pupil index with a new extract."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         try:
             with file.open("rb") as stream:
                 done = children_index.load_extract(gw, stream, by, fewer=fewer, accepted=DOUBTS if accept else ())
@@ -98,9 +110,9 @@ def one_children(
             raise Unusable("file.unreadable", file=file, why=why.strerror) from None
     unread = [{"row": line, "reason": reason} for line, reason in done.unread]
     doubted = [{"row": line, "reason": reason} for line, reason in done.doubted]
-    lines = "".join(f"\n  Row {one['row']}: {one['reason']}" for one in (*unread, *doubted))
+    lines = "".join(f"\n  Row {row['row']}: {row['reason']}" for row in (*unread, *doubted))
     lines += f"\n  {escape(done.noted)}" if done.noted else ""
-    answer(
+    print_answer(
         as_json,
         {"children": done.children, "unread": unread, "doubted": doubted, "headings": done.noted},
         lambda: (
@@ -113,31 +125,34 @@ def one_children(
 @commands.command("waiting")
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List files from ONE to check before they count, oldest first."""
-    with opened(home) as gw:
-        found = held_files.find_all(gw.config.home)
-    rows = [(one.file_id, one.kind, when(one.since), escape(one.sentence)) for one in found]
-    answer(
+    with open_gateway(home) as gw:
+        files = held_files.find_all(gw.config.home)
+    rows = [(file.file_id, file.kind, format_moment(file.since), escape(file.sentence)) for file in files]
+    print_answer(
         as_json,
         {
             "waiting": [
-                {name: getattr(one, name) for name in ("file_id", "kind", "code", "sentence", "since")} for one in found
+                {name: getattr(file, name) for name in ("file_id", "kind", "code", "sentence", "since")}
+                for file in files
             ]
         },
-        lambda: table("Files to check", ("File", "Kind", "Date", "Problem"), rows, empty="No files to check."),
+        lambda: build_table("Files to check", ("File", "Kind", "Date", "Problem"), rows, empty="No files to check."),
     )
 
 
 @commands.command("accept")
-def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Accept a file as it is. Its headings are known from then on."""
-    with opened(home) as gw:
-        one = held_files.accept(gw, file_id, by)
-    answer(as_json, {"accepted": one.file_id}, lambda: "File accepted. The gateway reads it now, if it is running.")
+    with open_gateway(home) as gw:
+        file = held_files.accept_file(gw, file_id, by)
+    print_answer(
+        as_json, {"accepted": file.file_id}, lambda: "File accepted. The gateway reads it now, if it is running."
+    )
 
 
 @commands.command("put-aside")
-def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Put a file aside. Nothing in it is used."""
-    with opened(home) as gw:
-        one = held_files.put_aside(gw, file_id, by)
-    answer(as_json, {"put_aside": one.file_id}, lambda: "File put aside. Nothing in it is used.")
+    with open_gateway(home) as gw:
+        file = held_files.put_aside(gw, file_id, by)
+    print_answer(as_json, {"put_aside": file.file_id}, lambda: "File put aside. Nothing in it is used.")

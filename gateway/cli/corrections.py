@@ -18,16 +18,16 @@ from gateway.cli.output import (
     Home,
     Limit,
     OnDay,
-    answer,
-    coded,
+    build_code_parameter,
+    build_table,
     count_authorities,
     count_of,
-    day,
-    lines,
+    format_for_list,
+    get_user_name,
+    join_lines,
     on_day,
-    opened,
-    table,
-    who,
+    open_gateway,
+    print_answer,
 )
 from gateway.context import Gateway
 from gateway.core import labels
@@ -45,37 +45,37 @@ NONE_FAILED = "Every message was delivered, or is still being tried."
 commands = typer.Typer()
 
 
-@commands.command()
-def correct(
+@commands.command("correct")
+def correct_command(
     message_id: str,
     file: Path,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace a notice you sent with a corrected one."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         new = correct_notice(gw, MessageId(message_id), message_in(file), by, confirmed=confirmed or ())
-    answer(
+    print_answer(
         as_json,
         {"message_id": new, "supersedes": message_id},
         lambda: f"Correction queued: {new}. It replaces {message_id}.",
     )
 
 
-@commands.command()
-def withdraw(
+@commands.command("withdraw")
+def withdraw_command(
     message_id: str,
-    reason: Annotated[str, coded(typer.Argument, "withdrawal_reasons", "Why.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "withdrawal_reasons", "Why.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Withdraw a notice you sent."""
-    with opened(home) as gw:
-        told = withdraw_notice(gw, MessageId(message_id), Withdrawal(reason=reason, officer=gw.officer(by)), by)
-    answer(
+    with open_gateway(home) as gw:
+        told = withdraw_notice(gw, MessageId(message_id), Withdrawal(reason=reason, officer=gw.build_officer(by)), by)
+    print_answer(
         as_json,
         {"withdrawn": message_id, "message_id": told},
         lambda: (
@@ -89,21 +89,21 @@ def withdraw(
 @commands.command("end-search")
 def end_search(
     case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
-    reason: Annotated[str, coded(typer.Argument, "located_ways", "Why it ends.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "located_ways", "Why it ends.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
     decided_by: DecidedBy = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """End a search and tell everyone you asked. Give the reason."""
-    with opened(home) as gw:
-        if any(row["code"] == reason and row["found"] == "yes" for row in codes.rows("located_ways")):
-            body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.officer(by))
+    with open_gateway(home) as gw:
+        if any(row["code"] == reason and row["found"] == "yes" for row in codes.list_rows("located_ways")):
+            body = LocatedNotice(located_on=on_day(gw, on), way=reason, ring=gw.build_officer(by))
             told = stand_down_search(gw, case, body, by, decided_by=decided_by)
         else:
             told = review.end_review(gw, case, reason, by, decided_by=decided_by)
-    answer(
+    print_answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},
         lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
@@ -113,25 +113,25 @@ def end_search(
 @commands.command("located", hidden=True)
 def end_search_as_found(
     case: Annotated[str, typer.Argument(help="The case, or one of its notices.")],
-    way: Annotated[str, coded(typer.Argument, "located_ways", "How the search ended.")],
+    way: Annotated[str, build_code_parameter(typer.Argument, "located_ways", "How the search ended.")],
     home: Home = DEFAULT_HOME,
     on: OnDay = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """End a search because the child is found."""
-    with opened(home) as gw:
-        body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.officer(by))
+    with open_gateway(home) as gw:
+        body = LocatedNotice(located_on=on_day(gw, on), way=way, ring=gw.build_officer(by))
         told = stand_down_search(gw, case, body, by)
-    answer(
+    print_answer(
         as_json,
         {"located": case, "message_ids": told},
         lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",
     )
 
 
-@commands.command()
-def retry(
+@commands.command("retry")
+def retry_command(
     message_id: Annotated[str | None, typer.Argument(help="Only this message. Default: all.")] = None,
     home: Home = DEFAULT_HOME,
     to: Annotated[str | None, typer.Option(help="Only messages to this authority.")] = None,
@@ -139,19 +139,19 @@ def retry(
         bool, typer.Option("--list", help="Show messages that could not be delivered, and why. Nothing is retried.")
     ] = False,
     limit: Limit = 50,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
         raise typer.BadParameter("give a message, --to or --list: only one of them")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         if given_up:
             _show_undelivered(gw, to, limit, as_json)
             return
         if message_id:
             release_notice(gw, MessageId(message_id), by)
-            answer(
+            print_answer(
                 as_json,
                 {"released": 1},
                 lambda: "Message queued for another try. The gateway tries it now, if it is running.",
@@ -160,7 +160,7 @@ def retry(
         if to is not None and gw.letters_go_to(to) is None:
             partners.get_known_partner(gw, to)
         count = release_all(gw, to, by)
-    answer(
+    print_answer(
         as_json,
         {"released": count},
         lambda: f"{count_of(count, 'message')} queued for another try. The gateway tries now, if it is running.",
@@ -171,16 +171,16 @@ def _show_undelivered(gw: Gateway, to: str | None, limit: int, as_json: bool) ->
     undelivered = messages.list_undelivered_messages(gw, to, limit)
     rows = [
         (
-            lines(sent.message_id, labels.name_kind(sent.kind)),
-            day(sent.state_at),
+            join_lines(sent.message_id, labels.name_kind(sent.kind)),
+            format_for_list(sent.state_at),
             labels.name_authority_in_full(sent.recipient),
             sent.reason,
         )
         for sent in undelivered
     ]
     columns = ("Reference", "Date", "To", "Reason")
-    answer(
+    print_answer(
         as_json,
         {"given_up": [asdict(sent) for sent in undelivered]},
-        lambda: table("Not delivered", columns, rows, empty=NONE_FAILED),
+        lambda: build_table("Not delivered", columns, rows, empty=NONE_FAILED),
     )

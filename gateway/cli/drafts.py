@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Confirmed, Home, answer, coded, day, opened, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Confirmed,
+    Home,
+    build_code_parameter,
+    build_table,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    open_gateway,
+    print_answer,
+)
 from gateway.cli.page import draft_page
 from gateway.context import Gateway
 from gateway.core import labels
@@ -27,9 +40,13 @@ SHORT = 12
 
 RestrictionLevel = Annotated[
     str | None,
-    coded(typer.Option, "restriction_levels", "What can be shared about the child. The rest is left out."),
+    build_code_parameter(
+        typer.Option, "restriction_levels", "What can be shared about the child. The rest is left out."
+    ),
 ]
-RestrictionReason = Annotated[str | None, coded(typer.Option, "restriction_reasons", "Why they are restricted.")]
+RestrictionReason = Annotated[
+    str | None, build_code_parameter(typer.Option, "restriction_reasons", "Why they are restricted.")
+]
 ReviewOn = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="When the restriction is reviewed.")]
 
 commands = typer.Typer(no_args_is_help=True, help="Leavers from ONE for an officer to check.")
@@ -43,22 +60,22 @@ def drafts_list(
     as_json: AsJson = False,
 ) -> None:
     """List leavers to check, oldest first."""
-    with opened(home) as gw:
-        found = drafts.list_drafts(gw, state, limit)
+    with open_gateway(home) as gw:
+        leavers = drafts.list_drafts(gw, state, limit)
     rows = [
         (
             draft.draft_id,
-            day(draft.made_at),
+            format_for_list(draft.made_at),
             f"{draft.file[:SHORT]} {draft.row}",
             _describe_state(draft.state, draft.reason, draft.message_id, draft.discarded_as),
         )
-        for draft in found
+        for draft in leavers
     ]
     columns = ("Reference", "Date", "File, row", "Problem")
-    answer(
+    print_answer(
         as_json,
-        {"drafts": [_without_digests(asdict(draft)) for draft in found]},
-        lambda: table("Leavers to check", columns, rows, empty=_say_none(state)),
+        {"drafts": [_without_digests(asdict(draft)) for draft in leavers]},
+        lambda: build_table("Leavers to check", columns, rows, empty=_say_none(state)),
     )
 
 
@@ -80,28 +97,28 @@ def _without_digests(draft: dict[str, object]) -> dict[str, object]:
 
 
 @commands.command("show")
-def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def drafts_show(draft_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Show one leaver in full. Your view is logged."""
-    with opened(home) as gw:
-        kept, row = drafts.read(gw, draft_id, by)
-        notice = drafts.leaver(row, gw.officer(by)).notice
+    with open_gateway(home) as gw:
+        draft, row = drafts.read_draft(gw, draft_id, by)
+        notice = drafts.read_draft_leaver(row, gw.build_officer(by)).notice
         history = drafts.list_draft_acts(gw, draft_id)
-    said = {name: value for name, value in row.items() if value}
+    filled = {name: value for name, value in row.items() if value}
     shown: list[tuple[str, object]] = [
-        ("Status", kept.state.capitalize()),
-        ("Problem", kept.reason),
-        ("Created", when(kept.made_at)),
+        ("Status", draft.state.capitalize()),
+        ("Problem", draft.reason),
+        ("Created", format_moment(draft.made_at)),
     ]
-    shown += [("Completed", kept.ended_at and f"{when(kept.ended_at)} by {kept.ended_by}")]
+    shown += [("Completed", draft.ended_at and f"{format_moment(draft.ended_at)} by {draft.ended_by}")]
     shown += [
-        ("Sent as", kept.message_id),
-        ("Discarded", kept.discarded_as and labels.name_code("discard_reasons", kept.discarded_as)),
+        ("Sent as", draft.message_id),
+        ("Discarded", draft.discarded_as and labels.name_code("discard_reasons", draft.discarded_as)),
     ]
-    shown += [("Can correct", kept.corrects)]
-    shown += [(name, said.get(column)) for name, column in FURTHER]
-    answer(
+    shown += [("Can correct", draft.corrects)]
+    shown += [(name, filled.get(column)) for name, column in FURTHER]
+    print_answer(
         as_json,
-        {"draft": _without_digests(asdict(kept)), "row": said},
+        {"draft": _without_digests(asdict(draft)), "row": filled},
         lambda: draft_page(draft_id, notice, shown, history),
     )
 
@@ -115,14 +132,14 @@ def drafts_send(
     reason: RestrictionReason = None,
     review_on: ReviewOn = None,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Send a leaver as a transfer notice."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         level = _restriction(gw, restriction, reason, review_on, by)
-        sent = drafts.send(gw, draft_id, to, level, by, confirmed=confirmed or ())
-    answer(
+        sent = drafts.send_draft(gw, draft_id, to, level, by, confirmed=confirmed or ())
+    print_answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
         lambda: f"Transfer notice queued for {labels.name_authority_in_full(to)}: [bold]{sent}[/bold]",
@@ -140,8 +157,8 @@ def _restriction(
     # With a reason it contradicts itself, which is refused.
     if level == "none":
         return Restriction(level="none", reason=reason, review_on=until)
-    # `coded` lets no other text pass.
-    chosen = next(one for one in RESTRICTIONS if one == level)
+    # `build_code_parameter` lets no other text pass.
+    chosen = next(known_level for known_level in RESTRICTIONS if known_level == level)
     return Restriction(level=chosen, reason=reason, decided_by=by, decided_on=gw.now().date(), review_on=until)
 
 
@@ -153,25 +170,25 @@ def drafts_correct(
     reason: RestrictionReason = None,
     review_on: ReviewOn = None,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Send a leaver in place of the notice that was sent before about this child."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         level = _restriction(gw, restriction, reason, review_on, by)
-        sent = drafts.correct(gw, draft_id, level, by, confirmed=confirmed or ())
-    answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Correction queued: [bold]{sent}[/bold]")
+        sent = drafts.send_correction(gw, draft_id, level, by, confirmed=confirmed or ())
+    print_answer(as_json, {"draft_id": draft_id, "message_id": sent}, lambda: f"Correction queued: [bold]{sent}[/bold]")
 
 
 @commands.command("discard")
 def drafts_discard(
     draft_id: str,
-    reason: Annotated[str, coded(typer.Argument, "discard_reasons", "Why nothing is sent.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "discard_reasons", "Why nothing is sent.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Discard a leaver record. You can still send it later."""
-    with opened(home) as gw:
-        drafts.discard(gw, draft_id, reason, by)
-    answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Leaver record discarded.")
+    with open_gateway(home) as gw:
+        drafts.discard_draft(gw, draft_id, reason, by)
+    print_answer(as_json, {"discarded": draft_id, "reason": reason}, lambda: "Leaver record discarded.")

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from gateway.casework import find
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, day, err, lines, opened, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    build_table,
+    err,
+    format_for_list,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
+)
 from gateway.core import labels
 from gateway.core.message_summary import MessageSummary
 from gateway.core.search_terms import MOST_TYPED
@@ -36,22 +48,22 @@ def find_command(
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most to show, newest first.")] = 50,
     before: Annotated[int | None, typer.Option(help="Show the next page, as the page before it says.")] = None,
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Find notices by name, date of birth, UPN, ULN or reference. Your search is logged."""
     asked = _asked() if typed is None else typed
-    with opened(home) as gw:
-        found = find.find_notices(gw, asked, by, alike=alike, limit=limit, before=before)
-    answer(as_json, {"found": [asdict(hit) for hit in found.hits]} | _rest(found), lambda: _shown(found.hits))
-    if found.more is not None:
-        err.print(f"There are older ones. To show them: --before={found.more}")
-    if not found.complete:
+    with open_gateway(home) as gw:
+        result = find.find_notices(gw, asked, by, alike=alike, limit=limit, before=before)
+    print_answer(as_json, {"found": [asdict(hit) for hit in result.hits]} | _rest(result), lambda: _shown(result.hits))
+    if result.more is not None:
+        err.print(f"There are older ones. To show them: --before={result.more}")
+    if not result.complete:
         err.print("[yellow]Not all notices can be found yet, after an update.[/yellow] Try again later.")
 
 
-def _rest(found: find.FoundNotices) -> dict[str, object]:
-    return {"more": found.more, "complete": found.complete}
+def _rest(result: find.FoundNotices) -> dict[str, object]:
+    return {"more": result.more, "complete": result.complete}
 
 
 def _asked() -> str:
@@ -62,8 +74,8 @@ def _asked() -> str:
 
 
 def _shown(hits: Sequence[MessageSummary]) -> object:
-    rows = [(_describe(hit), day(hit.at), _with(hit), hit.status.tag) for hit in hits]
-    return table("Notices found", ("Reference", "Date", "To or from", "Status"), rows, empty="No notices found.")
+    rows = [(_describe(hit), format_for_list(hit.at), _with(hit), hit.status.tag) for hit in hits]
+    return build_table("Notices found", ("Reference", "Date", "To or from", "Status"), rows, empty="No notices found.")
 
 
 def _with(hit: MessageSummary) -> str:
@@ -72,4 +84,4 @@ def _with(hit: MessageSummary) -> str:
 
 def _describe(hit: MessageSummary) -> str:
     restricted = labels.name_restriction(hit.restriction) if hit.restriction != "none" else None
-    return lines(hit.message_id, labels.name_kind(hit.kind), restricted, "Test" if hit.test else None)
+    return join_lines(hit.message_id, labels.name_kind(hit.kind), restricted, "Test" if hit.test else None)

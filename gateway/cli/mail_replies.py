@@ -11,7 +11,20 @@ from rich.markup import escape
 
 from gateway.casework import by_mail, messages
 from gateway.casework.by_mail import AnsweredLetter, OpenedReply
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, Limit, answer, day, lines, opened, table, when, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    Limit,
+    build_table,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
+)
 from gateway.core import labels
 from gateway.core.mail_replies import Judgement, describe_mail_reply
 
@@ -28,22 +41,22 @@ def replies_list(
     as_json: AsJson = False,
 ) -> None:
     """List email replies to read, oldest first."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         letters = by_mail.list_mail_replies(gw, limit) if everything else by_mail.list_waiting_replies(gw, limit)
     rows = [
         (
             str(letter.reply.number),
-            day(letter.reply.came_at),
+            format_for_list(letter.reply.came_at),
             labels.name_authority_in_full(letter.sent.recipient),
             _describe_letter(letter),
         )
         for letter in letters
     ]
     columns = ("Number", "Date", "From", "Reply")
-    answer(
+    print_answer(
         as_json,
         {"replies": [asdict(letter.reply) for letter in letters]},
-        lambda: table(
+        lambda: build_table(
             "Email replies", columns, rows, empty="No email replies." if everything else "No email replies to read."
         ),
     )
@@ -51,7 +64,7 @@ def replies_list(
 
 def _describe_letter(letter: AnsweredLetter) -> str:
     reply, sent = letter
-    return lines(
+    return join_lines(
         describe_mail_reply(reply.what, reply.stage, reply.judgement),
         f"To the {labels.name_kind(sent.kind).lower()} …{reply.message_id[-12:]}. Status: {sent.summary.status.tag}",
         by_mail.describe_worth(reply),
@@ -60,12 +73,12 @@ def _describe_letter(letter: AnsweredLetter) -> str:
 
 
 @commands.command("show")
-def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def replies_show(number: Number, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Show one email reply in full. Your view is logged."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         letter = by_mail.read_mail_reply(gw, number, by)
     value = {"reply": asdict(letter.reply), "text": asdict(letter.text) if letter.text else None}
-    answer(as_json, value, lambda: _page(letter))
+    print_answer(as_json, value, lambda: _page(letter))
 
 
 def _page(letter: OpenedReply) -> str:
@@ -73,7 +86,7 @@ def _page(letter: OpenedReply) -> str:
     head = [
         (
             f"[bold]{describe_mail_reply(reply.what, reply.stage, reply.judgement)}[/bold], number {reply.number},"
-            f" received {when(reply.came_at)}"
+            f" received {format_moment(reply.came_at)}"
         ),
         (
             f"To the {labels.name_kind(sent.kind).lower()} {sent.message_id} to "
@@ -101,14 +114,14 @@ def replies_judge(
     number: Number,
     judgement: Annotated[Judgement, typer.Argument(help="What the email says.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Record what an email reply says. An acceptance by email never closes a case."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         reply = by_mail.judge_mail_reply(gw, number, judgement, by)
         sent = messages.get_sent_message(gw, reply.message_id)
-    answer(
+    print_answer(
         as_json,
         {"reply": asdict(reply), "state": sent.state.value},
         lambda: (

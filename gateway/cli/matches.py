@@ -6,7 +6,20 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, day, lines, opened, out, table, who
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    By,
+    Home,
+    build_table,
+    count_of,
+    format_for_list,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    out,
+    print_answer,
+)
 from gateway.cli.page import matches_page
 from gateway.core import labels
 from gateway.core.match_state import MatchState
@@ -25,7 +38,7 @@ def matches_list(
     as_json: AsJson = False,
 ) -> None:
     """List notices with possible matches in your records."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         worklist = match_incoming.get_match_worklist(gw, limit)
     value = {
         "matches": [
@@ -35,7 +48,7 @@ def matches_list(
         "counts": worklist.counts,
         "index": asdict(worklist.index) if worklist.index else None,
     }
-    answer(as_json, value, lambda: _listed(worklist))
+    print_answer(as_json, value, lambda: _listed(worklist))
     if not as_json:
         _say_the_rest(worklist.counts, worklist.index is not None)
 
@@ -43,14 +56,14 @@ def matches_list(
 def _listed(worklist: MatchWorklist) -> object:
     rows = [
         (
-            lines(str(search.name), labels.name_kind(search.kind)),
-            day(search.came_at),
+            join_lines(str(search.name), labels.name_kind(search.kind)),
+            format_for_list(search.came_at),
             labels.name_authority_in_full(search.sender),
             _how(worklist.strengths[search.name]),
         )
         for search in worklist.searches
     ]
-    return table(
+    return build_table(
         "Notices with possible matches",
         ("Reference", "Date", "From", "Matches"),
         rows,
@@ -78,10 +91,10 @@ def _say_the_rest(counts: Mapping[str, int], index: bool) -> None:
 
 
 @commands.command("show")
-def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Compare a notice with possible matches. Your view is logged."""
-    with opened(home) as gw:
-        item, message, search, found = match_incoming.read_matches(gw, message_id, by)
+    with open_gateway(home) as gw:
+        item, message, search, candidates = match_incoming.read_matches(gw, message_id, by)
     value = {
         "search": {
             "message_id": item.message_id,
@@ -91,20 +104,21 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = who(), as_
         },
         "xml": xml.write(message).decode(),
         "possible": [
-            asdict(one) | {"reasons": [{"code": code, "says": REASONS[code]} for code in one.reasons]} for one in found
+            asdict(candidate) | {"reasons": [{"code": code, "says": REASONS[code]} for code in candidate.reasons]}
+            for candidate in candidates
         ],
     }
-    answer(as_json, value, lambda: matches_page(message, search.state if search else MatchState.NEW, found))
+    print_answer(as_json, value, lambda: matches_page(message, search.state if search else MatchState.NEW, candidates))
 
 
 @commands.command("reply-all")
 @commands.command("none", hidden=True)
-def matches_none(home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def matches_none(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Answer "no trace" to enquiries, and acknowledge notices, with no possible match."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         done = match_incoming.answer_unmatched(gw, by)
     count = sum(done.values())
-    answer(
+    print_answer(
         as_json,
         {"answered": count},
         lambda: f"Replied to {count_of(count, 'notice')} with no possible match.",

@@ -20,18 +20,18 @@ from gateway.cli.output import (
     Confirmed,
     Home,
     Limit,
-    answer,
+    build_table,
     count_of,
-    day,
     err,
-    lines,
-    opened,
+    format_for_list,
+    format_moment,
+    get_user_name,
+    join_lines,
+    open_gateway,
+    print_answer,
     read_bytes,
-    table,
-    when,
-    who,
 )
-from gateway.cli.page import page
+from gateway.cli.page import message_page
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -42,7 +42,7 @@ from gateway.errors import Unusable
 from gateway.exchange.send import look_up_known_children, prepare_notices, queue_notices
 from gateway.searches import match_incoming
 from schemas import xml
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Message
 from schemas.shapes import CaseId, MessageId
 
@@ -62,8 +62,8 @@ def message_in(file: Path) -> Message:
         raise Unusable("file.not-a-message", file=file, problem=why.problems[0].sentence).with_code(why.code) from None
 
 
-@commands.command()
-def send(
+@commands.command("send")
+def send_command(
     files: list[Path],
     home: Home = DEFAULT_HOME,
     new_id: Annotated[
@@ -73,13 +73,13 @@ def send(
         ),
     ] = False,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         ready = []
         doubts: dict[str, str | None] = {}
         notices = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
@@ -90,23 +90,23 @@ def send(
         gw.store.run(lambda tx: queue_notices(tx, gw, ready))
     value = [
         {
-            "message_id": one.message_id,
-            "recipient": one.recipient,
-            "kind": one.kind,
+            "message_id": notice.message_id,
+            "recipient": notice.recipient,
+            "kind": notice.kind,
             "state": "queued",
-            "doubt": doubts[one.message_id],
+            "doubt": doubts[notice.message_id],
         }
-        for one in ready
+        for notice in ready
     ]
     for doubt in filter(None, doubts.values()):
         err.print(f"[yellow]{escape(doubt)}[/yellow] To withdraw the notice: cme-gateway withdraw", soft_wrap=True)
-    answer(
+    print_answer(
         as_json,
         {"queued": value},
         lambda: "\n".join(
-            f"{labels.name_kind(one.kind)} queued for {labels.name_authority_in_full(one.recipient)}: "
-            f"[bold]{one.message_id}[/bold]"
-            for one in ready
+            f"{labels.name_kind(notice.kind)} queued for {labels.name_authority_in_full(notice.recipient)}: "
+            f"[bold]{notice.message_id}[/bold]"
+            for notice in ready
         ),
     )
 
@@ -114,7 +114,7 @@ def send(
 def _anew(gw: Gateway, message: Message) -> Message:
     """As a case of its own."""
     now = gw.now()
-    fresh = uuid7(now, token_bytes(10))
+    fresh = build_uuid7(now, token_bytes(10))
     head = replace(
         message.header, message_id=MessageId(fresh), conversation_id=CaseId(fresh), sequence=1, created_at=now
     )
@@ -130,22 +130,24 @@ def outbox_command(
     as_json: AsJson = False,
 ) -> None:
     """List sent messages and their status."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         deliveries = messages.list_sent_messages(gw, states=state or (), recipient=to, limit=limit)
     rows = [
         (
-            lines(sent.message_id, labels.name_kind(sent.kind), None if sent.protection == "sealed" else "By email"),
-            day(sent.queued_at),
+            join_lines(
+                sent.message_id, labels.name_kind(sent.kind), None if sent.protection == "sealed" else "By email"
+            ),
+            format_for_list(sent.queued_at),
             labels.name_authority_in_full(sent.recipient),
-            lines(sent.summary.status.tag, sent.reason),
+            join_lines(sent.summary.status.tag, sent.reason),
         )
         for sent in deliveries
     ]
     columns = ("Reference", "Date", "To", "Status")
-    answer(
+    print_answer(
         as_json,
         {"outbox": [asdict(sent) for sent in deliveries]},
-        lambda: table("Sent messages", columns, rows, empty="No messages sent."),
+        lambda: build_table("Sent messages", columns, rows, empty="No messages sent."),
     )
 
 
@@ -160,23 +162,23 @@ def inbox_command(
 ) -> None:
     """List received messages and their status."""
     states = TASKS if waiting else state or ()
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         items = messages.list_received_messages(gw, states=states, sender=sender, unmatched=not waiting, limit=limit)
         unmatched = match_incoming.count_unmatched_searches(gw) if waiting else 0
         mails = by_mail.count_waiting_replies(gw) if waiting else 0
         early = messages.find_early_messages(gw, items)
     rows = [
         (
-            lines(
+            join_lines(
                 str(i.name),
                 labels.name_kind(i.kind),
                 f"Reply to …{i.in_reply_to[-12:]}" if i.in_reply_to else None,
                 labels.name_restriction(i.restriction) if i.restriction != "none" else None,
                 "Test" if i.test else None,
             ),
-            day(i.received_at),
+            format_for_list(i.received_at),
             labels.name_authority_in_full(i.sender),
-            lines(
+            join_lines(
                 i.summary.status.tag,
                 labels.explain_misfit(i.misfit) if i.misfit else None,
                 "An earlier message is missing" if i.name in early else None,
@@ -189,10 +191,10 @@ def inbox_command(
         err.print(f"{count_of(unmatched, 'notice')} with no possible match here: cme-gateway matches reply-all")
     if mails:
         err.print(f"Email replies to read: {mails}. To list them: cme-gateway replies list")
-    answer(
+    print_answer(
         as_json,
         {"inbox": value} | ({"unmatched": unmatched, "replies_by_mail": mails} if waiting else {}),
-        lambda: table(
+        lambda: build_table(
             "Notices you need to deal with" if waiting else "Received messages",
             ("Reference", "Date", "From", "Status"),
             rows,
@@ -201,8 +203,8 @@ def inbox_command(
     )
 
 
-@commands.command()
-def show(
+@commands.command("show")
+def show_command(
     message_id: str,
     home: Home = DEFAULT_HOME,
     in_full: Annotated[
@@ -212,11 +214,11 @@ def show(
             help="Show hidden details too. Check the restriction with the sender first.",
         ),
     ] = False,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Show one message in full with its history. Your view is logged."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         opened_message = messages.open_message(gw, message_id, by, in_full=in_full)
     if isinstance(opened_message, OpenedSent):
         tries, calls, mails = opened_message.tries, opened_message.calls, opened_message.mail_replies
@@ -233,7 +235,7 @@ def show(
         "xml": xml.write(opened_message.message).decode(),
         "check_restriction": must_be_checked,
     }
-    answer(as_json, value, lambda: page(opened_message.message, shown, opened_message.history))
+    print_answer(as_json, value, lambda: message_page(opened_message.message, shown, opened_message.history))
 
 
 def _list_facts_sent(opened_message: OpenedSent) -> list[tuple[str, object]]:
@@ -247,7 +249,7 @@ def _list_facts_sent(opened_message: OpenedSent) -> list[tuple[str, object]]:
         *(
             (
                 "Email reply",
-                f"{when(reply.came_at)}, {describe_mail_reply(reply.what, reply.stage, reply.judgement)}:"
+                f"{format_moment(reply.came_at)}, {describe_mail_reply(reply.what, reply.stage, reply.judgement)}:"
                 f" cme-gateway replies show {reply.number}",
             )
             for reply in opened_message.mail_replies
@@ -259,7 +261,7 @@ def _list_facts_received(opened_message: OpenedReceived, in_full: bool) -> list[
     came = opened_message.item
     facts: list[tuple[str, object]] = [
         ("Status", _describe_status(came.summary)),
-        ("Received", when(came.received_at)),
+        ("Received", format_moment(came.received_at)),
     ]
     if opened_message.must_be_checked:
         facts.append(("Restriction", CHECK if in_full else f"{CHECK} {HIDDEN}"))
@@ -269,11 +271,14 @@ def _list_facts_received(opened_message: OpenedReceived, in_full: bool) -> list[
 
 
 def _describe_call(recorded: RecordedCall) -> tuple[str, str]:
-    kept, call = recorded
+    stored, call = recorded
     with_whom = call.spoken_to if call else "someone whose name cannot be read: its key was destroyed"
     note = f"; {call.note}" if call and call.note else ""
-    said = f"result told: {labels.name_result(kept.result)}" if kept.result else "notice handed over"
-    return "Call", f"{when(kept.at)}, {said}. Spoke to {with_whom}. Recorded by {kept.recorded_by}{note}"
+    what_was_done = f"result told: {labels.name_result(stored.result)}" if stored.result else "notice handed over"
+    return (
+        "Call",
+        f"{format_moment(stored.at)}, {what_was_done}. Spoke to {with_whom}. Recorded by {stored.recorded_by}{note}",
+    )
 
 
 def _describe_status(summary: MessageSummary) -> str:

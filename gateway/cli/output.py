@@ -54,7 +54,7 @@ def in_ascii(text: str) -> str:
 
 def show_whole(text: str) -> str:
     """Write a text so that a terminal obeys nothing of it, and hides nothing."""
-    return MOVES.sub(lambda found: hidden_signs.name_hidden(found[0]), hidden_signs.show_hidden(text))
+    return MOVES.sub(lambda match: hidden_signs.name_hidden(match[0]), hidden_signs.show_hidden(text))
 
 
 out, err = _Terminal(highlight=False), _Terminal(stderr=True, highlight=False)
@@ -78,23 +78,23 @@ NoteFile = Annotated[
 ]
 
 
-def _name(said: str | None) -> str | None:
-    if said is None:
+def _name(typed: str | None) -> str | None:
+    if typed is None:
         return None
-    name = said.strip()
+    name = typed.strip()
     if not (0 < len(name) <= MAX_NAME and is_line(name)):
         raise typer.BadParameter(f"give a name of 1 to {MAX_NAME} characters on one line")
     return name
 
 
-def _doubts(said: list[str] | None) -> list[str]:
+def _doubts(given: list[str] | None) -> list[str]:
     """Return each is the code of a doubt, so that a slip of the pen is told at once."""
     from gateway.core.safeguards import SAFEGUARDS
 
-    known = [one.code for one in SAFEGUARDS if one.level == "warning"]
-    if wrong := [code for code in said or () if code not in known]:
+    known = [safeguard.code for safeguard in SAFEGUARDS if safeguard.level == "warning"]
+    if wrong := [code for code in given or () if code not in known]:
         raise typer.BadParameter(f"there is no warning called {wrong[0]}. Use one of: {', '.join(known)}")
-    return list(said or ())
+    return list(given or ())
 
 
 Confirmed = Annotated[
@@ -112,7 +112,7 @@ DecidedBy = Annotated[
 Limit = Annotated[int, typer.Option(min=1, help="The most to show, newest first.")]
 
 
-def who() -> str:
+def get_user_name() -> str:
     """Return the name under which this person is signed in here."""
     try:
         return getpass.getuser()
@@ -121,7 +121,7 @@ def who() -> str:
 
 
 @contextmanager
-def opened(home: Path) -> "Iterator[Gateway]":
+def open_gateway(home: Path) -> "Iterator[Gateway]":
     """Yield the gateway in this folder, for as long as a command takes."""
     # Only here, so that help, and what needs no gateway, comes at once.
     from gateway import home_folder, logs
@@ -134,7 +134,7 @@ def opened(home: Path) -> "Iterator[Gateway]":
         gw.store.close()
 
 
-def answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
+def print_answer(as_json: bool, value: object, text: Callable[[], object]) -> None:
     """Print one JSON object, or what `text` makes for a person: with markup, so what others wrote must be escaped in
     it.
 
@@ -162,7 +162,7 @@ def _plain(value: object) -> str:
 WHOLE = ("Reference", "Date", "About", "Number")
 
 
-def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> "Table | str":
+def build_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> "Table | str":
     """Return rows under their columns, or `empty`, a sentence that says what there is none of."""
     if not rows:
         return empty
@@ -183,9 +183,9 @@ def on_day(gw: "Gateway", on: datetime | None) -> date:
     return on.date() if on else gw.now().date()
 
 
-def lines(*said: str | None) -> str:
+def join_lines(*texts: str | None) -> str:
     """One cell of a table, a line for each thing that there is to say."""
-    first, *rest = (one for one in said if one)
+    first, *rest = (line for line in texts if line)
     return "\n  ".join((first, *rest))
 
 
@@ -202,12 +202,12 @@ def count_authorities(number: int) -> str:
     return f"{number} {'authority' if number == 1 else 'authorities'}"
 
 
-def when(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     """Return a moment in UTC, to the second: "25 Nov 2026 04:12:31"."""
     return moment.strftime("%d %b %Y %H:%M:%S")
 
 
-def day(moment: datetime) -> str:
+def format_for_list(moment: datetime) -> str:
     """Return a moment in UTC for a list: its time below its day, so that a list fits on a screen of 80 columns."""
     return moment.strftime("%d %b %Y\n%H:%M:%S")
 
@@ -221,12 +221,12 @@ def note_text(file: Path | None) -> str | None:
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES) if str(file) == "-" else read_bytes(file)
     try:
         # A value of a message stands on one line.
-        said = " ".join(raw.decode("utf-8-sig").split())
+        note = " ".join(raw.decode("utf-8-sig").split())
     except UnicodeDecodeError:
         raise Unusable("file.not-text", file=file) from None
-    if sign := find_hidden(said):
+    if sign := find_hidden(note):
         raise Unusable("text.hidden-sign", sign=sign)
-    return said or None
+    return note or None
 
 
 def read_bytes(file: Path) -> bytes:
@@ -244,13 +244,13 @@ def _one_of(name: str) -> Callable[[str | None], str | None]:
     """Return a check that a word is a code of this list."""
 
     def check(code: str | None) -> str | None:
-        if code is not None and code not in codes.labels(name):
-            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
+        if code is not None and code not in codes.get_labels(name):
+            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.get_labels(name))}")
         return code
 
     return check
 
 
-def coded(kind: Callable[..., object], name: str, what: str) -> object:
+def build_code_parameter(kind: Callable[..., object], name: str, what: str) -> object:
     """Return an argument or an option that is a code of this list."""
-    return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.labels(name))}.")
+    return kind(callback=_one_of(name), help=f"{what} One of: {', '.join(codes.get_labels(name))}.")

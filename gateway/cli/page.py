@@ -11,21 +11,21 @@ from gateway.core.matching import REASONS
 from gateway.one.drafts import DraftHistory
 from gateway.searches.match_incoming import MatchCandidate
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
-from schemas.reading import rows
+from schemas.reading import list_rows
 
 WIDTH = 30
 # Of an id, to tell the few messages of a case apart.
 ENOUGH = 6
 
 
-def page(message: Message, standing: Sequence[tuple[str, object]], history: CaseHistory) -> str:
+def message_page(message: Message, standing: Sequence[tuple[str, object]], history: CaseHistory) -> str:
     """The message with how it stands, and what was done in its case, oldest first, each with the kind of message."""
     head = message.header
     lines = [f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
     for title, value in (("Details", message.body), ("Header", head)):
         lines += ["", f"[bold]{title}[/bold]"]
-        lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(value)]
+        lines += [_line(row.name, row.value or "", row.depth + 1) for row in list_rows(value)]
     lines += ["", "[bold]History[/bold]"]
     for kind, entry in history:
         done = labels.describe_act(entry.act, kind, entry.partner or "")
@@ -42,7 +42,7 @@ def draft_page(
     lines = [f"[bold]Leaver[/bold] {draft_id}"]
     lines += [_line(name, value, 1) for name, value in standing if value not in (None, "")]
     lines += ["", "[bold]What the notice would say[/bold]"]
-    lines += [_line(row.name, row.value or "", row.depth + 1) for row in rows(notice)]
+    lines += [_line(row.name, row.value or "", row.depth + 1) for row in list_rows(notice)]
     lines += ["", "[bold]History[/bold]"]
     for entry in history:
         lines.append(f"  {entry.at:%d %b %Y %H:%M:%S}  {escape(entry.actor)}: {labels.describe_act(entry.act)}")
@@ -73,19 +73,19 @@ BESIDE: tuple[
 )
 
 
-def matches_page(message: Message, state: MatchState, found: Sequence[MatchCandidate]) -> str:
+def matches_page(message: Message, state: MatchState, candidates: Sequence[MatchCandidate]) -> str:
     """Return a search beside each of our children who may be the one, element by element, with the reasons."""
     head = message.header
     lines = [
         f"[bold]{labels.name_kind(message.kind)}[/bold] {head.message_id}",
         _line("From", labels.name_authority_in_full(head.sender.authority), 1),
     ]
-    if not found:
+    if not candidates:
         lines.append(f"  {NOBODY.get(state, 'No reply is due any more.')}")
-    for number, one in enumerate(found, 1):
-        lines += ["", f"[bold]Possible match {number}: score {one.strength} of 100[/bold]"]
-        lines += [f"  {reason}" for reason in (REASONS[code] for code in one.reasons)]
-        lines += [_beside("", "Their notice", "Your records"), *_elements(message, one)]
+    for number, candidate in enumerate(candidates, 1):
+        lines += ["", f"[bold]Possible match {number}: score {candidate.strength} of 100[/bold]"]
+        lines += [f"  {reason}" for reason in (REASONS[code] for code in candidate.reasons)]
+        lines += [_beside("", "Their notice", "Your records"), *_elements(message, candidate)]
     lines += ["", "If this is the child, answer the enquiry: cme-gateway answer"]
     return "\n".join(lines)
 
@@ -99,14 +99,14 @@ NOBODY = {
 }
 
 
-def _elements(message: Message, one: MatchCandidate) -> Iterator[str]:
+def _elements(message: Message, candidate: MatchCandidate) -> Iterator[str]:
     body = message.body
     assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other has matches
     address = body.previous_address
     for name, column, theirs in BESIDE:
-        if (said := theirs(body.child)) or column in one.said:
-            yield _beside(name, said, one.said.get(column, ""))
-    yield _beside("Postcode", (address and address.post_code) or "", one.said.get("postcode", ""))
+        if (in_notice := theirs(body.child)) or column in candidate.said:
+            yield _beside(name, in_notice, candidate.said.get(column, ""))
+    yield _beside("Postcode", (address and address.post_code) or "", candidate.said.get("postcode", ""))
 
 
 def _beside(name: str, theirs: str, ours: str) -> str:

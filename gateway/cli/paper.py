@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from gateway.cli.output import answer
+from gateway.cli.output import print_answer
 from gateway.errors import Unusable
 from gateway.one import share
 from gateway.paper import as_csv, as_html, as_pdf, bars
@@ -37,16 +37,16 @@ class WrittenFile:
     spoken: bool
     as_json: bool
 
-    def value(self) -> dict[str, object]:
+    def describe_files(self) -> dict[str, object]:
         """Return what `--json` adds."""
         return {"written": self.files} if self.files else {}
 
-    def answer(self, value: object, text: Callable[[], object]) -> None:
+    def print_answer(self, value: object, text: Callable[[], object]) -> None:
         """Say it as JSON, as the names of the files, or, where there is none, as text."""
         if self.spoken:
             return
         names = "\n".join(f"Written: {escape(name)}" for name in self.files)
-        answer(self.as_json, value, (lambda: names) if names else text)
+        print_answer(self.as_json, value, (lambda: names) if names else text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class WantedFile:
     @property
     def files(self) -> tuple[Path, ...]:
         """Return every file that was asked for."""
-        return tuple(one for one in (self.csv, self.html, self.pdf, self.ageing) if one and one != STDOUT)
+        return tuple(file for file in (self.csv, self.html, self.pdf, self.ageing) if file and file != STDOUT)
 
     @property
     def speaks(self) -> bool:
@@ -98,13 +98,13 @@ class WantedFile:
         if self.pdf:
             yield self.pdf, as_pdf.write(page)
         if self.ageing and picture:
-            yield self.ageing, bars.svg(picture).encode()
+            yield self.ageing, bars.draw_svg(picture).encode()
 
 
 def _put(path: Path, text: bytes) -> None:
     """Write a file whole or not at all; one that lay there is replaced. Only its owner may read it."""
     try:
-        with share.opened(path.parent) as folder:
-            share.put(folder, path.name, text, OWNER_ONLY)
+        with share.open_folder(path.parent) as folder:
+            share.put_file(folder, path.name, text, OWNER_ONLY)
     except OSError as why:
         raise Unusable("report.unwritable", path=path, why=why.strerror) from None

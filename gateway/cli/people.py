@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 
 from gateway.access import people
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, opened, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, build_table, get_user_name, open_gateway, print_answer
 from gateway.core import labels
 from gateway.core.permissions import Role
 
@@ -19,11 +19,11 @@ commands = typer.Typer(no_args_is_help=True, help="Who can sign in to the consol
 @commands.command("list")
 def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List users."""
-    with opened(home) as gw:
-        found = people.list_people(gw)
+    with open_gateway(home) as gw:
+        users = people.list_people(gw)
     value = [
         {"name": p.name, "called": p.called, "roles": sorted(p.roles), "active": p.active, "through": p.through}
-        for p in found
+        for p in users
     ]
     rows = [
         (
@@ -33,13 +33,13 @@ def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             "Active" if p.active else "Deactivated",
             p.through,
         )
-        for p in found
+        for p in users
     ]
     columns = ("User", "Name", "Roles", "Status", "Signs in through")
-    answer(
+    print_answer(
         as_json,
         {"people": value},
-        lambda: table("Users", columns, rows, empty="No users. To add one: cme-gateway users add"),
+        lambda: build_table("Users", columns, rows, empty="No users. To add one: cme-gateway users add"),
     )
 
 
@@ -49,39 +49,41 @@ def people_add(
     called: Annotated[str, typer.Argument(help="Their name, which other authorities see.")],
     role: Roles,
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add a user and show a one-time password, valid for 3 days."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         password = people.add_account(gw, name, called, role, by)
         address = gw.config.console_url
     _shown(as_json, name, password, address)
 
 
 @commands.command("reset")
-def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def people_reset(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Give a user a one-time password. Removes their authenticator app."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         password = people.reset_password(gw, name, by)
         address = gw.config.console_url
     _shown(as_json, name, password, address)
 
 
 def _shown(as_json: bool, name: str, password: str, address: str) -> None:
-    said = (
+    text = (
         f"One-time password of {escape(name)}: [bold]{escape(password)}[/bold]\n"
         f"They sign in at {escape(address)} and choose a password of their own."
     )
-    answer(as_json, {"name": name, "one_time_password": password}, lambda: said)
+    print_answer(as_json, {"name": name, "one_time_password": password}, lambda: text)
 
 
 @commands.command("roles")
-def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def people_roles(
+    name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
     """Change a user's roles. They must sign in again."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         people.set_roles(gw, name, role, by)
-    answer(
+    print_answer(
         as_json,
         {"name": name, "roles": sorted(role)},
         lambda: f"Roles of {escape(name)} changed: {', '.join(map(labels.name_role, sorted(role)))}",
@@ -90,17 +92,17 @@ def people_roles(name: Name, role: Roles, home: Home = DEFAULT_HOME, by: By = wh
 
 @commands.command("deactivate")
 @commands.command("end", hidden=True)
-def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Deactivate a user and sign them out."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         people.set_active(gw, name, False, by)
-    answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} deactivated and signed out.")
+    print_answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} deactivated and signed out.")
 
 
 @commands.command("reactivate")
 @commands.command("back", hidden=True)
-def people_back(name: Name, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def people_back(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Reactivate a user."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         people.set_active(gw, name, True, by)
-    answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} reactivated.")
+    print_answer(as_json, {"name": name, "active": True}, lambda: f"{escape(name)} reactivated.")

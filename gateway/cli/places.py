@@ -7,7 +7,7 @@ import typer
 from rich.progress import wrap_file
 
 from gateway.authorities import postcodes
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, err, opened, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, err, get_user_name, open_gateway, print_answer
 from gateway.errors import NotFound
 from schemas import codes
 
@@ -18,12 +18,12 @@ commands = typer.Typer(no_args_is_help=True, help="Which authority a postcode is
 def postcodes_import(
     file: Annotated[Path, typer.Argument(help="The directory from ONS: the ZIP archive, or the CSV in it.")],
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Import the ONS Postcode Directory. This takes some minutes."""
     with (
-        opened(home) as gw,
+        open_gateway(home) as gw,
         postcodes.open_directory(file) as (stream, size),
         wrap_file(stream, size, description="Reading", console=err, disable=not err.is_terminal) as watched,
     ):
@@ -40,7 +40,7 @@ def postcodes_import(
         f"\n[yellow]Area codes that this version does not know: {named}. An officer must check notices to these"
         " postcodes.[/yellow] A newer version of cme-gateway may know the codes."
     )
-    answer(
+    print_answer(
         as_json,
         value,
         lambda: (
@@ -54,9 +54,9 @@ def postcodes_import(
 @commands.command("find")
 def postcodes_find(postcode: str, home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Show which authority a postcode is in."""
-    with opened(home) as gw:
-        found = postcodes.find_authority_of_postcode(gw, postcode)
-    if found is None:
+    with open_gateway(home) as gw:
+        code = postcodes.find_authority_of_postcode(gw, postcode)
+    if code is None:
         raise NotFound("postcodes.not-found")
-    name = codes.authority_name(found)
-    answer(as_json, {"authority": found, "name": name}, lambda: f"{name} ({found})")
+    name = codes.authority_name(code)
+    print_answer(as_json, {"authority": code, "name": name}, lambda: f"{name} ({code})")

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
 
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, opened, table, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, build_table, get_user_name, open_gateway
 from gateway.cli.paper import Csv, Html, Pdf, WantedFile
 from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
@@ -38,7 +38,7 @@ def report_statistics(
     last: To = None,
     in_month: Month = None,
     for_the_team: ForTheTeam = False,
-    by: By = who(),
+    by: By = get_user_name(),
     csv: Csv = None,
     html: Html = None,
     pdf: Pdf = None,
@@ -46,7 +46,7 @@ def report_statistics(
 ) -> None:
     """Count notices by type, authority, reason, outcome and more."""
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         page = statistics.make_statistics(gw, _days(gw, first, last, in_month), by, whole=for_the_team)
     _give(page, wanted)
 
@@ -65,7 +65,7 @@ def report_timeliness(
 ) -> None:
     """Show how quickly notices were delivered, acknowledged and resolved."""
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         days = _days(gw, first, last, in_month)
         page = timeliness.make_timeliness(gw, days, whole=for_the_team)
     _give(page, wanted)
@@ -93,12 +93,12 @@ def report_inspection(
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         page = inspection.make_inspection_list(gw, _days(gw, first, last, in_month), by)
     if to_terminal:
         return _give(page, wanted)
     written = wanted.write(page)
-    written.answer({"listed": len(page.tables[0].rows)} | written.value(), lambda: "")
+    written.print_answer({"listed": len(page.tables[0].rows)} | written.describe_files(), lambda: "")
     return None
 
 
@@ -123,18 +123,20 @@ def _checked(first: date | None, last: date) -> Span:
 
 def _give(page: ReportPage, wanted: WantedFile) -> None:
     written = wanted.write(page)
-    written.answer(_value(page) | written.value(), lambda: _shown(page))
+    written.print_answer(_value(page) | written.describe_files(), lambda: _shown(page))
 
 
 def _value(page: ReportPage) -> dict[str, object]:
     """Return the page for programs."""
     tables = [
         {
-            "title": one.title,
-            "note": one.note,
-            "rows": [dict(zip((column.name for column in one.columns), row, strict=True)) for row in one.rows],
+            "title": page_table.title,
+            "note": page_table.note,
+            "rows": [
+                dict(zip((column.name for column in page_table.columns), row, strict=True)) for row in page_table.rows
+            ],
         }
-        for one in page.tables
+        for page_table in page.tables
     ]
     return {
         "title": page.title,
@@ -149,12 +151,15 @@ def _shown(page: ReportPage) -> Group:
     """Return the page for a terminal."""
     head = f"[bold]{escape(page.title)}[/bold]: {escape(page.authority)}, {escape(page.about)}"
     parts: list[Table | str] = [head, *(f"[dim]{escape(note)}[/dim]" for note in page.notes)]
-    for one in page.tables:
-        shown = table(
-            one.title, [column.heading for column in one.columns], one.rows, empty=f"{escape(one.title)}: none."
+    for page_table in page.tables:
+        shown = build_table(
+            page_table.title,
+            [column.heading for column in page_table.columns],
+            page_table.rows,
+            empty=f"{escape(page_table.title)}: none.",
         )
         if isinstance(shown, Table):
-            for made, column in zip(shown.columns, one.columns, strict=True):
+            for made, column in zip(shown.columns, page_table.columns, strict=True):
                 made.justify = "right" if column.number else "left"
-        parts += ["", shown, *([f"[dim]{escape(one.note)}[/dim]"] if one.note else [])]
+        parts += ["", shown, *([f"[dim]{escape(page_table.note)}[/dim]"] if page_table.note else [])]
     return Group(*parts)

@@ -12,13 +12,13 @@ from gateway.cli.output import (
     Confirmed,
     DecidedBy,
     Home,
-    answer,
+    build_table,
     count_authorities,
-    opened,
-    table,
-    who,
+    get_user_name,
+    open_gateway,
+    print_answer,
 )
-from gateway.cli.searches import asked
+from gateway.cli.searches import describe_asked
 from gateway.searches import review
 from gateway.searches.review import ReviewResult, ReviewSummary
 from schemas import codes
@@ -35,43 +35,48 @@ def review_list(
     as_json: AsJson = False,
 ) -> None:
     """List open searches and when each review is due."""
-    with opened(home) as gw:
-        found = [one for one in review.list_reviews(gw) if one.due or not due]
-    rows = [(one.case, f"{one.since:%d %b %Y}", str(one.asked), _said(one)) for one in found]
-    count = sum(one.due for one in found)
-    title = f"Reviews of open searches: {count} due, {sum(one.overdue for one in found)} overdue"
+    with open_gateway(home) as gw:
+        summaries = [summary for summary in review.list_reviews(gw) if summary.due or not due]
+    rows = [
+        (summary.case, f"{summary.since:%d %b %Y}", str(summary.asked), _describe_review(summary))
+        for summary in summaries
+    ]
+    count = sum(summary.due for summary in summaries)
+    title = f"Reviews of open searches: {count} due, {sum(summary.overdue for summary in summaries)} overdue"
     empty = "No reviews are due." if due else "No open searches."
     columns = ("Reference", "Since", "Asked", "Review")
-    answer(
+    print_answer(
         as_json,
-        {"reviews": [asdict(one) for one in found], "due": count},
-        lambda: table(title, columns, rows, empty=empty),
+        {"reviews": [asdict(summary) for summary in summaries], "due": count},
+        lambda: build_table(title, columns, rows, empty=empty),
     )
 
 
-def _said(one: ReviewSummary) -> str:
-    on = f"{one.review_on:%d %b %Y}"
-    lines = [f"Overdue since {on}" if one.overdue else "Due today" if one.due else f"Due {on}"]
-    if one.checked_on:
-        lines.append(f"Reviews recorded: {one.reviews}, the last on {one.checked_on:%d %b %Y} by {one.checked_by}")
-        lines += [_in_words(said) for said in (one.checked or "").split()]
-    if one.asked_again:
-        lines.append(f"Asked again: {count_authorities(one.asked_again)}")
+def _describe_review(summary: ReviewSummary) -> str:
+    on = f"{summary.review_on:%d %b %Y}"
+    lines = [f"Overdue since {on}" if summary.overdue else "Due today" if summary.due else f"Due {on}"]
+    if summary.checked_on:
+        lines.append(
+            f"Reviews recorded: {summary.reviews}, the last on {summary.checked_on:%d %b %Y} by {summary.checked_by}"
+        )
+        lines += [_in_words(enquiry) for enquiry in (summary.checked or "").split()]
+    if summary.asked_again:
+        lines.append(f"Asked again: {count_authorities(summary.asked_again)}")
     return "\n  ".join(lines)
 
 
-def _in_words(said: str) -> str:
-    source, _, result = said.partition("=")
-    names, results = codes.labels("enquiry_sources"), codes.labels("enquiry_results")
+def _in_words(enquiry: str) -> str:
+    source, _, result = enquiry.partition("=")
+    names, results = codes.get_labels("enquiry_sources"), codes.get_labels("enquiry_results")
     return f"{names.get(source, source)}: {results.get(result, result).lower()}"
 
 
 def _each_one_of(name: str) -> object:
-    def check(said: list[str] | None) -> list[str]:
-        for code in said or ():
-            if code not in codes.labels(name):
-                raise typer.BadParameter(f"{code} is not one of {', '.join(codes.labels(name))}")
-        return said or []
+    def check(given: list[str] | None) -> list[str]:
+        for code in given or ():
+            if code not in codes.get_labels(name):
+                raise typer.BadParameter(f"{code} is not one of {', '.join(codes.get_labels(name))}")
+        return given or []
 
     return check
 
@@ -84,7 +89,7 @@ def review_done(
         list[str],
         typer.Option(
             callback=_each_one_of("enquiry_sources"),
-            help=f"What you checked. Can be repeated. One of: {', '.join(codes.labels('enquiry_sources'))}.",
+            help=f"What you checked. Can be repeated. One of: {', '.join(codes.get_labels('enquiry_sources'))}.",
         ),
     ],
     result: Annotated[
@@ -93,7 +98,7 @@ def review_done(
             callback=_each_one_of("enquiry_results"),
             help=(
                 "The result of each check, in the order of --checked. One of:"
-                f" {', '.join(codes.labels('enquiry_results'))}."
+                f" {', '.join(codes.get_labels('enquiry_results'))}."
             ),
         ),
     ],
@@ -102,7 +107,7 @@ def review_done(
     ] = False,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Record a 14-day review."""
@@ -110,19 +115,19 @@ def review_done(
         raise typer.BadParameter(
             "give one --result for each --checked, in the same order", param_hint="--checked, --result"
         )
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         pairs = list(zip(checked, result, strict=True))
         done = review.do_review(gw, case, pairs, by, ask_again=ask_again, confirmed=confirmed or ())
-    answer(as_json, asdict(done), lambda: _done(done))
+    print_answer(as_json, asdict(done), lambda: _done(done))
 
 
 def _done(done: ReviewResult) -> str:
-    said = f"Review recorded. Next review: {done.review_on:%d %b %Y}."
-    return f"{asked(done.asked_again)}\n{said}" if done.asked_again else said
+    recorded = f"Review recorded. Next review: {done.review_on:%d %b %Y}."
+    return f"{describe_asked(done.asked_again)}\n{recorded}" if done.asked_again else recorded
 
 
 def _not_found_ways() -> list[str]:
-    return [row["code"] for row in codes.rows("located_ways") if row["found"] == "no"]
+    return [row["code"] for row in codes.list_rows("located_ways") if row["found"] == "no"]
 
 
 def _ending(reason: str) -> str:
@@ -141,13 +146,13 @@ def review_end(
     ],
     decided_by: DecidedBy = None,
     home: Home = DEFAULT_HOME,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """End a search though the child is not found, and tell everyone you asked."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         told = review.end_review(gw, case, reason, by, decided_by=decided_by)
-    answer(
+    print_answer(
         as_json,
         {"ended": case, "reason": reason, "message_ids": told},
         lambda: f"Search ended. The gateway is telling {count_authorities(len(told))}.",

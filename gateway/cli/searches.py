@@ -15,12 +15,12 @@ from gateway.cli.output import (
     By,
     Confirmed,
     Home,
-    answer,
+    build_table,
     count_authorities,
-    day,
-    opened,
-    table,
-    who,
+    format_for_list,
+    get_user_name,
+    open_gateway,
+    print_answer,
 )
 from gateway.core import labels
 from gateway.core.search_status import AnswerState
@@ -44,26 +44,26 @@ def enquire_command(
     everyone: Annotated[bool, typer.Option("--all", help="Ask everyone in England.")] = False,
     home: Home = DEFAULT_HOME,
     confirmed: Confirmed = None,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Ask several authorities about one child."""
     if (file is None) == (case is None):
         raise typer.BadParameter("give a file, or the case in which to ask more authorities", param_hint="FILE, --case")
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         meant, not_asked = enquire.resolve_recipients(gw, to or (), region or (), everyone=everyone)
         if file is not None:
             done = enquire.ask_authorities(gw, message_in(file), meant, not_asked, by, confirmed=confirmed or ())
         else:
             done = enquire.ask_more_authorities(gw, case or "", meant, not_asked, by, confirmed=confirmed or ())
-    answer(as_json, asdict(done), lambda: asked(done))
+    print_answer(as_json, asdict(done), lambda: describe_asked(done))
 
 
-def asked(done: EnquiryResult) -> str:
+def describe_asked(done: EnquiryResult) -> str:
     """Return who was asked, and who was not."""
     lines = [
         f"Search queued for {count_authorities(len(done.asked))} "
-        f"({codes.labels('circulations')[done.circulation].lower()}): case [bold]{done.case}[/bold]"
+        f"({codes.get_labels('circulations')[done.circulation].lower()}): case [bold]{done.case}[/bold]"
     ]
     if done.before:
         lines.append(f"Asked before: {', '.join(map(labels.name_authority_in_full, done.before))}")
@@ -76,26 +76,41 @@ def asked(done: EnquiryResult) -> str:
 
 @commands.command("search-status")
 @commands.command("search", hidden=True)
-def search_command(case: str, home: Home = DEFAULT_HOME, by: By = who(), as_json: AsJson = False) -> None:
+def search_command(case: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Show a search: who was asked, who answered, who to call. Your view is logged."""
-    with opened(home) as gw:
-        found = search.open_search(gw, case, by)
-    counts = {one.value: len(found.those(one)) for one in AnswerState if found.those(one)}
-    answer(as_json, asdict(found) | {"counts": counts, "next": found.next_step}, lambda: _shown(found, counts))
-
-
-def _shown(found: SearchOverview, counts: dict[str, int]) -> Group:
-    rows = [(labels.name_authority_in_full(one.authority), day(one.since), _said(one)) for one in found.asked]
-    said = "\n".join(f"  {labels.build_answering(name).tag}: {count}" for name, count in counts.items())
-    again = f"\nNext review: {found.review_on:%d %b %Y}." if found.review_on else ""
-    return Group(
-        table(f"Case {found.case}", ("Authority", "Date", "Status"), rows, empty="Nobody was asked."),
-        f"\nAsked: {count_authorities(len(found.asked))}\n{said}\n{escape(found.next_step)}{again}",
+    with open_gateway(home) as gw:
+        overview = search.open_search(gw, case, by)
+    counts = {state.value: len(overview.list_standing(state)) for state in AnswerState if overview.list_standing(state)}
+    print_answer(
+        as_json, asdict(overview) | {"counts": counts, "next": overview.next_step}, lambda: _shown(overview, counts)
     )
 
 
-def _said(one: AskedAuthority) -> str:
-    said = [labels.build_answering(one.standing).tag, one.said and one.said + " (sent automatically)" * one.by_machine]
-    said += [one.ring and f"Call {one.ring}", f"Asked {one.times} times" if one.times > 1 else None]
-    said += [one.reason, "Told that the search has ended" if one.stood_down else None]
-    return "\n  ".join(filter(None, said))
+def _shown(overview: SearchOverview, counts: dict[str, int]) -> Group:
+    rows = [
+        (
+            labels.name_authority_in_full(authority.authority),
+            format_for_list(authority.since),
+            _describe_authority(authority),
+        )
+        for authority in overview.asked
+    ]
+    counted = "\n".join(f"  {labels.build_answering(name).tag}: {count}" for name, count in counts.items())
+    again = f"\nNext review: {overview.review_on:%d %b %Y}." if overview.review_on else ""
+    return Group(
+        build_table(f"Case {overview.case}", ("Authority", "Date", "Status"), rows, empty="Nobody was asked."),
+        f"\nAsked: {count_authorities(len(overview.asked))}\n{counted}\n{escape(overview.next_step)}{again}",
+    )
+
+
+def _describe_authority(authority: AskedAuthority) -> str:
+    facts = [
+        labels.build_answering(authority.standing).tag,
+        authority.said and authority.said + " (sent automatically)" * authority.by_machine,
+    ]
+    facts += [
+        authority.ring and f"Call {authority.ring}",
+        f"Asked {authority.times} times" if authority.times > 1 else None,
+    ]
+    facts += [authority.reason, "Told that the search has ended" if authority.stood_down else None]
+    return "\n  ".join(filter(None, facts))

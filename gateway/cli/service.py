@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from gateway import app, home_folder
-from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, answer, count_of, opened, who
+from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, count_of, get_user_name, open_gateway, print_answer
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.demo.story import run_demo
@@ -70,8 +70,8 @@ def _store(url: str) -> str:
     return url
 
 
-@commands.command()
-def init(
+@commands.command("init")
+def init_command(
     authority: Annotated[str, typer.Option(callback=_live, help="The DfE code of your authority, such as 333.")],
     name: Annotated[
         str,
@@ -111,7 +111,7 @@ def init(
         int,
         typer.Option(min=0, max=65535, help="The port of the console, for browsers on this machine. 0 for no console."),
     ] = 8480,
-    by: By = who(),
+    by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Set up a new gateway: settings, keys, certificate, card and database."""
@@ -133,10 +133,10 @@ def init(
         "home": str(home),
         "authority": authority,
         "name": config.authority.name,
-        "fingerprint": card.fingerprint(ours),
+        "fingerprint": card.compute_fingerprint(ours),
         "card": str(home / home_folder.CARD_FILE),
     }
-    answer(
+    print_answer(
         as_json,
         value,
         lambda: (
@@ -150,13 +150,13 @@ def init(
     )
 
 
-@commands.command()
-def serve(
+@commands.command("serve")
+def serve_command(
     home: Home = DEFAULT_HOME,
     with_parent: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input ends.")] = False,
 ) -> None:
     """Run the gateway."""
-    with opened(home) as gw:
+    with open_gateway(home) as gw:
         asyncio.run(_serve(gw, with_parent))
 
 
@@ -167,8 +167,8 @@ async def _serve(gw: Gateway, with_parent: bool) -> None:
     await app.serve_until_stopped(gw, until=stop)
 
 
-@commands.command()
-def demo(
+@commands.command("demo")
+def demo_command(
     folder: Annotated[Path, typer.Option(help="The folder for both authorities.")] = Path("demo-data"),
     keep: Annotated[bool, typer.Option("--keep", help="Keep both gateways running until you press Ctrl-C.")] = False,
     email: Annotated[
@@ -194,24 +194,24 @@ def demo(
 @commands.command("doctor")
 def doctor_command(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """Check that the gateway is set up and working."""
-    with opened(home) as gw:
-        checks = doctor.examine(gw)
-    answer(
+    with open_gateway(home) as gw:
+        checks = doctor.run_checks(gw)
+    print_answer(
         as_json,
-        {"checks": [{"check": one.name, "result": one.result, "detail": one.detail} for one in checks]},
+        {"checks": [{"check": check.name, "result": check.result, "detail": check.detail} for check in checks]},
         lambda: _list_checks(checks),
     )
-    if any(one.result == "fail" for one in checks):
+    if any(check.result == "fail" for check in checks):
         raise typer.Exit(1)
 
 
 def _list_checks(checks: Sequence[Check]) -> str:
     """Return the total, and each check with how it went."""
-    counts = Counter(one.result for one in checks)
+    counts = Counter(check.result for check in checks)
     failed, warned = count_of(counts[FindingLevel.FAIL], "problem"), count_of(counts[FindingLevel.WARN], "warning")
     rows = [
-        f"{escape(one.label):32} [{COLOURS[one.result]}]{LEVELS[one.result]:8}[/] {escape(one.detail)}"
-        for one in checks
+        f"{escape(check.label):32} [{COLOURS[check.result]}]{LEVELS[check.result]:8}[/] {escape(check.detail)}"
+        for check in checks
     ]
     return "\n".join(
         [f"[bold]{failed}, {warned}, {count_of(counts[FindingLevel.OK], 'check')} passed[/bold]", "", *rows]

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from adapters.route import NotReached
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, answer, opened, table
+from gateway.cli.output import DEFAULT_HOME, AsJson, Home, build_table, open_gateway, print_answer
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.statement_diff import DifferenceKind
@@ -31,7 +31,7 @@ commands = typer.Typer()
 
 @commands.command("compare")
 @commands.command("statement", hidden=True)
-def compare(
+def compare_command(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
     since: Annotated[
         datetime | None,
@@ -41,8 +41,8 @@ def compare(
     as_json: AsJson = False,
 ) -> None:
     """Compare records with a partner and resend what is missing."""
-    with opened(home) as gw:
-        gw.trust.card(authority)
+    with open_gateway(home) as gw:
+        gw.trust.get_card(authority)
         from_day = since.replace(tzinfo=UTC) if since else gw.now() - statements.DAYS
         try:
             told = asyncio.run(_compared(gw, authority, from_day))
@@ -50,20 +50,20 @@ def compare(
             raise Unusable(
                 "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
             ) from None
-    value = {"differences": [_plain(one) for one in told]}
+    value = {"differences": [_plain(difference) for difference in told]}
     rows = [(o.difference.message_id, DIFFERENCES[o.difference.differs], DONE[o.done], *_states(o)) for o in told]
     name = labels.name_authority_in_full(authority)
-    answer(
+    print_answer(
         as_json,
         value,
-        lambda: table(
+        lambda: build_table(
             f"Differences with {name}",
             ("Reference", "Difference", "Action", "Here", "There"),
             rows,
             empty=f"No differences with {name}.",
         ),
     )
-    if any(one.done == FOR_A_PERSON for one in told):
+    if any(difference.done == FOR_A_PERSON for difference in told):
         raise typer.Exit(1)
 
 
@@ -75,21 +75,21 @@ async def _compared(gw: Gateway, authority: str, since: datetime) -> list[Healed
             await carrier.close()
 
 
-def _states(one: HealedDifference) -> tuple[str | None, str | None]:
-    return _say_state(one.difference.ours), _say_state(one.difference.theirs)
+def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
+    return _say_state(healed.difference.ours), _say_state(healed.difference.theirs)
 
 
 def _say_state(row: StatementRow | None) -> str | None:
     return row.state.replace("-", " ").capitalize() if row else None
 
 
-def _plain(one: HealedDifference) -> dict[str, object]:
-    ours, theirs = one.difference.ours, one.difference.theirs
+def _plain(healed: HealedDifference) -> dict[str, object]:
+    ours, theirs = healed.difference.ours, healed.difference.theirs
     known = ours or theirs
     return {
-        "difference": one.difference.differs,
-        "done": one.done,
-        "message_id": one.difference.message_id,
+        "difference": healed.difference.differs,
+        "done": healed.done,
+        "message_id": healed.difference.message_id,
         "kind": known.kind if known else None,
         "case": known.case if known else None,
         "here": {"state": ours.state, "sha256": ours.sha256, "at": ours.at} if ours else None,

@@ -20,12 +20,12 @@ from keys import one_time_code
 async def show_account(visit: Visit) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
     mine = await asyncio.to_thread(sessions.list_sessions, visit.gw, visit.by)
-    return visit.page("account.html", sessions=mine, done=visit.request.query.get("done", ""))
+    return visit.render_page("account.html", sessions=mine, done=visit.request.query.get("done", ""))
 
 
 async def ask_password(visit: Visit) -> web.StreamResponse:
     """Show the form for another password."""
-    return visit.page("account-password.html", wrong=None)
+    return visit.render_page("account-password.html", wrong=None)
 
 
 async def change_password(visit: Visit) -> web.StreamResponse:
@@ -37,7 +37,7 @@ async def change_password(visit: Visit) -> web.StreamResponse:
         work = partial(sign_in.change_password, visit.gw, get_session(visit), old, new)
         await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
-        return visit.page("account-password.html", status=422, wrong=why)
+        return visit.render_page("account-password.html", status=422, wrong=why)
     return redirect_to("/account?done=password")
 
 
@@ -49,13 +49,13 @@ async def ask_code(visit: Visit) -> web.StreamResponse:
 async def set_code(visit: Visit) -> web.StreamResponse:
     """Check the first code of the app, which shows that it has the secret."""
     try:
-        secret = urlsafe_b64decode(visit.typed("secret"))
+        secret = urlsafe_b64decode(visit.get_typed("secret"))
     except (Error, ValueError):
         return redirect_to("/account/code")
     if len(secret) != one_time_code.SECRET_BYTES:
         return redirect_to("/account/code")
     try:
-        await asyncio.to_thread(sign_in.set_code, visit.gw, get_session(visit), secret, visit.typed("code"))
+        await asyncio.to_thread(sign_in.set_code, visit.gw, get_session(visit), secret, visit.get_typed("code"))
     except NotAllowed as why:
         return _code_page(visit, secret, why)
     return redirect_to("/account?done=code")
@@ -63,12 +63,12 @@ async def set_code(visit: Visit) -> web.StreamResponse:
 
 def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Response:
     issuer = f"cme-gateway {visit.gw.config.authority.name}"
-    picture = segno.make(one_time_code.uri(secret, name=visit.by, issuer=issuer), error="m")
-    return visit.page(
+    picture = segno.make(one_time_code.build_uri(secret, name=visit.by, issuer=issuer), error="m")
+    return visit.render_page(
         "account-code.html",
         status=422 if wrong else 200,
         picture=picture.svg_data_uri(scale=5, dark="#0b0c0c", light="#ffffff"),
-        typed=one_time_code.typed(secret),
+        typed=one_time_code.format_secret(secret),
         secret=urlsafe_b64encode(secret).decode(),
         wrong=wrong,
     )

@@ -33,12 +33,15 @@ TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
 def _list_kinds() -> Sequence[tuple[str, str]]:
-    acts = sorted(((act, audit_sentences.name_act(act)) for act in audit_sentences.SENTENCES), key=lambda one: one[1])
+    acts = sorted(
+        ((act, audit_sentences.name_act(act)) for act in audit_sentences.SENTENCES),
+        key=lambda act_and_name: act_and_name[1],
+    )
     return (*((kind, label) for kind, (label, _) in audit_sentences.KINDS.items()), *acts)
 
 
 def _list_questions(visit: Visit) -> Sequence[Question]:
-    known = {*visit.gw.trust.authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
+    known = {*visit.gw.trust.list_authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
         Question("kind", "Activity", "select", options=_list_kinds, optional=True),
@@ -60,7 +63,7 @@ async def show_audit_log(visit: Visit) -> web.StreamResponse:
         try:
             search = _build_search(answers)
             entries = await asyncio.to_thread(browse.list_audit_page, visit.gw, search, number, visit.by)
-            return await _render_audit_log(visit, answers, typed, found=entries, asked=search, number=number)
+            return await _render_audit_log(visit, answers, typed, audit_page=entries, asked=search, number=number)
         except NotFound as why:
             answers = _add_not_found(answers, why)
     return await _render_audit_log(visit, answers, typed)
@@ -90,7 +93,7 @@ def _read_address(query: Mapping[str, str]) -> dict[str, str]:
 
 def _read_answers(visit: Visit, typed: Mapping[str, str]) -> Answers:
     answers = forms.read_answers(_list_questions(visit), typed, visit.gw.now().astimezone(LONDON).date())
-    wrong, reference = dict(answers.wrong), answers.text("reference").lower()
+    wrong, reference = dict(answers.wrong), answers.get_text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
         wrong["reference"] = "Enter a full reference or its last 12 characters, for example 4c1f09a2b3d4"
     first, last = answers.values.get("since"), answers.values.get("until")
@@ -107,12 +110,12 @@ def _build_search(answers: Answers) -> AuditQuestion:
     first, last = answers.values.get("since"), answers.values.get("until")
     since: datetime | None = get_moments(Span(first, first))[0] if isinstance(first, date) else None
     until: datetime | None = get_moments(Span(last, last))[1] if isinstance(last, date) else None
-    kind, person, partner, reference = (answers.text(name) for name in TEXTS)
+    kind, person, partner, reference = (answers.get_text(name) for name in TEXTS)
     return AuditQuestion(kind, person, partner, reference, since, until)
 
 
 def _build_address(answers: Answers, **more: str | int) -> str:
-    parameters: dict[str, object] = {name: answers.text(name) for name in TEXTS}
+    parameters: dict[str, object] = {name: answers.get_text(name) for name in TEXTS}
     parameters |= {name: answers.values.get(name) for name in DAYS}
     query = urlencode({name: str(value) for name, value in (parameters | more).items() if value})
     return f"/audit?{query}" if query else "/audit"
@@ -123,16 +126,16 @@ async def _render_audit_log(
     answers: Answers,
     typed: Mapping[str, str],
     *,
-    found: browse.AuditPage | None = None,
+    audit_page: browse.AuditPage | None = None,
     asked: AuditQuestion | None = None,
     number: int | None = None,
 ) -> web.Response:
     staff = await asyncio.to_thread(people.list_people, visit.gw)
-    older = _build_address(answers, before=found.below) if found and found.below is not None else ""
-    return visit.page(
+    older = _build_address(answers, before=audit_page.below) if audit_page and audit_page.below is not None else ""
+    return visit.render_page(
         "audit.html",
         status=422 if answers.wrong else 200,
-        found=found,
+        audit_page=audit_page,
         asked=asked,
         about=await _describe_search(visit, answers) if asked else (),
         readings=bool(asked and set(audit_sentences.list_acts(asked.kind)) == set(READINGS)),
@@ -165,14 +168,14 @@ async def _describe_search(visit: Visit, answers: Answers) -> Sequence[tuple[str
 
 async def show_entry(visit: Visit) -> web.StreamResponse:
     """Show one entry as it stands in the log."""
-    placed = await asyncio.to_thread(browse.read_entry, visit.gw, int(visit.part("number")), visit.by)
-    return visit.page("audit-entry.html", placed=placed)
+    placed = await asyncio.to_thread(browse.read_entry, visit.gw, int(visit.get_part("number")), visit.by)
+    return visit.render_page("audit-entry.html", placed=placed)
 
 
 async def show_proof(visit: Visit) -> web.StreamResponse:
     """Show its place in the signed log."""
-    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.gw, int(visit.part("number")))
-    return visit.page("audit-proof.html", proof=entry_proof)
+    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.gw, int(visit.get_part("number")))
+    return visit.render_page("audit-proof.html", proof=entry_proof)
 
 
 DOORS = (

@@ -23,7 +23,7 @@ SHOWN_FAULTS = 5
 
 async def show_check(visit: Visit) -> web.StreamResponse:
     """Show the check that runs, or how the last one ended."""
-    return visit.page("audit-check.html", check=visit.request.app[CHECKS].last, shown_faults=SHOWN_FAULTS)
+    return visit.render_page("audit-check.html", check=visit.request.app[CHECKS].last, shown_faults=SHOWN_FAULTS)
 
 
 async def begin_check(visit: Visit) -> web.StreamResponse:
@@ -39,7 +39,7 @@ async def begin_check(visit: Visit) -> web.StreamResponse:
 
 async def ask_export(visit: Visit) -> web.StreamResponse:
     """Show what is in the archive, and how it is checked."""
-    return visit.page("audit-export.html")
+    return visit.render_page("audit-export.html")
 
 
 async def export_log(visit: Visit) -> web.StreamResponse:
@@ -58,7 +58,7 @@ async def show_partner_logs(visit: Visit) -> web.StreamResponse:
     differ = await asyncio.to_thread(
         browse.list_audit_page, visit.gw, AuditQuestion(kind="statement.difference"), None, visit.by
     )
-    return visit.page("audit-partners.html", found=partner_logs, alarms=alarms, differ=differ)
+    return visit.render_page("audit-partners.html", partner_logs=partner_logs, alarms=alarms, differ=differ)
 
 
 DOORS = (

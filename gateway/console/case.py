@@ -24,11 +24,11 @@ DONE = {
 
 async def show_case(visit: Visit) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.part("case")), visit.by)
-    others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may(Permission.ASSIGN) else []
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
+    others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may_do(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
-    open_forms = {choice: form for choice, form in FORMS.items() if visit.may(form.act)}
-    return visit.page(
+    open_forms = {choice: form for choice, form in FORMS.items() if visit.may_do(form.act)}
+    return visit.render_page(
         "case.html",
         case=opened_case,
         forms=open_forms,
@@ -44,38 +44,38 @@ def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
     if done in DONE:
         return DONE[done]
     notice = next((case_notice for case_notice in opened_case.notices if str(case_notice.name) == name), None)
-    return FORMS[CaseAction(done)].worded(notice).done if notice and done in FORMS else ""
+    return FORMS[CaseAction(done)].get_wording(notice).done if notice and done in FORMS else ""
 
 
 async def change_assignment(visit: Visit) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
-    name, whole = CaseId(visit.part("case")), visit.typed("person")
-    act = people.unassign_case if visit.typed("away") else people.assign_case
+    name, whole = CaseId(visit.get_part("case")), visit.get_typed("person")
+    act = people.unassign_case if visit.get_typed("away") else people.assign_case
     await asyncio.to_thread(act, visit.gw, name, whole, visit.by)
     return redirect_to(f"/cases/{name}")
 
 
 async def ask_in_full(visit: Visit) -> web.StreamResponse:
     """Ask whether the restriction was checked with the sender."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.part("case")), visit.by)
+    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
     notice = next(
-        (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.part("notice")), None
+        (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.get_part("notice")), None
     )
     if notice is None or not notice.must_be_checked:
-        return redirect_to(f"/cases/{visit.part('case')}")
-    whom = await read_subject(visit, visit.part("notice"))
+        return redirect_to(f"/cases/{visit.get_part('case')}")
+    whom = await read_subject(visit, visit.get_part("notice"))
     ring = notice.ring or notice.partner_name
-    return visit.page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
+    return visit.render_page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
 
 
 async def show_in_full(visit: Visit) -> web.StreamResponse:
     """Show all that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
-    name = visit.part("notice")
+    name = visit.get_part("notice")
     if not await asyncio.to_thread(respond.needs_restriction_check, visit.gw, name):
-        return redirect_to(f"/cases/{visit.part('case')}")
+        return redirect_to(f"/cases/{visit.get_part('case')}")
     whom = await read_subject(visit, name)
     _, message = await asyncio.to_thread(respond.read_incoming, visit.gw, name, visit.by, in_full=True)
-    return visit.page("in-full.html", about=whom, body=message.body)
+    return visit.render_page("in-full.html", about=whom, body=message.body)
 
 
 DOORS = (

@@ -74,7 +74,7 @@ class Form:
     # It takes something back, or says no.
     weighty: bool = False
 
-    def worded(self, notice: CaseNotice) -> Wording:
+    def get_wording(self, notice: CaseNotice) -> Wording:
         """Return its words for this notice."""
         _, code = split_cause(notice.cause)
         names = {
@@ -95,12 +95,12 @@ class Form:
 
 def _list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
     """List the codes of a list, but for those that would need what may not be said."""
-    return lambda: tuple(entry for entry in codes.labels(name).items() if entry[0] not in without)
+    return lambda: tuple(entry for entry in codes.get_labels(name).items() if entry[0] not in without)
 
 
 def _list_authorities() -> Sequence[tuple[str, str]]:
-    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
-    return sorted(live.items(), key=lambda one: one[1])
+    live = codes.get_labels("authorities_live") | codes.get_labels("authorities_wales")
+    return sorted(live.items(), key=lambda code_and_name: code_and_name[1])
 
 
 _NOTE = Question(
@@ -157,36 +157,36 @@ def _ask_nothing(_: CaseNotice) -> Sequence[Question]:
 
 
 def _read_call(visit: Visit, answers: Answers) -> PhoneCall:
-    at = forms.build_moment(answers.day("on"), answers.text("time"))
-    return PhoneCall(answers.text("spoken_to"), at, answers.line("note"))
+    at = forms.build_moment(answers.get_day("on"), answers.get_text("time"))
+    return PhoneCall(answers.get_text("spoken_to"), at, answers.find_line("note"))
 
 
 def _acknowledge_notice(decision: str, visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
-        reason=answers.line("reason"),
-        passed_to=answers.line("passed_to"),
-        officer=visit.gw.officer(visit.by),
-        note=answers.line("note"),
+        reason=answers.find_line("reason"),
+        passed_to=answers.find_line("passed_to"),
+        officer=visit.gw.build_officer(visit.by),
+        note=answers.find_line("note"),
     )
     respond.acknowledge_notice(visit.gw, notice.name, body, visit.by, was=notice.state)
 
 
 def _answer_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    ring = visit.gw.officer(visit.by)
+    ring = visit.gw.build_officer(visit.by)
     body = WhereaboutsResponse(
-        result=answers.text("result"), answered_by="officer", ring=ring, note=answers.line("note")
+        result=answers.get_text("result"), answered_by="officer", ring=ring, note=answers.find_line("note")
     )
     respond.answer_search(visit.gw, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
 
 
 def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Outcome(
-        result=answers.text("result"),
-        confirmed_on=answers.day("on"),
-        moved_to=answers.line("moved_to"),
-        officer=visit.gw.officer(visit.by),
-        note=answers.line("note"),
+        result=answers.get_text("result"),
+        confirmed_on=answers.get_day("on"),
+        moved_to=answers.find_line("moved_to"),
+        officer=visit.gw.build_officer(visit.by),
+        note=answers.find_line("note"),
     )
     respond.send_outcome(visit.gw, notice.name, body, visit.by, was=notice.state)
 
@@ -196,11 +196,13 @@ def _record_handover(visit: Visit, notice: CaseNotice, answers: Answers) -> None
 
 
 def _record_phone_result(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    by_hand.record_outcome(visit.gw, notice.message_id, answers.text("result"), _read_call(visit, answers), visit.by)
+    by_hand.record_outcome(
+        visit.gw, notice.message_id, answers.get_text("result"), _read_call(visit, answers), visit.by
+    )
 
 
 def _withdraw_notice(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    body = Withdrawal(reason=answers.text("reason"), officer=visit.gw.officer(visit.by))
+    body = Withdrawal(reason=answers.get_text("reason"), officer=visit.gw.build_officer(visit.by))
     withdraw_notice(visit.gw, notice.message_id, body, visit.by)
 
 
@@ -209,8 +211,10 @@ def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
 
 
 def _end_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
-    stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.line("decided_by"))
+    body = LocatedNotice(
+        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
+    )
+    stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.find_line("decided_by"))
 
 
 def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
@@ -218,7 +222,7 @@ def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
 
 
 def _send_notice_on(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
-    send_notice_on(visit.gw, notice.message_id, answers.text("to"), visit.by, confirmed=list_confirmed(visit))
+    send_notice_on(visit.gw, notice.message_id, answers.get_text("to"), visit.by, confirmed=list_confirmed(visit))
 
 
 def _list_answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
@@ -465,7 +469,9 @@ FORMS: Mapping[CaseAction, Form] = {
 
 async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Show the form."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), visit.part("notice"))
+    notice = await asyncio.to_thread(
+        case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
+    )
     if choice not in notice.choices:
         return await _render_overtaken(visit, choice, notice)
     return await _render_form(visit, choice, notice, Answers({}, {}))
@@ -473,8 +479,10 @@ async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
 
 async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     """Do what the form says."""
-    notice = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), visit.part("notice"))
-    if choice not in notice.choices or visit.typed("was") != notice.state:
+    notice = await asyncio.to_thread(
+        case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
+    )
+    if choice not in notice.choices or visit.get_typed("was") != notice.state:
         return await _render_overtaken(visit, choice, notice)
     form = FORMS[choice]
     typed = {name: str(value) for name, value in visit.form.items()}
@@ -487,22 +495,26 @@ async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
         return await _render_form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
-            now = await asyncio.to_thread(case.get_case_notice, visit.gw, CaseId(visit.part("case")), str(notice.name))
+            now = await asyncio.to_thread(
+                case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), str(notice.name)
+            )
             return await _render_overtaken(visit, choice, now)
         return await _render_form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
     visit.gw.due.set()
-    return redirect_to(then or f"/cases/{visit.part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}")
+    return redirect_to(
+        then or f"/cases/{visit.get_part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}"
+    )
 
 
 async def _render_form(
     visit: Visit, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
-    return visit.page(
+    return visit.render_page(
         "act.html",
         status=422 if answers.wrong else 200,
         choice=choice,
         form=FORMS[choice],
-        words=FORMS[choice].worded(notice),
+        words=FORMS[choice].get_wording(notice),
         notice=notice,
         about=await read_subject(visit, str(notice.name)),
         asked=_list_questions(visit, choice, notice),
@@ -513,15 +525,15 @@ async def _render_form(
 
 async def read_subject(visit: Visit, name: str | None = None) -> case.CaseSubject:
     """Return whom the page is about on which one acts."""
-    return await asyncio.to_thread(case.read_case_subject, visit.gw, CaseId(visit.part("case")), visit.by, name)
+    return await asyncio.to_thread(case.read_case_subject, visit.gw, CaseId(visit.get_part("case")), visit.by, name)
 
 
 async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
-    return visit.page(
+    return visit.render_page(
         "overtaken.html",
         status=409,
         notice=notice,
-        case=visit.part("case"),
+        case=visit.get_part("case"),
         about=await read_subject(visit, str(notice.name)),
         typed=list_typed_text(visit, FORMS[choice].questions(replace(notice, restriction="none"))),
     )
@@ -530,12 +542,12 @@ async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice
 def list_typed_text(visit: Visit, asked: Sequence[Question]) -> list[tuple[str, str]]:
     """List what somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
     written = {question.name: question.label for question in asked if question.kind in ("text", "note", "lines")}
-    return [(label, visit.typed(name)) for name, label in written.items() if visit.typed(name)]
+    return [(label, visit.get_typed(name)) for name, label in written.items() if visit.get_typed(name)]
 
 
 def list_confirmed(visit: Visit) -> Sequence[str]:
     """List the codes of the doubts shown on a page, where the officer said there that it is right as it stands."""
-    return visit.typed("codes").split() if visit.typed("weighed") else ()
+    return visit.get_typed("codes").split() if visit.get_typed("weighed") else ()
 
 
 def _list_questions(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:

@@ -61,66 +61,68 @@ REMOVING = (
 async def show_case_systems(visit: Visit) -> web.StreamResponse:
     """Show all of them."""
     systems = await asyncio.to_thread(overview.list_case_systems, visit.gw)
-    return visit.page("case-systems.html", systems=systems, scopes=SCOPES, now=visit.gw.now())
+    return visit.render_page("case-systems.html", systems=systems, scopes=SCOPES, now=visit.gw.now())
 
 
 async def ask_new_system(visit: Visit) -> web.StreamResponse:
     """Show the form for a new one."""
-    return visit.page("case-system-add.html", scopes=SCOPES, wrong=None)
+    return visit.render_page("case-system-add.html", scopes=SCOPES, wrong=None)
 
 
 async def add_case_system(visit: Visit) -> web.StreamResponse:
     """Add a new one, and show its secret, this once."""
-    name, called = visit.typed("id"), visit.typed("called")
+    name, called = visit.get_typed("id"), visit.get_typed("called")
     wanted = [scope for scope in Scope if scope in visit.form.getall("scopes", [])]
     try:
         secret = await asyncio.to_thread(clients.add_client, visit.gw, name, called, wanted, visit.by)
     except NotAllowed as why:
-        return visit.page("case-system-add.html", status=422, scopes=SCOPES, wrong=why)
+        return visit.render_page("case-system-add.html", status=422, scopes=SCOPES, wrong=why)
     return _render_secret(visit, name, secret)
 
 
 def _render_secret(visit: Visit, name: str, secret: str) -> web.Response:
-    return visit.page("case-system-secret.html", name=name, secret=secret, address=clients.get_token_audience(visit.gw))
+    return visit.render_page(
+        "case-system-secret.html", name=name, secret=secret, address=clients.get_token_audience(visit.gw)
+    )
 
 
 async def show_case_system(visit: Visit) -> web.StreamResponse:
     """Show a case system, with its webhooks."""
-    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.part("system"))
+    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
     values: dict[str, Any] = {"scopes": SCOPES, "events": EVENTS, "most": webhooks.MOST, "now": visit.gw.now()}
-    return visit.page("case-system.html", system=system, **values)
+    return visit.render_page("case-system.html", system=system, **values)
 
 
 async def _ask_first(visit: Visit, act: tuple[str, str, str]) -> web.StreamResponse:
-    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.part("system"))
-    return visit.page("case-system-ask.html", client=system.client, title=act[0], sentence=act[1], button=act[2])
+    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
+    return visit.render_page("case-system-ask.html", client=system.client, title=act[0], sentence=act[1], button=act[2])
 
 
 async def end_case_system(visit: Visit) -> web.StreamResponse:
     """End its access: it calls no more."""
-    return await _do_and_return(visit, partial(clients.end_client, visit.gw, visit.part("system"), visit.by))
+    return await _do_and_return(visit, partial(clients.end_client, visit.gw, visit.get_part("system"), visit.by))
 
 
 async def renew_secret(visit: Visit) -> web.StreamResponse:
     """Replace its secret, and show the new one, this once."""
-    name = visit.part("system")
+    name = visit.get_part("system")
     return _render_secret(visit, name, await asyncio.to_thread(clients.renew_secret, visit.gw, name, visit.by))
 
 
 async def remove_webhook(visit: Visit) -> web.StreamResponse:
     """Remove a webhook: the system is told nothing there any more."""
-    system, hook = visit.part("system"), visit.part("webhook")
+    system, hook = visit.get_part("system"), visit.get_part("webhook")
     return await _do_and_return(visit, partial(webhooks.delete_webhook, visit.gw, system, visit.by, hook))
 
 
 async def resume_webhook(visit: Visit) -> web.StreamResponse:
     """Resume a webhook: the system is told again, from where it stood."""
-    return await _do_and_return(visit, partial(webhooks.resume_webhook, visit.gw, visit.part("webhook"), visit.by))
+    return await _do_and_return(visit, partial(webhooks.resume_webhook, visit.gw, visit.get_part("webhook"), visit.by))
 
 
 async def _do_and_return(visit: Visit, act: Callable[[], None]) -> web.Response:
     await asyncio.to_thread(act)
-    return redirect_to(f"{ROOM}/{visit.part('system')}")
+    return redirect_to(f"{ROOM}/{visit.get_part('system')}")
 
 
 async def ask_where(visit: Visit) -> web.StreamResponse:
@@ -130,21 +132,21 @@ async def ask_where(visit: Visit) -> web.StreamResponse:
 
 async def add_webhook(visit: Visit) -> web.StreamResponse:
     """Add a webhook: the system is told there from now on; the secret that signs is shown once."""
-    name, url, shown = visit.part("system"), visit.typed("url"), list[str]()
+    name, url, shown = visit.get_part("system"), visit.get_typed("url"), list[str]()
     events = {event for event in WebhookEvent if event in visit.form.getall("events", [])}
     make = partial(webhooks.add_webhook, visit.gw, name, visit.by, url, events)
     try:
         await asyncio.to_thread(make, also=lambda _tx, _hook, secret: shown.append(secret))
     except NotAllowed as why:
         return await _render_webhook_form(visit, why)
-    return visit.page("case-system-told.html", name=name, secret=shown[0])
+    return visit.render_page("case-system-told.html", name=name, secret=shown[0])
 
 
 async def _render_webhook_form(visit: Visit, wrong: NotAllowed | None) -> web.Response:
-    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.part("system"))
+    system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
     hosts = visit.gw.config.api.webhook_hosts.split()
     values = {"client": system.client, "hosts": hosts, "events": EVENTS, "wrong": wrong}
-    return visit.page("case-system-tell.html", status=422 if wrong else 200, **values)
+    return visit.render_page("case-system-tell.html", status=422 if wrong else 200, **values)
 
 
 DOORS = (

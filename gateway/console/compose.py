@@ -52,22 +52,21 @@ async def show_compositions(visit: Visit) -> web.StreamResponse:
 async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
     unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, visit.gw, SHOWN)
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
-    return visit.page("compositions.html", status=status, found=unfinished, wrong=wrong, ends_on=ends_on)
+    return visit.render_page("compositions.html", status=status, unfinished=unfinished, wrong=wrong, ends_on=ends_on)
 
 
 async def begin_composition(visit: Visit) -> web.StreamResponse:
     """Begin a new one."""
-    if visit.typed("kind") not in OPENS_A_CASE:
+    if visit.get_typed("kind") not in OPENS_A_CASE:
         return await _render_compositions(visit, "Select the type of notice")
-    return redirect_to(
-        f"/compositions/{await asyncio.to_thread(compose.begin_composition, visit.gw, visit.typed('kind'), visit.by)}"
-    )
+    name = await asyncio.to_thread(compose.begin_composition, visit.gw, visit.get_typed("kind"), visit.by)
+    return redirect_to(f"/compositions/{name}")
 
 
 async def begin_from_draft(visit: Visit) -> web.StreamResponse:
     """Begin a notice from what a row of an extract says."""
-    kind = visit.typed("kind") if visit.typed("kind") in OPENS_A_CASE else "TransferNotice"
-    draft, correcting = visit.part("draft"), visit.typed("correcting") == "yes"
+    kind = visit.get_typed("kind") if visit.get_typed("kind") in OPENS_A_CASE else "TransferNotice"
+    draft, correcting = visit.get_part("draft"), visit.get_typed("correcting") == "yes"
     work = partial(compose.begin_from_draft, visit.gw, draft, kind, visit.by, correcting=correcting)
     name = await asyncio.to_thread(work)
     return redirect_to(f"/compositions/{name}")
@@ -78,7 +77,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
     try:
         now = await read_composition(visit)
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
+        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     ready = not checked.lacking and not any(finding.level == "error" for finding in checked.findings)
     level = composition.find_level(now.body)
@@ -86,7 +85,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
         finding.code in (INCOMPLETE, CONTRADICTED) for finding in checked.findings
     )
     task_list = list_tasks(now, checked)
-    return visit.page(
+    return visit.render_page(
         "compose.html",
         now=now,
         tasks=task_list,
@@ -102,7 +101,7 @@ async def show_answers(visit: Visit) -> web.StreamResponse:
     try:
         now = await read_composition(visit)
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
+        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
     return await _render_answers(visit, now, [])
 
 
@@ -110,9 +109,9 @@ async def _render_answers(visit: Visit, now: OpenComposition, wrong: Sequence[tu
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     if checked.lacking:
         return redirect_to(build_address(now))
-    kind = now.kept.kind
+    kind = now.composition.kind
     errors = [(finding.sentence, _find_page(now, finding)) for finding in checked.findings if finding.level == "error"]
-    return visit.page(
+    return visit.render_page(
         "compose-check.html",
         status=422 if wrong else 200,
         now=now,
@@ -131,7 +130,7 @@ def _find_page(now: OpenComposition, finding: Finding) -> str:
 
 def _describe_recipients(now: OpenComposition) -> str:
     if isinstance(now.to.get("to"), str):
-        return f"{codes.authority_name(now.to['to'])}, {codes.labels('roles')[now.to.get('role') or 'cme_officer']}"
+        return f"{codes.authority_name(now.to['to'])}, {codes.get_labels('roles')[now.to.get('role') or 'cme_officer']}"
     some = ["All authorities in England"] if now.to.get("everyone") else []
     some += [f"All authorities in {region}" for region in now.to.get("region") or ()]
     return ", ".join([*some, *(codes.authority_name(code) or code for code in now.to.get("to") or ())])
@@ -139,9 +138,9 @@ def _describe_recipients(now: OpenComposition) -> str:
 
 async def send_composition(visit: Visit) -> web.StreamResponse:
     """Send it, once: whoever presses again sees what became of it."""
-    name = visit.part("composition")
-    weighed = visit.typed("codes").split() if visit.typed("weighed") else []
-    was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
+    name = visit.get_part("composition")
+    weighed = visit.get_typed("codes").split() if visit.get_typed("weighed") else []
+    was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() and len(visit.get_typed("was")) < 9 else -1
     try:
         await asyncio.to_thread(compose.send_composition, visit.gw, name, weighed, visit.by, was=was)
     except (GatewayError, Refusal) as why:
@@ -154,21 +153,21 @@ async def send_composition(visit: Visit) -> web.StreamResponse:
 
 async def show_sent_result(visit: Visit) -> web.StreamResponse:
     """Show what became of it."""
-    result = await asyncio.to_thread(compose.find_sent_result, visit.gw, visit.part("composition"))
-    return visit.page("compose-sent.html", told=result, patience=PATIENCE)
+    result = await asyncio.to_thread(compose.find_sent_result, visit.gw, visit.get_part("composition"))
+    return visit.render_page("compose-sent.html", told=result, patience=PATIENCE)
 
 
 async def ask_give_up(visit: Visit) -> web.StreamResponse:
     """Ask whether it is to be deleted."""
     try:
-        return visit.page("compose-delete.html", now=await read_composition(visit))
+        return visit.render_page("compose-delete.html", now=await read_composition(visit))
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.part('composition')}/sent")
+        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
 
 
 async def give_up(visit: Visit) -> web.StreamResponse:
     """Delete what was written: nothing is sent."""
-    await asyncio.to_thread(compose.give_up_composition, visit.gw, visit.part("composition"), visit.by)
+    await asyncio.to_thread(compose.give_up_composition, visit.gw, visit.get_part("composition"), visit.by)
     return redirect_to("/compositions")
 
 

@@ -27,15 +27,18 @@ NOBODY_ASKED = (
 
 async def read_composition(visit: Visit) -> OpenComposition:
     """Return what was written so far."""
-    return await asyncio.to_thread(compose.open_composition, visit.gw, visit.part("composition"), visit.by)
+    return await asyncio.to_thread(compose.open_composition, visit.gw, visit.get_part("composition"), visit.by)
 
 
 async def save_typed(visit: Visit, new: OpenComposition) -> dict[str, str]:
     """Save it as it was typed; return what stands against it, by field."""
-    was = int(visit.typed("was")) if visit.typed("was").isdecimal() and len(visit.typed("was")) < 9 else -1
+    was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() and len(visit.get_typed("was")) < 9 else -1
     try:
         await asyncio.to_thread(
-            compose.save_composition, visit.gw, replace(new, kept=replace(new.kept, changes=was)), visit.by
+            compose.save_composition,
+            visit.gw,
+            replace(new, composition=replace(new.composition, changes=was)),
+            visit.by,
         )
     except NotAllowed as why:
         return {"": f"{why.sentence} {why.next_on_page}"}
@@ -46,17 +49,19 @@ async def show_section(visit: Visit) -> web.StreamResponse:
     """Show one page; of a part that may stand many times, what there is of it."""
     now, section = await _get_section(visit)
     if section.many:
-        items = [form_values.describe_section(now.kept.kind, section, item) for item in get_values_on(now, section)]
-        more = len(items) < notice_questions.get_list_limit(now.kept.kind, section)
-        return visit.page("compose-many.html", now=now, section=section, items=items, more=more)
+        items = [
+            form_values.describe_section(now.composition.kind, section, item) for item in get_values_on(now, section)
+        ]
+        more = len(items) < notice_questions.get_list_limit(now.composition.kind, section)
+        return visit.render_page("compose-many.html", now=now, section=section, items=items, more=more)
     return await _render_section(
-        visit, now, section, form_values.form_of(now.kept.kind, section, get_values_on(now, section)), {}
+        visit, now, section, form_values.form_of(now.composition.kind, section, get_values_on(now, section)), {}
     )
 
 
 async def _get_section(visit: Visit) -> tuple[OpenComposition, NoticeSection]:
     now = await read_composition(visit)
-    section = notice_questions.find_section(now.kept.kind, visit.part("section"))
+    section = notice_questions.find_section(now.composition.kind, visit.get_part("section"))
     if section is None or section.name not in {page.name for page in list_asked(now)}:
         raise NotFound("page.none")
     return now, section
@@ -72,13 +77,13 @@ async def _render_section(
 ) -> web.Response:
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     weigh = [finding for finding in checked.warnings if find_place(now, finding)[0] == section.name] if not at else []
-    return visit.page(
+    return visit.render_page(
         "compose-section.html",
         status=422 if wrong else 200,
         now=now,
         section=section,
         at=at,
-        asked=notice_questions.list_questions(now.kept.kind, section),
+        asked=notice_questions.list_questions(now.composition.kind, section),
         answers=Answers({}, wrong),
         typed=form,
         weigh=weigh,
@@ -93,7 +98,7 @@ async def save_section(visit: Visit) -> web.StreamResponse:
         return await _render_stale(visit, why)
     if section.many:
         return redirect_to(build_address(now))
-    values, wrong = form_values.read_section(now.kept.kind, section, visit.form, whole=_must_be_said(section))
+    values, wrong = form_values.read_section(now.composition.kind, section, visit.form, whole=_must_be_said(section))
     new = replace_values(now, section, values)
     wrong = wrong or await _list_refusals(visit, new, section)
     if not wrong:
@@ -102,7 +107,7 @@ async def save_section(visit: Visit) -> web.StreamResponse:
         now, wrong = await _keep_stricter(visit, new, wrong)
     if wrong:
         return await _render_section(
-            visit, now, section, form_values.as_typed(now.kept.kind, section, visit.form), wrong
+            visit, now, section, form_values.as_typed(now.composition.kind, section, visit.form), wrong
         )
     return redirect_to(await _find_next_page(visit, new, section))
 
@@ -113,15 +118,15 @@ async def _keep_stricter(
     """Save a stricter answer that is not complete all the same, or the looser one of before would stand."""
     if stale := await save_typed(visit, new):
         return new, stale
-    return replace(new, kept=replace(new.kept, changes=new.kept.changes + 1)), wrong
+    return replace(new, composition=replace(new.composition, changes=new.composition.changes + 1)), wrong
 
 
 async def _render_stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
     """Show what was typed once more, to be copied: the notice has ended, or asks this no more."""
-    composition_row = await asyncio.to_thread(compose.get_composition, visit.gw, visit.part("composition"))
-    section = notice_questions.find_section(composition_row.kind, visit.part("section"))
+    composition_row = await asyncio.to_thread(compose.get_composition, visit.gw, visit.get_part("composition"))
+    section = notice_questions.find_section(composition_row.kind, visit.get_part("section"))
     written = list_typed_text(visit, notice_questions.list_questions(composition_row.kind, section)) if section else []
-    return visit.page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)
+    return visit.render_page("stale.html", status=409, sentence=why.sentence, next_step=why.next_on_page, typed=written)
 
 
 def _is_safer(section: NoticeSection, new: OpenComposition, now: OpenComposition) -> bool:
@@ -159,7 +164,9 @@ async def _list_refusals(visit: Visit, new: OpenComposition, section: NoticeSect
 def _not_answered(new: OpenComposition, section: NoticeSection, sentence: str) -> dict[str, str]:
     """Return what a restriction needs and does not say, each at its field; the rule's sentence at the first."""
     values = get_values_on(new, section)
-    asked_here = {question.name: question for question in notice_questions.list_questions(new.kept.kind, section)}
+    asked_here = {
+        question.name: question for question in notice_questions.list_questions(new.composition.kind, section)
+    }
     missing = [name for name in NEEDED if not values.get(name)]
     return {name: asked_here[name].missing for name in missing} | {missing[0]: sentence}
 
@@ -167,11 +174,11 @@ def _not_answered(new: OpenComposition, section: NoticeSection, sentence: str) -
 async def _find_next_page(visit: Visit, now: OpenComposition, section: NoticeSection) -> str:
     """Return the address of a warning not yet seen; else the next page of the group, if it is empty; else the list."""
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
-    raised = {one.code for one in checked.warnings if find_place(now, one)[0] == section.name}
-    if raised - set(visit.typed("weighed").split()):
+    raised = {warning.code for warning in checked.warnings if find_place(now, warning)[0] == section.name}
+    if raised - set(visit.get_typed("weighed").split()):
         return f"{build_address(now)}/{section.name}"
-    rest = [one for one in list_asked(now) if one.group == section.group]
-    names = [one.name for one in rest]
+    rest = [asked for asked in list_asked(now) if asked.group == section.group]
+    names = [section.name for section in rest]
     following = rest[names.index(section.name) + 1 :] if section.name in names else []
     if following and section.group == notice_pages.CHILD and composition.is_empty(get_values_on(now, following[0])):
         return f"{build_address(now)}/{following[0].name}"
@@ -182,20 +189,20 @@ async def show_item(visit: Visit) -> web.StreamResponse:
     """Show one of a part that may stand many times: as it is, or a new one."""
     now, section, items, at = await _get_item(visit)
     form = form_values.form_of(
-        now.kept.kind, section, items[at] if at < len(items) else _build_new_item(visit, section)
+        now.composition.kind, section, items[at] if at < len(items) else _build_new_item(visit, section)
     )
-    return await _render_section(visit, now, section, form, {}, at=visit.part("at"))
+    return await _render_section(visit, now, section, form, {}, at=visit.get_part("at"))
 
 
 def _build_new_item(visit: Visit, section: NoticeSection) -> Said:
-    return {"made_by": visit.gw.called(visit.by)} if section.name == "enquiries" else {}
+    return {"made_by": visit.gw.name_person(visit.by)} if section.name == "enquiries" else {}
 
 
 async def _get_item(visit: Visit) -> tuple[OpenComposition, NoticeSection, list[Said], int]:
     now, section = await _get_section(visit)
     items = list(get_values_on(now, section)) if section.many else []
-    at = len(items) if visit.part("at") == "new" else int(visit.part("at"))
-    if not section.many or at > len(items) or at >= notice_questions.get_list_limit(now.kept.kind, section):
+    at = len(items) if visit.get_part("at") == "new" else int(visit.get_part("at"))
+    if not section.many or at > len(items) or at >= notice_questions.get_list_limit(now.composition.kind, section):
         raise NotFound("page.none")
     return now, section, items, at
 
@@ -206,12 +213,12 @@ async def save_item(visit: Visit) -> web.StreamResponse:
         now, section, items, at = await _get_item(visit)
     except (NotAllowed, NotFound) as why:
         return await _render_stale(visit, why)
-    values, wrong = form_values.read_section(now.kept.kind, section, visit.form, whole=True)
+    values, wrong = form_values.read_section(now.composition.kind, section, visit.form, whole=True)
     new = replace_values(now, section, [*items[:at], values, *items[at + 1 :]])
     wrong = wrong or await _list_refusals(visit, new, section) or await save_typed(visit, new)
     if wrong:
-        form = form_values.as_typed(now.kept.kind, section, visit.form)
-        return await _render_section(visit, now, section, form, wrong, at=visit.part("at"))
+        form = form_values.as_typed(now.composition.kind, section, visit.form)
+        return await _render_section(visit, now, section, form, wrong, at=visit.get_part("at"))
     return redirect_to(f"{build_address(now)}/{section.name}")
 
 

@@ -28,16 +28,16 @@ async def _render_whom(
 ) -> web.Response:
     suggested = await asyncio.to_thread(compose.suggest_authority, visit.gw, now)
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
-    return visit.page(
+    return visit.render_page(
         "compose-whom.html",
         status=422 if wrong else 200,
         now=now,
         suggested=suggested,
         choice=list_regions(visit.gw.code),
-        authorities=[one for one in notice_questions.list_authorities() if one[0] != visit.gw.code],
-        roles=codes.labels("roles").items(),
+        authorities=[authority for authority in notice_questions.list_authorities() if authority[0] != visit.gw.code],
+        roles=codes.get_labels("roles").items(),
         answers=Answers({}, wrong),
-        weigh=[one for one in checked.warnings if find_place(now, one)[0] == WHOM],
+        weigh=[warning for warning in checked.warnings if find_place(now, warning)[0] == WHOM],
         chosen=_ChosenRecipients(now.to if typed is None else typed),
     )
 
@@ -53,16 +53,18 @@ class _ChosenRecipients(dict[str, Any]):
 async def save_whom(visit: Visit) -> web.StreamResponse:
     """Save to whom it goes."""
     now = await read_composition(visit)
-    if now.kept.corrects:
+    if now.composition.corrects:
         return redirect_to(build_address(now))
     known = dict(notice_questions.list_authorities())
     if now.is_search:
-        to: Said = {name: [str(one) for one in visit.form.getall(name, [])] for name in ("to", "region")}
-        to["everyone"] = "yes" if visit.typed("everyone") else ""
-        fits = all(one in known for one in to["to"]) and all(one in codes.regions() for one in to["region"])
+        to: Said = {name: [str(code) for code in visit.form.getall(name, [])] for name in ("to", "region")}
+        to["everyone"] = "yes" if visit.get_typed("everyone") else ""
+        fits = all(code in known for code in to["to"]) and all(
+            region in codes.list_regions() for region in to["region"]
+        )
     else:
-        to = {"to": visit.typed("to"), "role": visit.typed("role") or "cme_officer"}
-        fits = to["to"] in known and to["to"] != visit.gw.code and to["role"] in codes.labels("roles")
+        to = {"to": visit.get_typed("to"), "role": visit.get_typed("role") or "cme_officer"}
+        fits = to["to"] in known and to["to"] != visit.gw.code and to["role"] in codes.get_labels("roles")
     if not fits or not any(to.get(name) for name in ("to", "region", "everyone")):
         return await _render_whom(
             visit,
@@ -74,7 +76,7 @@ async def save_whom(visit: Visit) -> web.StreamResponse:
     if wrong := await save_typed(visit, new):
         return await _render_whom(visit, now, wrong, to)
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, new)
-    unseen = {one.code for one in checked.warnings if find_place(new, one)[0] == WHOM} - set(
-        visit.typed("weighed").split()
+    unseen = {warning.code for warning in checked.warnings if find_place(new, warning)[0] == WHOM} - set(
+        visit.get_typed("weighed").split()
     )
     return redirect_to(f"{build_address(now)}/{WHOM}" if unseen else build_address(now))

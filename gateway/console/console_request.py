@@ -36,25 +36,25 @@ class Visit:
         assert self.session is not None  # noqa: S101 - a door with an act lets nobody in without one
         return self.session.person.name
 
-    def may(self, act: Permission) -> bool:
+    def may_do(self, act: Permission) -> bool:
         """Return whether this act is open to them, at least in some cases."""
         return self.session is not None and get_reach(self.session.roles, act) > Reach.NONE
 
-    def part(self, name: str) -> str:
+    def get_part(self, name: str) -> str:
         """Return a part of the address."""
         return self.request.match_info[name]
 
-    def typed(self, name: str) -> str:
+    def get_typed(self, name: str) -> str:
         """Return what was typed into a field, without spaces around it."""
         return str(self.form.get(name, "")).strip()
 
-    def page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
+    def render_page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Render a page of the console."""
         context: Mapping[str, Any] = {
             "visit": self,
             "gw": self.gw,
             "session": self.session,
-            "head": navigation.build_head(self.may, self.request.path, self.counts),
+            "head": navigation.build_head(self.may_do, self.request.path, self.counts),
             **values,
         }
         pages: Pages = self.request.app[PAGES]

@@ -29,7 +29,7 @@ REASON = Question(
     "reason",
     "Why is no notice needed?",
     "radios",
-    options=lambda: tuple(codes.labels("discard_reasons").items()),
+    options=lambda: tuple(codes.get_labels("discard_reasons").items()),
     missing="Select why no notice is needed",
 )
 
@@ -40,17 +40,19 @@ async def show_drafts(visit: Visit) -> web.StreamResponse:
     listed_drafts = await asyncio.to_thread(drafts.list_drafts, visit.gw, state, SHOWN + 1)
     files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
     more, open_ones = len(listed_drafts) > SHOWN, state is DraftState.OPEN
-    return visit.page("drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files))
+    return visit.render_page(
+        "drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files)
+    )
 
 
 async def show_draft(visit: Visit) -> web.StreamResponse:
     """Show one draft in full. That it was read is an entry of the audit log."""
-    draft, row = await asyncio.to_thread(drafts.read, visit.gw, visit.part("draft"), visit.by)
-    notice = drafts.leaver(row, visit.gw.officer(visit.by)).notice
+    draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
+    notice = drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice
     kind = type(notice).__name__
     pages = [section for section in notice_questions.list_sections(kind) if section.name not in NOT_IN_A_ROW]
     described = describe_answers(kind, composition.to_text_fields(notice), pages)
-    return visit.page(
+    return visit.render_page(
         "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=described, State=DraftState
     )
 
@@ -61,27 +63,29 @@ async def ask_discard(visit: Visit) -> web.StreamResponse:
 
 
 async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
-    draft, row = await asyncio.to_thread(drafts.read, visit.gw, visit.part("draft"), visit.by)
-    about = CaseSubject(draft.draft_id[-TAIL:], drafts.leaver(row, visit.gw.officer(visit.by)).notice.child)
+    draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
+    about = CaseSubject(
+        draft.draft_id[-TAIL:], drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice.child
+    )
     status = 422 if answers.wrong else 200
-    return visit.page(
+    return visit.render_page(
         "draft-discard.html", status=status, about=about, was=draft.said, asked=(REASON,), answers=answers
     )
 
 
 async def discard_draft(visit: Visit) -> web.StreamResponse:
     """Discard the draft: nothing is to be sent."""
-    answers = forms.read_answers((REASON,), {"reason": visit.typed("reason")}, visit.gw.now().date())
+    answers = forms.read_answers((REASON,), {"reason": visit.get_typed("reason")}, visit.gw.now().date())
     if answers.wrong:
         return await _render_discard(visit, answers)
     try:
-        end = partial(drafts.discard, was=visit.typed("was"))
-        await asyncio.to_thread(end, visit.gw, visit.part("draft"), answers.text("reason"), visit.by)
+        end = partial(drafts.discard_draft, was=visit.get_typed("was"))
+        await asyncio.to_thread(end, visit.gw, visit.get_part("draft"), answers.get_text("reason"), visit.by)
     except NotAllowed as why:
         if why.code == "draft.stale":
             return await _render_discard(visit, Answers(answers.values, {"": why.sentence}))
         # It has ended already; there it says how.
-        return redirect_to(f"/drafts/{visit.part('draft')}")
+        return redirect_to(f"/drafts/{visit.get_part('draft')}")
     return redirect_to("/drafts?done=discarded")
 
 

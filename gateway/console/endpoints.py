@@ -103,10 +103,10 @@ def _check_case(door: Door, visit: Visit) -> None:
     """Check that the case of the address is open to them, and that the notice is one of it."""
     if "{case" not in door.path:
         return
-    name = CaseId(visit.part("case"))
+    name = CaseId(visit.get_part("case"))
     if visit.reach is Reach.ASSIGNED and not people.is_assigned(visit.gw, name, visit.by):
         raise NotAllowed("permission.assigned", "this-case")
-    if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.part("notice")):
+    if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.get_part("notice")):
         raise NotFound("case.other-notice")
 
 
@@ -118,7 +118,7 @@ def _check_form(visit: Visit) -> None:
     if visit.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise _build_foreign_form_error()
     if visit.session is not None and not compare_digest(
-        visit.typed("form_token").encode(), visit.session.form_token.encode()
+        visit.get_typed("form_token").encode(), visit.session.form_token.encode()
     ):
         raise _build_foreign_form_error()
 

@@ -17,19 +17,19 @@ MAX_DIGITS = 18
 
 async def show_find_form(visit: Visit) -> web.StreamResponse:
     """Show the form."""
-    return visit.page("find.html", typed="", alike=False, found=None, wrong=None)
+    return visit.render_page("find.html", typed="", alike=False, result=None, wrong=None)
 
 
 async def show_found_notices(visit: Visit) -> web.StreamResponse:
     """Show what was found; that it was looked for is an entry of the audit log."""
-    typed, alike, before = visit.typed("typed"), bool(visit.typed("alike")), visit.typed("before")
+    typed, alike, before = visit.get_typed("typed"), bool(visit.get_typed("alike")), visit.get_typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
     search = partial(find.find_notices, visit.gw, typed, visit.by, alike=alike, limit=SHOWN, before=older)
     try:
         notices = await asyncio.to_thread(search)
     except Unusable as why:
-        return visit.page("find.html", status=422, typed=typed, alike=alike, found=None, wrong=why)
-    return visit.page("find.html", typed=typed, alike=alike, found=notices, wrong=None)
+        return visit.render_page("find.html", status=422, typed=typed, alike=alike, result=None, wrong=why)
+    return visit.render_page("find.html", typed=typed, alike=alike, result=notices, wrong=None)
 
 
 DOORS = (

@@ -67,15 +67,15 @@ class Answers:
     values: Mapping[str, object]
     wrong: Mapping[str, str]
 
-    def text(self, name: str) -> str:
+    def get_text(self, name: str) -> str:
         """Return a text, or a code; empty where there is none."""
         return str(self.values.get(name) or "")
 
-    def line(self, name: str) -> str | None:
+    def find_line(self, name: str) -> str | None:
         """Return a text, or None."""
-        return self.text(name) or None
+        return self.get_text(name) or None
 
-    def day(self, name: str) -> date:
+    def get_day(self, name: str) -> date:
         """Return a day that was checked."""
         value = self.values[name]
         assert isinstance(value, date)  # noqa: S101 - `read` made it

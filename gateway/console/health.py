@@ -26,19 +26,19 @@ LEVELS = {
 
 async def show_health(visit: Visit) -> web.StreamResponse:
     """Show all of it, what is wrong first."""
-    report = await asyncio.to_thread(health.look, visit.gw)
+    report = await asyncio.to_thread(health.measure_health, visit.gw)
     stuck = await asyncio.to_thread(messages.list_undelivered_messages, visit.gw, None, SHOWN)
     wrong = sorted(
         (finding for finding in report.findings if finding.level is not FindingLevel.OK),
         key=lambda finding: list(LEVELS).index(finding.level),
     )
     well = [finding for finding in report.findings if finding.level is FindingLevel.OK]
-    return visit.page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
+    return visit.render_page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
 async def retry_delivery(visit: Visit) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(release_notice, visit.gw, MessageId(visit.part("notice")), visit.by)
+    await asyncio.to_thread(release_notice, visit.gw, MessageId(visit.get_part("notice")), visit.by)
     visit.gw.due.set()
     return redirect_to("/health")
 

@@ -22,7 +22,7 @@ JUDGEMENT = Question(
     "judgement",
     "What is this email?",
     "radios",
-    options=lambda: tuple((one.value, SAYS[one]) for one in Judgement),
+    options=lambda: tuple((judgement.value, SAYS[judgement]) for judgement in Judgement),
     missing="Select what this email is",
 )
 
@@ -33,19 +33,19 @@ async def show_mail_reply(visit: Visit) -> web.StreamResponse:
 
 
 def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
-    by_mail.get_case_reply(visit.gw, visit.part("case"), _parse_number(visit))
+    by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
     reply, sent, text = by_mail.read_mail_reply(visit.gw, _parse_number(visit), visit.by)
     child = _find_child(visit, sent.message_id)
-    return visit.page(
+    return visit.render_page(
         "mail-reply.html",
         status=422 if answers.wrong else 200,
         reply=reply,
         sent=sent,
         text=text,
         child=child,
-        said=describe_mail_reply(reply.what, reply.stage, reply.judgement),
+        summary=describe_mail_reply(reply.what, reply.stage, reply.judgement),
         worth=by_mail.describe_worth(reply),
-        asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may(Permission.ANSWER) else (),
+        asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may_do(Permission.ANSWER) else (),
         answers=answers,
         was=_format_state(reply.stage, reply.judgement),
     )
@@ -67,22 +67,24 @@ async def judge_mail_reply(visit: Visit) -> web.StreamResponse:
 
 
 def _check_judgement(visit: Visit) -> web.Response:
-    reply = by_mail.get_case_reply(visit.gw, visit.part("case"), _parse_number(visit))
-    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.typed("judgement")}, visit.gw.now().date())
-    if visit.typed("was") != _format_state(reply.stage, reply.judgement):
+    reply = by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
+    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.get_typed("judgement")}, visit.gw.now().date())
+    if visit.get_typed("was") != _format_state(reply.stage, reply.judgement):
         answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
     if not answers.wrong:
         try:
-            by_mail.judge_mail_reply(visit.gw, reply.number, Judgement(answers.text("judgement")), visit.by)
+            by_mail.judge_mail_reply(visit.gw, reply.number, Judgement(answers.get_text("judgement")), visit.by)
         except NotAllowed as why:
             answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
     return (
-        _render_mail_reply(visit, answers) if answers.wrong else redirect_to(f"/cases/{visit.part('case')}?done=reply")
+        _render_mail_reply(visit, answers)
+        if answers.wrong
+        else redirect_to(f"/cases/{visit.get_part('case')}?done=reply")
     )
 
 
 def _parse_number(visit: Visit) -> int:
-    return int(visit.part("number"))
+    return int(visit.get_part("number"))
 
 
 def _format_state(stage: MailReplyStage, judgement: Judgement | None) -> str:

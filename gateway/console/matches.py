@@ -17,7 +17,7 @@ from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
 from schemas.message import SEARCHES, WhereaboutsResponse
-from schemas.reading import rows
+from schemas.reading import list_rows
 from schemas.shapes import CaseId
 
 SHOWN = 50
@@ -49,9 +49,9 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
     """Show the searches at which an officer must look, who has waited longest first. No child is described."""
     gw = visit.gw
     worklist = match_incoming.get_match_worklist(gw, SHOWN + 1)
-    return visit.page(
+    return visit.render_page(
         "matches.html",
-        found=worklist.searches[:SHOWN],
+        searches=worklist.searches[:SHOWN],
         more=len(worklist.searches) > SHOWN,
         cases=match_incoming.list_search_cases(gw, worklist.searches),
         strengths=worklist.strengths,
@@ -81,17 +81,17 @@ async def show_match(visit: Visit) -> web.StreamResponse:
     """Show one search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
     item, message, search, candidates = await asyncio.to_thread(
-        match_incoming.read_matches, visit.gw, visit.part("notice"), visit.by
+        match_incoming.read_matches, visit.gw, visit.get_part("notice"), visit.by
     )
-    return visit.page(
+    return visit.render_page(
         "match.html",
         item=item,
         about=case.CaseSubject(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
         body=message.body,
         search=search,
-        found=candidates,
-        rows=rows,
-        said=SAID,
+        candidates=candidates,
+        rows=list_rows,
+        fields=SAID,
         reasons=REASONS,
         strength=describe_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
@@ -99,7 +99,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 
 def _check_search(visit: Visit) -> None:
-    notice = case.get_case_notice(visit.gw, CaseId(visit.part("case")), visit.part("notice"))
+    notice = case.get_case_notice(visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice"))
     if notice.lies != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
@@ -108,27 +108,27 @@ async def none_of_these(visit: Visit) -> web.StreamResponse:
     """Answer the search "no trace": none of them is the child."""
     _check_search(visit)
     try:
-        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.part("notice"), visit.by, visit.typed("was"))
+        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.get_part("notice"), visit.by, visit.get_typed("was"))
     except NotAllowed as why:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
-        return redirect_to(f"/cases/{visit.part('case')}")
-    return redirect_to(f"/matches?{urlencode({'done': visit.part('notice')})}")
+        return redirect_to(f"/cases/{visit.get_part('case')}")
+    return redirect_to(f"/matches?{urlencode({'done': visit.get_part('notice')})}")
 
 
 def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.officer(by))
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.build_officer(by))
     respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 
 async def ask_all(visit: Visit) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
-    return visit.page("matches-none.html", searches=match_incoming.count_unmatched_searches(visit.gw))
+    return visit.render_page("matches-none.html", searches=match_incoming.count_unmatched_searches(visit.gw))
 
 
 async def answer_all(visit: Visit) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.typed("was") != str(match_incoming.count_unmatched_searches(visit.gw)):
+    if visit.get_typed("was") != str(match_incoming.count_unmatched_searches(visit.gw)):
         return await ask_all(visit)
     answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.gw, visit.by)
     return redirect_to(f"/matches?answered={sum(answered.values())}")

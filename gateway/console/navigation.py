@@ -33,7 +33,7 @@ class NavigationSection:
     rooms: Sequence[Room]
     also: Sequence[str] = ()
 
-    def holds(self, path: str) -> bool:
+    def has_page(self, path: str) -> bool:
         """Return whether this page is one of its pages."""
         addresses = (*(room.address for room in self.rooms), *self.also)
         return any(path == address or path.startswith(f"{address}/") for address in addresses)
@@ -102,7 +102,7 @@ def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str
     mine = [section for section in mine if section.rooms]
     if len(mine) == 1:
         return Head(_list_room_entries(mine[0], path, counts), "", ())
-    current = next((section for section in mine if section.holds(path)), None)
+    current = next((section for section in mine if section.has_page(path)), None)
     among = current is not None and len(current.rooms) > 1 and path in [room.address for room in current.rooms]
     return Head(
         [_build_entry(section, path) for section in mine],
@@ -114,7 +114,7 @@ def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str
 def _build_entry(section: NavigationSection, path: str) -> Entry:
     text = section.text if len(section.rooms) > 1 else section.rooms[0].text
     first = section.rooms[0].address
-    return Entry(text, first, len(section.rooms) == 1 and path == first, section.holds(path))
+    return Entry(text, first, len(section.rooms) == 1 and path == first, section.has_page(path))
 
 
 def _list_room_entries(section: NavigationSection, path: str, counts: Mapping[str, int]) -> list[Entry]:

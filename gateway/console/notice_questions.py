@@ -12,8 +12,8 @@ from gateway.console.forms import Kind, Question
 from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, NoticeSection
 from gateway.core.composition import KINDS, SERVICE_ROLES, has_default
 from schemas import codes
-from schemas.layout import Slot, slots
-from schemas.reading import words
+from schemas.layout import Slot, list_slots
+from schemas.reading import name_element
 from schemas.shapes import CodeList, Number, Text
 
 # Choices; a longer list is a list.
@@ -30,7 +30,7 @@ def list_sections(kind: str) -> tuple[NoticeSection, ...]:
     pages = []
     for section in SECTIONS:
         cls = _find_class(kind, section)
-        there = tuple(name for name in section.fields if cls and name in {slot.field for slot in slots(cls)})
+        there = tuple(name for name in section.fields if cls and name in {slot.field for slot in list_slots(cls)})
         if there:
             pages.append(replace(section, fields=there))
     return tuple(pages)
@@ -51,7 +51,7 @@ def find_section(kind: str, name: str) -> NoticeSection | None:
 def _find_class(kind: str, section: NoticeSection) -> type | None:
     cls: type = KINDS[kind]
     for step in filter(None, section.place.split(".")):
-        slot = next((candidate for candidate in slots(cls) if candidate.field == step), None)
+        slot = next((candidate for candidate in list_slots(cls) if candidate.field == step), None)
         if slot is None:
             return None
         cls = slot.kind
@@ -63,15 +63,15 @@ def get_list_limit(kind: str, section: NoticeSection) -> int:
     *path, last = section.place.split(".")
     cls: type = KINDS[kind]
     for step in path:
-        cls = next(slot for slot in slots(cls) if slot.field == step).kind
-    return next(slot for slot in slots(cls) if slot.field == last).most
+        cls = next(slot for slot in list_slots(cls) if slot.field == step).kind
+    return next(slot for slot in list_slots(cls) if slot.field == last).most
 
 
 def fields_of(kind: str, section: NoticeSection) -> Mapping[str, Slot]:
     """Return the fields of a page, in its order."""
     cls = _find_class(kind, section)
     assert cls is not None  # noqa: S101 - `sections` left it out
-    by_name = {slot.field: slot for slot in slots(cls)}
+    by_name = {slot.field: slot for slot in list_slots(cls)}
     return {name: by_name[name] for name in section.fields}
 
 
@@ -80,7 +80,7 @@ def get_element_paths(kind: str, section: NoticeSection) -> Mapping[str, str]:
     cls: type = KINDS[kind]
     path = f"Message/{kind}"
     for step in filter(None, section.place.split(".")):
-        slot = next(candidate for candidate in slots(cls) if candidate.field == step)
+        slot = next(candidate for candidate in list_slots(cls) if candidate.field == step)
         cls, path = slot.kind, f"{path}/{slot.element}"
     return {name: f"{path}/{slot.element}" for name, slot in fields_of(kind, section).items()}
 
@@ -98,7 +98,7 @@ def list_questions(kind: str, section: NoticeSection) -> tuple[Question, ...]:
 
 
 def _build_question(cls: str, slot: Slot, *, optional: bool) -> Question:
-    label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (words(slot.element), "")))
+    label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (name_element(slot.element), "")))
     kind = _choose_kind(slot)
     return Question(
         slot.field,
@@ -132,17 +132,17 @@ def _list_options(slot: Slot) -> Sequence[tuple[str, str]]:
         return ("yes", "Yes"), ("no", "No")
     if isinstance(slot.shape, CodeList):
         others = SERVICE_ROLES if slot.shape.name == "roles" else {}
-        return tuple((codes.labels(slot.shape.name) | others).items())
+        return tuple((codes.get_labels(slot.shape.name) | others).items())
     return *list_authorities(), *(
-        (code, f"{name} (no longer exists)") for code, name in codes.labels("authorities_ended").items()
+        (code, f"{name} (no longer exists)") for code, name in codes.get_labels("authorities_ended").items()
     )
 
 
 @cache
 def list_authorities() -> tuple[tuple[str, str], ...]:
     """List every authority to which a notice may go, by name."""
-    live = codes.labels("authorities_live") | codes.labels("authorities_wales")
-    return tuple(sorted(live.items(), key=lambda one: one[1]))
+    live = codes.get_labels("authorities_live") | codes.get_labels("authorities_wales")
+    return tuple(sorted(live.items(), key=lambda code_and_name: code_and_name[1]))
 
 
 def normalise_text(slot: Slot, text: str) -> str:

@@ -17,7 +17,7 @@ from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
 from schemas import codes
-from schemas.reading import sections
+from schemas.reading import list_sections
 
 # Contrast with white 9.3 to 1.
 BRAND_COLOUR = "#1b4d6b"
@@ -31,7 +31,7 @@ class Pages:
         macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
         loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
         self._environment = Environment(
-            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.seen
+            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.show_hidden_signs
         )
         self._environment.filters |= {
             "day": format_day,
@@ -50,9 +50,9 @@ class Pages:
         }
         self._environment.globals |= {
             "Act": Permission,
-            "sections": sections,
+            "sections": list_sections,
             "drawn": draw_bars,
-            "labels": codes.labels,
+            "labels": codes.get_labels,
             "mail_says": describe_mail_reply,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
@@ -105,4 +105,4 @@ def shorten_id(message_id: str) -> str:
 
 def draw_bars(picture: bars.Bars) -> Markup:
     """Draw a picture as SVG."""
-    return Markup(bars.svg(picture))  # noqa: S704 - every text in it is escaped there
+    return Markup(bars.draw_svg(picture))  # noqa: S704 - every text in it is escaped there

@@ -22,7 +22,7 @@ class Paged(Generic[T]):
     first: int
     whole: int
 
-    def links(self, address: Callable[[int], str]) -> Mapping[str, object]:
+    def build_links(self, address: Callable[[int], str]) -> Mapping[str, object]:
         """Return what GOV.UK's pagination is made of; `address` is where a page lies."""
         around = {"previous": self.number - 1, "next": self.number + 1}
         named = {what: {"href": address(page)} for what, page in around.items() if 1 <= page <= self.pages}

@@ -28,13 +28,13 @@ COLOURS = {
 async def show_partners(visit: Visit) -> web.StreamResponse:
     """Show all of them, with what ends first."""
     known_partners = await asyncio.to_thread(partners.list_known_partners, visit.gw)
-    letters = sorted(visit.gw.correspondents.values(), key=lambda one: one.authority)
+    letters = sorted(visit.gw.correspondents.values(), key=lambda correspondent: correspondent.authority)
     return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
 
 
 async def show_partner(visit: Visit) -> web.StreamResponse:
     """Show one partner."""
-    partner = await asyncio.to_thread(partners.get_known_partner, visit.gw, visit.part("authority"))
+    partner = await asyncio.to_thread(partners.get_known_partner, visit.gw, visit.get_part("authority"))
     return _render_endings(visit, "partner.html", partner=partner)
 
 
@@ -42,7 +42,7 @@ def _render_endings(visit: Visit, template: str, **values: object) -> web.Respon
     """Render a page that says of things when they end."""
     now = visit.gw.now()
     how = {"ending": expiry, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
-    return visit.page(template, status=200, **how, **values)
+    return visit.render_page(template, status=200, **how, **values)
 
 
 DOORS = (

@@ -30,7 +30,7 @@ ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
 async def show_people(visit: Visit) -> web.StreamResponse:
     """Show everybody."""
     everybody = await asyncio.to_thread(people.list_people, visit.gw)
-    return visit.page("people.html", people=everybody, roles=ROLES, now=visit.gw.now())
+    return visit.render_page("people.html", people=everybody, roles=ROLES, now=visit.gw.now())
 
 
 async def ask_new_person(visit: Visit) -> web.StreamResponse:
@@ -40,26 +40,26 @@ async def ask_new_person(visit: Visit) -> web.StreamResponse:
 
 async def add_person(visit: Visit) -> web.StreamResponse:
     """Add somebody new, and show the password, this once."""
-    name, called, roles = visit.typed("name"), visit.typed("called"), _read_roles(visit)
+    name, called, roles = visit.get_typed("name"), visit.get_typed("called"), _read_roles(visit)
     try:
         work = partial(people.add_account, visit.gw, name, called, roles, visit.by)
         password = await visit.request.app[CHECKING].run(work, visit.by)
     except NotAllowed as why:
         return _render_new_person(visit, name, called, roles, why)
-    return visit.page("people-password.html", name=name.casefold(), password=password)
+    return visit.render_page("people-password.html", name=name.casefold(), password=password)
 
 
 def _render_new_person(
     visit: Visit, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None
 ) -> web.Response:
     values = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
-    return visit.page("people-add.html", status=422 if wrong else 200, **values)
+    return visit.render_page("people-add.html", status=422 if wrong else 200, **values)
 
 
 async def show_person(visit: Visit) -> web.StreamResponse:
     """Show one person, and what may be changed."""
-    person = await asyncio.to_thread(people.get_person, visit.gw, visit.part("name"))
-    return visit.page("person.html", person=person, roles=ROLES, wrong=None, now=visit.gw.now())
+    person = await asyncio.to_thread(people.get_person, visit.gw, visit.get_part("name"))
+    return visit.render_page("person.html", person=person, roles=ROLES, wrong=None, now=visit.gw.now())
 
 
 async def set_roles(visit: Visit) -> web.StreamResponse:
@@ -69,8 +69,8 @@ async def set_roles(visit: Visit) -> web.StreamResponse:
 
 async def ask_end(visit: Visit) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
-    person = await asyncio.to_thread(people.get_person, visit.gw, visit.part("name"))
-    return visit.page("person-end.html", person=person)
+    person = await asyncio.to_thread(people.get_person, visit.gw, visit.get_part("name"))
+    return visit.render_page("person-end.html", person=person)
 
 
 async def deactivate_person(visit: Visit) -> web.StreamResponse:
@@ -84,21 +84,21 @@ async def reactivate_person(visit: Visit) -> web.StreamResponse:
 
 
 async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse:
-    name = visit.part("name")
+    name = visit.get_part("name")
     try:
         await asyncio.to_thread(partial(act, visit.gw, name, by=visit.by))
     except NotAllowed as why:
         person = await asyncio.to_thread(people.get_person, visit.gw, name)
-        return visit.page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.gw.now())
+        return visit.render_page("person.html", status=422, person=person, roles=ROLES, wrong=why, now=visit.gw.now())
     return redirect_to("/people")
 
 
 async def reset_password(visit: Visit) -> web.StreamResponse:
     """Make a new one-time password."""
-    name = visit.part("name")
+    name = visit.get_part("name")
     work = partial(people.reset_password, visit.gw, name, visit.by)
     password = await visit.request.app[CHECKING].run(work, visit.by)
-    return visit.page("people-password.html", name=name, password=password)
+    return visit.render_page("people-password.html", name=name, password=password)
 
 
 def _read_roles(visit: Visit) -> list[Role]:

@@ -148,7 +148,7 @@ async def render_problem(
     """Render the page of a problem. `written`: what somebody typed, to be copied."""
     session = await asyncio.to_thread(_find_session, request)
     visit = Visit(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
-    return visit.page("problem.html", status=problem.status, problem=problem, written=written)
+    return visit.render_page("problem.html", status=problem.status, problem=problem, written=written)
 
 
 def _find_session(request: web.Request) -> Session | None:

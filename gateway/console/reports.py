@@ -47,12 +47,12 @@ async def choose_report(visit: Visit) -> web.StreamResponse:
 
 def _render_choice(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response:
     asked, status = _list_questions(visit), 422 if answers.wrong else 200
-    return visit.page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
+    return visit.render_page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
 
 
 def _list_questions(visit: Visit) -> Sequence[Question]:
     open_to_them = [
-        (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may(Permission.INSPECT)
+        (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may_do(Permission.INSPECT)
     ]
     periods = _list_periods(visit.gw)
     return (
@@ -70,7 +70,7 @@ def _list_periods(gw: Gateway) -> Sequence[tuple[str, str]]:
     while len(months) < MONTHS:
         months.append(get_month_before(months[-1].first))
     halves = [
-        span for span in list_half_terms(deadlines.read_terms(gw.config).calendar(gw.code)) if span.first <= today
+        span for span in list_half_terms(deadlines.read_terms(gw.config).get_calendar(gw.code)) if span.first <= today
     ]
     periods = [(_format_code(span), f"{span.first:%B %Y}") for span in months]
     periods += [(_format_code(span), f"Half-term, {wording.format_period(span)}") for span in reversed(halves)]
@@ -93,15 +93,15 @@ def _check_choice(visit: Visit) -> web.Response:
     days, wrong = _read_days(answers)
     if answers.wrong or days is None:
         return _render_choice(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
-    team = {"team": "yes"} if typed.get("team") and visit.may(Permission.INSPECT) else {}
+    team = {"team": "yes"} if typed.get("team") and visit.may_do(Permission.INSPECT) else {}
     query = urlencode({"from": days.first.isoformat(), "to": days.last.isoformat()} | team)
-    return redirect_to(f"/reports/{answers.text('report')}?{query}")
+    return redirect_to(f"/reports/{answers.get_text('report')}?{query}")
 
 
 def _read_days(answers: Answers) -> tuple[Span | None, dict[str, str]]:
     """Return the days that were chosen, or what is wrong with them."""
-    if answers.text("period") != OTHER:
-        return _parse_span(*answers.text("period").partition("/")[::2]), {}
+    if answers.get_text("period") != OTHER:
+        return _parse_span(*answers.get_text("period").partition("/")[::2]), {}
     first, last = answers.values.get("first"), answers.values.get("last")
     if not isinstance(first, date):
         return None, {"first": "Enter a start date"}
@@ -128,16 +128,16 @@ def _read_span(visit: Visit) -> Span | None:
 
 async def show_report(visit: Visit) -> web.StreamResponse:
     """Show the report as a page, or give it as a file."""
-    days, name = _read_span(visit), visit.part("report")
+    days, name = _read_span(visit), visit.get_part("report")
     if days is None:
         return redirect_to("/reports")
-    team = visit.request.query.get("team") == "yes" and visit.may(Permission.INSPECT)
+    team = visit.request.query.get("team") == "yes" and visit.may_do(Permission.INSPECT)
     page = await asyncio.to_thread(_make_report, visit, name, days, team)
     form = visit.request.query.get("as", "")
     if form in ("csv", "pdf"):
         return await asyncio.to_thread(_build_file, page, form, f"{name}-{days.first}-{days.last}")
     query = urlencode({name: value for name, value in visit.request.query.items() if name in ("from", "to", "team")})
-    return visit.page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
+    return visit.render_page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
 
 
 def _make_report(visit: Visit, name: str, days: Span, team: bool) -> ReportPage:
@@ -161,12 +161,14 @@ async def confirm_inspection(visit: Visit) -> web.StreamResponse:
     days = _read_span(visit)
     if days is None:
         return redirect_to("/reports")
-    return visit.page("report-inspection.html", days=days, said=wording.format_period(days), pdf=as_pdf.is_installed())
+    return visit.render_page(
+        "report-inspection.html", days=days, period=wording.format_period(days), pdf=as_pdf.is_installed()
+    )
 
 
 async def download_inspection(visit: Visit) -> web.StreamResponse:
     """Give the list as a file: it is never shown where others look on."""
-    days, form = _parse_span(visit.typed("from"), visit.typed("to")), visit.typed("as")
+    days, form = _parse_span(visit.get_typed("from"), visit.get_typed("to")), visit.get_typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
         return redirect_to("/reports")
     page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.gw, days, visit.by))

@@ -42,17 +42,20 @@ ASKED_AGAIN = (("other-authority", "awaiting-reply"),)
 
 async def show_search(visit: Visit) -> web.StreamResponse:
     """Show one search as a whole. That its answers were read is an entry of the audit log."""
-    opened_search = await asyncio.to_thread(search.open_search, visit.gw, visit.part("case"), visit.by)
-    plain = frozenset(codes.labels("whereabouts_results").values())
-    return visit.page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
+    opened_search = await asyncio.to_thread(search.open_search, visit.gw, visit.get_part("case"), visit.by)
+    plain = frozenset(codes.get_labels("whereabouts_results").values())
+    return visit.render_page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
 
 
 def list_regions(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
     """List every region with its authorities by name, but for ourselves."""
-    names = codes.labels("authorities_live") | codes.labels("authorities_wales")
+    names = codes.get_labels("authorities_live") | codes.get_labels("authorities_wales")
     return [
-        (region, sorted(((code, names[code]) for code in those if code != ours), key=lambda one: one[1]))
-        for region, those in codes.regions().items()
+        (
+            region,
+            sorted(((code, names[code]) for code in those if code != ours), key=lambda code_and_name: code_and_name[1]),
+        )
+        for region, those in codes.list_regions().items()
     ]
 
 
@@ -63,7 +66,7 @@ async def ask_whom_else(visit: Visit) -> web.StreamResponse:
 
 async def _render_whom_else(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
     status, some = 422 if wrong else 200, list_regions(visit.gw.code)
-    return visit.page(
+    return visit.render_page(
         "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(visit), doubts=doubts
     )
 
@@ -71,22 +74,22 @@ async def _render_whom_else(visit: Visit, wrong: str, doubts: Sequence[Finding] 
 async def ask_more(visit: Visit) -> web.StreamResponse:
     """Ask those who were not asked before."""
     to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
-    if not (to or regions or visit.typed("everyone")):
+    if not (to or regions or visit.get_typed("everyone")):
         return await _render_whom_else(visit, "Select who to ask")
     try:
-        meant, not_asked = enquire.resolve_recipients(visit.gw, to, regions, everyone=bool(visit.typed("everyone")))
-        ask_them = partial(enquire.ask_more_authorities, visit.gw, visit.part("case"), meant, not_asked, visit.by)
+        meant, not_asked = enquire.resolve_recipients(visit.gw, to, regions, everyone=bool(visit.get_typed("everyone")))
+        ask_them = partial(enquire.ask_more_authorities, visit.gw, visit.get_part("case"), meant, not_asked, visit.by)
         result = await asyncio.to_thread(partial(ask_them, confirmed=list_confirmed(visit)))
     except (GatewayError, Refusal) as why:
         return await _render_whom_else(visit, why.sentence, _list_doubts(why))
-    return visit.page("ask-done.html", done=result)
+    return visit.render_page("ask-done.html", done=result)
 
 
 async def show_reviews(visit: Visit) -> web.StreamResponse:
     """Show every child for whom we search: those whose review is due first."""
     open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
     due = sum(open_review.due for open_review in open_reviews)
-    return visit.page(
+    return visit.render_page(
         "reviews.html",
         listed=open_reviews,
         due=due,
@@ -112,7 +115,7 @@ def _list_doubts(why: Exception) -> Sequence[Finding]:
 
 def describe_checked(open_review: ReviewSummary) -> list[str]:
     """Describe what was checked last time, in words."""
-    sources, results = codes.labels("enquiry_sources"), codes.labels("enquiry_results")
+    sources, results = codes.get_labels("enquiry_sources"), codes.get_labels("enquiry_results")
     pairs = [pair.partition("=") for pair in (open_review.checked or "").split()]
     return [f"{sources.get(source, source)}: {results.get(result, result).lower()}" for source, _, result in pairs]
 
@@ -124,16 +127,18 @@ async def ask_review(visit: Visit) -> web.StreamResponse:
 
 async def _render_review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
     open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
-    current_review = next((open_review for open_review in open_reviews if open_review.case == visit.part("case")), None)
+    current_review = next(
+        (open_review for open_review in open_reviews if open_review.case == visit.get_part("case")), None
+    )
     if current_review is None:
         raise NotFound("review.not-open")
-    sources, results = (list(codes.labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
+    sources, results = (list(codes.get_labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
     status = 422 if wrong else 200
-    return visit.page(
+    return visit.render_page(
         "review.html",
         status=status,
         wrong=wrong,
-        one=current_review,
+        review=current_review,
         about=await read_subject(visit),
         checked=describe_checked,
         sources=sources,
@@ -144,14 +149,16 @@ async def _render_review(visit: Visit, wrong: str, doubts: Sequence[Finding] = (
 
 async def record_review(visit: Visit) -> web.StreamResponse:
     """Record that a review was done."""
-    checks = [(source, visit.typed(source)) for source in codes.labels("enquiry_sources") if visit.typed(source)]
-    if not checks or any(result not in codes.labels("enquiry_results") for _, result in checks):
+    checks = [
+        (source, visit.get_typed(source)) for source in codes.get_labels("enquiry_sources") if visit.get_typed(source)
+    ]
+    if not checks or any(result not in codes.get_labels("enquiry_results") for _, result in checks):
         return await _render_review(visit, "Select a result for at least one check")
     try:
-        await _record_review(visit, checks, again=bool(visit.typed("again")))
+        await _record_review(visit, checks, again=bool(visit.get_typed("again")))
     except (GatewayError, Refusal) as why:
         return await _render_review(visit, why.sentence, _list_doubts(why))
-    return redirect_to(f"/reviews?done={visit.part('case')}")
+    return redirect_to(f"/reviews?done={visit.get_part('case')}")
 
 
 async def ask_again(visit: Visit) -> web.StreamResponse:
@@ -160,12 +167,12 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
         await _record_review(visit, ASKED_AGAIN, again=True)
     except Unconfirmed as why:
         return await _render_review(visit, why.sentence, why.findings)
-    return redirect_to(f"/reviews?done={visit.part('case')}")
+    return redirect_to(f"/reviews?done={visit.get_part('case')}")
 
 
 async def _record_review(visit: Visit, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
-    was = int(visit.typed("was")) if visit.typed("was").isdecimal() else -1
-    write_down = partial(review.do_review, visit.gw, visit.part("case"), checks, visit.by, ask_again=again, was=was)
+    was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() else -1
+    write_down = partial(review.do_review, visit.gw, visit.get_part("case"), checks, visit.by, ask_again=again, was=was)
     await asyncio.to_thread(partial(write_down, confirmed=list_confirmed(visit)))
 
 
@@ -176,7 +183,9 @@ async def ask_stand_down(visit: Visit) -> web.StreamResponse:
 
 async def _render_stand_down(visit: Visit, answers: Answers) -> web.Response:
     status, whom = 422 if answers.wrong else 200, await read_subject(visit)
-    return visit.page("stand-down.html", status=status, words=END_SEARCH, about=whom, asked=LOCATED, answers=answers)
+    return visit.render_page(
+        "stand-down.html", status=status, words=END_SEARCH, about=whom, asked=LOCATED, answers=answers
+    )
 
 
 async def stand_down(visit: Visit) -> web.StreamResponse:
@@ -190,12 +199,14 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:
         name = "decided_by" if why.code == "review.decided-by" else ""
         return await _render_stand_down(visit, Answers(answers.values, {name: why.sentence}))
-    return redirect_to(f"/cases/{visit.part('case')}?done=search-ended")
+    return redirect_to(f"/cases/{visit.get_part('case')}?done=search-ended")
 
 
 def _stand_search_down(visit: Visit, answers: Answers) -> None:
-    body = LocatedNotice(located_on=answers.day("on"), way=answers.text("way"), ring=visit.gw.officer(visit.by))
-    stand_down_search(visit.gw, visit.part("case"), body, visit.by, decided_by=answers.line("decided_by"))
+    body = LocatedNotice(
+        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
+    )
+    stand_down_search(visit.gw, visit.get_part("case"), body, visit.by, decided_by=answers.find_line("decided_by"))
 
 
 DOORS = (

@@ -34,22 +34,22 @@ async def show_sign_in(visit: Visit) -> web.StreamResponse:
     if visit.session is not None and visit.session.stage is SignInStage.IN:
         return redirect_to("/")
     ended = ENDED if visit.request.query else ""
-    return visit.page("sign-in.html", ended=ended, name="", wrong=None)
+    return visit.render_page("sign-in.html", ended=ended, name="", wrong=None)
 
 
 async def submit_password(visit: Visit) -> web.StreamResponse:
     """Check the name and the password."""
-    name, password, device = visit.typed("name"), str(visit.form.get("password", "")), _read_device(visit)
+    name, password, device = visit.get_typed("name"), str(visit.form.get("password", "")), _read_device(visit)
     tries, address = visit.request.app[TRIES], address_of(visit.request, visit.gw.config.console)
-    wait = tries.wait(address, time.monotonic())
+    wait = tries.get_wait(address, time.monotonic())
     if wait and not await asyncio.to_thread(devices.is_device_known, visit.gw, device, name):
         return await _tell_to_wait(visit, wait)
     try:
-        work = partial(sign_in.begin, visit.gw, name, password, device, address)
+        work = partial(sign_in.begin_sign_in, visit.gw, name, password, device, address)
         secret = await visit.request.app[CHECKING].run(work, address)
     except NotAllowed as why:
-        tries.wrong(address, time.monotonic())
-        return visit.page("sign-in.html", status=422, ended="", name=name, wrong=why)
+        tries.count_wrong(address, time.monotonic())
+        return visit.render_page("sign-in.html", status=422, ended="", name=name, wrong=why)
     return await _go_on(visit, secret)
 
 
@@ -83,7 +83,7 @@ async def return_from_directory(visit: Visit) -> web.StreamResponse:
         pending = await asyncio.to_thread(sign_in.take_pending, visit.gw, visit.secret)
     except NotAllowed as why:
         # Nothing was begun: whoever sends a link here changes nothing.
-        return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
+        return visit.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
         identity = await single_sign_on.finish_directory_sign_in(
             visit.gw, pending, visit.request.query, _answer_address(visit)
@@ -93,7 +93,7 @@ async def return_from_directory(visit: Visit) -> web.StreamResponse:
         await asyncio.to_thread(
             sign_in.note_refused, visit.gw, why.code, address_of(visit.request, visit.gw.config.console)
         )
-        return visit.page("sign-in.html", status=403, ended="", name="", wrong=why)
+        return visit.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
     return await _go_on(visit, secret)
 
 
@@ -105,20 +105,20 @@ async def ask_code(visit: Visit) -> web.StreamResponse:
     """Show the form for the second factor."""
     if visit.session is None or visit.session.stage is not SignInStage.CODE:
         return redirect_to(SIGN_IN)
-    return visit.page("sign-in-code.html", wrong=None)
+    return visit.render_page("sign-in-code.html", wrong=None)
 
 
 async def give_code(visit: Visit) -> web.StreamResponse:
     """Check the second factor."""
     try:
         secret = await asyncio.to_thread(
-            sign_in.give_code, visit.gw, visit.secret, visit.typed("code"), _read_device(visit)
+            sign_in.give_code, visit.gw, visit.secret, visit.get_typed("code"), _read_device(visit)
         )
     except NotAllowed as why:
         return (
             redirect_to(SIGN_IN)
             if why.code == "sign-in.begin-again"
-            else visit.page("sign-in-code.html", status=422, wrong=why)
+            else visit.render_page("sign-in-code.html", status=422, wrong=why)
         )
     return await _go_on(visit, secret)
 
@@ -127,7 +127,7 @@ async def ask_password(visit: Visit) -> web.StreamResponse:
     """Show the form for a new password."""
     if visit.session is None or visit.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
-    return visit.page("sign-in-password.html", wrong=None)
+    return visit.render_page("sign-in-password.html", wrong=None)
 
 
 async def give_password(visit: Visit) -> web.StreamResponse:
@@ -141,7 +141,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
             return redirect_to(SIGN_IN)
-        return visit.page("sign-in-password.html", status=422, wrong=why)
+        return visit.render_page("sign-in-password.html", status=422, wrong=why)
     return await _go_on(visit, secret)
 
 
@@ -167,7 +167,7 @@ def set_session_cookie(answer: web.Response, secret: str) -> None:
 async def sign_out_here(visit: Visit) -> web.StreamResponse:
     """Sign out."""
     await asyncio.to_thread(sessions.sign_out, visit.gw, get_session(visit))
-    answer = visit.page("signed-out.html", session=None)
+    answer = visit.render_page("signed-out.html", session=None)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 
@@ -180,7 +180,7 @@ async def refresh_session(visit: Visit) -> web.StreamResponse:
 
 async def show_accessibility(visit: Visit) -> web.StreamResponse:
     """Show how far everybody can use the console."""
-    return visit.page("accessibility.html")
+    return visit.render_page("accessibility.html")
 
 
 DOORS = (

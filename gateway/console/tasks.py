@@ -41,12 +41,12 @@ class Task:
 
 def build_address(now: OpenComposition) -> str:
     """Return where its list of tasks lies."""
-    return f"/compositions/{now.kept.composition_id}"
+    return f"/compositions/{now.composition.composition_id}"
 
 
 def list_asked(now: OpenComposition) -> Sequence[NoticeSection]:
     """List the pages that are asked."""
-    return notice_questions.list_asked_sections(now.kept.kind, composition.find_level(now.body))
+    return notice_questions.list_asked_sections(now.composition.kind, composition.find_level(now.body))
 
 
 def list_tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
@@ -57,11 +57,11 @@ def list_tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
         if finding.level == "error" and finding.code != INCOMPLETE
     }
     incomplete = any(finding.code == INCOMPLETE for finding in checked.findings)
-    task_list = [] if now.kept.corrects else [_whom_task(now, checked, wrong)]
+    task_list = [] if now.composition.corrects else [_whom_task(now, checked, wrong)]
     for section in list_asked(now):
         values = get_values_on(now, section)
         lacking = any(path in checked.lacking for path in _list_paths(section)) or (
-            section.name == "enquiries" and now.kept.kind == "WhereaboutsUnknownNotice" and not values
+            section.name == "enquiries" and now.composition.kind == "WhereaboutsUnknownNotice" and not values
         )
         if section.name == RESTRICTION.name and section.name not in wrong and (lacking or incomplete):
             # However much of it is answered: until it is complete it is still to do.
@@ -147,13 +147,13 @@ def find_place(now: OpenComposition, finding: Finding) -> tuple[str, str]:
     """Return the page and the field at which a finding stands."""
     if finding.code in PLACES:
         return PLACES[finding.code]
-    for section in notice_questions.list_sections(now.kept.kind):
-        elements = notice_questions.get_element_paths(now.kept.kind, section)
+    for section in notice_questions.list_sections(now.composition.kind):
+        elements = notice_questions.get_element_paths(now.composition.kind, section)
         for name, element in elements.items():
             if element == finding.element:
                 return section.name, name
-    for section in notice_questions.list_sections(now.kept.kind):
-        at = next(iter(notice_questions.get_element_paths(now.kept.kind, section).values())).rsplit("/", 1)[0]
+    for section in notice_questions.list_sections(now.composition.kind):
+        at = next(iter(notice_questions.get_element_paths(now.composition.kind, section).values())).rsplit("/", 1)[0]
         about_enquiries = finding.code.startswith("unknown.") and section.name == "enquiries"
         if about_enquiries or (section.place and at == finding.element):
             return section.name, ""

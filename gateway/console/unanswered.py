@@ -37,7 +37,7 @@ class Narrowed:
     late: bool
     partner: str
 
-    def has(self, duty: Owed) -> bool:
+    def has_duty(self, duty: Owed) -> bool:
         """Return whether this duty is among them."""
         late = not self.late or duty.step is not DutyStep.WAIT
         return late and self.side in ("", duty.owed_by) and self.partner in ("", duty.partner)
@@ -48,7 +48,7 @@ class Narrowed:
         parameters = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
         return urlencode({name: value for name, value in parameters.items() if value})
 
-    def page(self, number: int) -> str:
+    def build_address(self, number: int) -> str:
         """Return where this page of them lies."""
         return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
 
@@ -79,12 +79,12 @@ async def show_unanswered(visit: Visit) -> web.StreamResponse:
 
 def _render_unanswered(visit: Visit) -> web.Response:
     every, narrowed = _list_owed(visit), _read_narrowed(visit)
-    duties = [duty for duty in every if narrowed.has(duty)]
+    duties = [duty for duty in every if narrowed.has_duty(duty)]
     page = paginate_rows(reconcile.group_by_case(duties), visit.request.query.get("page", ""), SHOWN)
-    return visit.page(
+    return visit.render_page(
         "unanswered.html",
         page=page,
-        links=page.links(narrowed.page),
+        links=page.build_links(narrowed.build_address),
         rows=reconcile.group_by_case(_list_pursued(visit, [duty for group in page.rows for duty in group])),
         names=case.list_child_names(visit.gw, [group[0] for group in page.rows], visit.by),
         count=len(duties),
@@ -108,7 +108,7 @@ async def download_unanswered(visit: Visit) -> web.StreamResponse:
 
 def _build_spreadsheet(visit: Visit) -> web.Response:
     narrowed = _read_narrowed(visit)
-    duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has(duty)])
+    duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has_duty(duty)])
     return build_csv_file(as_csv.write(owed.build_owed_listing(visit.gw, duties)), "unanswered")
 
 

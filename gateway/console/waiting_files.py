@@ -17,28 +17,28 @@ KINDS = {"leavers": "Leavers", "children": "Pupil index"}
 async def show_waiting_files(visit: Visit) -> web.StreamResponse:
     """Show the files that wait, the oldest first. No child is described."""
     files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
-    return visit.page("waiting-files.html", files=files, kinds=KINDS)
+    return visit.render_page("waiting-files.html", files=files, kinds=KINDS)
 
 
 async def show_waiting_file(visit: Visit) -> web.StreamResponse:
     """Show one of them, and what may be done about it."""
     try:
-        waiting_file = await asyncio.to_thread(held_files.get, visit.gw.config.home, visit.part("file"))
+        waiting_file = await asyncio.to_thread(held_files.get_file, visit.gw.config.home, visit.get_part("file"))
     except NotFound:
         # Somebody else has decided.
         return redirect_to("/drafts/files")
-    return visit.page("waiting-file.html", file=waiting_file, kinds=KINDS)
+    return visit.render_page("waiting-file.html", file=waiting_file, kinds=KINDS)
 
 
 async def accept_waiting_file(visit: Visit) -> web.StreamResponse:
     """Accept the file: it is taken in as it is."""
-    await asyncio.to_thread(held_files.accept, visit.gw, visit.part("file"), visit.by)
+    await asyncio.to_thread(held_files.accept_file, visit.gw, visit.get_part("file"), visit.by)
     return redirect_to("/drafts/files?done=accepted")
 
 
 async def put_waiting_file_aside(visit: Visit) -> web.StreamResponse:
     """Put the file aside: nothing comes of it."""
-    await asyncio.to_thread(held_files.put_aside, visit.gw, visit.part("file"), visit.by)
+    await asyncio.to_thread(held_files.put_aside, visit.gw, visit.get_part("file"), visit.by)
     return redirect_to("/drafts/files?done=put-aside")
 
 

@@ -27,7 +27,7 @@ FIRST_PAGES = (
 
 async def redirect_to_start(visit: Visit) -> web.StreamResponse:
     """Redirect to where this person begins."""
-    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may(act)))
+    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may_do(act)))
 
 
 async def show_inbox(visit: Visit) -> web.StreamResponse:
@@ -46,7 +46,7 @@ def _render_inbox(visit: Visit, whole: bool) -> web.Response:
     duties = {MessageName(duty.partner, duty.message_id): duty for duty in reconcile.list_owed_on_received(gw, items)}
     names = case.list_child_names(gw, items, visit.by)
     mails = () if whole or after else _list_mail_replies(visit, mine)
-    return visit.page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
+    return visit.render_page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
 def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
@@ -71,7 +71,7 @@ def _render_sent(visit: Visit, whole: bool) -> web.Response:
         deliveries = message_pages.list_sent_of_cases(gw, mine, whole=whole)
     more = mine is None and len(deliveries) > SHOWN
     items = deliveries[:SHOWN] if mine is None else deliveries
-    return visit.page(
+    return visit.render_page(
         "sent.html", items=items, names=case.list_child_names(gw, items, visit.by), whole=whole, more=more
     )
 

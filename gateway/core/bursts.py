@@ -59,7 +59,7 @@ class Bursts:
             _count_one(burst, word, address)
             return None
 
-    def due(self, now: datetime, *, everything: bool = False) -> list[tuple[Hashable, BurstCount]]:
+    def take_due(self, now: datetime, *, everything: bool = False) -> list[tuple[Hashable, BurstCount]]:
         """List what was counted and is to be noted now, since its minute is over, or since we stop."""
         with self._lock:
             over = [kind for kind, burst in self._kinds.items() if everything or abs(now - burst.began) >= MINUTE]

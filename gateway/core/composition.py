@@ -13,7 +13,7 @@ from typing import Any
 from gateway.core.safeguards import READ_AS, WITHHELD
 from schemas import codes, officers
 from schemas.hidden_signs import find_hidden, say_hidden
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import Slot, is_ours, list_slots
 from schemas.message import BODIES, RESTRICTIONS, Address, Body, Officer, TransferNotice
 from schemas.shapes import CodeList, Number, Text
 
@@ -24,7 +24,7 @@ KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in BODIES}
 FILL = ("Specimen", "01632 960101", "A", "333")
 FILL_DAY = date(2015, 6, 1)
 # Of people of other services, beside those of a CME team.
-SERVICE_ROLES = codes.labels("service_roles")
+SERVICE_ROLES = codes.get_labels("service_roles")
 # It may be left out of a class, but only where nothing may be said of a child at all.
 MUST = ("child",)
 
@@ -38,7 +38,7 @@ def to_text_fields(value: object) -> Said:
         return {"name": name, "role": role, "phone_no": value.phone_no} | (
             {"email": value.email} if value.email else {}
         )
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         inner = getattr(value, slot.field)
         if inner is not None:
             texts[slot.field] = (
@@ -77,7 +77,7 @@ def parse_value(slot: Slot, text: str) -> object:
     if sign := find_hidden(text):
         raise ValueError(say_hidden(sign))
     match slot.shape:
-        case CodeList(name) if text not in codes.labels(name) and not (name == "roles" and text in SERVICE_ROLES):
+        case CodeList(name) if text not in codes.get_labels(name) and not (name == "roles" and text in SERVICE_ROLES):
             raise ValueError("Select an option from the list")
         case Number(least, most):
             if not (text.isascii() and text.isdecimal() and len(text) < 8 and least <= int(text) <= most):
@@ -111,7 +111,7 @@ def build_body(kind: str, typed: Said) -> tuple[Body, list[str]]:
     built = _build_value(KINDS[kind], typed, lacking, "")
     if built.restriction.level != "none":
         cls: type = type(built)
-        there = {slot.field: () if slot.repeated else None for slot in slots(cls) if slot.field in WITHHELD}
+        there = {slot.field: () if slot.repeated else None for slot in list_slots(cls) if slot.field in WITHHELD}
         built = replace(built, **there)
         lacking = [path for path in lacking if path.split(".")[0] not in WITHHELD]
     return built, lacking
@@ -156,7 +156,7 @@ def _build_value(cls: type, typed: Mapping[str, Any], lacking: list[str], at: st
         name, role = officers.on_wire(typed["name"], typed["role"])
         typed = {**typed, "name": name, "role": role}
     defaults = {item.name: item for item in fields(cls)}
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         inner, path = typed.get(slot.field), f"{at}.{slot.field}".lstrip(".")
         if slot.repeated:
             values[slot.field] = tuple(
@@ -183,7 +183,7 @@ def _build_item(slot: Slot, typed: Any, lacking: list[str], path: str) -> object
 def _fill_value(slot: Slot) -> object:
     match slot.shape:
         case CodeList(name):
-            return next(iter(codes.labels(name)))
+            return next(iter(codes.get_labels(name)))
         case Number(least, _):
             return least
         case Text(longest, pattern):

@@ -85,7 +85,7 @@ class Duty:
     late_at: datetime
     escalate_at: datetime
 
-    def step(self, now: datetime) -> DutyStep:
+    def decide_step(self, now: datetime) -> DutyStep:
         """Return what is done about it at this moment."""
         if now < self.late_at:
             return DutyStep.WAIT

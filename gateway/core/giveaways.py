@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from typing import Any, TypeVar
 
-from schemas.layout import Slot, is_ours, slots
+from schemas.layout import Slot, is_ours, list_slots
 from schemas.message import Address, Contact, School
 from schemas.shapes import Text
 
@@ -149,7 +149,7 @@ def _list_text_slots(cls: type, everything: bool) -> tuple[tuple[Slot, bool], ..
     """List the fields that are text, and those within which there may be some."""
     return tuple(
         (slot, is_ours(slot.kind))
-        for slot in slots(cls)
+        for slot in list_slots(cls)
         if is_ours(slot.kind) or (isinstance(slot.shape, Text) and (everything or slot.shape.pattern is None))
     )
 
@@ -158,7 +158,7 @@ def hide_giveaways(value: T) -> T:
     """Give the same value, with `HIDDEN` in the place of each free text that gives a place away."""
     changed: dict[str, Any] = {}
     cls: type = type(value)
-    for slot in slots(cls):
+    for slot in list_slots(cls):
         inner = getattr(value, slot.field)
         if is_ours(slot.kind):
             new = tuple(map(hide_giveaways, inner)) if slot.repeated else inner and hide_giveaways(inner)

@@ -75,8 +75,8 @@ class PartnerHealth:
         if not self.waiting:
             return None
         last = self.succeeded_at
-        since = [(one.failing_since, one.route, one) for one in self.routes if one.failing_since]
-        return min((one for one in since if last is None or one[0] > last), default=(None, "", None))[2]
+        since = [(route.failing_since, route.route, route) for route in self.routes if route.failing_since]
+        return min((failure for failure in since if last is None or failure[0] > last), default=(None, "", None))[2]
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,17 +84,17 @@ def build_status(
         partner: The code of the other authority.
     """
     word, code = split_cause(cause)
-    addresses = list(_addresses(f"{side}/{state}", kind, word, code, sealed=sealed))
-    text = next((texts.STATUSES[one] for one in addresses if one in texts.STATUSES), None)
+    addresses = list(_list_addresses(f"{side}/{state}", kind, word, code, sealed=sealed))
+    text = next((texts.STATUSES[address] for address in addresses if address in texts.STATUSES), None)
     if text is None:
         return StatusLabel(state.replace("-", " ").capitalize(), "grey")
-    colour: Colour = next((COLOURS[one] for one in addresses if one in COLOURS), "grey")
+    colour: Colour = next((COLOURS[address] for address in addresses if address in COLOURS), "grey")
     names = {
         "partner": name_authority(partner) if partner else "the other authority",
         "authority": name_authority(code) if code else "another authority",
         "result": _name_result(word, code),
     }
-    return StatusLabel(text.tag, colour, _capitalise(text.line.format_map(names)))
+    return StatusLabel(text.tag, colour, _capitalise_first(text.line.format_map(names)))
 
 
 def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
@@ -102,7 +102,7 @@ def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> 
     return build_status(side, kind, state, cause=cause).tag
 
 
-def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
+def _list_addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")
     if code:
@@ -118,17 +118,17 @@ def _addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> 
 
 def _name_result(word: str, code: str) -> str:
     for name in _RESULTS.get(word, ()):
-        if code in codes.labels(name):
-            return _lower(codes.labels(name)[code])
+        if code in codes.get_labels(name):
+            return _lower_first(codes.get_labels(name)[code])
     return code or "not recorded"
 
 
-def _lower(label: str) -> str:
+def _lower_first(label: str) -> str:
     """Return a label as it stands within a sentence."""
     return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
-def _capitalise(line: str) -> str:
+def _capitalise_first(line: str) -> str:
     return line[:1].upper() + line[1:]
 
 
@@ -151,11 +151,11 @@ def describe_act(act: str, kind: str = "", partner: str = "") -> str:
     text = texts.ACTS.get(act)
     if text is None:
         return f"{name_kind(kind)}: {act}" if kind else act
-    said = text.format(
+    sentence = text.format(
         kind=name_kind(kind) if kind else "Message",
         partner=_name_partner(partner),
     )
-    return _capitalise(said)
+    return _capitalise_first(sentence)
 
 
 def describe_try(ending: str, route: str, kind: str = "", partner: str = "") -> str:
@@ -193,7 +193,7 @@ def name_step(step: str) -> str:
 
 def name_role(role: str) -> str:
     """Return what a role is called, of a person who signs in or of an officer whom a message names."""
-    return texts.ROLES.get(role) or codes.labels("roles").get(role, role)
+    return texts.ROLES.get(role) or codes.get_labels("roles").get(role, role)
 
 
 def name_route(route: str) -> str:
@@ -235,7 +235,7 @@ def name_decision(decision: str) -> str:
 
 def name_code(list_name: str, code: str) -> str:
     """Return the label of a code in one of the code lists; the code itself where the list does not have it."""
-    return codes.labels(list_name).get(code, code)
+    return codes.get_labels(list_name).get(code, code)
 
 
 def name_authority(code: str) -> str:

@@ -88,16 +88,16 @@ def list_inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...
     """Return the leaf, and which subtrees' roots make that path, in order. Together they are all leaves, each once."""
     if not 0 <= index < size:
         raise ValueError("no such leaf")
-    return _subpath(0, size, index)
+    return _find_subpath(0, size, index)
 
 
-def _subpath(start: int, end: int, index: int) -> tuple[tuple[int, int], ...]:
+def _find_subpath(start: int, end: int, index: int) -> tuple[tuple[int, int], ...]:
     if end - start == 1:
         return ((start, end),)
     middle = start + _split_size(end - start)
     if index < middle:
-        return (*_subpath(start, middle, index), (middle, end))
-    return (*_subpath(middle, end, index), (start, middle))
+        return (*_find_subpath(start, middle, index), (middle, end))
+    return (*_find_subpath(middle, end, index), (start, middle))
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], expected_root: bytes) -> bool:
@@ -133,16 +133,16 @@ def list_consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, 
     """
     if not 0 < old_size <= new_size:
         raise ValueError("the older tree has between one leaf and as many as the newer")
-    return _subproof(0, new_size, old_size, whole=True)
+    return _find_subproof(0, new_size, old_size, whole=True)
 
 
-def _subproof(start: int, end: int, old_end: int, *, whole: bool) -> tuple[tuple[int, int], ...]:
+def _find_subproof(start: int, end: int, old_end: int, *, whole: bool) -> tuple[tuple[int, int], ...]:
     if old_end == end:
         return () if whole else ((start, end),)
     middle = start + _split_size(end - start)
     if old_end <= middle:
-        return (*_subproof(start, middle, old_end, whole=whole), (middle, end))
-    return (*_subproof(middle, end, old_end, whole=False), (start, middle))
+        return (*_find_subproof(start, middle, old_end, whole=whole), (middle, end))
+    return (*_find_subproof(middle, end, old_end, whole=False), (start, middle))
 
 
 def compute_roots(leaves: Iterable[bytes], subtrees: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:

@@ -93,7 +93,7 @@ def name_sound(name: str) -> str:
 
 
 @cache
-def _nicknames() -> "NickNamer":
+def _read_nicknames() -> "NickNamer":
     # Only here, for few commands compare names.
     from nicknames import NickNamer
 
@@ -103,7 +103,7 @@ def _nicknames() -> "NickNamer":
 @lru_cache(REMEMBERED)
 def list_other_names(name: str) -> frozenset[str]:
     """Return what whoever bears this name may be called too."""
-    known = _nicknames()
+    known = _read_nicknames()
     return frozenset(known.nicknames_of(name)) | frozenset(known.canonicals_of(name))
 
 

@@ -31,8 +31,8 @@ def list_half_terms(calendar: Calendar) -> list[Span]:
 
 def get_moments(days: Span) -> tuple[datetime, datetime]:
     """Return when the first day begins, and when the day after the last one does."""
-    return _midnight(days.first), _midnight(days.last + A_DAY)
+    return _find_midnight(days.first), _find_midnight(days.last + A_DAY)
 
 
-def _midnight(day: date) -> datetime:
+def _find_midnight(day: date) -> datetime:
     return datetime.combine(day, time(), LONDON).astimezone(UTC)

@@ -30,7 +30,7 @@ class Resting:
         """Begin with nothing that rests."""
         self._places: dict[Hashable, dict[str, _Rest]] = {}
 
-    def names(self, place: Hashable, now: float) -> set[str]:
+    def list_names(self, place: Hashable, now: float) -> set[str]:
         """Say what rests in this place."""
         return {name for name, rest in self._places.get(place, {}).items() if rest.until > now}
 

@@ -168,7 +168,7 @@ def _says_where(message: Message) -> bool:
     "There is a reason for a restriction, or who decided it and when, but no restriction. Select the restriction, or"
     " remove these.",
 )
-def _contradicted(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
+def _is_contradicted(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     restriction = _find_restriction(message)
     if restriction and _is_open(message):
         for value, element in (
@@ -187,7 +187,7 @@ def _contradicted(message: Message, today: date, known: KnownFacts) -> Iterator[
     "Domestic abuse is a risk factor, but there is no restriction. Check if the address must be withheld.",
 )
 def _names_abuse_risk(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
-    if _is_open(message) and any(ABUSE in needs.risk_group for needs in message.each(Needs)):
+    if _is_open(message) and any(ABUSE in needs.risk_group for needs in message.list_all(Needs)):
         yield _element_path(message, "Needs", "RiskGroup")
 
 
@@ -200,9 +200,9 @@ def _names_abuse_risk(message: Message, today: date, known: KnownFacts) -> Itera
 def _gives_placement(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     if not (_is_open(message) and _says_where(message)):
         return
-    if any(entry.in_care for entry in message.each(LookedAfter)):
+    if any(entry.in_care for entry in message.list_all(LookedAfter)):
         yield _element_path(message, "Needs", "LookedAfter", "InCare")
-    if any(entry.relationship == "foster-carer" for entry in message.each(Contact)):
+    if any(entry.relationship == "foster-carer" for entry in message.list_all(Contact)):
         yield _element_path(message, "Contact")
 
 
@@ -243,7 +243,7 @@ def _protected_by_phone(message: Message, today: date, known: KnownFacts) -> Ite
 def _former_identity(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     restriction = _find_restriction(message)
     if restriction and restriction.reason in NEW_IDENTITY and restriction.level != "none":
-        for child in message.each(Child):
+        for child in message.list_all(Child):
             if child.former_surname:
                 yield _element_path(message, "Child", "FormerSurname")
             if child.former_upn:
@@ -278,7 +278,7 @@ def _given_away(message: Message, today: date, known: KnownFacts) -> Iterator[st
 
 def _list_officer_texts(message: Message) -> list[str]:
     """List numbers and addresses that may stand anywhere."""
-    return [text for officer in message.each(Officer) for text in (officer.phone_no, officer.email) if text]
+    return [text for officer in message.list_all(Officer) for text in (officer.phone_no, officer.email) if text]
 
 
 @_safeguard_rule(
@@ -332,8 +332,8 @@ def _other_child(message: Message, today: date, known: KnownFacts) -> Iterator[s
     "A sibling has the same UPN, or name and date of birth, as the child. They may be the same child.",
 )
 def _names_child_as_sibling(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
-    child = next(iter(message.each(Child)), None)
-    if child and any(_is_same_as_sibling(child, sibling) for sibling in message.each(Sibling)):
+    child = next(iter(message.list_all(Child)), None)
+    if child and any(_is_same_as_sibling(child, sibling) for sibling in message.list_all(Sibling)):
         yield _element_path(message, "Sibling")
 
 
@@ -377,7 +377,7 @@ def _is_united_kingdom(country: str) -> bool:
 @_safeguard_rule("name.figure", "warning", "A name includes a digit. Check that it is correct.")
 def _figure_in_name(message: Message, today: date, known: KnownFacts) -> Iterator[str]:
     for cls, element in ((Child, "Child"), (Sibling, "Sibling"), (Contact, "Contact")):
-        for person in message.each(cls):
+        for person in message.list_all(cls):
             for name, at in NAMES:
                 if _has_figure(getattr(person, name, None) or ""):
                     yield _element_path(message, element, at)
@@ -414,8 +414,8 @@ def _future_date(message: Message, today: date, known: KnownFacts) -> Iterator[s
         days.append((body.last_seen_on, ("LastSeenOn",)))
     if isinstance(body, WhereaboutsUnknownNotice):
         days += [(body.unknown_since, ("UnknownSince",)), (body.enquiries_completed_on, ("EnquiriesCompletedOn",))]
-    days += [(record.last_attended, ("School", "LastAttended")) for record in message.each(School)]
-    days += [(record.mash_referral, ("Needs", "MASHReferral")) for record in message.each(Needs)]
+    days += [(record.last_attended, ("School", "LastAttended")) for record in message.list_all(School)]
+    days += [(record.mash_referral, ("Needs", "MASHReferral")) for record in message.list_all(Needs)]
     yield from (_element_path(message, *path) for day, path in days if day and day > today)
 
 

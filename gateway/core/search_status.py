@@ -45,9 +45,9 @@ def find_circulation(asked: Collection[str], ours: str) -> str:
     whole = frozenset(asked) - {ours}
     if len(whole) == 1:
         return "named"
-    if frozenset(codes.labels("authorities_live")) - {ours} <= whole:
+    if frozenset(codes.get_labels("authorities_live")) - {ours} <= whole:
         return "all-authorities"
-    return "region" if any(whole == region - {ours} for region in codes.regions().values()) else "several"
+    return "region" if any(whole == region - {ours} for region in codes.list_regions().values()) else "several"
 
 
 def find_answer_state(state: DeliveryState, answer: str | None, *, sealed: bool) -> AnswerState:

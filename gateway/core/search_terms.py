@@ -70,9 +70,9 @@ def list_terms(message: Message) -> set[Term]:
     head = message.header
     all_terms = {_reference_term(head.message_id), _reference_term(head.conversation_id)}
     if message.restriction != RESTRICTIONS[-1]:
-        for child in message.each(Child):
+        for child in message.list_all(Child):
             all_terms.update(_child_terms(child))
-        all_terms.update(Term("upn", sibling.upn) for sibling in message.each(Sibling) if sibling.upn)
+        all_terms.update(Term("upn", sibling.upn) for sibling in message.list_all(Sibling) if sibling.upn)
     return all_terms
 
 

@@ -46,18 +46,18 @@ class Servers:
         """Of both, and its own issuer."""
         return self.home / "tls.pem"
 
-    def mails(self, address: str) -> list[bytes]:
+    def list_mails(self, address: str) -> list[bytes]:
         """Return every mail that lies in a mailbox, oldest first."""
         name, _, domain = address.partition("@")
         mails = []
         for folder in ("new", "cur"):
-            for one in sorted((self.home / "mail" / domain / name / "Maildir" / folder).iterdir()):
+            for file in sorted((self.home / "mail" / domain / name / "Maildir" / folder).iterdir()):
                 # It is being moved or removed.
                 with suppress(FileNotFoundError):
-                    mails.append(one.read_bytes())
+                    mails.append(file.read_bytes())
         return mails
 
-    def drop(self, address: str, mail: EmailMessage | bytes) -> None:
+    def add_mail(self, address: str, mail: EmailMessage | bytes) -> None:
         """Put a mail into a mailbox, as if it had come."""
         name, _, domain = address.partition("@")
         maildir = self.home / "mail" / domain / name / "Maildir"
@@ -68,7 +68,7 @@ class Servers:
         os.chown(fresh, owner.pw_uid, owner.pw_gid)
         fresh.rename(maildir / "new" / fresh.name)
 
-    def settings(self, address: str, more: str = "") -> str:
+    def build_settings(self, address: str, more: str = "") -> str:
         """Return what stands in gateway.toml of the gateway whose mailbox this is."""
         password = self.home / "password"
         return (
@@ -78,13 +78,13 @@ class Servers:
         )
 
 
-def wanting() -> str | None:
+def find_missing() -> str | None:
     """Return what they need and do not find; None where they can be started."""
     needs = [package for program, package in PROGRAMS.items() if not shutil.which(program)]
     return " and ".join([*needs, *(["root"] if os.geteuid() != 0 else [])]) or None
 
 
-def stop(home: Path) -> None:
+def stop_servers(home: Path) -> None:
     """Stop servers whose starter was killed."""
     for file in (home / "spool" / "exim.pid", home / "run" / "master.pid"):
         with suppress(OSError, ValueError):
@@ -101,7 +101,7 @@ def new_home() -> Path:
 
 
 @contextmanager
-def home() -> Iterator[Path]:
+def open_home() -> Iterator[Path]:
     """Yield a folder for them that their own users may enter, which pytest's are not."""
     with TemporaryDirectory(prefix="cme-mail-") as name:
         Path(name).chmod(0o711)
@@ -109,7 +109,7 @@ def home() -> Iterator[Path]:
 
 
 @contextmanager
-def servers(
+def run_servers(
     home: Path, smtp: int, imap: int, *, offer_tls: bool = True, smtps: int = 0, exim: str = "", dovecot: str = ""
 ) -> Iterator[Servers]:
     """Start both, with these further settings; stop them afterwards. What was delivered stays.
@@ -117,7 +117,7 @@ def servers(
     `smtps` is one more port of Exim's, where TLS begins at once.
     """
     made = Servers(home, smtp, imap)
-    prepare(made)
+    prepare_servers(made)
     (home / "exim.conf").write_text(_exim(made, offer_tls, smtps) + exim)
     (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
@@ -173,7 +173,7 @@ def _owner() -> pwd.struct_passwd:
     return pwd.getpwnam("Debian-exim")
 
 
-def prepare(made: Servers) -> None:
+def prepare_servers(made: Servers) -> None:
     """Make their certificate, the mailboxes, and who may read them."""
     owner = _owner()
     made.home.mkdir(exist_ok=True)

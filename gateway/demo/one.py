@@ -41,10 +41,10 @@ class Student:
     upn: str = ""
 
 
-def take(imports: Path, answers: Path, students: Sequence[Student], today: date) -> dict[str, str]:
+def answer_files(imports: Path, answers: Path, students: Sequence[Student], today: date) -> dict[str, str]:
     """Take in every file that lies there, and answer in one extract: file name to result."""
     files = sorted(file for file in imports.iterdir() if file.is_file() and not file.name.startswith("."))
-    results = {file.name: judge(file.name, file.read_bytes(), students, today) for file in files}
+    results = {file.name: judge_file(file.name, file.read_bytes(), students, today) for file in files}
     if results:
         half = answers / ".extract"
         with half.open("w", newline="") as stream:
@@ -61,7 +61,7 @@ def take(imports: Path, answers: Path, students: Sequence[Student], today: date)
     return results
 
 
-def judge(name: str, text: bytes, students: Sequence[Student], today: date) -> str:
+def judge_file(name: str, text: bytes, students: Sequence[Student], today: date) -> str:
     """Return what it makes of one file: one of its three words, or its error."""
     if not NAME.fullmatch(name):
         return "The file name does not have the form of a CTF's, or has a space."
@@ -93,17 +93,21 @@ def _faults(name: str, root: etree._Element, pupil: etree._Element) -> Iterator[
         yield "DOB is not a date."
     if pupil.findtext("Sex") not in ("F", "M", "U"):
         yield "Sex is not a code of the list."
-    if any(not (one.text or "").strip() for one in pupil.iter() if len(one) == 0 and one.tag != "BasicDetails"):
+    if any(
+        not (element.text or "").strip()
+        for element in pupil.iter()
+        if len(element) == 0 and element.tag != "BasicDetails"
+    ):
         yield "An element is empty."
 
 
 def _match(pupil: etree._Element, students: Sequence[Student]) -> str:
     upn, given = pupil.findtext("UPN") or "", pupil.findtext("Forename") or ""
-    said = ((pupil.findtext("Surname") or "").casefold(), given.casefold(), pupil.findtext("DOB"))
+    asked = ((pupil.findtext("Surname") or "").casefold(), given.casefold(), pupil.findtext("DOB"))
     for student in students:
         known = (student.family_name.casefold(), student.given_name.casefold(), student.dob)
         if upn and student.upn == upn:
-            return "matched" if known == said else "matched with conflicts"
-        if known == said:
+            return "matched" if known == asked else "matched with conflicts"
+        if known == asked:
             return "matched with conflicts" if upn and student.upn else "matched"
     return "unmatched"

@@ -26,12 +26,12 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._passing: set[asyncio.StreamWriter] = set()
 
-    async def mend(self) -> None:
+    async def let_through(self) -> None:
         """Let things pass."""
         if self._server is None:
             self._server = await asyncio.start_server(self._carry, "127.0.0.1", self._near)
 
-    async def cut(self) -> None:
+    async def break_off(self) -> None:
         """Break off whatever passes, and let in nothing more."""
         server, self._server = self._server, None
         if server is not None:
@@ -74,7 +74,7 @@ def make_keys(folder: Path) -> None:
             fresh.rename(folder / name)
 
 
-def settings(folder: Path, port: int, *, its_own: bool) -> str:
+def build_settings(folder: Path, port: int, *, its_own: bool) -> str:
     """What stands in gateway.toml of those who use the server; `its_own`: of the one who takes things in there."""
     login = f'\n[logins.885]\nuser = "{USER}"\nkey_file = "{(folder / "login_key").absolute()}"\n'
     if not its_own:

@@ -26,7 +26,7 @@ from gateway.demo.routes import Wire
 from gateway.errors import NotAllowed, Unusable
 from gateway.settings.rules import FILE
 from keys.errors import CardOlder
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.shapes import MessageId
 
 # Ofcom's numbers for drama.
@@ -56,22 +56,22 @@ def make_plan(folder: Path, steps: Iterable[str], *, email: bool) -> Plan:
     try:
         if not path.exists():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            ids = {name: uuid7(wall_clock(), token_bytes(10)) for name in steps}
+            ids = {name: build_uuid7(wall_clock(), token_bytes(10)) for name in steps}
             made = {"ports": {name: _free_port() for name in PORTS}, "ids": ids, "mail": None}
             if email:
                 made["mail"] = str(mail.new_home())
             temporary = path.with_suffix(f".{os.getpid()}")
             temporary.write_text(json.dumps(made))
             temporary.rename(path)
-        kept = json.loads(path.read_text())
+        stored = json.loads(path.read_text())
     except OSError as why:
         raise Unusable("demo.unwritable", folder=folder, why=why.strerror) from None
-    if kept["ports"].keys() != set(PORTS):
+    if stored["ports"].keys() != set(PORTS):
         raise Unusable("demo.older", folder=folder)
-    plan = Plan(kept["ports"], kept["ids"], Path(kept["mail"]) if kept["mail"] else None)
+    plan = Plan(stored["ports"], stored["ids"], Path(stored["mail"]) if stored["mail"] else None)
     # Where it lies, whatever was there may have been cleared away.
     if plan.mail is not None:
-        mail.prepare(mail.Servers(plan.mail, plan.ports["smtp"], plan.ports["imap"]))
+        mail.prepare_servers(mail.Servers(plan.mail, plan.ports["smtp"], plan.ports["imap"]))
     return plan
 
 
@@ -92,7 +92,7 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def make(folder: Path, code: str, plan: Plan) -> None:
+def make_gateway(folder: Path, code: str, plan: Plan) -> None:
     """A gateway under another name, then renamed: a demo that was killed half-way starts this step anew."""
     home, servers, ports = folder / code, folder / "sftp", plan.ports
     if (home / FILE).exists():
@@ -109,10 +109,10 @@ def make(folder: Path, code: str, plan: Plan) -> None:
         settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
     for name in folders.values():
         (fresh / name).mkdir()
-    more = routes.settings(servers, ports["sftp wire"], its_own=code == "885")
+    more = routes.build_settings(servers, ports["sftp wire"], its_own=code == "885")
     if plan.mail is not None:
         mails = mail.Servers(plan.mail, ports["smtp"], ports["imap"])
-        more += mails.settings(f"gateway@{NAMES[code].lower()}.example")
+        more += mails.build_settings(f"gateway@{NAMES[code].lower()}.example")
     _set_routes(fresh, code, ports, more)
     fresh.rename(home)
 
@@ -132,7 +132,7 @@ def _set_routes(home: Path, code: str, ports: Mapping[str, int], more: str) -> N
 
 
 @asynccontextmanager
-async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
+async def open_wires(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
     """Yield the servers, and the wires by which Worcestershire is reached, by the route that each carries."""
     ports = plan.ports
     wires = {
@@ -142,26 +142,26 @@ async def wired(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]:
     }
     async with routes.sftp_server(folder / "sftp", ports["sftp"]), AsyncExitStack() as stack:
         if plan.mail is not None:
-            await asyncio.to_thread(stack.enter_context, mail.servers(plan.mail, ports["smtp"], ports["imap"]))
+            await asyncio.to_thread(stack.enter_context, mail.run_servers(plan.mail, ports["smtp"], ports["imap"]))
         for wire in wires.values():
-            await wire.mend()
+            await wire.let_through()
         try:
             yield wires
         finally:
             for wire in wires.values():
-                await wire.cut()
+                await wire.break_off()
 
 
-def exchange_cards(one: Gateway, other: Gateway) -> None:
+def exchange_cards(first: Gateway, second: Gateway) -> None:
     """Each confirms the other's card, unless it has it."""
-    for gw, there in ((one, other), (other, one)):
+    for gw, there in ((first, second), (second, first)):
         # It has the card already.
         with suppress(NotAllowed, CardOlder):
             partners.add_partner(gw, (there.config.home / home_folder.CARD_FILE).read_text("ascii"), by="demo")
 
 
 @asynccontextmanager
-async def serving(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+async def serve_homes(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
     """Yield a gateway process for each home, for as long as inside."""
     processes = [await _start(home) for home in homes]
     try:
@@ -181,7 +181,7 @@ async def _start(home: Path) -> asyncio.subprocess.Process:
         )  # fmt: skip
 
 
-async def ready(gw: Gateway, process: asyncio.subprocess.Process) -> None:
+async def wait_until_ready(gw: Gateway, process: asyncio.subprocess.Process) -> None:
     """Wait until the gateway says that it is ready. Raises Unusable where it has ended instead, or never does."""
     trusted = ssl.create_default_context(cafile=str(gw.config.home / home_folder.TLS_CERTIFICATE))
     url = f"https://127.0.0.1:{gw.config.listen.port}/readyz"
@@ -196,7 +196,7 @@ async def ready(gw: Gateway, process: asyncio.subprocess.Process) -> None:
             await asyncio.sleep(0.05)
 
 
-async def until(true: Callable[[], bool], what: str) -> None:
+async def wait_until(true: Callable[[], bool], what: str) -> None:
     """Wait for it. Raises Unusable where it does not come true in a minute."""
     async with _patience(what):
         while not true():

@@ -31,19 +31,19 @@ from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
 from gateway.core.transfer_stage import TransferStage
-from gateway.demo import mail, one
-from gateway.demo.one import Student
+from gateway.demo import mail
+from gateway.demo.one import Student, answer_files
 from gateway.demo.routes import Wire
 from gateway.demo.stage import (
     TELEPHONE,
     exchange_cards,
-    make,
+    make_gateway,
     make_plan,
+    open_wires,
     port_is_free,
-    ready,
-    serving,
-    until,
-    wired,
+    serve_homes,
+    wait_until,
+    wait_until_ready,
 )
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange import respond
@@ -51,12 +51,12 @@ from gateway.exchange.send import prepare_messages, send_notices
 from gateway.one import imports
 from gateway.one.watched_folder import REPORT_ENDING
 from gateway.store import inbox, outbox, transfer_files
-from gateway.store import people as kept
+from gateway.store import people as store_people
 from keys import card, envelope, receipt
 from keys.ring import Ring
 from keys.trust import Trust
 from schemas import xml
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Acknowledgement, Message, Officer, Outcome, Party, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
 
@@ -100,7 +100,7 @@ AFTER_RECEIPT = frozenset(DeliveryState) - {DeliveryState.QUEUED, DeliveryState.
 
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
-    plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.wanting() is None)
+    plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.find_missing() is None)
     out.print(
         "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own,"
         " over TLS."
@@ -108,7 +108,7 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
     out.print("All children are invented.\n")
     # The holder of a mailbox before its owner.
     for code in ("330", "333", "885"):
-        make(folder, code, plan)
+        make_gateway(folder, code, plan)
     sandwell, worcestershire, birmingham = (home_folder.open_gateway(folder / code) for code in ("333", "885", "330"))
     both, everybody = (sandwell, worcestershire), (sandwell, worcestershire, birmingham)
     try:
@@ -116,17 +116,17 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
         for gw in both:
             exchange_cards(birmingham, gw)
         if plan.mail is not None:
-            mail.stop(plan.mail)
-        await until(
+            mail.stop_servers(plan.mail)
+        await wait_until(
             lambda: all(port_is_free(port) for port in plan.ports.values()), "the ports of an earlier demo to be free"
         )
-        async with wired(folder, plan) as wires, serving([gw.config.home for gw in everybody]) as processes:
+        async with open_wires(folder, plan) as wires, serve_homes([gw.config.home for gw in everybody]) as processes:
             for gw, process in zip(everybody, processes, strict=True):
-                await ready(gw, process)
+                await wait_until_ready(gw, process)
             refused = await _tell(both, plan.ids, out)
             by_route = await _cut(both, wires, out)
             if plan.mail is None:
-                needs = mail.wanting() or "the option --email"
+                needs = mail.find_missing() or "the option --email"
                 out.print(f"  [dim]Secure email is not shown here. It needs {needs}.[/dim]")
             if keep:
                 _open_consoles(both, out)
@@ -147,7 +147,7 @@ def _open_consoles(both: tuple[Gateway, Gateway], out: Console) -> None:
     out.print("\n[bold]The consoles[/bold]: sign in with the one-time password and choose your own\n")
     for gw in both:
         name = f"olive@{gw.own_card.name.lower()}.example"
-        if gw.store.look(lambda tx, name=name: kept.find_person(tx, name)):  # type: ignore[misc]
+        if gw.store.look(lambda tx, name=name: store_people.find_person(tx, name)):  # type: ignore[misc]
             password = people.reset_password(gw, name, "demo")
         else:
             password = people.add_account(gw, name, "Olive Invented", Role, "demo")
@@ -166,11 +166,11 @@ def _what_next(folder: Path, out: Console) -> None:
         out.print(f"  [dim]# {does}[/dim]\n  {command} {command_line}", soft_wrap=True)
 
 
-def _introduce(one: Gateway, other: Gateway, out: Console) -> None:
-    exchange_cards(one, other)
-    for gw, there in ((one, other), (other, one)):
+def _introduce(first: Gateway, second: Gateway, out: Console) -> None:
+    exchange_cards(first, second)
+    for gw, there in ((first, second), (second, first)):
         out.print(f"  {gw.own_card.name} confirmed the card of {there.own_card.name}. Its fingerprint:")
-        out.print(f"    [cyan]{card.fingerprint(there.own_card)}[/cyan]")
+        out.print(f"    [cyan]{card.compute_fingerprint(there.own_card)}[/cyan]")
 
 
 async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: Console) -> dict[str, str]:
@@ -186,7 +186,7 @@ async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: C
     out.print("\n[bold]2. Each is delivered and accepted, and the outcome is sent[/bold]. The enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
         gw, there = by_code[sender], by_code[_other(sender)]
-        await until(_reached(gw, ids[name], AFTER_RECEIPT), "a receipt")
+        await wait_until(_reached(gw, ids[name], AFTER_RECEIPT), "a receipt")
         officer = Officer(name="Otto Invented", role="cme_officer", phone_no=TELEPHONE[there.code])
         # It was done before the demo was killed.
         with suppress(NotAllowed):
@@ -198,7 +198,7 @@ async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: C
             with suppress(NotAllowed):
                 respond.send_outcome(there, ids[name], outcome, by="otto (demo)")
         wanted = DeliveryState.ACKNOWLEDGED if name == ENQUIRY else DeliveryState.CONCLUDED
-        await until(_reached(gw, ids[name], {wanted}), f"{wanted}")
+        await wait_until(_reached(gw, ids[name], {wanted}), f"{wanted}")
     for gw in both:
         out.print(_view(gw, {ids[name]: what for name, what in WHAT.items()}), "")
     for gw in both:
@@ -221,9 +221,9 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
     by_mail = "email" in {route.kind for route in worcestershire.own_card.routes}
     for extract, cut in zip(LEAVERS if by_mail else list(LEAVERS)[:-1], (None, *wires), strict=False):
         if cut is not None:
-            await wires[cut].cut()
+            await wires[cut].break_off()
         sent = await _leaver(sandwell, extract)
-        await until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
+        await wait_until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(
@@ -233,7 +233,7 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
         if _times_here(worcestershire, sent) != 1:
             raise Unusable("demo.let-in", "repeated")
     for wire in wires.values():
-        await wire.mend()
+        await wire.let_through()
     return went
 
 
@@ -243,7 +243,7 @@ def _route_of(gw: Gateway, message_id: MessageId) -> str:
 
 def _times_here(gw: Gateway, message_id: MessageId) -> int:
     came = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))
-    return sum(one.message_id == message_id for one in came)
+    return sum(item.message_id == message_id for item in came)
 
 
 async def _leaver(sandwell: Gateway, extract: str) -> MessageId:
@@ -261,7 +261,7 @@ async def _leaver(sandwell: Gateway, extract: str) -> MessageId:
         # It has not grown for long.
         os.utime(fresh, (0, 0))
         fresh.rename(folder / f"{extract}.csv")
-    await until(lambda: bool(reports()), "what became of ONE's extract")
+    await wait_until(lambda: bool(reports()), "what became of ONE's extract")
     return MessageId(reports()[0]["MessageId"])
 
 
@@ -274,25 +274,25 @@ async def _import(gw: Gateway) -> str:
         return gw.store.look(lambda tx: transfer_files.list_transfer_files(tx, other_than=gw.code, states=states))
 
     def answered() -> bool:
-        one.take(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
+        answer_files(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
         return not files(TransferStage.WAITING, TransferStage.WRITTEN)
 
-    await until(answered, "what ONE made of the files")
+    await wait_until(answered, "what ONE made of the files")
     counts = Counter(getattr(gw.config.one_answers, file.state.value) for file in files())
-    return ", ".join(f"{count} {said}" for said, count in sorted(counts.items()))
+    return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
 
 
 def _message(name: str, message_id: MessageId, sender: str, recipient: str, gw: Gateway) -> Message:
-    found = xml.read((files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes())
+    sample = xml.read((files("schemas") / "samples" / "valid" / f"{name}.xml").read_bytes())
     head = replace(
-        found.header,
+        sample.header,
         message_id=message_id,
         conversation_id=CaseId(message_id),
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=gw.now().replace(microsecond=0),
     )
-    return Message(head, found.body)
+    return Message(head, sample.body)
 
 
 def _other(code: str) -> str:
@@ -349,7 +349,7 @@ def _mark(restriction: RestrictionLevel) -> str:
 
 async def _attack(sandwell: Gateway) -> dict[str, str]:
     """Post what must be refused to Worcestershire's real port, and say by which code it was."""
-    fresh = _message("transfer-notice", MessageId(uuid7(wall_clock(), token_bytes(10))), "333", "885", sandwell)
+    fresh = _message("transfer-notice", MessageId(build_uuid7(wall_clock(), token_bytes(10))), "333", "885", sandwell)
     sealed = prepare_messages(sandwell, [fresh], "demo")[0].sealed
     middle = len(sealed) // 2
     tampered = sealed[:middle] + (b"A" if sealed[middle : middle + 1] != b"A" else b"B") + sealed[middle + 1 :]
@@ -374,7 +374,7 @@ async def _attack(sandwell: Gateway) -> dict[str, str]:
     replayed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, first))
     carrier = Https()
     try:
-        answers = [await _post(carrier, sandwell, one) for one in (tampered, forged, astray, replayed)]
+        answers = [await _post(carrier, sandwell, sealed_text) for sealed_text in (tampered, forged, astray, replayed)]
     finally:
         await carrier.close()
     names = (
@@ -387,11 +387,11 @@ async def _attack(sandwell: Gateway) -> dict[str, str]:
 
 
 async def _post(carrier: Https, sandwell: Gateway, sealed: bytes) -> str:
-    route = sandwell.trust.card("885").routes[0]
-    [answer] = await carrier.deliver(sandwell.address("885", route), [Parcel("", sealed)])
+    route = sandwell.trust.get_card("885").routes[0]
+    [answer] = await carrier.deliver(sandwell.build_address("885", route), [Parcel("", sealed)])
     if not isinstance(answer, Receipted):
         return getattr(answer, "reason", "not carried")
-    found = receipt.verify(
+    verified = receipt.verify(
         answer.receipt,
         issuer="885",
         audience="333",
@@ -399,7 +399,7 @@ async def _post(carrier: Https, sandwell: Gateway, sealed: bytes) -> str:
         trust=sandwell.trust,
         now=wall_clock(),
     )
-    return ", ".join(found.codes) or REFUSALS[-1]
+    return ", ".join(verified.codes) or REFUSALS[-1]
 
 
 def _verify(both: tuple[Gateway, Gateway], out: Console) -> dict[str, int]:

@@ -138,9 +138,9 @@ async def _note_left_behind(gw: Gateway, kind: str, address: RouteAddress, left:
 
 def _find_return_address(gw: Gateway, kind: str, sender: str) -> RouteAddress | None:
     with suppress(Refusal):
-        for route in gw.trust.card(sender).routes:
+        for route in gw.trust.get_card(sender).routes:
             if route.kind == kind:
-                return gw.address(sender, route)
+                return gw.build_address(sender, route)
     return None
 
 
@@ -188,11 +188,11 @@ def _note_own_route(tx: Connection, gw: Gateway, kind: str, trouble: str | None)
 def _list_places(gw: Gateway, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
     """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
     for route in _list_collected_routes(gw, gw.own_card.routes):
-        yield route.kind, gw.address(gw.code, route)
+        yield route.kind, gw.build_address(gw.code, route)
     for partner in sent_to:
         with suppress(Refusal):
-            for route in _list_collected_routes(gw, gw.trust.card(partner).routes):
-                yield route.kind, gw.address(partner, route)
+            for route in _list_collected_routes(gw, gw.trust.get_card(partner).routes):
+                yield route.kind, gw.build_address(partner, route)
 
 
 def _list_collected_routes(gw: Gateway, routes: tuple[Route, ...]) -> list[Route]:

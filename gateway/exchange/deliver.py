@@ -57,7 +57,7 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
     refresh_at = loop.time()
     started = False
     while not stop.is_set():
-        gw.looks("delivering", LATE)
+        gw.note_look("delivering", LATE)
         gw.due.clear()
         try:
             # Other processes add partners; not with every batch.
@@ -195,7 +195,7 @@ async def _carry_sealed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDeli
         if not left:
             break
         parcels = [Parcel(claimed[at].message_id, claimed[at].sealed) for at in left]
-        attempts = await gw.carriers[route.kind].deliver(gw.address(partner, route), parcels)
+        attempts = await gw.carriers[route.kind].deliver(gw.build_address(partner, route), parcels)
         _note_partner_clock(gw, partner, attempts)
         for at, attempt in zip(left, attempts, strict=True):
             ends[at] = route.kind, _join_attempts(ends[at], (route.kind, attempt))

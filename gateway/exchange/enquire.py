@@ -27,7 +27,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
 from keys.errors import Refusal
 from schemas import codes
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 from schemas.shapes import CaseId, MessageId
 
@@ -62,7 +62,7 @@ def resolve_recipients(
     Raises NotAllowed where there is no such authority or region, or none is meant.
     """
     not_asked: dict[str, str] = {}
-    meant = set(codes.labels("authorities_live")) if everyone else set()
+    meant = set(codes.get_labels("authorities_live")) if everyone else set()
     for name in regions:
         meant |= _get_region(name)
     meant.discard(gw.code)
@@ -81,9 +81,9 @@ def resolve_recipients(
 
 
 def _get_region(name: str) -> frozenset[str]:
-    by_name = {region.lower(): those for region, those in codes.regions().items()}
+    by_name = {region.lower(): those for region, those in codes.list_regions().items()}
     if name.lower() not in by_name:
-        raise NotAllowed("enquire.no-such-region", name=name, regions=", ".join(codes.regions()))
+        raise NotAllowed("enquire.no-such-region", name=name, regions=", ".join(codes.list_regions()))
     return by_name[name.lower()]
 
 
@@ -219,7 +219,7 @@ def _build_search_notice(
     now = gw.now()
     head = replace(
         search.header,
-        message_id=MessageId(uuid7(now, token_bytes(10))),
+        message_id=MessageId(build_uuid7(now, token_bytes(10))),
         in_reply_to=None,
         supersedes=before.message_id if before else None,
         sequence=max((delivery.sequence for delivery in sent if delivery.recipient == code), default=0) + 1,

@@ -37,8 +37,8 @@ def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Retu
     letters = [delivery for delivery in deliveries if delivery.protection != "sealed"]
     # Of a bundle, one shows what somebody wrote.
     some = letters or (deliveries[:1] if isinstance(mail, EmailReply) else [])
-    kept = [_store_mail(tx, gw, delivery, mail) for delivery in some]
-    if not deliveries or (kept and not any(kept)):
+    stored = [_store_mail(tx, gw, delivery, mail) for delivery in some]
+    if not deliveries or (stored and not any(stored)):
         bursts.write_burst_in(tx, gw, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
@@ -79,7 +79,7 @@ def _store_mail(tx: Connection, gw: Gateway, letter: Delivery, mail: EmailReply 
         return False
     text = json.dumps(asdict(mail.text)).encode()
     copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=gw.ring)
-    [mark] = blind.marks([("mail", text.decode())], gw.ring)
+    [mark] = blind.compute_marks([("mail", text.decode())], gw.ring)
     to = gw.correspondents.get(letter.recipient)
     domain = mail.domain if isinstance(mail, EmailReply) else ""
     came = NewMailReply(

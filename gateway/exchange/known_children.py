@@ -37,7 +37,7 @@ NOT_RESTRICTED = ("", "n", "no", "0", "false")
 class _OwnChild:
     """A child of ours beside one in a notice."""
 
-    said: Mapping[str, str]
+    fields: Mapping[str, str]
     # Its UPN.
     bears: bool
     # On the same day.
@@ -83,7 +83,7 @@ def look_up_known(
 
 def _find_child(notice: Message) -> Child | None:
     """Return whom it is about; nobody where it is a test."""
-    return None if notice.header.test else next(iter(notice.each(Child)), None)
+    return None if notice.header.test else next(iter(notice.list_all(Child)), None)
 
 
 def _list_siblings(notice: Message) -> dict[str, Child]:
@@ -94,7 +94,7 @@ def _list_siblings(notice: Message) -> dict[str, Child]:
         f"{notice.header.message_id} {number}": Child(
             upn=sibling.upn, surname=sibling.surname, forename=sibling.forename, dob=sibling.dob, sex="U"
         )
-        for number, sibling in enumerate(notice.each(Sibling))
+        for number, sibling in enumerate(notice.list_all(Sibling))
     }
 
 
@@ -108,7 +108,7 @@ def _has_others_upn(notice: Message, child: Child, before: Sequence[Message], ro
     ]
     if any(_names_other_child(child, other_notice) for other_notice in others):
         return True
-    return any(is_another(child, *_row_names(row.said), row.born) for row in rows if row.bears)
+    return any(is_another(child, *_row_names(row.fields), row.born) for row in rows if row.bears)
 
 
 def _is_known_restricted(child: Child, before: Sequence[Message], rows: Sequence[_OwnChild]) -> bool:
@@ -117,9 +117,9 @@ def _is_known_restricted(child: Child, before: Sequence[Message], rows: Sequence
     if newest is not None and newest.restriction != "none":
         return True
     return any(
-        _says_restricted(row.said)
+        _says_restricted(row.fields)
         for row in rows
-        if row.born and (row.bears or _is_child_called(child, *_row_names(row.said)))
+        if row.born and (row.bears or _is_child_called(child, *_row_names(row.fields)))
     )
 
 
@@ -136,7 +136,7 @@ def _find_notices_before(tx: Connection, gw: Gateway, children_of: Mapping[str, 
         if terms
     ]
     lying = blind_index.find_newest_marked(
-        tx, [[blind.marks([term], gw.ring)[0] for term in terms] for _, terms in asked]
+        tx, [[blind.compute_marks([term], gw.ring)[0] for term in terms] for _, terms in asked]
     )
     opened = {hit.number: _open_hit(tx, gw, hit) for hit in lying if hit}
     numbers: dict[str, set[int]] = {name: set() for name in children_of}
@@ -185,7 +185,7 @@ def _open_hit(tx: Connection, gw: Gateway, hit: IndexHit) -> Message | None:
 
 def _names_other_child(child: Child, other: Message) -> bool:
     """Tell whether somebody in this notice has the child's UPN, and another name or date of birth."""
-    people: Sequence[Child | Sibling] = [*other.each(Child), *other.each(Sibling)]
+    people: Sequence[Child | Sibling] = [*other.list_all(Child), *other.list_all(Sibling)]
     return any(
         is_another(child, person.surname, person.forename or "", person.dob == child.dob)
         for person in people
@@ -194,7 +194,7 @@ def _names_other_child(child: Child, other: Message) -> bool:
 
 
 def _is_about_child(child: Child, other: Message) -> bool:
-    theirs = next(iter(other.each(Child)), None)
+    theirs = next(iter(other.list_all(Child)), None)
     if theirs is None or theirs.dob != child.dob:
         return False
     return bool(child.upn and child.upn == theirs.upn) or _is_child_called(child, theirs.surname, theirs.forename or "")

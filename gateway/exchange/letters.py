@@ -30,7 +30,7 @@ from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
 from schemas.message import Message, Officer, RestrictionLevel
-from schemas.reading import rows
+from schemas.reading import list_rows
 from schemas.shapes import MessageId
 
 # Eighty bits: nobody guesses what would count as an answer.
@@ -119,7 +119,7 @@ def _choose_opening(message: Message, how: str, ring: Officer) -> str:
 
 
 def _format_rows(message: Message) -> Iterator[str]:
-    for row in rows(message.body):
+    for row in list_rows(message.body):
         label = f"{'  ' * row.depth}{row.name}"
         yield f"{label:{LABEL}} {row.value}" if row.value is not None else label
 
@@ -129,7 +129,7 @@ async def post_letter(gw: Gateway, claimed: ClaimedDelivery) -> Attempt:
     to, carrier = gw.correspondents.get(claimed.recipient), gw.carriers.get("email")
     if to is None:
         return Refused("letter.nobody", "no email address is recorded for them any more")
-    if not isinstance(carrier, Post):
+    if carrier is None or not isinstance(carrier, Post):
         return TryLater("this gateway sends no mail")
     copy = await gw.store.read(lambda tx: copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER))
     try:
@@ -137,7 +137,9 @@ async def post_letter(gw: Gateway, claimed: ClaimedDelivery) -> Attempt:
         letter = _build_letter(gw, to, claimed, message)
     except (Refusal, ConfigProblem) as why:
         return TryLater(f"{why.sentence} [{why.code}]")
-    return await carrier.post(gw.address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter)
+    return await carrier.post(
+        gw.build_address(to.authority, Route("email", f"mailto:{to.address}", to.protection)), letter
+    )
 
 
 def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, message: Message) -> Letter:
@@ -150,9 +152,11 @@ def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, mess
         name=ours.name,
         called=called,
         belongs_to=build_reference(before, gw.ring) if before else None,
-        ring=getattr(message.body, "ring", None) or getattr(message.body, "officer", None) or gw.officer(ours.officer),
+        ring=getattr(message.body, "ring", None)
+        or getattr(message.body, "officer", None)
+        or gw.build_officer(ours.officer),
     )
-    entity = mail.entity(words.text, words.attached)
+    entity = mail.build_entity(words.text, words.attached)
     if claimed.protection == "person-smime":
         entity = smime.seal(
             entity,
@@ -169,4 +173,6 @@ def get_signer(gw: Gateway) -> smime.Signer:
     files = gw.config.smime_files()
     if files is None:
         raise ConfigProblem("config.smime")
-    return smime.signer(*files, passphrase=gw.config.passphrase(), address=gw.config.email.address, now=gw.now())
+    return smime.read_signer(
+        *files, passphrase=gw.config.read_passphrase(), address=gw.config.email.address, now=gw.now()
+    )

@@ -172,7 +172,7 @@ def _note_expired(tx: Connection, gw: Gateway, gone: Sequence[tuple[str, str]]) 
 def _parse_claimed_receipt(line: bytes) -> Receipt | None:
     """Parse what a receipt says of itself; None where the line is none."""
     try:
-        return receipt.claimed(line.decode("ascii"))
+        return receipt.read_claimed(line.decode("ascii"))
     except (Refusal, UnicodeDecodeError):
         return None
 

@@ -23,7 +23,7 @@ from gateway.core.inbox_state import InboxState
 from gateway.core.replies import Misfit, NamedBy, NamedMessage, ReplyStatement, ReplyVerdict
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ArrivedMessage, CaseMessage
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
 from schemas.shapes import CaseId, MessageId
 
@@ -176,7 +176,7 @@ def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> CaseId:
         ),
         None,
     )
-    return known.own.setdefault(case, before or CaseId(uuid7(arrived.created_at, token_bytes(10))))
+    return known.own.setdefault(case, before or CaseId(build_uuid7(arrived.created_at, token_bytes(10))))
 
 
 def apply_effect(
@@ -285,7 +285,7 @@ def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new
         arrived.message_id: known.theirs.get(arrived.message_id) or _as_named_message(arrived) for arrived in new
     }
     for early in inbox.list_overtakers(tx, known.sender, list(standing)):
-        judged = replies.judge_statement(early.said, standing[early.names])
+        judged = replies.judge_statement(early.statement, standing[early.names])
         if isinstance(judged.effect, InboxState):
             inbox.set_state(
                 tx,
@@ -293,10 +293,10 @@ def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new
                 known.sender,
                 early.names,
                 judged.effect,
-                cause=ENDED if early.said.kind == "LocatedNotice" else None,
+                cause=ENDED if early.statement.kind == "LocatedNotice" else None,
             )
             standing[early.names] = replace(standing[early.names], state=judged.effect)
-        if not judged.refused and judged.misfit is None and early.said.kind not in OPENS_A_CASE:
+        if not judged.refused and judged.misfit is None and early.statement.kind not in OPENS_A_CASE:
             inbox.set_state(tx, now, known.sender, early.message_id, InboxState.FILED)
     for arrived in new:
         if arrived.kind in SEARCHES:

@@ -180,7 +180,7 @@ def _check_rules(gw: Gateway, signed: SignedMessage) -> SignedMessage | RefusedP
     # At midnight it may be tomorrow there.
     today = (gw.now() + CLOCK_SKEW).date()
     # (13).
-    if refusals := rules.errors(rules.check(signed.message, today=today)):
+    if refusals := rules.list_errors(rules.check(signed.message, today=today)):
         return RefusedParcel(
             signed.digest, signed.message.header.message_id, tuple(finding.code for finding in refusals)
         )
@@ -194,7 +194,7 @@ def _accept_message(gw: Gateway, signed: SignedMessage, caller: str) -> Accepted
         signed.message,
         _build_arrived(gw, signed),
         receipt,
-        blind.marks(list_terms(signed.message), gw.ring),
+        blind.compute_marks(list_terms(signed.message), gw.ring),
     )
 
 

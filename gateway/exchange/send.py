@@ -26,7 +26,7 @@ from gateway.store.outbox import QueuedNotice
 from keys import at_rest, blind, envelope
 from schemas import rules, xml
 from schemas.hidden_signs import check_message
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
 from schemas.shapes import CaseId, MessageId
 
@@ -118,7 +118,7 @@ def _check_notice(gw: Gateway, notice: Message, confirmed: Collection[str], know
         )
     today = gw.now().date()
     slips = safeguards.find_slips(notice, today=today, known=known)
-    if refusals := rules.errors([*rules.check(notice, today=today), *slips]):
+    if refusals := rules.list_errors([*rules.check(notice, today=today), *slips]):
         raise Unfit(refusals)
     if doubts := safeguards.list_unconfirmed(slips, confirmed):
         raise Unconfirmed(doubts)
@@ -158,7 +158,7 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
         content=copy.content,
         queued_by=by,
         protection=how,
-        marks=blind.marks(list_terms(notice), gw.ring),
+        marks=blind.compute_marks(list_terms(notice), gw.ring),
         decision=notice.body.decision if isinstance(notice.body, Acknowledgement) else None,
     )
 
@@ -182,7 +182,7 @@ def build_first_header(gw: Gateway, conversation_id: CaseId, recipient: str) -> 
     """Build the header of our first message to that authority in a new case."""
     now = gw.now()
     return Header(
-        message_id=MessageId(uuid7(now, token_bytes(10))),
+        message_id=MessageId(build_uuid7(now, token_bytes(10))),
         conversation_id=conversation_id,
         sequence=1,
         sender=Party(authority=gw.code, role="cme_officer"),
@@ -194,7 +194,7 @@ def build_first_header(gw: Gateway, conversation_id: CaseId, recipient: str) -> 
 
 def new_case_id(gw: Gateway) -> CaseId:
     """Return the ConversationId of a case that begins now."""
-    return CaseId(uuid7(gw.now(), token_bytes(10)))
+    return CaseId(build_uuid7(gw.now(), token_bytes(10)))
 
 
 def queue_messages(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:

@@ -248,12 +248,12 @@ async def compare_forever(gw: Gateway, stop: asyncio.Event) -> None:
     async def compare_due_partners() -> None:
         nonlocal asked_at, due
         now = loop.time()
-        wanted = [one for one in gw.asked if now - asked_at.get(one, -ASKED_EVERY) >= ASKED_EVERY]
+        wanted = [partner for partner in gw.asked if now - asked_at.get(partner, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
-        days = {one: gw.asked.pop(one) for one in wanted}
-        days |= {one: gw.now() - DAYS for one in gw.trust.authorities() if now >= due.get(one, first)}
-        done = await asyncio.gather(*(_compare_partner(gw, one, since) for one, since in days.items()))
-        due |= {one: now + (EVERY if well else AGAIN_AFTER) for one, well in zip(days, done, strict=True)}
+        days = {partner: gw.asked.pop(partner) for partner in wanted}
+        days |= {partner: gw.now() - DAYS for partner in gw.trust.list_authorities() if now >= due.get(partner, first)}
+        done = await asyncio.gather(*(_compare_partner(gw, partner, since) for partner, since in days.items()))
+        due |= {partner: now + (EVERY if well else AGAIN_AFTER) for partner, well in zip(days, done, strict=True)}
 
     name = "comparing statements"
     await run_every(gw, stop, name, compare_due_partners, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)

@@ -39,42 +39,44 @@ class Check:
         return find_label(self.name)
 
 
-def examine(gw: Gateway) -> list[Check]:
+def run_checks(gw: Gateway) -> list[Check]:
     """Return every check, in the order in which an operator would mend things. That it opened at all is the first."""
     different = gw.store.look(schema_check.list_schema_differences)
-    tables = _tables(different)
+    tables = _check_tables(different)
     # All else would ask for what is not there.
-    if any(one.harm is DifferenceHarm.BREAKS for one in different):
-        return [_shown(tables)]
-    return [_shown(one) for one in (tables, *health.look(gw).findings, *probe(gw))]
+    if any(difference.harm is DifferenceHarm.BREAKS for difference in different):
+        return [_build_check(tables)]
+    return [_build_check(finding) for finding in (tables, *health.measure_health(gw).findings, *run_slow_checks(gw))]
 
 
-def _tables(different: Sequence[SchemaDifference]) -> HealthFinding:
+def _check_tables(different: Sequence[SchemaDifference]) -> HealthFinding:
     """That the database has the tables of this version, whatever number it bears."""
-    if harmful := [one.says for one in different if one.harm is not DifferenceHarm.NONE]:
+    if harmful := [difference.says for difference in different if difference.harm is not DifferenceHarm.NONE]:
         return fail_check(
-            "tables", _some(harmful), "Restore the newest backup, or report the problem with these names."
+            "tables", _join_some(harmful), "Restore the newest backup, or report the problem with these names."
         )
     if different:
         return warn_check(
-            "tables", _some([one.says for one in different]), "Keep tables of other programs in another database."
+            "tables",
+            _join_some([difference.says for difference in different]),
+            "Keep tables of other programs in another database.",
         )
     return pass_check("tables", "As this version needs them")
 
 
-def _some(says: Sequence[str]) -> str:
+def _join_some(says: Sequence[str]) -> str:
     more = f"; and {len(says) - SHOWN} more" if len(says) > SHOWN else ""
     return "; ".join(says[:SHOWN]) + more
 
 
-def _shown(one: HealthFinding) -> Check:
-    stop = "" if not one.next_in_terminal or one.sentence.endswith(".") else "."
-    return Check(one.name, one.level, f"{one.sentence}{stop} {one.next_in_terminal}".strip())
+def _build_check(finding: HealthFinding) -> Check:
+    stop = "" if not finding.next_in_terminal or finding.sentence.endswith(".") else "."
+    return Check(finding.name, finding.level, f"{finding.sentence}{stop} {finding.next_in_terminal}".strip())
 
 
-def probe(gw: Gateway) -> Iterator[HealthFinding]:
+def run_slow_checks(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what a look does not do."""
-    yield _answers(gw)
+    yield _check_port(gw)
     if gw.mail is not None:
         # Nothing is sent.
         for server, why in email.try_servers(gw.mail):
@@ -82,11 +84,11 @@ def probe(gw: Gateway) -> Iterator[HealthFinding]:
             yield (
                 fail_check(server, f"The sign-in failed: {why}.", check) if why else pass_check(server, "Sign-in works")
             )
-    yield from _owed(gw)
-    yield _log(gw)
+    yield from _check_owed(gw)
+    yield _check_log(gw)
 
 
-def _answers(gw: Gateway) -> HealthFinding:
+def _check_port(gw: Gateway) -> HealthFinding:
     listen = gw.config.listen
     try:
         with closing(socket.create_connection((listen.host, listen.port), ANSWER_SECONDS)):
@@ -96,14 +98,14 @@ def _answers(gw: Gateway) -> HealthFinding:
         return warn_check("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
 
 
-def _owed(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_owed(gw: Gateway) -> Iterator[HealthFinding]:
     try:
-        late = [one for one in reconcile.list_owed(gw) if one.step is not DutyStep.WAIT]
+        late = [duty for duty in reconcile.list_owed(gw) if duty.step is not DutyStep.WAIT]
         overdue = review.count_overdue_reviews(gw)
     except ConfigProblem as why:
         yield fail_check("what is owed", why.sentence, why.next_on_page, why.next_in_terminal)
         return
-    above = sum(one.step is DutyStep.ESCALATE for one in late)
+    above = sum(duty.step is DutyStep.ESCALATE for duty in late)
     says = f"{len(late)} overdue, {above} of them for the service manager."
     show = ('See "Outstanding".', "Run `cme-gateway outstanding`.")
     yield warn_check("what is owed", says, *show) if late else pass_check("what is owed", "None overdue")
@@ -111,7 +113,7 @@ def _owed(gw: Gateway) -> Iterator[HealthFinding]:
     yield warn_check(name, f"{overdue} overdue.", *show) if overdue else pass_check(name, "None overdue")
 
 
-def _log(gw: Gateway) -> HealthFinding:
+def _check_log(gw: Gateway) -> HealthFinding:
     verdict = audit.verify_own_log(gw)
     if verdict.faults:
         verify = (

@@ -38,8 +38,8 @@ from gateway.core.health import (
 )
 from gateway.core.health_rules import list_findings
 from gateway.errors import ConfigProblem, StoreUnavailable
-from gateway.monitoring.install_checks import installed
-from gateway.monitoring.queues import waiting
+from gateway.monitoring.install_checks import check_installation
+from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
 from gateway.one.watched_folder import REPORT_ENDING, Watched
 from gateway.searches import children_index as our_children
@@ -78,45 +78,48 @@ class _Stored:
     waiting: tuple[HealthFinding, ...] = ()
 
 
-def look(gw: Gateway) -> Health:
+def measure_health(gw: Gateway) -> Health:
     """Everything, with what follows from it. Where the database is away, that is said, and the rest stands."""
     try:
-        stored = gw.store.look(lambda tx: _stored(tx, gw))
+        stored = gw.store.look(lambda tx: _read_stored(tx, gw))
     except StoreUnavailable as why:
         stored = _Stored(DatabaseHealth(why.sentence, 0, current=False))
-    found = Health(
+    health = Health(
         gw.code,
         gw.now(),
         stored.partners,
         tuple(_our_expiries(gw)),
-        _disk(gw),
+        _measure_disk(gw),
         stored.database,
-        tuple(_folders(gw)),
+        tuple(_measure_folders(gw)),
         stored.mailboxes,
         stored.index,
-        tuple(LoopHealth(one.name, one.looked_at, one.late_at) for one in gw.looked.values() or stored.loops),
+        tuple(
+            LoopHealth(heartbeat.name, heartbeat.looked_at, heartbeat.late_at)
+            for heartbeat in gw.looked.values() or stored.loops
+        ),
         stored.log,
     )
-    return replace(found, findings=(*installed(gw), *list_findings(found), *stored.waiting))
+    return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
 
-def _stored(tx: Connection, gw: Gateway) -> _Stored:
-    database = DatabaseHealth("", gw.store.size(tx), gw.store.is_current(tx))
+def _read_stored(tx: Connection, gw: Gateway) -> _Stored:
+    database = DatabaseHealth("", gw.store.measure_size(tx), gw.store.is_current(tx))
     if not database.current:
         return _Stored(database)
     index = children.find_current_load(tx)
     return _Stored(
         database,
-        tuple(_partners(tx, gw)),
-        tuple(_mailboxes(tx, gw)),
+        tuple(_measure_partners(tx, gw)),
+        tuple(_measure_mailboxes(tx, gw)),
         IndexHealth(index.children, index.at, gw.config.search.index_days) if index else None,
         tuple(heartbeats.list_heartbeats(tx)),
-        _log(tx, gw),
-        tuple(waiting(tx, gw)),
+        _measure_log(tx, gw),
+        tuple(check_queues(tx, gw)),
     )
 
 
-def _partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
+def _measure_partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
     """Partners, those we write letters to, and whoever something still waits for."""
     counts: dict[str, dict[DeliveryState, int]] = {}
     oldest: dict[str, datetime] = {}
@@ -127,18 +130,18 @@ def _partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
     tried = partner_health.list_route_reach(tx)
     confirmed = partners.list_card_confirmations(tx)
     nothing = inbox.count_replies_about_nothing(tx)
-    for code in sorted({*gw.trust.authorities(), *gw.correspondents, *counts, *nothing}):
-        card = gw.trust.card(code) if gw.trust.knows(code) else None
+    for code in sorted({*gw.trust.list_authorities(), *gw.correspondents, *counts, *nothing}):
+        card = gw.trust.get_card(code) if gw.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
-        rows = {one.route: one for one in tried.get(code, [])}
+        rows = {reach.route: reach for reach in tried.get(code, [])}
         compared = rows.pop(STATEMENT, None)
-        ahead = next((one.clock_ahead for one in rows.values() if one.clock_ahead is not None), None)
+        ahead = next((reach.clock_ahead for reach in rows.values() if reach.clock_ahead is not None), None)
         yield PartnerHealth(
             code,
             counts.get(code, {}),
             oldest.get(code),
-            tuple(_route(one) for one in rows.values()),
-            tuple(_expiries(card)) if card else (),
+            tuple(_build_route_health(reach) for reach in rows.values()),
+            tuple(_list_expiries(card)) if card else (),
             None if ahead is None else timedelta(seconds=ahead),
             compared.succeeded_at if compared else None,
             confirmed.get(code) if asked else None,
@@ -146,16 +149,16 @@ def _partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
         )
 
 
-def _route(one: RouteReach) -> RouteHealth:
-    return RouteHealth(one.route, one.succeeded_at, one.failed_at, one.failing_since, one.reason, one.code)
+def _build_route_health(reach: RouteReach) -> RouteHealth:
+    return RouteHealth(reach.route, reach.succeeded_at, reach.failed_at, reach.failing_since, reach.reason, reach.code)
 
 
-def _expiries(card: Card) -> Iterator[Expiry]:
+def _list_expiries(card: Card) -> Iterator[Expiry]:
     """When a card ends, the certificates that it pins, and of each use the key that lasts longest."""
     yield Expiry(card.authority, "card", card.expires_at)
     yield from _key_expiries(card)
     for route in card.routes:
-        if route.kind == "https" and route.certificate and (ends := tls.pinned_ends(route.certificate)):
+        if route.kind == "https" and route.certificate and (ends := tls.find_pinned_expiry(route.certificate)):
             yield Expiry(card.authority, "certificate", ends)
 
 
@@ -169,20 +172,20 @@ def _key_expiries(card: Card) -> Iterator[Expiry]:
 def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
     yield Expiry(gw.code, "card", gw.own_card.expires_at)
     yield from _key_expiries(gw.own_card)
-    # `installed` says that it cannot be read.
+    # `check_installation` says that it cannot be read.
     with suppress(ConfigProblem):
-        yield Expiry(gw.code, "certificate", tls.ends(home_folder.read_certificate(gw.config.home)))
+        yield Expiry(gw.code, "certificate", tls.read_expiry(home_folder.read_certificate(gw.config.home)))
 
 
-def _disk(gw: Gateway) -> DiskHealth:
+def _measure_disk(gw: Gateway) -> DiskHealth:
     """Of the home folder and of the database's, the one with less room."""
     places = [place for place in (gw.config.home, gw.store.folder) if place and place.is_dir()]
-    found = [shutil.disk_usage(place) for place in places]
-    fullest = min(found, key=lambda one: one.free, default=None)
+    usages = [shutil.disk_usage(place) for place in places]
+    fullest = min(usages, key=lambda usage: usage.free, default=None)
     return DiskHealth(fullest.total, fullest.free) if fullest else DiskHealth(0, 0)
 
 
-def _folders(gw: Gateway) -> Iterator[FolderHealth]:
+def _measure_folders(gw: Gateway) -> Iterator[FolderHealth]:
     ours = gw.config.one
     for name, setting, watched in (
         ("ONE's folder", ours.folder, leavers_folder.WATCHED),
@@ -191,10 +194,10 @@ def _folders(gw: Gateway) -> Iterator[FolderHealth]:
         ("ONE's children folder", ours.children_folder, our_children.WATCHED),
     ):
         if setting:
-            yield _folder(gw, name, gw.config.home / setting, watched)
+            yield _measure_folder(gw, name, gw.config.home / setting, watched)
 
 
-def _folder(gw: Gateway, name: str, path: Path, watched: Watched | None) -> FolderHealth:
+def _measure_folder(gw: Gateway, name: str, path: Path, watched: Watched | None) -> FolderHealth:
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
     trouble = ""
     if not path.is_dir():
@@ -203,47 +206,51 @@ def _folder(gw: Gateway, name: str, path: Path, watched: Watched | None) -> Fold
         trouble = f"The gateway's user may not {'read' if watched else 'write to'} {path}."
     if trouble:
         return FolderHealth(name, str(path), trouble, 0, None, None, 0)
-    lie = _moments(path)
+    lie = _list_moments(path)
     if watched is None:
         return FolderHealth(name, str(path), "", len(lie), min(lie, default=None), None, 0)
     home = watched_folder.place_of(gw.config.home, watched)
     left = watched_folder.find_left(gw.config.home, path, watched)
-    taken = [at for at in (_moment(home / "done"), _moment(home / "failed")) if at]
+    taken = [at for at in (_find_moment(home / "done"), _find_moment(home / "failed")) if at]
     failed = len(list((home / "failed").glob("*/report.csv")))
     doubted = len(list((home / "waiting").glob("*/report.csv")))
     oldest, newest = min(lie, default=None), max(taken, default=None)
     return FolderHealth(name, str(path), "", len(lie), oldest, newest, failed, str(home), tuple(left), doubted)
 
 
-def _moments(folder: Path) -> list[datetime]:
+def _list_moments(folder: Path) -> list[datetime]:
     """Since when each file has lain in this folder."""
-    found = []
+    moments = []
     for file in folder.iterdir():
         # It was taken just now.
         with suppress(FileNotFoundError):
             known = file.lstat()
             if stat.S_ISREG(known.st_mode) and not file.name.startswith(OURS) and not file.name.endswith(REPORT_ENDING):
-                found.append(datetime.fromtimestamp(known.st_mtime, UTC))
-    return found
+                moments.append(datetime.fromtimestamp(known.st_mtime, UTC))
+    return moments
 
 
-def _moment(folder: Path) -> datetime | None:
+def _find_moment(folder: Path) -> datetime | None:
     """When something was last put into a folder."""
     return datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.is_dir() else None
 
 
-def _mailboxes(tx: Connection, gw: Gateway) -> Iterator[MailboxHealth]:
+def _measure_mailboxes(tx: Connection, gw: Gateway) -> Iterator[MailboxHealth]:
     owners = gw.config.hosting.owners.split()
-    found = mailboxes.list_mailbox_fill(tx, owners) if owners else {}
+    fills = mailboxes.list_mailbox_fill(tx, owners) if owners else {}
     for owner in owners:
-        count, size, oldest = found.get(owner, (0, 0, None))
+        count, size, oldest = fills.get(owner, (0, 0, None))
         yield MailboxHealth(owner, count, size, gw.config.hosting.megabytes * 2**20, oldest)
 
 
-def _log(tx: Connection, gw: Gateway) -> LogHealth:
+def _measure_log(tx: Connection, gw: Gateway) -> LogHealth:
     covered, at = audit_log.find_checkpoint_size(tx) or (0, None)
     alarms = (
-        LogAlarm(one.authority, one.alarm.sentence, gw.whom_to_ring(one.authority) or one.authority)
-        for one in partner_checkpoints.list_alarms(tx)
+        LogAlarm(
+            partner_alarm.authority,
+            partner_alarm.alarm.sentence,
+            gw.whom_to_ring(partner_alarm.authority) or partner_alarm.authority,
+        )
+        for partner_alarm in partner_checkpoints.list_alarms(tx)
     )
     return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms))

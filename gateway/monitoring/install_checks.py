@@ -21,12 +21,12 @@ RENEW = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 ADD_LOGIN = "Complete [logins.{code}] in gateway.toml."
 
 
-def installed(gw: Gateway) -> Iterator[HealthFinding]:
+def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield every check of what is ours, in the order in which an operator would mend things."""
     yield pass_check("settings, keys, database", "Can be read")
-    yield _calendars(gw)
+    yield _check_calendars(gw)
     if gw.config.calendars:
-        yield _terms(gw)
+        yield _check_terms(gw)
     if not gw.card_has_our_keys():
         yield fail_check("card and keys", "The card does not have this authority's newest keys.", *RENEW)
     if gw.ring.has_one_key_for_two:
@@ -37,9 +37,9 @@ def installed(gw: Gateway) -> Iterator[HealthFinding]:
             "When it suits you, stop the gateway and run `cme-gateway keys rotate`. Then start it, send the new card to"
             " every partner, and back up.",
         )
-    yield from _certificate(gw)
-    yield from _files(gw.config.home, gw)
-    yield _telephone(gw)
+    yield from _check_certificate(gw)
+    yield from _check_files(gw.config.home, gw)
+    yield _check_telephone(gw)
     if gw.config.deadlines.service_manager and gw.mail is None:
         yield warn_check(
             "service manager",
@@ -47,12 +47,12 @@ def installed(gw: Gateway) -> Iterator[HealthFinding]:
             "Complete [email] in gateway.toml.",
         )
     yield from _enquire_of(gw)
-    yield from _mailbox(gw)
-    yield from _sftp(gw)
-    yield from _email(gw)
+    yield from _check_mailbox(gw)
+    yield from _check_sftp(gw)
+    yield from _check_email(gw)
 
 
-def _calendars(gw: Gateway) -> HealthFinding:
+def _check_calendars(gw: Gateway) -> HealthFinding:
     try:
         known = deadlines.read_terms(gw.config).calendars
     except ConfigProblem as why:
@@ -60,9 +60,9 @@ def _calendars(gw: Gateway) -> HealthFinding:
     return pass_check("calendars", f"Known for {', '.join(known)}" if known else "Bank holidays in England")
 
 
-def _terms(gw: Gateway) -> HealthFinding:
+def _check_terms(gw: Gateway) -> HealthFinding:
     try:
-        terms = deadlines.read_terms(gw.config).calendar(gw.code).terms
+        terms = deadlines.read_terms(gw.config).get_calendar(gw.code).terms
     except ConfigProblem:
         return fail_check("term dates", "They cannot be read.", "See the check of the calendars.")
     last = max((term.last for term in terms), default=None)
@@ -72,7 +72,7 @@ def _terms(gw: Gateway) -> HealthFinding:
     return pass_check("term dates", f"Known to {last:%d %b %Y}")
 
 
-def _certificate(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:
     """That it is the one by which partners know us; when it ends, the figures say."""
     name = "card and certificate"
     try:
@@ -85,7 +85,7 @@ def _certificate(gw: Gateway) -> Iterator[HealthFinding]:
         yield fail_check(name, "The server certificate is not the one on the card, so no partner can connect.", *RENEW)
 
 
-def _files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
     for name, path in (
         (home_folder.TLS_KEY, home / home_folder.TLS_KEY),
         ("passphrase", home / gw.config.keys.passphrase_file),
@@ -108,25 +108,25 @@ def _files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
     yield pass_check("identity key", is_here if here_or_not else is_away)
 
 
-def _telephone(gw: Gateway) -> HealthFinding:
+def _check_telephone(gw: Gateway) -> HealthFinding:
     number = gw.config.authority.telephone
     missing = ("Not set, so no notice can be sent or answered.", "Set [authority] telephone in gateway.toml.")
     return pass_check("telephone", number) if number else warn_check("telephone", *missing)
 
 
 def _enquire_of(gw: Gateway) -> Iterator[HealthFinding]:
-    known = {*gw.trust.authorities(), *gw.correspondents}
+    known = {*gw.trust.list_authorities(), *gw.correspondents}
     if missing := [code for code in gw.config.one.enquire_of.split() if code not in known]:
         says = f"Every enquiry waits as a leaver to check: {', '.join(missing)} in [one] enquire_of cannot be reached."
         yield warn_check("enquiries", says, "Add their cards on the server.", "Use `cme-gateway partner add CARD`.")
 
 
-def _mailbox(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_mailbox(gw: Gateway) -> Iterator[HealthFinding]:
     host = gw.config.mailbox.host
     if not host:
         return
     ours = {route.certificate for route in gw.own_card.routes if route.kind == "mailbox"}
-    theirs = {route.certificate for route in gw.trust.card(host).routes if route.kind == "https"}
+    theirs = {route.certificate for route in gw.trust.get_card(host).routes if route.kind == "https"}
     if ours and ours <= theirs:
         yield pass_check("our mailbox", f"Hosted by {labels.name_authority_in_full(host)}")
     else:
@@ -134,21 +134,21 @@ def _mailbox(gw: Gateway) -> Iterator[HealthFinding]:
         yield fail_check("our mailbox", says, *RENEW)
 
 
-def _sftp(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_sftp(gw: Gateway) -> Iterator[HealthFinding]:
     if gw.config.sftp.url:
         name, missing = "our SFTP folder", "There is no login for this authority's own server."
         login = gw.logins.get(gw.code)
         yield (
             pass_check(name, gw.config.sftp.url) if login else fail_check(name, missing, ADD_LOGIN.format(code=gw.code))
         )
-    for code in gw.trust.authorities():
-        kinds = {route.kind for route in gw.trust.card(code).routes}
+    for code in gw.trust.list_authorities():
+        kinds = {route.kind for route in gw.trust.get_card(code).routes}
         if "sftp" in kinds and code not in gw.logins:
             says = warn_check if "https" in kinds else fail_check
             yield says(f"route to {code}", "There is no login for their SFTP server.", ADD_LOGIN.format(code=code))
 
 
-def _email(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_email(gw: Gateway) -> Iterator[HealthFinding]:
     """That our servers let us in, `doctor` tries."""
     if gw.mail is None:
         if gw.correspondents:
@@ -164,11 +164,11 @@ def _email(gw: Gateway) -> Iterator[HealthFinding]:
         else fail_check(name, "The card does not have this address.", *RENEW)
     )
     if gw.config.email.smime_certificate_file:
-        yield _signer(gw)
-    yield from _correspondents(gw)
+        yield _check_signer(gw)
+    yield from _check_correspondents(gw)
 
 
-def _signer(gw: Gateway) -> HealthFinding:
+def _check_signer(gw: Gateway) -> HealthFinding:
     name = "certificate for letters"
     try:
         end = letters.get_signer(gw).certificate.not_valid_after_utc
@@ -177,7 +177,7 @@ def _signer(gw: Gateway) -> HealthFinding:
     return check_expiry(name, end, gw.now(), "Get a new one for [email] smime_certificate_file in gateway.toml.")
 
 
-def _correspondents(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_correspondents(gw: Gateway) -> Iterator[HealthFinding]:
     domains = gw.mail.tls_domains if gw.mail else frozenset()
     for to in gw.correspondents.values():
         if to.protection == "person-tls" and to.domain not in domains:

@@ -23,157 +23,173 @@ Sample = tuple[tuple[str, ...], float]
 class _Once(Collector):
     """One look, as a registry asks for it."""
 
-    def __init__(self, found: Health) -> None:
-        self._found = found
+    def __init__(self, health: Health) -> None:
+        self._health = health
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric."""
-        yield from families(self._found)
+        yield from list_families(self._health)
 
 
-def exposed(found: Health) -> bytes:
+def render_metrics(health: Health) -> bytes:
     """Return the text of one scrape."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(found))
+    registry.register(_Once(health))
     return generate_latest(registry)
 
 
-def families(found: Health) -> Iterator[Metric]:
+def list_families(health: Health) -> Iterator[Metric]:
     """Yield every metric, in the order of docs/reference/metrics.md. What is not known has no sample."""
-    yield from _queue(found)
-    yield from _partners(found.partners, found.at)
-    yield from _expiries(found)
-    yield from _machine(found)
-    yield from _folders(found)
-    yield from _log(found)
-    levels = [one.level for one in found.findings]
-    yield _gauge(
-        "findings", "Checks of health, by level.", [((one,), levels.count(one)) for one in FindingLevel], "state"
+    yield from _build_queue(health)
+    yield from _build_partners(health.partners, health.at)
+    yield from _build_expiries(health)
+    yield from _build_machine(health)
+    yield from _build_folders(health)
+    yield from _build_log(health)
+    levels = [finding.level for finding in health.findings]
+    yield _build_gauge(
+        "findings", "Checks of health, by level.", [((level,), levels.count(level)) for level in FindingLevel], "state"
     )
 
 
-def _queue(found: Health) -> Iterator[Metric]:
-    states = [((state.value,), float(count)) for state, count in found.counts.items()]
-    yield _gauge("messages", "Messages not delivered yet, not delivered or rejected, by state.", states, "state")
-    yield _value("oldest_waiting_seconds", "Age of the oldest message that is not delivered yet.", _age(found))
-    last = max((one.succeeded_at for one in found.partners if one.succeeded_at), default=None)
-    yield _value("last_sent_timestamp_seconds", "When a message was last delivered to any partner.", _moment(last))
+def _build_queue(health: Health) -> Iterator[Metric]:
+    states = [((state.value,), float(count)) for state, count in health.counts.items()]
+    yield _build_gauge("messages", "Messages not delivered yet, not delivered or rejected, by state.", states, "state")
+    yield _build_value(
+        "oldest_waiting_seconds", "Age of the oldest message that is not delivered yet.", _find_age(health)
+    )
+    last = max((partner.succeeded_at for partner in health.partners if partner.succeeded_at), default=None)
+    yield _build_value(
+        "last_sent_timestamp_seconds", "When a message was last delivered to any partner.", _get_timestamp(last)
+    )
 
 
-def _age(found: Health) -> float:
-    return _seconds(found.oldest_waiting, found.at) or 0.0
+def _find_age(health: Health) -> float:
+    return _count_seconds(health.oldest_waiting, health.at) or 0.0
 
 
-def _seconds(since: datetime | None, now: datetime) -> float | None:
+def _count_seconds(since: datetime | None, now: datetime) -> float | None:
     return None if since is None else max(0.0, (now - since).total_seconds())
 
 
-def _moment(at: datetime | None) -> float | None:
+def _get_timestamp(at: datetime | None) -> float | None:
     return None if at is None else at.timestamp()
 
 
-def _partners(partners: Iterable[PartnerHealth], now: datetime) -> Iterator[Metric]:
-    counts = [((one.authority, state.value), float(n)) for one in partners for state, n in one.counts.items()]
-    yield _gauge("partner_messages", "The same for each partner; no sample means none.", counts, "authority", "state")
-    oldest = [((one.authority,), _seconds(one.oldest_waiting, now)) for one in partners]
-    yield _gauge(
+def _build_partners(partners: Iterable[PartnerHealth], now: datetime) -> Iterator[Metric]:
+    counts = [
+        ((partner.authority, state.value), float(n)) for partner in partners for state, n in partner.counts.items()
+    ]
+    yield _build_gauge(
+        "partner_messages", "The same for each partner; no sample means none.", counts, "authority", "state"
+    )
+    oldest = [((partner.authority,), _count_seconds(partner.oldest_waiting, now)) for partner in partners]
+    yield _build_gauge(
         "partner_oldest_waiting_seconds", "Age of the oldest message waiting for a partner.", oldest, "authority"
     )
-    failing = [((one.authority,), _failing(one, now)) for one in partners]
+    failing = [((partner.authority,), _count_failing_seconds(partner, now)) for partner in partners]
     says = "How long nothing has been delivered to a partner with waiting messages."
-    yield _gauge("partner_failing_seconds", says, failing, "authority")
+    yield _build_gauge("partner_failing_seconds", says, failing, "authority")
     for name, says, moment in (
         ("success", "When a message was last delivered by a route.", "succeeded_at"),
         ("failure", "When an attempt by a route last failed.", "failed_at"),
     ):
-        samples = [((p.authority, r.route), _moment(getattr(r, moment))) for p in partners for r in p.routes]
-        yield _gauge(f"route_last_{name}_timestamp_seconds", says, samples, "authority", "route")
+        samples = [((p.authority, r.route), _get_timestamp(getattr(r, moment))) for p in partners for r in p.routes]
+        yield _build_gauge(f"route_last_{name}_timestamp_seconds", says, samples, "authority", "route")
     ahead = [((p.authority,), p.clock_ahead.total_seconds()) for p in partners if p.clock_ahead is not None]
-    yield _gauge("clock_skew_seconds", "How far a partner's clock is ahead of this server's clock.", ahead, "authority")
-    compared = [((one.authority,), _moment(one.compared_at)) for one in partners]
+    yield _build_gauge(
+        "clock_skew_seconds", "How far a partner's clock is ahead of this server's clock.", ahead, "authority"
+    )
+    compared = [((partner.authority,), _get_timestamp(partner.compared_at)) for partner in partners]
     says = "When records were last compared with a partner."
-    yield _gauge("statement_last_compared_timestamp_seconds", says, compared, "authority")
+    yield _build_gauge("statement_last_compared_timestamp_seconds", says, compared, "authority")
 
 
-def _failing(one: PartnerHealth, now: datetime) -> float:
-    return (_seconds(one.failing.failing_since, now) or 0.0) if one.failing else 0.0
+def _count_failing_seconds(partner: PartnerHealth, now: datetime) -> float:
+    return (_count_seconds(partner.failing.failing_since, now) or 0.0) if partner.failing else 0.0
 
 
-def _expiries(found: Health) -> Iterator[Metric]:
-    every = [*found.expiries, *(one for partner in found.partners for one in partner.expiries)]
+def _build_expiries(health: Health) -> Iterator[Metric]:
+    every = [*health.expiries, *(expiry for partner in health.partners for expiry in partner.expiries)]
     for name, kinds, says in (
         ("card", ("card",), "When a card expires, this authority's or a partner's."),
         ("certificate", ("certificate",), "When the certificate of an exchange port expires."),
         ("key", ("signing key", "sealing key"), "When the first of an authority's keys in use expires."),
     ):
-        samples = _first(one for one in every if one.what in kinds)
-        yield _gauge(f"{name}_expiry_timestamp_seconds", says, samples, "authority")
+        samples = _find_first_ends(expiry for expiry in every if expiry.what in kinds)
+        yield _build_gauge(f"{name}_expiry_timestamp_seconds", says, samples, "authority")
 
 
-def _first(some: Iterable[Expiry]) -> list[Sample]:
+def _find_first_ends(some: Iterable[Expiry]) -> list[Sample]:
     ends: dict[str, datetime] = {}
-    for one in some:
-        ends[one.authority] = min(one.ends_at, ends.get(one.authority, one.ends_at))
+    for expiry in some:
+        ends[expiry.authority] = min(expiry.ends_at, ends.get(expiry.authority, expiry.ends_at))
     return [((authority,), end.timestamp()) for authority, end in ends.items()]
 
 
-def _machine(found: Health) -> Iterator[Metric]:
-    yield _value("disk_size_bytes", "Size of the fuller disk that the gateway writes to.", found.disk.size)
-    yield _value("disk_free_bytes", "Free space on it.", found.disk.free)
-    yield _value("database_up", "1: the database answers.", not found.database.trouble)
-    yield _value("database_current", "1: it has the shape that this version needs.", found.database.current)
-    yield _value("database_size_bytes", "Size of the database.", found.database.size)
-    yield _value("loops", "Background jobs that should run.", len(found.loops))
-    yield _value("loops_stopped", "Background jobs that have not run when they should have.", len(found.stopped))
+def _build_machine(health: Health) -> Iterator[Metric]:
+    yield _build_value("disk_size_bytes", "Size of the fuller disk that the gateway writes to.", health.disk.size)
+    yield _build_value("disk_free_bytes", "Free space on it.", health.disk.free)
+    yield _build_value("database_up", "1: the database answers.", not health.database.trouble)
+    yield _build_value("database_current", "1: it has the shape that this version needs.", health.database.current)
+    yield _build_value("database_size_bytes", "Size of the database.", health.database.size)
+    yield _build_value("loops", "Background jobs that should run.", len(health.loops))
+    yield _build_value("loops_stopped", "Background jobs that have not run when they should have.", len(health.stopped))
 
 
-def _folders(found: Health) -> Iterator[Metric]:
-    oldest = min((one.oldest for one in found.folders if one.oldest), default=None)
-    taken = max((one.taken_at for one in found.folders if one.taken_at), default=None)
-    waiting = sum(one.waiting for one in found.folders)
-    yield _value("one_files_waiting", "Files in the folders shared with ONE.", waiting)
-    yield _value("one_oldest_file_seconds", "Age of the oldest of them.", _seconds(oldest, found.at) or 0.0)
-    yield _value("one_last_taken_timestamp_seconds", "When a file was last taken from there.", _moment(taken))
-    failed = sum(one.failed for one in found.folders)
-    yield _value("one_files_failed", "Files that could not be read.", failed)
-    doubted = sum(one.doubted for one in found.folders)
-    yield _value("one_files_doubted", "Files that need to be checked.", doubted)
-    yield _value("one_folders_away", "Folders that do not exist, or cannot be written.", _away(found))
-    held = found.mailboxes
-    bundles = [((one.owner,), float(one.bundles)) for one in held]
-    yield _gauge("mailbox_bundles", "Bundles in a mailbox hosted here.", bundles, "authority")
-    sizes = [((one.owner,), float(one.size)) for one in held]
-    yield _gauge("mailbox_size_bytes", "Its size.", sizes, "authority")
-    ages = [((one.owner,), _seconds(one.oldest, found.at)) for one in held]
-    yield _gauge("mailbox_oldest_seconds", "Age of the oldest bundle in it.", ages, "authority")
-    index = found.index
-    age = _seconds(index.at, found.at) if index else None
-    yield _value("index_age_seconds", "Age of the pupil index.", age)
-    most = index.most_days * 86_400.0 if index else None
-    yield _value("index_age_limit_seconds", "From this age, nothing is answered automatically by it.", most)
-
-
-def _away(found: Health) -> int:
-    return sum(bool(one.trouble) for one in found.folders)
-
-
-def _log(found: Health) -> Iterator[Metric]:
-    entries = CounterMetricFamily(f"{PREFIX}audit_entries", "Entries of the audit log.")
-    entries.add_metric([], found.log.size)
-    yield entries
-    yield _value(
-        "audit_uncovered_entries", "Entries that have not been signed yet.", found.log.size - found.log.covered
+def _build_folders(health: Health) -> Iterator[Metric]:
+    oldest = min((folder.oldest for folder in health.folders if folder.oldest), default=None)
+    taken = max((folder.taken_at for folder in health.folders if folder.taken_at), default=None)
+    waiting = sum(folder.waiting for folder in health.folders)
+    yield _build_value("one_files_waiting", "Files in the folders shared with ONE.", waiting)
+    yield _build_value(
+        "one_oldest_file_seconds", "Age of the oldest of them.", _count_seconds(oldest, health.at) or 0.0
     )
-    age = _seconds(found.log.checkpoint_at, found.at)
-    yield _value("audit_checkpoint_age_seconds", "Age of the newest checkpoint.", age)
-    yield _value("audit_alarms", "Partners whose audit log does not match earlier copies.", len(found.log.alarms))
+    yield _build_value(
+        "one_last_taken_timestamp_seconds", "When a file was last taken from there.", _get_timestamp(taken)
+    )
+    failed = sum(folder.failed for folder in health.folders)
+    yield _build_value("one_files_failed", "Files that could not be read.", failed)
+    doubted = sum(folder.doubted for folder in health.folders)
+    yield _build_value("one_files_doubted", "Files that need to be checked.", doubted)
+    yield _build_value("one_folders_away", "Folders that do not exist, or cannot be written.", _count_away(health))
+    held = health.mailboxes
+    bundles = [((mailbox.owner,), float(mailbox.bundles)) for mailbox in held]
+    yield _build_gauge("mailbox_bundles", "Bundles in a mailbox hosted here.", bundles, "authority")
+    sizes = [((mailbox.owner,), float(mailbox.size)) for mailbox in held]
+    yield _build_gauge("mailbox_size_bytes", "Its size.", sizes, "authority")
+    ages = [((mailbox.owner,), _count_seconds(mailbox.oldest, health.at)) for mailbox in held]
+    yield _build_gauge("mailbox_oldest_seconds", "Age of the oldest bundle in it.", ages, "authority")
+    index = health.index
+    age = _count_seconds(index.at, health.at) if index else None
+    yield _build_value("index_age_seconds", "Age of the pupil index.", age)
+    most = index.most_days * 86_400.0 if index else None
+    yield _build_value("index_age_limit_seconds", "From this age, nothing is answered automatically by it.", most)
 
 
-def _value(name: str, says: str, value: float | None) -> Metric:
-    return _gauge(name, says, [((), value)])
+def _count_away(health: Health) -> int:
+    return sum(bool(folder.trouble) for folder in health.folders)
 
 
-def _gauge(name: str, says: str, samples: Iterable[tuple[tuple[str, ...], float | None]], *labels: str) -> Metric:
+def _build_log(health: Health) -> Iterator[Metric]:
+    entries = CounterMetricFamily(f"{PREFIX}audit_entries", "Entries of the audit log.")
+    entries.add_metric([], health.log.size)
+    yield entries
+    yield _build_value(
+        "audit_uncovered_entries", "Entries that have not been signed yet.", health.log.size - health.log.covered
+    )
+    age = _count_seconds(health.log.checkpoint_at, health.at)
+    yield _build_value("audit_checkpoint_age_seconds", "Age of the newest checkpoint.", age)
+    yield _build_value(
+        "audit_alarms", "Partners whose audit log does not match earlier copies.", len(health.log.alarms)
+    )
+
+
+def _build_value(name: str, says: str, value: float | None) -> Metric:
+    return _build_gauge(name, says, [((), value)])
+
+
+def _build_gauge(name: str, says: str, samples: Iterable[tuple[tuple[str, ...], float | None]], *labels: str) -> Metric:
     made = GaugeMetricFamily(f"{PREFIX}{name}", says, labels=labels)
     for values, value in samples:
         if value is not None:

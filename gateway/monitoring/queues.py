@@ -31,23 +31,23 @@ from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
 
-def waiting(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def check_queues(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield every check of what waits on our side."""
     if gw.config.one.import_folder:
-        yield from _imports(tx, gw)
+        yield from _check_imports(tx, gw)
     if gw.config.one.folder:
-        yield _drafts(tx, gw)
-    yield from _replies(tx, gw)
-    yield from _ahead(tx, gw)
-    yield from _matches(tx, gw)
-    yield from _webhooks(tx, gw)
-    yield from _left(tx, gw)
-    yield from _own_routes(tx, gw)
-    yield from _unbelieved(tx, gw)
-    yield from _cards(gw)
+        yield _check_drafts(tx, gw)
+    yield from _check_replies(tx, gw)
+    yield from _check_clock(tx, gw)
+    yield from _check_matches(tx, gw)
+    yield from _check_webhooks(tx, gw)
+    yield from _check_left_behind(tx, gw)
+    yield from _check_own_routes(tx, gw)
+    yield from _check_unbelieved(tx, gw)
+    yield from _check_cards(gw)
 
 
-def _unbelieved(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_unbelieved(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
@@ -55,37 +55,37 @@ def _unbelieved(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
         yield warn_check(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
 
 
-def _cards(gw: Gateway) -> Iterator[HealthFinding]:
+def _check_cards(gw: Gateway) -> Iterator[HealthFinding]:
     """Cards from before their routes were checked: what such a route names is not called."""
-    for code in sorted(gw.trust.authorities()):
+    for code in sorted(gw.trust.list_authorities()):
         try:
-            card.check_routes(gw.trust.card(code))
+            card.check_routes(gw.trust.get_card(code))
         except CardRoute:
             says = "A route on it is not a plain address, so it is not used."
             add = ("Ask for a new card, and add it.", "Ask for a new card. Add it with `cme-gateway partner add CARD`.")
             yield warn_check(f"card of {code}", says, *add)
 
 
-def _own_routes(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_own_routes(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield a server at which partners leave things for us, and into which we cannot look."""
     kinds = {route.kind for route in gw.own_card.routes}
-    for one in partner_health.list_route_reach(tx).get(gw.code, []):
-        if one.route in kinds and one.failing_since and gw.now() - one.failing_since > PARTNER_LATE:
-            says = f"Nothing has been collected there since {one.failing_since:%d %b %Y %H:%M}: {one.reason}."
-            yield fail_check(f"our {one.route} route", says, "Check the server, or call the team that runs it.")
+    for reach in partner_health.list_route_reach(tx).get(gw.code, []):
+        if reach.route in kinds and reach.failing_since and gw.now() - reach.failing_since > PARTNER_LATE:
+            says = f"Nothing has been collected there since {reach.failing_since:%d %b %Y %H:%M}: {reach.reason}."
+            yield fail_check(f"our {reach.route} route", says, "Check the server, or call the team that runs it.")
 
 
-def _left(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_left_behind(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what lies at our routes and at partners', and is not handled; it holds up nothing else."""
-    for one in left_behind.list_left_behind(tx):
-        place = "our" if one.authority == gw.code else f"{one.authority}'s"
-        says = f"{one.count} since {one.since:%d %b %Y %H:%M}: {one.why}."
+    for leftover in left_behind.list_left_behind(tx):
+        place = "our" if leftover.authority == gw.code else f"{leftover.authority}'s"
+        says = f"{leftover.count} since {leftover.since:%d %b %Y %H:%M}: {leftover.why}."
         yield warn_check(
-            f"left at {place} {one.route} route", says, "Look there, or call the team that runs the server."
+            f"left at {place} {leftover.route} route", says, "Look there, or call the team that runs the server."
         )
 
 
-def _replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
         says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
@@ -93,14 +93,14 @@ def _replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
         yield _by_age(gw, "replies by mail", says, oldest, show)
 
 
-def _ahead(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_clock(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield our clock ran fast, or runs slow now."""
     if count := outbox.count_queued_ahead(tx, gw.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
-def _imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     oldest, name = transfer_files.find_oldest_file_due(tx), "notices to be imported"
     if oldest is None:
         yield pass_check(name, "None")
@@ -115,7 +115,7 @@ def _imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     )
 
 
-def _drafts(tx: Connection, gw: Gateway) -> HealthFinding:
+def _check_drafts(tx: Connection, gw: Gateway) -> HealthFinding:
     count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
         return pass_check("drafts", "None")
@@ -124,7 +124,7 @@ def _drafts(tx: Connection, gw: Gateway) -> HealthFinding:
     return _by_age(gw, "drafts", says, oldest, show)
 
 
-def _matches(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_matches(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     if children.find_current_load(tx) is None:
         if gw.config.one.children_folder:
             says = "None has been loaded, so notices are not checked against pupil records."
@@ -144,26 +144,30 @@ def _matches(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
 def _by_age(gw: Gateway, name: str, says: str, oldest: datetime, show: tuple[str, str]) -> HealthFinding:
     """Warn after a working day."""
     try:
-        late = gw.now() > deadlines.read_terms(gw.config).calendar(gw.code).add_working_days(oldest, 1)
+        late = gw.now() > deadlines.read_terms(gw.config).get_calendar(gw.code).add_working_days(oldest, 1)
     except ConfigProblem:
         return warn_check(name, f"{says} The calendars cannot be read, so it may be overdue.", *show)
     return warn_check(name, says, *show) if late else HealthFinding(name, FindingLevel.OK, says, *show)
 
 
-def _webhooks(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_webhooks(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     try:
         gw.config.webhook_ca()
     except ConfigProblem as why:
         yield warn_check("webhooks", why.sentence, why.next_on_page, why.next_in_terminal)
-    found = webhooks.list_webhooks(tx)
-    ended = [one for one in found if not one.active]
-    late = [one for one in found if one.active and one.failing_since and gw.now() - one.failing_since >= LATE]
-    for one in ended:
-        says = f"Notifications to {one.client} stopped after repeated failures ({one.failed_as})."
-        resume = ('Restart them in "Connected systems".', f"Run `cme-gateway api resume {one.id}`.")
+    hooks = webhooks.list_webhooks(tx)
+    ended = [webhook for webhook in hooks if not webhook.active]
+    late = [
+        webhook
+        for webhook in hooks
+        if webhook.active and webhook.failing_since and gw.now() - webhook.failing_since >= LATE
+    ]
+    for webhook in ended:
+        says = f"Notifications to {webhook.client} stopped after repeated failures ({webhook.failed_as})."
+        resume = ('Restart them in "Connected systems".', f"Run `cme-gateway api resume {webhook.id}`.")
         yield warn_check("webhooks", says, *resume)
-    for one in late:
-        says = f"Notifications to {one.client} have failed for an hour or more ({one.failed_as})."
+    for webhook in late:
+        says = f"Notifications to {webhook.client} have failed for an hour or more ({webhook.failed_as})."
         yield warn_check("webhooks", says, "Call the team that runs that system.")
-    if found and not (ended or late):
-        yield pass_check("webhooks", f"{len(found)} working")
+    if hooks and not (ended or late):
+        yield pass_check("webhooks", f"{len(hooks)} working")

@@ -33,7 +33,7 @@ from gateway.store.intake import SentRow
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import Child, Message, Officer, Restriction, TransferNotice
 from schemas.shapes import MessageId
 
@@ -43,9 +43,9 @@ HALF = 32
 DraftHistory = Sequence[LoggedEntry]
 
 
-def compute_leaver_digest(gw: Gateway, *said: str) -> str:
+def compute_leaver_digest(gw: Gateway, *parts: str) -> str:
     """Compute a digest under our own key, for a child could be guessed from another."""
-    return gw.ring.digests.compute_digest(Purpose.LEAVER, *said).hex()
+    return gw.ring.digests.compute_digest(Purpose.LEAVER, *parts).hex()
 
 
 def compute_leaving_digest(gw: Gateway, read: LeaverRow, what: str) -> str:
@@ -102,7 +102,7 @@ def build_draft(
     corrects: MessageId | None = None,
 ) -> NewDraft:
     """Build the draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
-    draft_id = at.draft_id if at else uuid7(gw.now(), token_bytes(10))
+    draft_id = at.draft_id if at else build_uuid7(gw.now(), token_bytes(10))
     row_text = format_row(row)
     locked = at_rest.lock(row_text.encode(), about=draft_id, ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
@@ -151,12 +151,12 @@ def end_answered_drafts(tx: Connection, gw: Gateway, sent_rows: Sequence[SentRow
     UPN.
     """
     entries = []
-    by_child = {one.child: one for one in sent_rows if one.child}
-    for one in drafts.list_open_drafts(tx, list(by_child)):
-        sent = by_child[one.child]
-        if may_be_same_person(one.person, sent.person):
-            drafts.end_draft(tx, gw.now(), one.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
-            entries.append(AuditEntry("draft.sent", SYSTEM, one.draft_id, detail={"message": sent.message_id}))
+    by_child = {sent.child: sent for sent in sent_rows if sent.child}
+    for draft in drafts.list_open_drafts(tx, list(by_child)):
+        sent = by_child[draft.child]
+        if may_be_same_person(draft.person, sent.person):
+            drafts.end_draft(tx, gw.now(), draft.draft_id, DraftState.SENT, SYSTEM, message_id=sent.message_id)
+            entries.append(AuditEntry("draft.sent", SYSTEM, draft.draft_id, detail={"message": sent.message_id}))
     audit_log.append_entries(tx, gw.now(), entries)
 
 
@@ -170,32 +170,32 @@ def list_draft_acts(gw: Gateway, draft_id: str) -> DraftHistory:
     return gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=draft_id))[::-1]
 
 
-def read(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:
+def read_draft(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:
     """A draft and its row, opened for a person. That it was read is an entry of the audit log. Raises NotFound."""
 
     def look(tx: Connection) -> tuple[Draft, Locked]:
-        found = drafts.get_draft(tx, draft_id)
+        draft = drafts.get_draft(tx, draft_id)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("draft.read", by, draft_id)])
-        return found, Locked(*drafts.get_locked_draft(tx, draft_id))
+        return draft, Locked(*drafts.get_locked_draft(tx, draft_id))
 
-    found, locked = gw.store.run(look)
-    return found, _row(gw, draft_id, locked)
+    draft, locked = gw.store.run(look)
+    return draft, _row(gw, draft_id, locked)
 
 
-def leaver(row: Row, ring: Officer) -> LeaverRow:
+def read_draft_leaver(row: Row, ring: Officer) -> LeaverRow:
     """Return who left, as the row of a draft says it."""
-    found = leaver_rules.leaver(row, ring)
-    assert isinstance(found, LeaverRow)  # noqa: S101 - only what could be read became a draft
-    return found
+    leaver_row = leaver_rules.read_leaver(row, ring)
+    assert isinstance(leaver_row, LeaverRow)  # noqa: S101 - only what could be read became a draft
+    return leaver_row
 
 
 def is_restricted(gw: Gateway, draft_id: str) -> bool:
     """Tell whether the row of a draft, as it stands now, says that the child's data are restricted. Raises NotFound."""
     locked = gw.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
-    return leaver(_row(gw, draft_id, locked), gw.officer(SYSTEM)).restricted
+    return read_draft_leaver(_row(gw, draft_id, locked), gw.build_officer(SYSTEM)).restricted
 
 
-def send(
+def send_draft(
     gw: Gateway,
     draft_id: str,
     to: str,
@@ -231,10 +231,10 @@ def _decided(gw: Gateway, draft_id: str, restriction: Restriction | None, by: st
     Raises NotFound, or NotAllowed where the restriction is not decided.
     """
     locked = gw.store.look(lambda tx: Locked(*drafts.get_locked_draft(tx, draft_id)))
-    who = leaver(_row(gw, draft_id, locked), gw.officer(by))
+    who = read_draft_leaver(_row(gw, draft_id, locked), gw.build_officer(by))
     if restriction is None and (who.restricted or who.unsaid):
         raise NotAllowed("draft.restriction")
-    return who, leaver_rules.restricted(who.notice, restriction or who.notice.restriction)
+    return who, leaver_rules.apply_restriction(who.notice, restriction or who.notice.restriction)
 
 
 def _decided_too(restriction: Restriction | None, confirmed: Collection[str]) -> Collection[str]:
@@ -242,7 +242,7 @@ def _decided_too(restriction: Restriction | None, confirmed: Collection[str]) ->
     return confirmed if restriction is None else {*confirmed, "restriction.known"}
 
 
-def correct(
+def send_correction(
     gw: Gateway,
     draft_id: str,
     restriction: Restriction | None,
@@ -253,7 +253,7 @@ def correct(
     """Send it in the place of the notice that was sent before about this child: the id of the new one.
 
     Raises NotFound, Unfit, or NotAllowed where it was sent already, corrects no transfer notice, or that one has ended;
-    and as `send`.
+    and as `send_draft`.
     """
     corrects = gw.store.look(lambda tx: drafts.get_draft(tx, draft_id)).corrects
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)) if corrects else None
@@ -285,7 +285,7 @@ def end_as_sent(tx: Connection, gw: Gateway, draft_id: str, sent: SentRow, by: s
     )
 
 
-def discard(gw: Gateway, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
+def discard_draft(gw: Gateway, draft_id: str, reason: str, by: str, *, was: str | None = None) -> None:
     """End a draft without a notice. Raises NotFound, or NotAllowed where it has ended.
 
     `was`: the digest of what its row said when the officer looked; where it says otherwise now, nothing is done.
@@ -301,5 +301,5 @@ def discard(gw: Gateway, draft_id: str, reason: str, by: str, *, was: str | None
 
 
 def _row(gw: Gateway, draft_id: str, locked: Locked) -> Row:
-    said: dict[str, str] = json.loads(at_rest.unlock(locked, about=draft_id, ring=gw.ring))
-    return EMPTY | said
+    values: dict[str, str] = json.loads(at_rest.unlock(locked, about=draft_id, ring=gw.ring))
+    return EMPTY | values

@@ -36,7 +36,7 @@ class WrittenText:
     guessed: bool = False
 
 
-def find(stream: BinaryIO) -> WrittenText:
+def find_encoding(stream: BinaryIO) -> WrittenText:
     """Say how the text is written; the stream is where it begins then.
 
     Raises NotText where it is none, with the line.

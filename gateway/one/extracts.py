@@ -106,10 +106,10 @@ def _is_xml(stream: BinaryIO) -> bool:
 
 def _of_ctf(stream: BinaryIO, name: str, today: date) -> Rows:
     try:
-        for one in ctf.read(stream, name, today=today):
-            said = {name: cells.clean_cell(str(value)) for name, value in asdict(one).items() if name in EMPTY}
-            row = EMPTY | said | {UNSAID: "y"}
-            yield one.number, Ignored(JOINED) if one.joiner else _doubted(row)
+        for leaver in ctf.read(stream, name, today=today):
+            values = {name: cells.clean_cell(str(value)) for name, value in asdict(leaver).items() if name in EMPTY}
+            row = EMPTY | values | {UNSAID: "y"}
+            yield leaver.number, Ignored(JOINED) if leaver.joiner else _doubted(row)
     except Unreadable as why:
         raise Unusable(why.code, problem=why.problems[0].sentence) from None
 
@@ -127,15 +127,15 @@ def _open_table(stream: BinaryIO, columns: OneColumnsSettings) -> ExtractTable:
 
 def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool, month_first: bool) -> Rows:
     try:
-        found = _open_table(stream, columns)
-        there = "restricted" in found.headings.known
+        opened = _open_table(stream, columns)
+        there = "restricted" in opened.headings.known
         # a row that leaves the cell out says nothing of it, whatever the setting is for files without that column
         nothing = EMPTY | ({"restricted": cells.NO_CELL} if there else {UNSAID: "y"})
-        for line, row in found.rows:
+        for line, row in opened.rows:
             if isinstance(row, Unread) or not judged:
                 yield line, row
                 continue
-            read = _doubted({**nothing, **row}, found)
+            read = _doubted({**nothing, **row}, opened)
             if month_first and any(could_be_either(read[name]) for name in DAYS):
                 read = {**read, DOUBT: cells.MONTH_FIRST}
             yield line, read
@@ -143,15 +143,15 @@ def _of_table(stream: BinaryIO, columns: OneColumnsSettings, *, judged: bool, mo
         raise _no_table(str(why)) from None
 
 
-def _doubted(row: dict[str, str], found: ExtractTable | None = None) -> Row:
+def _doubted(row: dict[str, str], opened: ExtractTable | None = None) -> Row:
     """Return the row without what a machine wrote for nothing; and why an officer must look at it, if one must."""
     names = [row[name] for name in NAMES]
     others = [row[name] for name in MAY_BE_NOTHING if row[name]]
-    doubt = cells.find_doubt(names, others, guessed=found is not None and found.guessed)
-    if found is not None and found.doubted and not all(text.isascii() for text in (*names, *others)):
+    doubt = cells.find_doubt(names, others, guessed=opened is not None and opened.guessed)
+    if opened is not None and opened.doubted and not all(text.isascii() for text in (*names, *others)):
         doubt = cells.WRITTEN
-    said = {name: cells.blank_if_machine_written(row[name]) for name in MAY_BE_NOTHING}
-    return row | said | ({DOUBT: doubt} if doubt else {})
+    cleaned = {name: cells.blank_if_machine_written(row[name]) for name in MAY_BE_NOTHING}
+    return row | cleaned | ({DOUBT: doubt} if doubt else {})
 
 
 def _no_table(why: str) -> Unusable:

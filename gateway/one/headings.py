@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import Doubted
-from gateway.one.table import MAX_NAMED, Headings, key
+from gateway.one.table import MAX_NAMED, Headings, normalise_heading
 from gateway.store import audit_log
 from gateway.store import headings as store_headings
 from gateway.store.audit_log import AuditEntry
@@ -26,7 +26,7 @@ CODE = "one.headings"
 def check(
     gw: Gateway,
     kind: str,
-    found: Headings,
+    headings: Headings,
     ours: Mapping[str, str],
     *,
     must: Sequence[str] = (),
@@ -38,15 +38,15 @@ def check(
 
     `by`: who has accepted them; empty: nobody. `command` is how to. Raises Doubted.
     """
-    new = AcceptedHeadings(_digest(found), found.known, found.unknown)
+    new = AcceptedHeadings(_digest(headings), headings.known, headings.unknown)
 
     def look(tx: Connection) -> str:
         accepted = store_headings.list_accepted_headings(tx, kind)
-        if any(one.digest == new.digest for one in accepted):
+        if any(known.digest == new.digest for known in accepted):
             return ""
-        missing = [name for name in ours if name not in found.known]
-        if not by and (accepted or (found.unknown and missing) or any(name in missing for name in must)):
-            return _differing(found, ours, accepted)
+        missing = [name for name in ours if name not in headings.known]
+        if not by and (accepted or (headings.unknown and missing) or any(name in missing for name in must)):
+            return _differing(headings, ours, accepted)
         store_headings.add_accepted_headings(tx, gw.now(), kind, new, by or SYSTEM)
         detail: dict[str, str | int] = {"kind": kind, "known": len(new.known), "unknown": len(new.unknown)}
         audit_log.append_entries(tx, gw.now(), [AuditEntry("one.headings-accepted", by or SYSTEM, detail=detail)])
@@ -56,25 +56,25 @@ def check(
         raise Doubted("one.headings", why=why, command=command)
 
 
-def _digest(found: Headings) -> str:
-    said = [sorted(found.known), sorted({key(one) for one in found.unknown})]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+def _digest(headings: Headings) -> str:
+    names = [sorted(headings.known), sorted({normalise_heading(heading) for heading in headings.unknown})]
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()
 
 
-def _differing(found: Headings, ours: Mapping[str, str], accepted: Sequence[AcceptedHeadings]) -> str:
+def _differing(headings: Headings, ours: Mapping[str, str], accepted: Sequence[AcceptedHeadings]) -> str:
     if not accepted:
-        return f"Some headings are not known. {say(found, ours)}"
-    nearest = max(accepted, key=lambda one: len(one.known & found.known))
+        return f"Some headings are not known. {describe_headings(headings, ours)}"
+    nearest = max(accepted, key=lambda known: len(known.known & headings.known))
     gone = {name: text for name, text in ours.items() if name in nearest.known}
-    fresh = {name: text for name, text in ours.items() if name in found.known - nearest.known}
+    fresh = {name: text for name, text in ours.items() if name in headings.known - nearest.known}
     more = f" New: {_list(list(fresh.values()))}." if fresh else ""
-    return f"The headings are not the same as those accepted before. {say(found, gone)}{more}".strip()
+    return f"The headings are not the same as those accepted before. {describe_headings(headings, gone)}{more}".strip()
 
 
-def say(found: Headings, ours: Mapping[str, str]) -> str:
+def describe_headings(headings: Headings, ours: Mapping[str, str]) -> str:
     """Name the headings that are not known, and those of ours that are not there."""
-    missing = [text for name, text in ours.items() if name not in found.known]
-    unknown = f"Not known, so not used: {_list(found.unknown)}." if found.unknown else ""
+    missing = [text for name, text in ours.items() if name not in headings.known]
+    unknown = f"Not known, so not used: {_list(headings.unknown)}." if headings.unknown else ""
     return f"{unknown} {f'Missing: {_list(missing)}.' if missing else ''}".strip()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.context import Gateway
 from gateway.errors import NotFound
-from gateway.one.watched_folder import ABOUT, FAILED, TAKEN_IN, WAITING, WORKING, note
+from gateway.one.watched_folder import ABOUT, FAILED, TAKEN_IN, WAITING, WORKING, note_details
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 
@@ -36,10 +36,10 @@ class WaitingFile:
 
 def find_all(home: Path) -> list[WaitingFile]:
     """List the files that wait, the oldest first."""
-    return sorted(_found(home), key=lambda one: (one.since, one.file_id))
+    return sorted(_list_waiting(home), key=lambda file: (file.since, file.file_id))
 
 
-def _found(home: Path) -> Iterator[WaitingFile]:
+def _list_waiting(home: Path) -> Iterator[WaitingFile]:
     for place in (home / TAKEN_IN).glob(f"*/{WAITING}/*"):
         if NAME.fullmatch(place.name) and (about := place / ABOUT).is_file():
             waits = json.loads(about.read_text("ascii"))["waits"]
@@ -47,34 +47,34 @@ def _found(home: Path) -> Iterator[WaitingFile]:
             yield WaitingFile(place.name, place.parents[1].name, waits["code"], waits["sentence"], since, place)
 
 
-def get(home: Path, file_id: str) -> WaitingFile:
+def get_file(home: Path, file_id: str) -> WaitingFile:
     """Find one that waits. Raises NotFound."""
-    found = next((one for one in _found(home) if one.file_id == file_id), None)
-    if found is None:
+    waiting = next((file for file in _list_waiting(home) if file.file_id == file_id), None)
+    if waiting is None:
         raise NotFound("one.not-waiting")
-    return found
+    return waiting
 
 
-def accept(gw: Gateway, file_id: str, by: str) -> WaitingFile:
+def accept_file(gw: Gateway, file_id: str, by: str) -> WaitingFile:
     """Let it be taken in as it is, though it is strange; which headings it has is remembered then. Raises NotFound."""
-    one = get(gw.config.home, file_id)
-    about = json.loads((one.place / ABOUT).read_text("ascii"))
-    codes = sorted({*about.get("accepted", ()), one.code})
-    note(one.place, accepted=codes, accepted_by=by)
-    _move(gw, one, WORKING, AuditEntry("one.file-accepted", by, detail={"file": file_id, "why": one.code}))
-    return one
+    file = get_file(gw.config.home, file_id)
+    about = json.loads((file.place / ABOUT).read_text("ascii"))
+    codes = sorted({*about.get("accepted", ()), file.code})
+    note_details(file.place, accepted=codes, accepted_by=by)
+    _move(gw, file, WORKING, AuditEntry("one.file-accepted", by, detail={"file": file_id, "why": file.code}))
+    return file
 
 
 def put_aside(gw: Gateway, file_id: str, by: str) -> WaitingFile:
     """Let nothing come of it: it lies with those that could not be read. Raises NotFound."""
-    one = get(gw.config.home, file_id)
-    _move(gw, one, FAILED, AuditEntry("one.file-put-aside", by, detail={"file": file_id, "why": one.code}))
-    return one
+    file = get_file(gw.config.home, file_id)
+    _move(gw, file, FAILED, AuditEntry("one.file-put-aside", by, detail={"file": file_id, "why": file.code}))
+    return file
 
 
-def _move(gw: Gateway, one: WaitingFile, to: str, entry: AuditEntry) -> None:
+def _move(gw: Gateway, file: WaitingFile, to: str, entry: AuditEntry) -> None:
     try:
-        one.place.rename(one.place.parents[1] / to / one.file_id)
+        file.place.rename(file.place.parents[1] / to / file.file_id)
     except FileNotFoundError:
         # Somebody was faster.
         raise NotFound("one.not-waiting") from None

@@ -61,7 +61,9 @@ async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:
         lines = await _rows(gw, _read(taken.path, gw.config.one_answers))
     except NotATable as why:
         lines = [ResultLine(0, "refused", reason=f"The file cannot be read: {why}.")]
-    rows = [dict(zip(HEADINGS, (one.row or "", one.result, one.message_id, one.reason), strict=True)) for one in lines]
+    rows = [
+        dict(zip(HEADINGS, (line.row or "", line.result, line.message_id, line.reason), strict=True)) for line in lines
+    ]
     return FileOutcome(rows, bool(lines) and all(line.result == "refused" for line in lines))
 
 
@@ -72,8 +74,8 @@ def _read(file: Path, columns: OneAnswersSettings) -> table.Rows:
 
 
 async def _rows(gw: Gateway, rows: table.Rows) -> list[ResultLine]:
-    said = asdict(gw.config.one_answers)
-    words = {said[answer.value].casefold(): answer for answer in ANSWERS}
+    settings = asdict(gw.config.one_answers)
+    words = {settings[answer.value].casefold(): answer for answer in ANSWERS}
     lines: list[ResultLine] = []
     while some := await asyncio.to_thread(lambda: list(islice(rows, TOGETHER))):
         lines += await gw.store.write(partial(_together, gw=gw, words=words, rows=some))

@@ -33,8 +33,8 @@ from gateway.core.replies import GONE
 from gateway.core.transfer_stage import TransferStage
 from gateway.errors import GatewayError, Unusable
 from gateway.one import share
-from gateway.one.share import put_hidden, show
-from gateway.one.watched_folder import LATE, alone
+from gateway.one.share import put_hidden, reveal_file
+from gateway.one.watched_folder import LATE, hold_lock
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import AuditEntry
 from gateway.store.transfer_files import TransferFile
@@ -74,7 +74,7 @@ async def write_due(gw: Gateway) -> int:
     shown = 0
     trouble: Exception | None = None
     try:
-        with alone(lock_of(gw)) as ours, share.opened(folder) as held:
+        with hold_lock(lock_of(gw)) as ours, share.open_folder(folder) as held:
             if not ours:
                 return 0
             await asyncio.to_thread(_show_those_left, gw, held)
@@ -87,7 +87,7 @@ async def write_due(gw: Gateway) -> int:
                 except Exception as why:  # noqa: BLE001 - or it would hold up every other
                     trouble = why
     except OSError as why:
-        raise unusable(folder, why) from None
+        raise build_unusable_error(folder, why) from None
     if trouble:
         raise trouble
     return shown
@@ -105,7 +105,7 @@ def lock_of(gw: Gateway) -> Path:
     return gw.config.home / LOCK
 
 
-def unusable(folder: Path, why: OSError) -> Unusable:
+def build_unusable_error(folder: Path, why: OSError) -> Unusable:
     """Return what a person is told of a folder that cannot be written."""
     return Unusable("one.folder", folder=folder, why=why.strerror)
 
@@ -123,7 +123,7 @@ async def _write_one(gw: Gateway, folder: int, sender: str, message_id: MessageI
     await asyncio.to_thread(put_hidden, folder, hidden, made.text)
     lying = await asyncio.to_thread(names_in, folder)
     name = await gw.store.write(lambda tx: _name(tx, gw, sender, message_id, made, lying))
-    await asyncio.to_thread(show, folder, hidden, name) if name else os.unlink(hidden, dir_fd=folder)
+    await asyncio.to_thread(reveal_file, folder, hidden, name) if name else os.unlink(hidden, dir_fd=folder)
     return name is not None
 
 
@@ -194,7 +194,7 @@ def _show_those_left(gw: Gateway, folder: int) -> None:
         noted = gw.store.look(partial(transfer_files.find_transfer_file, sender=sender, message_id=message_id))
         is_file = share.find_version(folder, hidden) is not None
         if noted and noted.file and noted.state is not TransferStage.WAITING and is_file:
-            show(folder, hidden, noted.file)
+            reveal_file(folder, hidden, noted.file)
         else:
             with suppress(IsADirectoryError, PermissionError):
                 os.unlink(hidden, dir_fd=folder)

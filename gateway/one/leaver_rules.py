@@ -95,8 +95,8 @@ class Ignore:
 Decision = Transfer | Enquire | Hold | Ignore
 
 
-def decide(
-    read: LeaverRow, lies_in: str | None, ours: str, one: OneSettings, closures: Mapping[str, str], today: date
+def decide_leaver(
+    read: LeaverRow, lies_in: str | None, ours: str, settings: OneSettings, closures: Mapping[str, str], today: date
 ) -> Decision:
     """What is done about a leaver whose new postcode lies in that authority. Restricted children wait for an officer.
 
@@ -114,11 +114,11 @@ def decide(
         return Hold(" ".join(filter(None, (RESTRICTED, doubt))))
     if doubt:
         return Hold(doubt)
-    if read.unsaid and one.unsaid != "send":
+    if read.unsaid and settings.unsaid != "send":
         return Hold("The file does not say if this child's details are restricted. An officer decides.")
     there = read.destination or lies_in
     if not there:
-        return _search(read, tuple(one.enquire_of.split()))
+        return _search(read, tuple(settings.enquire_of.split()))
     if done == "enquire":
         return Hold("The closure value says the child cannot be found, but the row says where the child moved.")
     if codes.authority_name(there) is None:
@@ -154,7 +154,7 @@ def _search(read: LeaverRow, neighbours: tuple[str, ...]) -> Decision:
     return Enquire(neighbours)
 
 
-def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
+def build_enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
     """The question whether another authority knows this child, in the place of the notice; it says how
     widely it goes.
     """
@@ -171,7 +171,7 @@ def enquiry(notice: TransferNotice, circulation: str) -> WhereaboutsEnquiry:
     )
 
 
-def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNotice:
+def apply_restriction(notice: TransferNotice, restriction: Restriction) -> TransferNotice:
     """The notice with what this restriction lets stand (schemas.rules, `restriction.address` and
     `restriction.phone-only`).
     """
@@ -196,7 +196,7 @@ def restricted(notice: TransferNotice, restriction: Restriction) -> TransferNoti
     )
 
 
-def leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
+def read_leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
     """Return what a row says, with the officer whom the other authority is to ring."""
     if not row["surname"]:
         return Unread("The surname is missing.")
@@ -256,8 +256,8 @@ def _address(lines: str, postcode: str) -> Address | None:
     parts = [part.strip()[:100] for part in lines.split(",") if part.strip()]
     if not parts and not postcode:
         return None
-    kept = (*parts[:4], ", ".join(parts[4:])[:100]) if len(parts) > 5 else tuple(parts)
-    return Address(address_line=kept, post_code=postcode[:10] or None)
+    address_lines = (*parts[:4], ", ".join(parts[4:])[:100]) if len(parts) > 5 else tuple(parts)
+    return Address(address_line=address_lines, post_code=postcode[:10] or None)
 
 
 def _school(row: Row, left: date | None) -> tuple[School, ...]:

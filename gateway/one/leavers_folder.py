@@ -63,14 +63,14 @@ def _check_headings(gw: Gateway, taken: TakenFile) -> str:
     """Say what there is to say of the headings. Raises Doubted where a person must look first, or Unusable."""
     columns = gw.config.one_columns
     with taken.path.open("rb") as stream:
-        found = extracts.read_headings(stream, columns)
-    if found is None:
+        file_headings = extracts.read_headings(stream, columns)
+    if file_headings is None:
         return ""
     ours = {name: getattr(columns, name) for name in extracts.OF_LEAVERS}
     by = taken.accepted_by if headings.CODE in taken.accepted else ""
-    headings.check(gw, WATCHED.name, found, ours, by=by, command="cme-gateway one accept ID")
-    if found.unknown or any(name not in found.known for name in SAID):
-        return headings.say(found, ours)
+    headings.check(gw, WATCHED.name, file_headings, ours, by=by, command="cme-gateway one accept ID")
+    if file_headings.unknown or any(name not in file_headings.known for name in SAID):
+        return headings.describe_headings(file_headings, ours)
     return ""
 
 
@@ -98,12 +98,12 @@ def _whole(gw: Gateway, taken: TakenFile) -> tuple[str, bool]:
 
 
 async def _rows(gw: Gateway, taken: TakenFile, digest: str, *, month_first: bool) -> list[LeaverLine]:
-    ring = gw.officer(gw.config.authority.officer)
+    ring = gw.build_officer(gw.config.authority.officer)
     seen: dict[str, int] = {}
     lines: list[LeaverLine] = []
     rows = _read(gw, taken, month_first=month_first)
     while step := await asyncio.to_thread(lambda: list(islice(rows, leaver_batches.STEP))):
-        lines += await leaver_batches.step(gw, step, ring, seen, digest)
+        lines += await leaver_batches.take_rows(gw, step, ring, seen, digest)
     return lines
 
 

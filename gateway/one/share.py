@@ -40,7 +40,7 @@ class Version:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
+def open_folder(path: Path) -> Iterator[int]:
     """Hold a folder that a setting names, to look names up in it. Raises OSError."""
     folder = os.open(path, FOLDER)
     try:
@@ -50,7 +50,7 @@ def opened(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def within(folder: int, name: str) -> Iterator[int]:
+def open_inner_folder(folder: int, name: str) -> Iterator[int]:
     """Hold a folder within a shared one; a link to a folder is none. Raises NotTaken."""
     try:
         inner = os.open(name, FOLDER | os.O_NOFOLLOW, dir_fd=folder)
@@ -65,10 +65,10 @@ def within(folder: int, name: str) -> Iterator[int]:
 def find_version(folder: int, name: str) -> tuple[Version, int] | None:
     """Say how a regular file stands there under this name, and its number; None where none does. Raises OSError."""
     try:
-        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
         return None
-    return (_version(found), found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return (_version(status), status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 @contextmanager
@@ -88,10 +88,10 @@ def open_file(folder: int, name: str) -> Iterator[int]:
         # it was a file, and became a link before it was opened
         raise NotTaken(NO_FILE if why.errno in (errno.ELOOP, errno.ENXIO) else UNREADABLE) from None
     try:
-        found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file)
+        if not stat.S_ISREG(status.st_mode):
             raise NotTaken(NO_FILE)
-        if found.st_nlink > 1:
+        if status.st_nlink > 1:
             raise NotTaken(TWO_NAMES)
         yield file
     finally:
@@ -100,12 +100,12 @@ def open_file(folder: int, name: str) -> Iterator[int]:
 
 def version_of(file: int) -> tuple[Version, int]:
     """Say how an open file stands, and its number."""
-    found = os.fstat(file)
-    return _version(found), found.st_ino
+    status = os.fstat(file)
+    return _version(status), status.st_ino
 
 
-def _version(found: os.stat_result) -> Version:
-    return Version(found.st_size, found.st_mtime_ns)
+def _version(status: os.stat_result) -> Version:
+    return Version(status.st_size, status.st_mtime_ns)
 
 
 def put_hidden(folder: int, hidden: str, text: bytes, rights: int = RIGHTS) -> None:
@@ -119,7 +119,7 @@ def put_hidden(folder: int, hidden: str, text: bytes, rights: int = RIGHTS) -> N
         os.fsync(stream.fileno())
 
 
-def show(folder: int, hidden: str, name: str) -> None:
+def reveal_file(folder: int, hidden: str, name: str) -> None:
     """Give it the name under which its reader takes it; a link of that name is replaced, never followed.
 
     Raises OSError.
@@ -130,12 +130,12 @@ def show(folder: int, hidden: str, name: str) -> None:
         os.fsync(folder)
 
 
-def put(folder: int, name: str, text: bytes, rights: int = RIGHTS) -> None:
+def put_file(folder: int, name: str, text: bytes, rights: int = RIGHTS) -> None:
     """Put a file there, whole or not at all. Raises OSError."""
     hidden = f".{token_hex(8)}{HALF}"
     try:
         put_hidden(folder, hidden, text, rights)
-        show(folder, hidden, name)
+        reveal_file(folder, hidden, name)
     except OSError:
         with suppress(OSError):
             os.unlink(hidden, dir_fd=folder)

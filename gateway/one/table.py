@@ -101,7 +101,7 @@ def read(
         raise NotATable(f"it is larger than {at_most >> 20} MB")
     stream.seek(0)
     try:
-        written = encoding.find(stream)
+        written = encoding.find_encoding(stream)
     except NotText as why:
         raise NotATable(str(why)) from None
     wanted = _WantedColumns(columns, needed, section)
@@ -142,19 +142,21 @@ class _WantedColumns:
 
     def find_missing(self, headings: Iterable[str]) -> list[str]:
         """Name the needed columns that are not there."""
-        there = {key(one) for one in headings}
-        return [self.columns[name] for name in self.needed if key(self.columns[name]) not in there]
+        there = {normalise_heading(heading) for heading in headings}
+        return [self.columns[name] for name in self.needed if normalise_heading(self.columns[name]) not in there]
 
     def places(self, headings: Sequence[str]) -> dict[str, int]:
         """Say where each column of ours stands. Raises NotATable where one stands twice."""
-        keys = [key(one) for one in headings]
-        known = {name: wanted for name, heading in self.columns.items() if (wanted := key(heading)) in keys}
+        keys = [normalise_heading(heading) for heading in headings]
+        known = {
+            name: wanted for name, heading in self.columns.items() if (wanted := normalise_heading(heading)) in keys
+        }
         if twice := [self.columns[name] for name, wanted in known.items() if keys.count(wanted) > 1]:
             raise NotATable(f"it has two columns called {twice[0]}")
         return {name: keys.index(wanted) for name, wanted in known.items()}
 
 
-def key(heading: str) -> str:
+def normalise_heading(heading: str) -> str:
     """Say a heading so that it is the same one however it is written: its letters and digits alone."""
     whole = unicodedata.normalize("NFKC", heading.replace("ï»¿", "")).casefold()
     return "".join(sign for sign in whole if sign.isalnum())
@@ -170,10 +172,10 @@ def _open(stream: BinaryIO, written: WrittenText, wanted: _WantedColumns) -> tup
     headings = _next(table, lines)
     places = wanted.places(headings)
     ours = set(places.values())
-    others = [_shown(one) for n, one in enumerate(headings) if n not in ours and key(one)]
-    found = Headings(frozenset(places), tuple(dict.fromkeys(others)))
+    others = [_shown(heading) for n, heading in enumerate(headings) if n not in ours and normalise_heading(heading)]
+    our_headings = Headings(frozenset(places), tuple(dict.fromkeys(others)))
     needed = {name: n for name, n in places.items() if name in wanted.needed}
-    return found, _rows(table, lines, _width(headings), places, max(needed.values(), default=0))
+    return our_headings, _rows(table, lines, _width(headings), places, max(needed.values(), default=0))
 
 
 def _shown(heading: str) -> str:
@@ -182,7 +184,7 @@ def _shown(heading: str) -> str:
 
 def _width(headings: Sequence[str]) -> int:
     """Return how many cells a row has: those of headings that say nothing, at the end, are left out."""
-    return max((n for n, one in enumerate(headings, 1) if key(one)), default=0)
+    return max((n for n, heading in enumerate(headings, 1) if normalise_heading(heading)), default=0)
 
 
 def _find_headings(head: Sequence[str], wanted: _WantedColumns) -> tuple[int, str]:
@@ -197,7 +199,9 @@ def _find_headings(head: Sequence[str], wanted: _WantedColumns) -> tuple[int, st
             headings = _read_first(head[at:], separator)
             missing = wanted.find_missing(headings)
             if not missing:
-                _check_titles(head[:at], separator, len([one for one in headings if key(one)]))
+                _check_titles(
+                    head[:at], separator, len([heading for heading in headings if normalise_heading(heading)])
+                )
                 return at, separator
             if len(headings) > 1:
                 lacking = lacking or missing
@@ -229,16 +233,16 @@ def _read_first(lines: Sequence[str], separator: str) -> list[str]:
 
 def _without_end(lines: Iterator[str]) -> Iterator[str]:
     """Yield the lines without the sign by which DOS ended a text, at the very end."""
-    kept = next(lines, None)
-    while kept is not None:
+    line = next(lines, None)
+    while line is not None:
         following = next(lines, None)
-        if following is None and END in kept:
-            bare = kept.rstrip(f"{END}\r\n")
+        if following is None and END in line:
+            bare = line.rstrip(f"{END}\r\n")
             if bare.strip():
                 yield f"{bare}\r\n"
             return
-        yield kept
-        kept = following
+        yield line
+        line = following
 
 
 class _Lines:

@@ -35,7 +35,7 @@ from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.logs import log_failure
 from gateway.one import share
 from gateway.one.share import NotTaken, Version
-from gateway.paper.as_csv import defused
+from gateway.paper.as_csv import defuse_cell
 
 # A look that takes longer has come to a stop: the largest extract takes some minutes.
 LATE = timedelta(hours=1)
@@ -144,10 +144,10 @@ class _Memory:
     @classmethod
     def read(cls, path: Path) -> "_Memory":
         try:
-            kept = json.loads(path.read_text("ascii"))
+            files = json.loads(path.read_text("ascii"))
         except FileNotFoundError:
-            kept = {}
-        return cls(path, {name: (size, modified, since) for name, (size, modified, since) in kept.items()})
+            files = {}
+        return cls(path, {name: (size, modified, since) for name, (size, modified, since) in files.items()})
 
     def holds(self, source: _Source, version: Version) -> bool:
         known = self.files.get(source.key)
@@ -179,7 +179,7 @@ async def take_in(gw: Gateway, folder: Path, watched: Watched) -> int:
     home = place_of(gw.config.home, watched)
     await asyncio.to_thread(_make, home, folder)
     taken = 0
-    with alone(home / LOCK) as ours:
+    with hold_lock(home / LOCK) as ours:
         if not ours:
             return 0
         for claim in await asyncio.to_thread(_claims, home / WORKING):
@@ -230,7 +230,7 @@ def place_of(home: Path, watched: Watched) -> Path:
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[bool]:
+def hold_lock(file: Path) -> Iterator[bool]:
     """Hold a lock file of ours: is it ours alone? Another process may have it; one that died has it no more."""
     with open(file, "ab", opener=partial(os.open, mode=0o600)) as held:
         try:
@@ -249,28 +249,28 @@ def _make(home: Path, folder: Path) -> None:
 
 def _claims(working: Path) -> list[_FileClaim]:
     """Return what a process that died, or a database that was away, has left; half a copy is none."""
-    found = []
+    claims = []
     for place in sorted(working.iterdir()):
         try:
-            said = json.loads((place / ABOUT).read_text("ascii"))
+            about = json.loads((place / ABOUT).read_text("ascii"))
         except FileNotFoundError:
             shutil.rmtree(place)
             continue
-        source = _Source(said["name"], said["inner"])
-        version = Version(said["size"], said["modified"])
-        accepted = frozenset(said.get("accepted", ()))
-        found.append(_FileClaim(place, source, version, said["number"], accepted, said.get("accepted_by", "")))
-    return found
+        source = _Source(about["name"], about["inner"])
+        version = Version(about["size"], about["modified"])
+        accepted = frozenset(about.get("accepted", ()))
+        claims.append(_FileClaim(place, source, version, about["number"], accepted, about.get("accepted_by", "")))
+    return claims
 
 
 def _sources(folder: Path, endings: tuple[str, ...]) -> list[_Source]:
     """What may be taken, in the order of names; an older version of ours may have left some in a folder within."""
-    found = []
-    with share.opened(folder) as held:
-        with suppress(NotTaken), share.within(held, WORKING) as inner:
-            found += [_Source(name, WORKING) for name in sorted(os.listdir(inner)) if _is_wanted(name, endings)]
-        found += [_Source(name) for name in sorted(os.listdir(held)) if _is_wanted(name, endings)]
-    return found[:MAX_NAMES]
+    sources = []
+    with share.open_folder(folder) as held:
+        with suppress(NotTaken), share.open_inner_folder(held, WORKING) as inner:
+            sources += [_Source(name, WORKING) for name in sorted(os.listdir(inner)) if _is_wanted(name, endings)]
+        sources += [_Source(name) for name in sorted(os.listdir(held)) if _is_wanted(name, endings)]
+    return sources[:MAX_NAMES]
 
 
 def _is_wanted(name: str, endings: tuple[str, ...]) -> bool:
@@ -281,11 +281,11 @@ def _is_wanted(name: str, endings: tuple[str, ...]) -> bool:
 @contextmanager
 def _at(folder: Path, source: _Source) -> Iterator[int]:
     """Hold the folder in which it lies. Raises OSError, or NotTaken where a folder within is one no more."""
-    with share.opened(folder) as held:
+    with share.open_folder(folder) as held:
         if not source.inner:
             yield held
             return
-        with share.within(held, source.inner) as inner:
+        with share.open_inner_folder(held, source.inner) as inner:
             yield inner
 
 
@@ -344,8 +344,8 @@ def _check_whole(folder: Path, claim: _FileClaim) -> None:
         # A person looked at our copy.
         return
     with suppress(OSError, NotTaken), _at(folder, claim.source) as held:
-        found = share.find_version(held, claim.source.name)
-        if found and found[1] == claim.number and found[0] != claim.version:
+        version_there = share.find_version(held, claim.source.name)
+        if version_there and version_there[1] == claim.number and version_there[0] != claim.version:
             raise Grown
 
 
@@ -355,23 +355,23 @@ def _put_away(folder: Path, watched: Watched, claim: _FileClaim, outcome: FileOu
     with open(claim.place / REPORT, "wb", opener=partial(os.open, mode=0o600)) as stream:
         stream.write(report)
     # Where we may not write there, it lies in the home alone.
-    with suppress(OSError), share.opened(folder) as held:
-        share.put(held, f"{claim.place.name}{REPORT_ENDING}", report)
+    with suppress(OSError), share.open_folder(folder) as held:
+        share.put_file(held, f"{claim.place.name}{REPORT_ENDING}", report)
     home = claim.place.parents[1]
     if not _remove(folder, claim.source, claim.version):
         _Memory.read(home / REMEMBERED).add(claim)
     place = FAILED if outcome.nothing_good else DONE
     if outcome.doubted:
         place = WAITING
-        note(claim.place, waits={"code": outcome.doubted.code, "sentence": outcome.doubted.sentence})
+        note_details(claim.place, waits={"code": outcome.doubted.code, "sentence": outcome.doubted.sentence})
     claim.place.rename(home / place / claim.place.name)
 
 
-def note(place: Path, **more: object) -> None:
+def note_details(place: Path, **more: object) -> None:
     """Note more about a file of ours, whole or not at all."""
-    said = json.loads((place / ABOUT).read_text("ascii"))
+    about = json.loads((place / ABOUT).read_text("ascii"))
     half = place / f".{ABOUT}"
-    half.write_text(json.dumps(said | more), "ascii")
+    half.write_text(json.dumps(about | more), "ascii")
     half.rename(place / ABOUT)
 
 
@@ -379,8 +379,8 @@ def _remove(folder: Path, source: _Source, version: Version) -> bool:
     """Take from the share what we have, and nothing else: is it gone?"""
     try:
         with _at(folder, source) as held:
-            found = share.find_version(held, source.name)
-            if found and found[0] == version:
+            version_there = share.find_version(held, source.name)
+            if version_there and version_there[0] == version:
                 os.unlink(source.name, dir_fd=held)
     except (FileNotFoundError, NotTaken):
         return True
@@ -391,20 +391,20 @@ def _remove(folder: Path, source: _Source, version: Version) -> bool:
 
 def _forget(memory: Path, folder: Path) -> None:
     """Try again to take away what is remembered, and forget what is gone or another file by now."""
-    kept = _Memory.read(memory)
-    for key, (size, modified, _) in list(kept.files.items()):
+    remembered = _Memory.read(memory)
+    for key, (size, modified, _) in list(remembered.files.items()):
         inner, _, name = key.rpartition("/")
         if _remove(folder, _Source(name, inner), Version(size, modified)):
-            del kept.files[key]
-            kept.write()
+            del remembered.files[key]
+            remembered.write()
 
 
 def _report(headings: Sequence[str], name: str, rows: Iterable[Row]) -> str:
     text = io.StringIO()
     table = csv.DictWriter(text, (*headings, "File"), restval="", quoting=csv.QUOTE_ALL)
     table.writeheader()
-    file = defused(name.encode("utf-8", "replace").decode())
-    table.writerows({name: defused(str(cell)) for name, cell in row.items()} | {"File": file} for row in rows)
+    file = defuse_cell(name.encode("utf-8", "replace").decode())
+    table.writerows({name: defuse_cell(str(cell)) for name, cell in row.items()} | {"File": file} for row in rows)
     return text.getvalue()
 
 
@@ -415,10 +415,10 @@ def find_left(home: Path, folder: Path, watched: Watched) -> list[LeftBehindHeal
     counts: Counter[str] = Counter()
     for source in _sources(folder, watched.endings):
         with suppress(FileNotFoundError, NotTaken), _at(folder, source) as held:
-            found = os.stat(source.name, dir_fd=held, follow_symlinks=False)
+            status = os.stat(source.name, dir_fd=held, follow_symlinks=False)
             if why := _why_left(held, source, memory):
                 # when the name came or was changed: the moment of writing may be any that the other sets
-                moment = datetime.fromtimestamp(found.st_ctime, UTC)
+                moment = datetime.fromtimestamp(status.st_ctime, UTC)
                 counts[why] += 1
                 since[why] = min(moment, since.get(why, moment))
     return [LeftBehindHealth(why, count, since[why]) for why, count in sorted(counts.items())]

@@ -21,14 +21,14 @@ def write(page: ReportPage) -> bytes:
     text.seek(len(BOM))
     lines = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     for line in _as_it_is(page.tables[0]) if len(page.tables) == 1 else _long(page.tables):
-        lines.writerow(map(defused, line))
+        lines.writerow(map(defuse_cell, line))
     return text.getvalue().encode()
 
 
-def defused(cell: Cell) -> str:
+def defuse_cell(cell: Cell) -> str:
     """Return the cell as text that no spreadsheet reckons with, and in which nothing is hidden."""
-    said = show_hidden(str(cell))
-    return f"'{said}" if said[:1] in FORMULA else said
+    text = show_hidden(str(cell))
+    return f"'{text}" if text[:1] in FORMULA else text
 
 
 def _as_it_is(table: ReportTable) -> Iterator[Sequence[Cell]]:

@@ -22,11 +22,11 @@ def write(page: ReportPage) -> bytes:
 def _template() -> Template:
     loader = PackageLoader("gateway.paper")
     return Environment(
-        autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, finalize=seen
+        autoescape=True, loader=loader, undefined=StrictUndefined, trim_blocks=True, finalize=show_hidden_signs
     ).get_template("page.html")
 
 
-def seen(value: object) -> object:
+def show_hidden_signs(value: object) -> object:
     """Make of each text that a page prints one in which nothing is hidden; markup stays what it is."""
     if not isinstance(value, str) or (shown := show_hidden(value)) is value:
         return value
@@ -34,4 +34,4 @@ def seen(value: object) -> object:
 
 
 def _drawn(picture: bars.Bars) -> Markup:
-    return Markup(bars.svg(picture))  # noqa: S704 - every text in it is escaped there
+    return Markup(bars.draw_svg(picture))  # noqa: S704 - every text in it is escaped there

@@ -32,7 +32,7 @@ class Bars:
     bars: Sequence[Bar]
 
 
-def svg(picture: Bars) -> str:
+def draw_svg(picture: Bars) -> str:
     """Return the picture as one SVG element."""
     height = TOP + ROW * len(picture.bars) + 8
     parts = [*_head(picture, height), *_legend()]
@@ -69,8 +69,8 @@ def _bar(bar: Bar, top: int, unit: float) -> Iterator[str]:
         yield f"<rect x='{LEFT}' y='{y}' width='{long}' height='{BAR}' fill='{BLUE}'/>"
     if bar.late:
         yield from _hatched(LEFT + long, y, late, BAR)
-    said = f"{bar.in_time + bar.late}" + (f", {bar.late} overdue" if bar.late else "")
-    yield _text(LEFT + long + late + 8, y + 15, said)
+    numbers = f"{bar.in_time + bar.late}" + (f", {bar.late} overdue" if bar.late else "")
+    yield _text(LEFT + long + late + 8, y + 15, numbers)
 
 
 def _hatched(x: int, y: int, width: int, height: int) -> Iterator[str]:
@@ -86,5 +86,5 @@ def _hatched(x: int, y: int, width: int, height: int) -> Iterator[str]:
             yield f"<line x1='{x + left}' y1='{low}' x2='{x + right}' y2='{high}' stroke='{RED}' stroke-width='1.5'/>"
 
 
-def _text(x: int, y: int, said: str, anchor: str = "start") -> str:
-    return f"<text x='{x}' y='{y}' fill='{INK}' text-anchor='{anchor}' {FONT}>{escape(said)}</text>"
+def _text(x: int, y: int, text: str, anchor: str = "start") -> str:
+    return f"<text x='{x}' y='{y}' fill='{INK}' text-anchor='{anchor}' {FONT}>{escape(text)}</text>"

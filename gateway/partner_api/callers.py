@@ -46,7 +46,7 @@ class MessageBudget:
         """Fill the bucket: it starts full."""
         self.left = self.per_minute
 
-    def take(self, messages: int, now: float) -> float:
+    def take_messages(self, messages: int, now: float) -> float:
         """Take for these messages, at this many seconds: 0, or the seconds to wait until there is enough."""
         self.left = min(self.per_minute, self.left + (now - self.at) * self.per_minute / 60)
         self.at = now
@@ -55,9 +55,9 @@ class MessageBudget:
             return 0.0
         return (min(messages, self.per_minute) - self.left) * 60 / self.per_minute
 
-    def charge(self, messages: int, now: float) -> None:
+    def charge_messages(self, messages: int, now: float) -> None:
         """Take for what was refused: as much as there is."""
-        if self.take(messages, now):
+        if self.take_messages(messages, now):
             self.left = 0.0
 
 
@@ -148,7 +148,7 @@ def split_lines(body: bytes, most: int) -> list[bytes]:
 
 def charge_caller(request: web.Request, authority: str, messages: int) -> None:
     """Take from the budget of whoever sent what is refused."""
-    _get_budget(request, authority).charge(messages, time.monotonic())
+    _get_budget(request, authority).charge_messages(messages, time.monotonic())
 
 
 def refuse_too_many(request: web.Request, authority: str, messages: int) -> web.Response | None:
@@ -169,7 +169,7 @@ def refuse_too_many_within(request: web.Request, authority: str, body: bytes, li
 
 
 def _refuse_too_fast(request: web.Request, authority: str, messages: int) -> web.Response | None:
-    if wait := _get_budget(request, authority).take(messages, time.monotonic()):
+    if wait := _get_budget(request, authority).take_messages(messages, time.monotonic()):
         return build_problem(
             429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1
         )

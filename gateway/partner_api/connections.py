@@ -56,7 +56,7 @@ web_response.SERVER_SOFTWARE = "cme-gateway"  # type: ignore[attr-defined]  # ai
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-def places(share: float) -> int:
+def count_places(share: float) -> int:
     """Return how many connections a port may hold that has this share of the descriptors which the process may have."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
@@ -79,12 +79,12 @@ class Held(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._inner: web.RequestHandler | None = None
         self._request: web.BaseRequest | None = None
-        self._timer = self._port.loop.call_later(HEADER_SECONDS, self.drop)
+        self._timer = self._port.loop.call_later(HEADER_SECONDS, self.drop_connection)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The handshake is done, where there is one."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - of a stream there is no other
-        self._transport, self._inner = transport, self._port.handler()
+        self._transport, self._inner = transport, self._port.build_handler()
         self._inner.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
@@ -109,7 +109,7 @@ class Held(asyncio.Protocol):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """It is over."""
-        self._port.forget(self)
+        self._port.forget_connection(self)
         if self._inner is not None:
             self._inner.connection_lost(exc)
 
@@ -118,37 +118,37 @@ class Held(asyncio.Protocol):
         """Is a request that is whole being answered? Who brings its body byte by byte is not waited for."""
         return self._request is not None and self._request.content.is_eof()
 
-    def begin(self, request: web.BaseRequest) -> None:
+    def begin_request(self, request: web.BaseRequest) -> None:
         """The headers of a request are whole."""
         self._wait(REQUEST_SECONDS, request)
 
-    def rest(self) -> None:
+    def end_request(self) -> None:
         """A request is answered; another may come."""
         self._wait(PROXY_IDLE_SECONDS if self.proxy else IDLE_SECONDS, None)
 
     def _wait(self, seconds: float, request: web.BaseRequest | None) -> None:
         self._timer.cancel()
         self._request, self.since = request, self._port.loop.time()
-        self._timer = self._port.loop.call_later(seconds, self.drop)
+        self._timer = self._port.loop.call_later(seconds, self.drop_connection)
 
-    def drop(self) -> None:
+    def drop_connection(self) -> None:
         """Let go of it now."""
-        self._port.forget(self)
+        self._port.forget_connection(self)
         if self._transport is not None:
             self._transport.abort()
         elif self.task is not None:
             self.task.cancel()
 
-    def forgotten(self) -> None:
+    def cancel_timer(self) -> None:
         """Nothing more is due of it."""
         self._timer.cancel()
         self._request = None
 
 
-def held(request: web.BaseRequest) -> Held | None:
+def find_connection(request: web.BaseRequest) -> Held | None:
     """Return the connection on which a request came, where a Port accepted it."""
-    found = request.transport.get_protocol() if request.transport is not None else None
-    return found if isinstance(found, Held) else None
+    protocol = request.transport.get_protocol() if request.transport is not None else None
+    return protocol if isinstance(protocol, Held) else None
 
 
 class Answered(AbstractAccessLogger):
@@ -156,8 +156,8 @@ class Answered(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """An answer has left."""
-        if (found := held(request)) is not None:
-            found.rest()
+        if (connection := find_connection(request)) is not None:
+            connection.end_request()
 
 
 class Port:
@@ -177,7 +177,7 @@ class Port:
             shutdown_timeout=shutdown_seconds,
         )
 
-    def handler(self) -> web.RequestHandler:
+    def build_handler(self) -> web.RequestHandler:
         """Return what speaks HTTP on one connection."""
         assert self._runner.server is not None  # noqa: S101 - `open` made it
         return self._runner.server()
@@ -189,7 +189,7 @@ class Port:
         assert server is not None  # noqa: S101 - that is what `setup` is for
         server.request_handler = _begun(server.request_handler)
         listening = await self._listen(host, port)
-        self._accepting = [self.loop.create_task(self._accept_forever(one, tls)) for one in listening]
+        self._accepting = [self.loop.create_task(self._accept_forever(listener, tls)) for listener in listening]
 
     async def close(self) -> None:
         """Accept no more, let what is under way end, and let go of the rest."""
@@ -197,25 +197,25 @@ class Port:
             task.cancel()
         await asyncio.gather(*self._accepting, return_exceptions=True)
         await self._runner.cleanup()
-        for one in [one for several in self._by_address.values() for one in several]:
-            one.drop()
+        for connection in [connection for several in self._by_address.values() for connection in several]:
+            connection.drop_connection()
 
     async def _listen(self, host: str, port: int) -> list[socket.socket]:
         infos = await self.loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         made: list[socket.socket] = []
         try:
             for family, kind, proto, _, address in dict.fromkeys(infos):
-                one = socket.socket(family, kind, proto)
-                made.append(one)
-                one.setblocking(False)
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                listener = socket.socket(family, kind, proto)
+                made.append(listener)
+                listener.setblocking(False)
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                one.bind(address)
-                one.listen(BACKLOG)
+                    listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                listener.bind(address)
+                listener.listen(BACKLOG)
         except OSError:
-            for one in made:
-                one.close()
+            for listener in made:
+                listener.close()
             raise
         return made
 
@@ -235,65 +235,67 @@ class Port:
                 await asyncio.sleep(0)
 
     def _take(self, taken: socket.socket, peer: str, tls: ssl.SSLContext | None) -> None:
-        one = Held(self, find_first_address(peer), proxy=is_known_peer(peer, self._proxies))
-        if not self._has_room(one):
-            one.forgotten()
+        connection = Held(self, find_first_address(peer), proxy=is_known_peer(peer, self._proxies))
+        if not self._has_room(connection):
+            connection.cancel_timer()
             taken.close()
             return
-        self._by_address.setdefault(one.address, {})[one] = None
+        self._by_address.setdefault(connection.address, {})[connection] = None
         self._count += 1
-        one.task = self.loop.create_task(self._shake_hands(taken, one, tls))
-        one.task.add_done_callback(lambda _: None if one.shaking else taken.close())
+        connection.task = self.loop.create_task(self._shake_hands(taken, connection, tls))
+        connection.task.add_done_callback(lambda _: None if connection.shaking else taken.close())
 
-    def _has_room(self, one: Held) -> bool:
+    def _has_room(self, connection: Held) -> bool:
         """Is there room for this one, or has room been made?"""
-        if not one.proxy and len(self._by_address.get(one.address, ())) >= self._of_one:
-            return self._make_room([one.address])
+        if not connection.proxy and len(self._by_address.get(connection.address, ())) >= self._of_one:
+            return self._make_room([connection.address])
         return self._count < self._most or self._make_room(self._by_address)
 
     def _make_room(self, addresses: Iterable[str]) -> bool:
         """Let go of one that has brought nothing for longest, at that of these addresses which holds most; named
         proxies come last.
         """
-        waiting = [[one for one in self._by_address[address] if not one.busy] for address in addresses]
+        waiting = [
+            [connection for connection in self._by_address[address] if not connection.busy] for address in addresses
+        ]
         fullest = max(waiting, key=lambda some: (bool(some), not (some and some[0].proxy), len(some)), default=[])
         log_seldom("connections: no place is free, so those that bring nothing are let go")
         if not fullest:
             return False
-        min(fullest, key=lambda one: one.since).drop()
+        min(fullest, key=lambda connection: connection.since).drop_connection()
         return True
 
-    async def _shake_hands(self, taken: socket.socket, one: Held, tls: ssl.SSLContext | None) -> None:
+    async def _shake_hands(self, taken: socket.socket, connection: Held, tls: ssl.SSLContext | None) -> None:
         # From here on asyncio closes the socket.
-        one.shaking = True
+        connection.shaking = True
         # Where the system has no such thing, REQUEST_SECONDS is left.
         with suppress(OSError, AttributeError):
             taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_MILLISECONDS)
         try:
             seconds = HEADER_SECONDS if tls else None
-            await self.loop.connect_accepted_socket(lambda: one, taken, ssl=tls, ssl_handshake_timeout=seconds)
+            await self.loop.connect_accepted_socket(lambda: connection, taken, ssl=tls, ssl_handshake_timeout=seconds)
         except OSError:
             # It speaks no TLS, is too slow, or is gone: nothing of ours is wrong.
-            self.forget(one)
+            self.forget_connection(connection)
 
-    def forget(self, one: Held) -> None:
+    def forget_connection(self, connection: Held) -> None:
         """It is held no more."""
-        of_address = self._by_address.get(one.address, {})
-        if one not in of_address:
+        of_address = self._by_address.get(connection.address, {})
+        if connection not in of_address:
             return
-        one.forgotten()
-        del of_address[one]
+        connection.cancel_timer()
+        del of_address[connection]
         self._count -= 1
         if not of_address:
-            del self._by_address[one.address]
+            del self._by_address[connection.address]
 
 
 def _begun(handler: Handler) -> Handler:
     """Return the application, told to the connection when it is called: that is when the headers are whole."""
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:
-        if (found := held(request)) is not None:
-            found.begin(request)
+        if (connection := find_connection(request)) is not None:
+            connection.begin_request(request)
         return await handler(request)
 
     return answer

@@ -103,11 +103,11 @@ async def _wait_for_messages(request: web.Request, owner: str) -> Bundles:
     gw, stopping, until = request.app[GATEWAY], request.app[STOPPING], time.monotonic() + POLL_SECONDS
     resting, place = request.app[RESTING], (owner, "messages")
     while True:
-        names = resting.names(place, time.monotonic())
-        found = await mailbox.list_messages_to_fetch(gw, owner, names)
-        if found or stopping.is_set() or time.monotonic() > until:
-            resting.handed_out(place, [one.name for one in found], time.monotonic())
-            return found
+        names = resting.list_names(place, time.monotonic())
+        bundles = await mailbox.list_messages_to_fetch(gw, owner, names)
+        if bundles or stopping.is_set() or time.monotonic() > until:
+            resting.handed_out(place, [bundle.name for bundle in bundles], time.monotonic())
+            return bundles
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), LOOK_SECONDS)
 
@@ -143,7 +143,7 @@ async def fetch_receipts(request: web.Request) -> web.Response:
     if refused := refuse_too_many(request, sender, 1):
         return refused
     resting, place = request.app[RESTING], (owner, "receipts", sender)
-    names = resting.names(place, time.monotonic())
+    names = resting.list_names(place, time.monotonic())
     bundles = await mailbox.list_receipts_to_fetch(gw, owner, sender, names)
     resting.handed_out(place, [bundle.name for bundle in bundles], time.monotonic())
     return _build_bundle_list(bundles)

@@ -30,14 +30,14 @@ def build_metrics_application(gw: Gateway) -> web.Application:
 def build_scrape(gw: Gateway) -> Scrape:
     """Build what answers a scrape: one look at a time, and the last one again while it is fresh."""
     one_at_a_time, loop = asyncio.Lock(), asyncio.get_running_loop()
-    kept, until = b"", 0.0
+    page, until = b"", 0.0
 
     async def scrape(_: web.Request) -> web.Response:
-        nonlocal kept, until
+        nonlocal page, until
         async with one_at_a_time:
             if loop.time() >= until:
-                kept = await asyncio.to_thread(lambda: metrics.exposed(health.look(gw)))
+                page = await asyncio.to_thread(lambda: metrics.render_metrics(health.measure_health(gw)))
                 until = loop.time() + KEEP_SECONDS
-        return web.Response(body=kept, headers={"Content-Type": TYPE})
+        return web.Response(body=page, headers={"Content-Type": TYPE})
 
     return scrape

@@ -18,12 +18,12 @@ class WrongTries:
 
     counts: dict[str, tuple[int, float]] = field(default_factory=dict)
 
-    def wait(self, address: str, now: float) -> int:
+    def get_wait(self, address: str, now: float) -> int:
         """Return the seconds for which this address is not listened to; 0 where it is."""
         count, since = self.counts.get(address, (0, now))
         return int(since + WINDOW - now) + 1 if count >= MOST and now < since + WINDOW else 0
 
-    def wrong(self, address: str, now: float) -> None:
+    def count_wrong(self, address: str, now: float) -> None:
         """Count one wrong try more."""
         count, since = self.counts.pop(address, (0, now))
         self.counts[address] = (1, now) if now >= since + WINDOW else (count + 1, since)

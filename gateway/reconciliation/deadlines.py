@@ -26,13 +26,13 @@ class AgreedTerms:
     deadlines: Callable[[str, str], Deadlines]
     calendars: Mapping[str, Calendar]
 
-    def calendar(self, authority: str) -> Calendar:
+    def get_calendar(self, authority: str) -> Calendar:
         """Return the days of the authority that owes something; where we have no file for it, our own."""
         return self.calendars.get(authority) or self.calendars.get(self.own) or PLAIN
 
-    def duty(self, missing: Missing, since: datetime, *, kind: str, partner: str, owed_by: str) -> Duty:
+    def build_duty(self, missing: Missing, since: datetime, *, kind: str, partner: str, owed_by: str) -> Duty:
         """Return the duty with its dates."""
-        return duties.build_duty(missing, since, self.calendar(owed_by), self.deadlines(kind, partner))
+        return duties.build_duty(missing, since, self.get_calendar(owed_by), self.deadlines(kind, partner))
 
 
 def read_terms(config: Config) -> AgreedTerms:

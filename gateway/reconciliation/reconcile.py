@@ -143,7 +143,7 @@ class _DutyReckoning:
 
     def _owed(self, message: Sent | Came, partner: str, owed_by: str, missing: Missing, since: datetime) -> Owed:
         sent = message if isinstance(message, SENT) else None
-        duty = self.terms.duty(missing, since, kind=message.kind, partner=partner, owed_by=owed_by)
+        duty = self.terms.build_duty(missing, since, kind=message.kind, partner=partner, owed_by=owed_by)
         return Owed(
             owed_by="us" if owed_by == self.own else "them",
             lies="sent" if sent else "came",
@@ -154,10 +154,10 @@ class _DutyReckoning:
             state=message.state,
             missing=missing,
             since=since,
-            working_days=self.terms.calendar(owed_by).working_days_between(since, self.now),
+            working_days=self.terms.get_calendar(owed_by).working_days_between(since, self.now),
             late_at=duty.late_at,
             escalate_at=duty.escalate_at,
-            step=duty.step(self.now),
+            step=duty.decide_step(self.now),
             ring=self.ring(partner),
             handed_over_at=sent.handed_over_at if sent else None,
         )
@@ -219,7 +219,7 @@ def find_unmatched_duty(gw: Gateway) -> UnmatchedDuty | None:
     if not enquiries:
         return None
     oldest = enquiries[0]
-    duty = deadlines.read_terms(gw.config).duty(
+    duty = deadlines.read_terms(gw.config).build_duty(
         Missing.ANSWER, oldest.received_at, kind=oldest.kind, partner=oldest.sender, owed_by=gw.code
     )
-    return UnmatchedDuty(len(enquiries), duty.since, duty.late_at, duty.step(gw.now()))
+    return UnmatchedDuty(len(enquiries), duty.since, duty.late_at, duty.decide_step(gw.now()))

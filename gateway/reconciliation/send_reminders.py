@@ -76,7 +76,7 @@ async def send_due_reminders(gw: Gateway) -> ReminderRun:
 
 def _list_paused(tx: Connection, gw: Gateway, terms: AgreedTerms) -> set[MessageId]:
     """Return notices to which a reply by mail waits to be read: for one working day they are not reminded."""
-    calendar, now = terms.calendar(gw.code), gw.now()
+    calendar, now = terms.get_calendar(gw.code), gw.now()
     waiting = mail_replies.list_waiting_since(tx).items()
     return {notice for notice, since in waiting if now < calendar.add_working_days(since, REPLY_READ_WITHIN)}
 
@@ -141,7 +141,7 @@ def _prepare_reminder(gw: Gateway, duty: Owed, by: str) -> QueuedNotice:
 
 
 def _get_officer(gw: Gateway) -> Officer:
-    return gw.officer(gw.config.authority.officer)
+    return gw.build_officer(gw.config.authority.officer)
 
 
 def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[MessageId]:
@@ -176,7 +176,7 @@ def _duty_detail(duty: Owed) -> dict[str, str | int]:
 async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
     """Tell the service manager of those of which no mail has gone."""
     to, carrier = gw.config.deadlines.service_manager, gw.carriers.get("email")
-    if not to or gw.mail is None or not isinstance(carrier, Post):
+    if not to or gw.mail is None or carrier is None or not isinstance(carrier, Post):
         return
     ids = [duty.message_id for duty in escalate]
     known = await gw.store.read(lambda tx: reminders.list_reminders(tx, ids))
@@ -188,7 +188,7 @@ async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
     if not untold:
         return
     letter = _build_late_letter(gw, untold)
-    ending = await carrier.post(gw.address(gw.code, Route("email", f"mailto:{to}", "notify-only")), letter)
+    ending = await carrier.post(gw.build_address(gw.code, Route("email", f"mailto:{to}", "notify-only")), letter)
     if isinstance(ending, HandedOver):
         keys = [(duty.message_id, duty.missing.value) for duty in untold]
         await gw.store.write(lambda tx: reminders.set_escalations_told(tx, gw.now(), keys))
@@ -200,31 +200,31 @@ def _build_late_letter(gw: Gateway, untold: Sequence[Owed]) -> Letter:
     lines = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
     for duty in untold[:MOST_LINES]:
         owed_by = gw.code if duty.owed_by == "us" else duty.partner
-        days = terms.calendar(owed_by).working_days_between(duty.late_at, now)
-        lines += ["", _describe(duty, days), f"  {_say_whom_to_call(duty)}", f"  Reference {duty.message_id}"]
+        days = terms.get_calendar(owed_by).working_days_between(duty.late_at, now)
+        lines += ["", _describe_owed(duty, days), f"  {_say_whom_to_call(duty)}", f"  Reference {duty.message_id}"]
     if len(untold) > MOST_LINES:
         lines += ["", f"... and {len(untold) - MOST_LINES} more."]
     lines += ["", f"See all overdue notices: {gw.config.console_url}/unanswered?late=yes"]
-    entity = mail.entity("\n".join(lines) + "\n", None)
+    entity = mail.build_entity("\n".join(lines) + "\n", None)
     return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({gw.code})", entity, demand_tls=False)
 
 
-def _describe(one: Owed, days: int) -> str:
+def _describe_owed(owed: Owed, days: int) -> str:
     """Write what is overdue: "Worcestershire (885): transfer notice.
 
     Outcome due 4 December 2026, now 6 working days late".
     """
-    due = one.late_at.astimezone(LONDON)
+    due = owed.late_at.astimezone(LONDON)
     late = f", now {days} working day{'' if days == 1 else 's'} late" if days else ""
-    from_us = " from us" if one.owed_by == "us" else ""
+    from_us = " from us" if owed.owed_by == "us" else ""
     return (
-        f"{labels.name_authority_in_full(one.partner)}: {labels.name_kind(one.kind).lower()}. "
-        f"{labels.name_missing(one.missing)} due{from_us} {due.day} {due:%B %Y}{late}."
+        f"{labels.name_authority_in_full(owed.partner)}: {labels.name_kind(owed.kind).lower()}. "
+        f"{labels.name_missing(owed.missing)} due{from_us} {due.day} {due:%B %Y}{late}."
     )
 
 
-def _say_whom_to_call(one: Owed) -> str:
-    return f"Call {one.ring}." if one.ring else "No telephone number is recorded for them."
+def _say_whom_to_call(owed: Owed) -> str:
+    return f"Call {owed.ring}." if owed.ring else "No telephone number is recorded for them."
 
 
 async def remind_forever(gw: Gateway, stop: asyncio.Event) -> None:

@@ -124,9 +124,9 @@ def _child_cells(body: TransferNotice) -> Sequence[str]:
     return (
         format_day(child.dob) + (", estimated" if child.dob_estimated else "") if child else "Not recorded",
         (child and child.upn) or "None",
-        codes.labels("provision_statuses")[body.provision_status],
+        codes.get_labels("provision_statuses")[body.provision_status],
         _format_hours(body.hours_per_week),
-        codes.labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "Not recorded",
+        codes.get_labels("exclusion_types")[body.exclusion_type] if body.exclusion_type else "Not recorded",
         format_day(began) if began else "Not recorded",
     )
 

@@ -95,9 +95,9 @@ def list_legs(known: PeriodRecords, now: datetime, terms: AgreedTerms) -> Iterat
             if start is None or (end is None and not _is_awaited(known, notice, missing)):
                 continue
             owed_by = notice.partner if notice.direction == "sent" else terms.own
-            limit = terms.duty(missing, start, kind=notice.kind, partner=notice.partner, owed_by=owed_by).late_at
+            limit = terms.build_duty(missing, start, kind=notice.kind, partner=notice.partner, owed_by=owed_by).late_at
             if end is not None or now >= limit:
-                took = None if end is None else _measure_step(missing, start, end, terms.calendar(owed_by))
+                took = None if end is None else _measure_step(missing, start, end, terms.get_calendar(owed_by))
                 yield JourneyLeg(notice.direction, notice.partner, missing, took, (end or now) >= limit)
 
 

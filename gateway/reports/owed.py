@@ -51,18 +51,18 @@ def build_owed_listing(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:
 def build_ageing_table(owed_duties: Iterable[Owed]) -> ReportTable:
     """Build a table of unacknowledged notices, by how long they have waited: a picture, and the same figures."""
     waited = [
-        (one.working_days, one.step is not DutyStep.WAIT)
-        for one in owed_duties
-        if one.missing is Missing.ACKNOWLEDGEMENT
+        (owed.working_days, owed.step is not DutyStep.WAIT)
+        for owed in owed_duties
+        if owed.missing is Missing.ACKNOWLEDGEMENT
     ]
     bands = count_ages(waited)
     late = sum(is_late for _, is_late in waited)
     picture = Bars(
         "Notices not yet acknowledged, by working days waited",
         f"{len(waited)} notices are waiting for an acknowledgement, {late} of them overdue.",
-        [Bar(one.band, one.in_time, one.late) for one in bands],
+        [Bar(band.band, band.in_time, band.late) for band in bands],
     )
-    rows = [(one.band, one.in_time, one.late, one.in_time + one.late) for one in bands]
+    rows = [(band.band, band.in_time, band.late, band.in_time + band.late) for band in bands]
     rows.append(("All", len(waited) - late, late, len(waited)))
     columns = (Column("Working days"), Column("On time", True), Column("Overdue", True), Column("Total", True))
     return ReportTable(picture.title, columns, rows, picture.sentence, total=True, picture=picture)

@@ -149,14 +149,14 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
         build_counts(
             "Transfer notices by DfE reason",
             "Reason",
-            codes.labels("cme_reasons") | GONE,
+            codes.get_labels("cme_reasons") | GONE,
             reasons + gone,
             part_of=row,
         ),
         build_counts(
             "Transfer notices by time out of education",
             "Time",
-            codes.labels("durations") | GONE,
+            codes.get_labels("durations") | GONE,
             bands + gone,
             part_of=row,
             note=(
@@ -168,7 +168,7 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
         build_counts(
             "Transfer notices by risk group",
             "Group",
-            codes.labels("risk_groups"),
+            codes.get_labels("risk_groups"),
             risks,
             note="A child may be in more than one group, or in none, so there is no total.",
         ),
@@ -186,7 +186,7 @@ def _count_unknown(records: StatisticsRecords, bodies: Mapping[str, object], unt
     return build_counts(
         "Whereabouts unknown, by time",
         "Time",
-        codes.labels("durations") | GONE,
+        codes.get_labels("durations") | GONE,
         bands + gone,
         part_of=OPENS_A_CASE.index(UNKNOWN),
         note="From the date the whereabouts became unknown, to the end of the search or of the period.",
@@ -197,7 +197,7 @@ def _count_outcomes(records: StatisticsRecords, results: Mapping[str, str]) -> C
     return build_counts(
         "Transfer notices by outcome",
         "Outcome",
-        codes.labels("outcomes") | ENDED | GONE,
+        codes.get_labels("outcomes") | ENDED | GONE,
         [
             (_find_outcome(records, results, notice), notice.direction)
             for notice in records.notices

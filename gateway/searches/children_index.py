@@ -69,7 +69,7 @@ ALL_RESTRICTED = "children.all-restricted"
 class OurChild:
     """A child of ours, opened: as the extract says, and as it is compared."""
 
-    said: Mapping[str, str]
+    fields: Mapping[str, str]
     described: ComparedChild
     restricted: bool
 
@@ -189,7 +189,7 @@ def _check_headings(gw: Gateway, stream: BinaryIO, by: str, command: str) -> str
     headings_found = _open_table(gw, stream).headings
     ours = {name: getattr(gw.config.one_columns, name) for name in COLUMNS}
     headings.check(gw, WATCHED.name, headings_found, ours, must=MUST, by=by, command=command)
-    return headings.say(headings_found, ours) if headings_found.unknown else ""
+    return headings.describe_headings(headings_found, ours) if headings_found.unknown else ""
 
 
 def _count_rows(gw: Gateway, stream: BinaryIO) -> _ExtractCounts:

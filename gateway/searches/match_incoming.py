@@ -43,7 +43,7 @@ from gateway.one.watched_folder import LATE
 from gateway.searches import children_index
 from gateway.searches.children_index import OurChild
 from gateway.store import audit_log, inbox, searches
-from gateway.store import children as kept
+from gateway.store import children as stored_children
 from gateway.store.audit_log import AuditEntry
 from gateway.store.children import IndexLoad
 from gateway.store.inbox import InboxItem
@@ -84,7 +84,7 @@ class MatchCandidate:
 class MatchVerdict:
     """What our index says to a search."""
 
-    found: MatchState
+    state: MatchState
     near: tuple[tuple[ChildMatch, OurChild], ...] = ()
 
 
@@ -109,7 +109,7 @@ async def match_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def match_due_searches(gw: Gateway) -> int:
     """Match every search that was not matched against the index that counts; return how many."""
-    counts = await gw.store.read(kept.find_current_load)
+    counts = await gw.store.read(stored_children.find_current_load)
     done = 0
     while counts and (
         some := await gw.store.read(partial(searches.list_searches_due, load=counts.load, limit=TOGETHER))
@@ -137,7 +137,7 @@ async def _match_search(gw: Gateway, counts: IndexLoad, search: ReceivedSearch) 
     if not await gw.store.write(partial(_store_verdict, gw=gw, counts=counts, search=search, verdict=verdict)):
         return False
     if (
-        verdict.found is MatchState.NONE
+        verdict.state is MatchState.NONE
         and gw.config.search.no_trace == "machine"
         and children_index.is_index_fresh(gw, counts)
     ):
@@ -199,13 +199,13 @@ def _find_nearest(
 def _store_verdict(
     tx: Connection, gw: Gateway, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict
 ) -> bool:
-    now_counts = kept.find_current_load(tx)
+    now_counts = stored_children.find_current_load(tx)
     if now_counts is None or now_counts.load != counts.load:
         return False
     possible = [_lock_match(gw, search, rank, *near_match) for rank, near_match in enumerate(verdict.near, 1)]
-    stands = searches.set_matches(tx, gw.now(), search, counts.load, verdict.found, possible)
-    if stands and verdict.found is not search.state:
-        detail: dict[str, str | int] = {"found": verdict.found.value, "matches": len(possible)}
+    stands = searches.set_matches(tx, gw.now(), search, counts.load, verdict.state, possible)
+    if stands and verdict.state is not search.state:
+        detail: dict[str, str | int] = {"found": verdict.state.value, "matches": len(possible)}
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("search.matched", SYSTEM, search.message_id, search.sender, detail=detail)]
         )
@@ -215,7 +215,7 @@ def _store_verdict(
 def _lock_match(
     gw: Gateway, search: ReceivedSearch, rank: int, match: ChildMatch, our_child: OurChild
 ) -> PossibleMatch:
-    locked = at_rest.lock(json.dumps(dict(our_child.said)).encode(), about=_match_context(search, rank), ring=gw.ring)
+    locked = at_rest.lock(json.dumps(dict(our_child.fields)).encode(), about=_match_context(search, rank), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     # Sure is nobody but an officer.
     strength = min(99, round(match.strength * 100))
@@ -245,7 +245,7 @@ def get_match_worklist(gw: Gateway, limit: int) -> MatchWorklist:
         waiting = searches.list_searches(tx, FOR_PEOPLE, limit)
         strengths = searches.list_match_strengths(tx, waiting)
         counts = {state.value: searches.count_searches(tx, state)[0] for state in MatchState}
-        return MatchWorklist(waiting, strengths, counts, kept.find_current_load(tx))
+        return MatchWorklist(waiting, strengths, counts, stored_children.find_current_load(tx))
 
     return gw.store.look(read)
 
@@ -293,7 +293,7 @@ def answer_unmatched(gw: Gateway, by: str) -> dict[str, int]:
 
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """
-    officer = gw.officer(by)
+    officer = gw.build_officer(by)
     no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
     done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
     for item in gw.store.look(inbox.list_unmatched_searches):

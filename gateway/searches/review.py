@@ -152,7 +152,7 @@ def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str 
     `reason` is a code of located_ways. Raises NotFound, or NotAllowed.
     """
     case = _get_review(gw, name).conversation_id
-    body = LocatedNotice(located_on=gw.now().date(), way=reason, ring=gw.officer(by))
+    body = LocatedNotice(located_on=gw.now().date(), way=reason, ring=gw.build_officer(by))
     return stand_down_search(gw, case, body, by, decided_by=decided_by)
 
 

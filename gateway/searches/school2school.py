@@ -34,7 +34,7 @@ def write_lost_pupil_file(gw: Gateway, message_id: MessageId, folder: Path, by: 
     contents = ctf_write.write(notice, ctf_write.NOT_KNOWN, imports.on_the_wall(gw.now()))
     hidden = imports.hidden_name(gw.code, message_id)
     try:
-        with share.opened(folder) as held:
+        with share.open_folder(folder) as held:
             share.put_hidden(held, hidden, contents.text)
             lying = imports.names_in(held)
 
@@ -43,7 +43,7 @@ def write_lost_pupil_file(gw: Gateway, message_id: MessageId, folder: Path, by: 
                 return imports.set_written(tx, gw, gw.code, message_id, ctf_write.NOT_KNOWN, contents, lying, by)
 
             file = gw.store.run(name_and_note)
-            share.show(held, hidden, file)
+            share.reveal_file(held, hidden, file)
     except OSError as why:
-        raise imports.unusable(folder, why) from None
+        raise imports.build_unusable_error(folder, why) from None
     return folder / file, contents

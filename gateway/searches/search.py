@@ -63,7 +63,7 @@ class SearchOverview:
     ended: bool
     review_on: date | None
 
-    def those(self, *standings: AnswerState) -> list[AskedAuthority]:
+    def list_standing(self, *standings: AnswerState) -> list[AskedAuthority]:
         """List who stands so."""
         return [authority for authority in self.asked if authority.standing in standings]
 
@@ -79,13 +79,13 @@ class SearchOverview:
         """Return what an officer does now."""
         if self.ended:
             return "This search has ended."
-        if found_by := self.those(AnswerState.FOUND):
+        if found_by := self.list_standing(AnswerState.FOUND):
             says = "says" if len(found_by) == 1 else "say"
             return (
                 f"{_join_names(authority.name for authority in found_by)} {says} the child is known to them. Call"
                 f" {_list_contacts(found_by)} to confirm, then end the search. {UNTIL_THEN}"
             )
-        if ring := self.those(AnswerState.RING):
+        if ring := self.list_standing(AnswerState.RING):
             return f"Call {_list_contacts(ring)}. If the child is found, end the search. {UNTIL_THEN}"
         return "No authority has found the child yet."
 
@@ -105,7 +105,7 @@ def _list_contacts(asked: Sequence[AskedAuthority]) -> str:
 class _SearchAnswer:
     item: InboxItem
     result: str
-    said: str
+    answer_text: str
     ring: Officer | None
     by_machine: bool = False
 
@@ -166,11 +166,11 @@ def _newest_answers(gw: Gateway, replies: Sequence[tuple[InboxItem, Copy]]) -> d
 def _read_answer(item: InboxItem, message: Message) -> _SearchAnswer | None:
     match message.body:
         case WhereaboutsResponse(result=result) as body:
-            words = codes.labels("whereabouts_results")[result]
+            words = codes.get_labels("whereabouts_results")[result]
             return _SearchAnswer(item, result, words, body.ring, body.answered_by == "machine")
         case Outcome(result=result) as body:
             return _SearchAnswer(
-                item, search_status.OUTCOMES.get(result, "ring-me"), codes.labels("outcomes")[result], body.officer
+                item, search_status.OUTCOMES.get(result, "ring-me"), codes.get_labels("outcomes")[result], body.officer
             )
         case Acknowledgement(decision="passed-on", passed_to=to) as body:
             return _SearchAnswer(
@@ -233,7 +233,11 @@ def _build_asked(
         times=len(sent),
         message_id=newest.message_id,
         answer_id=answer.item.message_id if answer else None,
-        said=answer.said if answer else codes.labels("whereabouts_results")[result_told] if result_told else None,
+        said=answer.answer_text
+        if answer
+        else codes.get_labels("whereabouts_results")[result_told]
+        if result_told
+        else None,
         by_machine=answer.by_machine if answer else False,
         ring=f"{ring.name}, {ring.phone_no}" if ring else None,
         reason=newest.reason,

@@ -85,13 +85,13 @@ class Config:
         scheme = "https" if ours.tls_certificate_file else "http"
         return ours.url.rstrip("/") or f"{scheme}://{ours.host}:{ours.port}"
 
-    def passphrase(self) -> bytes:
+    def read_passphrase(self) -> bytes:
         """Return the passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
         return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
 
     def sign_ins(self) -> dict[str, Login]:
         """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""
-        return {code: self._login(f"[logins.{code}]", found) for code, found in self.logins.items()}
+        return {code: self._login(f"[logins.{code}]", settings) for code, settings in self.logins.items()}
 
     def mail_account(self) -> MailAccount | None:
         """Return our mail account, if there is one. Raises ConfigProblem where a file cannot be read."""
@@ -122,7 +122,7 @@ class Config:
         file = self.api.webhook_ca_file
         return self._issuers(file, "[api] webhook_ca_file") if file else None
 
-    def registration(self) -> Registration | None:
+    def read_registration(self) -> Registration | None:
         """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""
         ours = self.sign_in
         if not ours.issuer:
@@ -140,10 +140,10 @@ class Config:
             self._secret(ours.smime_certificate_file, "[email] smime_certificate_file"),
         )
 
-    def _login(self, where: str, found: LoginSettings) -> Login:
-        key = self._secret(found.key_file, f"{where} key_file") if found.key_file else None
-        password = self._secret(found.password_file, f"{where} password_file") if found.password_file else None
-        return Login(found.user, key, password.decode().strip() if password else None)
+    def _login(self, where: str, settings: LoginSettings) -> Login:
+        key = self._secret(settings.key_file, f"{where} key_file") if settings.key_file else None
+        password = self._secret(settings.password_file, f"{where} password_file") if settings.password_file else None
+        return Login(settings.user, key, password.decode().strip() if password else None)
 
     def _issuers(self, file: str, setting: str) -> str:
         """Read whose certificates are believed, as PEM: Windows exports them as DER."""

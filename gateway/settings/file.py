@@ -20,13 +20,17 @@ from pathlib import Path
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem
 from gateway.settings.config import CLOSURES, Config
-from gateway.settings.rules import FILE, check, check_deadlines, problem
+from gateway.settings.rules import FILE, build_problem, check, check_deadlines
 from gateway.settings.sections import DeadlinesSettings, LoginSettings
 from schemas.hidden_signs import find_hidden
 from schemas.message import OPENS_A_CASE
 
 DONE_WITH = ("transfer", "enquire", "hold", "ignore")
-SECTIONS = {one.name: one.type for one in fields(Config) if isinstance(one.type, type) and is_dataclass(one.type)}
+SECTIONS = {
+    section.name: section.type
+    for section in fields(Config)
+    if isinstance(section.type, type) and is_dataclass(section.type)
+}
 # [logins.885]: one section for each authority at whose server we sign in.
 LOGINS = "logins"
 # 333 = "terms.csv": a file of term dates for one authority.
@@ -58,7 +62,7 @@ def parse(text: str, home: Path) -> Config:
     logins, closures, calendars = (tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS))
     for name in tables:
         if name not in SECTIONS:
-            raise problem(
+            raise build_problem(
                 text,
                 name,
                 f"[{name}] is not a section",
@@ -66,16 +70,16 @@ def parse(text: str, home: Path) -> Config:
             )
     special, within = _taken_out(tables.get("deadlines", {})), _taken_out(tables.get("sign_in", {}))
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
-    if not isinstance(logins, dict) or not all(isinstance(one, dict) for one in logins.values()):
-        raise problem(
+    if not isinstance(logins, dict) or not all(isinstance(login, dict) for login in logins.values()):
+        raise build_problem(
             text,
             LOGINS,
             "logins must have a section for each authority",
             "[logins.885], then user and key_file under it",
         )
-    parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, one) for code, one in logins.items()}
+    parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, login) for code, login in logins.items()}
     parts[ONE_CLOSURES] = _closures(text, closures)
-    parts["deadlines_of"] = {name: _deadlines(text, name, said) for name, said in special.items()}
+    parts["deadlines_of"] = {name: _deadlines(text, name, deadlines) for name, deadlines in special.items()}
     parts[CALENDARS] = _calendars(text, calendars)
     parts["sign_in_roles"] = _roles(text, within)
     config = Config(home=home, **parts)  # type: ignore[arg-type]  # built by name, each of its own class
@@ -94,13 +98,13 @@ def _section(text: str, name: str, cls: type, values: Mapping[str, object]) -> o
     known = {setting.name: setting for setting in fields(cls)}
     for key, value in values.items():
         if key not in known:
-            raise problem(text, key, f"[{name}] has no setting {key}", f"one of its settings {', '.join(known)}")
+            raise build_problem(text, key, f"[{name}] has no setting {key}", f"one of its settings {', '.join(known)}")
         wanted = known[key].type
         if not isinstance(value, wanted) or isinstance(value, bool):  # type: ignore[arg-type]  # str or int
             example = '"text"' if wanted is str else "8443"
-            raise problem(text, key, f"{key} has the wrong type", f"{key} = {example}")
+            raise build_problem(text, key, f"{key} has the wrong type", f"{key} = {example}")
     if name == "authority" and not {"code", "name"} <= values.keys():
-        raise problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
+        raise build_problem(text, name, "[authority] needs code and name", 'code = "333" and name = "Sandwell"')
     return cls(**values)
 
 
@@ -111,48 +115,50 @@ def _taken_out(section: object) -> dict[str, Mapping[str, object]]:
     return {name: section.pop(name) for name, value in list(section.items()) if isinstance(value, dict)}
 
 
-def _deadlines(text: str, name: str, said: Mapping[str, object]) -> dict[str, int]:
+def _deadlines(text: str, name: str, deadlines: Mapping[str, object]) -> dict[str, int]:
     section = f"deadlines.{name}"
     if not (name in OPENS_A_CASE or re.fullmatch("[0-9]{3}", name)):
         wrong = f"[{section}] must name an authority or a type of notice"
-        raise problem(text, section, wrong, f"[deadlines.885], or one of {', '.join(OPENS_A_CASE)}")
-    if "service_manager" in said:
-        raise problem(text, "service_manager", f"[{section}] has no service_manager", "it under [deadlines]", section)
-    checked = _section(text, section, DeadlinesSettings, said)
+        raise build_problem(text, section, wrong, f"[deadlines.885], or one of {', '.join(OPENS_A_CASE)}")
+    if "service_manager" in deadlines:
+        raise build_problem(
+            text, "service_manager", f"[{section}] has no service_manager", "it under [deadlines]", section
+        )
+    checked = _section(text, section, DeadlinesSettings, deadlines)
     assert isinstance(checked, DeadlinesSettings)  # noqa: S101 - that is what was asked for
     check_deadlines(text, checked, section)
-    return {key: getattr(checked, key) for key in said}
+    return {key: getattr(checked, key) for key in deadlines}
 
 
-def _calendars(text: str, said: object) -> dict[str, str]:
+def _calendars(text: str, calendars: object) -> dict[str, str]:
     example = f'[{CALENDARS}], then 333 = "terms.csv" under it'
-    if not isinstance(said, dict):
-        raise problem(text, CALENDARS, f"{CALENDARS} must be a section", example)
-    for code, file in said.items():
+    if not isinstance(calendars, dict):
+        raise build_problem(text, CALENDARS, f"{CALENDARS} must be a section", example)
+    for code, file in calendars.items():
         if not (re.fullmatch("[0-9]{3}", code) and isinstance(file, str) and file):
-            raise problem(text, code, f"[{CALENDARS}] must name an authority and a file", example, CALENDARS)
-    return said
+            raise build_problem(text, code, f"[{CALENDARS}] must name an authority and a file", example, CALENDARS)
+    return calendars
 
 
 def _roles(text: str, within: Mapping[str, Mapping[str, object]]) -> dict[str, Role]:
     for name in within.keys() - {"roles"}:
         section = f"sign_in.{name}"
-        raise problem(text, section, f"[{section}] is not a section", "[sign_in.roles]", section)
-    said, known = within.get("roles", {}), [role.value for role in Role]
-    for value, role in said.items():
+        raise build_problem(text, section, f"[{section}] is not a section", "[sign_in.roles]", section)
+    roles, known = within.get("roles", {}), [role.value for role in Role]
+    for value, role in roles.items():
         if role not in known:
             wrong = f"[sign_in.roles] must give one of {', '.join(known)}"
-            raise problem(text, value, wrong, f'"{value}" = "cme_officer"', "sign_in.roles")
-    return {value: Role(str(role)) for value, role in said.items()}
+            raise build_problem(text, value, wrong, f'"{value}" = "cme_officer"', "sign_in.roles")
+    return {value: Role(str(role)) for value, role in roles.items()}
 
 
-def _closures(text: str, said: object) -> dict[str, str]:
-    if not isinstance(said, dict):
-        raise problem(
+def _closures(text: str, closures: object) -> dict[str, str]:
+    if not isinstance(closures, dict):
+        raise build_problem(
             text, ONE_CLOSURES, f"{ONE_CLOSURES} must be a section", f'[{ONE_CLOSURES}], then LOST = "enquire" under it'
         )
-    for word, done in said.items():
+    for word, done in closures.items():
         if done not in DONE_WITH:
             wrong = f"[{ONE_CLOSURES}] must give each closure value one of {', '.join(DONE_WITH)}"
-            raise problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
-    return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in said.items()}
+            raise build_problem(text, word, wrong, f'"{word}" = "hold"', ONE_CLOSURES)
+    return CLOSURES | {" ".join(word.split()).casefold(): done for word, done in closures.items()}

@@ -29,17 +29,17 @@ LONGEST_DEADLINE = 365
 def check(text: str, config: Config) -> None:
     """Raises ConfigProblem for the first that may not stand."""
     if not (config.authority.code.isdecimal() and len(config.authority.code) == 3):
-        raise problem(text, "code", "code must be a DfE code of three digits", 'code = "333"')
+        raise build_problem(text, "code", "code must be a DfE code of three digits", 'code = "333"')
     if not 1 <= config.listen.port <= 65535:
-        raise problem(text, "port", "port must be a number from 1 to 65535", "port = 8443")
+        raise build_problem(text, "port", "port must be a number from 1 to 65535", "port = 8443")
     _check_console(text, config.console)
     _check_proxies(text, config)
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
         wrong = "[metrics] port must be a port of its own, or 0 for none"
-        raise problem(text, "port", wrong, "port = 9464", "metrics")
+        raise build_problem(text, "port", wrong, "port = 9464", "metrics")
     _check_api(text, config.api)
     if config.store.url and not STORE_URL.match(config.store.url):
-        raise problem(
+        raise build_problem(
             text,
             "url",
             "[store] url must be the address of a SQLite or PostgreSQL database",
@@ -47,21 +47,27 @@ def check(text: str, config: Config) -> None:
             "store",
         )
     if config.one.unsaid not in ("hold", "send"):
-        raise problem(text, "unsaid", "unsaid must be hold or send", 'unsaid = "hold"', "one")
+        raise build_problem(text, "unsaid", "unsaid must be hold or send", 'unsaid = "hold"', "one")
     if config.one.import_when not in ("accepted", "arrived"):
-        raise problem(text, "import_when", "import_when must be accepted or arrived", 'import_when = "accepted"', "one")
+        raise build_problem(
+            text, "import_when", "import_when must be accepted or arrived", 'import_when = "accepted"', "one"
+        )
     ours = config.one
-    folders = [one for one in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if one]
-    if len({config.home / one for one in folders}) < len(folders):
-        raise problem(text, "folder", "[one] names a folder twice", "a different folder for each of the four", "one")
+    folders = [
+        folder for folder in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if folder
+    ]
+    if len({config.home / folder for folder in folders}) < len(folders):
+        raise build_problem(
+            text, "folder", "[one] names a folder twice", "a different folder for each of the four", "one"
+        )
     if not all(
         re.fullmatch("[0-9]{3}", code) and code != config.authority.code for code in config.one.enquire_of.split()
     ):
-        raise problem(
+        raise build_problem(
             text, "enquire_of", "enquire_of must have the codes of other authorities", 'enquire_of = "330 885"', "one"
         )
     if config.search.no_trace not in ("officer", "machine") or config.search.index_days < 1:
-        raise problem(
+        raise build_problem(
             text,
             "no_trace",
             "[search] no_trace must be officer or machine, and index_days a number from 1",
@@ -69,32 +75,32 @@ def check(text: str, config: Config) -> None:
             "search",
         )
     if config.sftp.url and not SFTP_URL.fullmatch(config.sftp.url):
-        raise problem(
+        raise build_problem(
             text, "url", "[sftp] url must be a folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
-        raise problem(
+        raise build_problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
         )
 
 
-def check_deadlines(text: str, said: DeadlinesSettings, section: str) -> None:
+def check_deadlines(text: str, deadlines: DeadlinesSettings, section: str) -> None:
     """Raises ConfigProblem for a deadline out of its range."""
     for key in ("receipt_hours", "acknowledgement_days", "answer_days", "outcome_days"):
-        if not 1 <= getattr(said, key) <= LONGEST_DEADLINE:
+        if not 1 <= getattr(deadlines, key) <= LONGEST_DEADLINE:
             wrong = f"[{section}] {key} must be between 1 and {LONGEST_DEADLINE}"
-            raise problem(text, key, wrong, f"{key} = {getattr(DeadlinesSettings(), key)}", section)
-    if said.service_manager and not MAIL_ADDRESS.fullmatch(said.service_manager):
+            raise build_problem(text, key, wrong, f"{key} = {getattr(DeadlinesSettings(), key)}", section)
+    if deadlines.service_manager and not MAIL_ADDRESS.fullmatch(deadlines.service_manager):
         example = 'service_manager = "manager@sandwell.gov.uk"'
-        raise problem(text, "service_manager", "service_manager must be an email address", example, section)
+        raise build_problem(text, "service_manager", "service_manager must be an email address", example, section)
 
 
 def _check_console(text: str, ours: ConsoleSettings) -> None:
     if not 0 <= ours.port <= 65535:
-        raise problem(
+        raise build_problem(
             text,
             "port",
             "[console] port must be a number from 1 to 65535, or 0 for no console",
@@ -106,37 +112,37 @@ def _check_console(text: str, ours: ConsoleSettings) -> None:
             "[console] must have both a certificate and its key, or neither",
             "tls_certificate_file and tls_key_file, or neither",
         )
-        raise problem(text, "tls_", wrong, instead, "console")
+        raise build_problem(text, "tls_", wrong, instead, "console")
     if ours.host not in LOOPBACK and not ours.tls_certificate_file:
         wrong = "[console] would send children's details over the network without encryption"
-        raise problem(text, "host", wrong, "tls_certificate_file and tls_key_file as well", "console")
+        raise build_problem(text, "host", wrong, "tls_certificate_file and tls_key_file as well", "console")
     if ours.url and not CONSOLE_URL.fullmatch(ours.url):
         wrong = "[console] url must be an https address for browsers"
-        raise problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
+        raise build_problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
 
 
 def _check_proxies(text: str, config: Config) -> None:
     for section, named in (("listen", config.listen.proxies), ("console", config.console.proxies)):
         try:
-            for one in named.split():
-                ip_network(one, strict=False)
+            for address in named.split():
+                ip_network(address, strict=False)
         except ValueError:
             wrong = f"[{section}] proxies must have addresses or networks only"
-            raise problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
+            raise build_problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:
     if not 1 <= ours.requests_per_minute <= 100_000:
         wrong = "[api] requests_per_minute is out of range"
-        raise problem(text, "requests_per_minute", wrong, "requests_per_minute = 300", "api")
+        raise build_problem(text, "requests_per_minute", wrong, "requests_per_minute = 300", "api")
     if not all(WEBHOOK_HOST.fullmatch(host) for host in ours.webhook_hosts.split()):
         wrong = "[api] webhook_hosts must have names of hosts only"
-        raise problem(text, "webhook_hosts", wrong, 'webhook_hosts = "cases.sandwell.gov.uk"', "api")
+        raise build_problem(text, "webhook_hosts", wrong, 'webhook_hosts = "cases.sandwell.gov.uk"', "api")
 
 
 def _check_email(text: str, ours: EmailSettings) -> None:
     if ours.token_url and not (ours.token_url.startswith("https://") and ours.client_id and ours.client_secret_file):
-        raise problem(
+        raise build_problem(
             text,
             "token_url",
             "[email] token_url must be an https address, with client_id and client_secret_file",
@@ -151,7 +157,7 @@ def _check_email(text: str, ours: EmailSettings) -> None:
         ("imap", IMAP_URL, "imaps://post.sandwell.gov.uk:993"),
     ):
         if not form.fullmatch(getattr(ours, key)):
-            raise problem(
+            raise build_problem(
                 text, key, f"[email] {key} is missing, or not in the right format", f'{key} = "{instead}"', "email"
             )
 
@@ -165,20 +171,22 @@ def _check_sign_in(text: str, config: Config) -> None:
             "[sign_in] issuer must be that of one council; with common or organizations, all accounts would be accepted"
         )
         instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0", with the ID of the tenant in lower case'
-        raise problem(text, "issuer", wrong, instead, "sign_in")
+        raise build_problem(text, "issuer", wrong, instead, "sign_in")
     if not ISSUER.fullmatch(ours.issuer):
         wrong = "[sign_in] issuer is missing, or not an https address"
         instead = 'issuer = "https://login.microsoftonline.com/TENANT/v2.0"'
-        raise problem(text, "issuer", wrong, instead, "sign_in")
+        raise build_problem(text, "issuer", wrong, instead, "sign_in")
     for key, example in (("client_id", "the id"), ("client_secret_file", "client_secret"), ("roles_claim", "roles")):
         if not getattr(ours, key):
-            raise problem(text, key, f"[sign_in] {key} is missing", f'{key} = "{example}"', "sign_in")
+            raise build_problem(text, key, f"[sign_in] {key} is missing", f'{key} = "{example}"', "sign_in")
     if not config.sign_in_roles:
         wrong = "[sign_in] lets people sign in, but [sign_in.roles] gives them no role"
-        raise problem(text, "sign_in", wrong, '[sign_in.roles], then CmeOfficer = "cme_officer" under it', "sign_in")
+        raise build_problem(
+            text, "sign_in", wrong, '[sign_in.roles], then CmeOfficer = "cme_officer" under it', "sign_in"
+        )
 
 
-def problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
+def build_problem(text: str, key: str, what: str, instead: str, section: str = "") -> ConfigProblem:
     """Return what a person is told of a setting: the line in which it stands, what is wrong, and what to write."""
     rows = text.splitlines()
     start = next((n for n, row in enumerate(rows) if row.strip() == f"[{section}]"), 0)

@@ -107,17 +107,17 @@ class Store:
             wait=wait_random_exponential(multiplier=0.01, max=0.5),
             reraise=True,
         ):
-            with attempt, self._translated(), self.engine.begin() as connection:
+            with attempt, self._translate_errors(), self.engine.begin() as connection:
                 return work(connection)
         raise AssertionError("tenacity either returns or raises")
 
     def look(self, work: Callable[[Connection], T]) -> T:
         """Run the work as `read` does, in this thread."""
-        with self._translated(), self.engine.connect() as connection:
+        with self._translate_errors(), self.engine.connect() as connection:
             return work(connection.execution_options(looking=True))
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except exc.DBAPIError as error:
@@ -141,7 +141,7 @@ class Store:
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
         return Path(file).resolve().parent if file else None
 
-    def size(self, tx: Connection) -> int:
+    def measure_size(self, tx: Connection) -> int:
         """Return how many bytes the database takes."""
         if self.engine.dialect.name == "sqlite":
             sizes = [tx.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")]
@@ -169,8 +169,8 @@ class Store:
             wait=wait_random_exponential(multiplier=0.01, max=0.5),
             reraise=True,
         ):
-            with attempt, self._translated(), self.engine.begin() as connection:
-                self._upgrade(connection)
+            with attempt, self._translate_errors(), self.engine.begin() as connection:
+                self._upgrade_tables(connection)
 
     def _is_ready(self, tx: Connection) -> bool:
         """Tell whether nothing is left to be done. Raises StoreUnavailable where a newer version has been here."""
@@ -178,7 +178,7 @@ class Store:
             raise StoreUnavailable("store.newer")
         return self.is_current(tx)
 
-    def _upgrade(self, tx: Connection) -> None:
+    def _upgrade_tables(self, tx: Connection) -> None:
         """Look again behind the lock, for whoever had it may have done it. SQLite's is the transaction itself."""
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(f"SET LOCAL lock_timeout = '{MIGRATE_SECONDS}s'")

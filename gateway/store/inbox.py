@@ -130,7 +130,7 @@ class Overtaker(NamedTuple):
 
     message_id: MessageId
     names: MessageId
-    said: ReplyStatement
+    statement: ReplyStatement
 
 
 class OwedMessage(NamedTuple):

@@ -89,7 +89,7 @@ def get_locked_mail_reply(tx: Connection, number: int) -> tuple[bytes | None, by
 def list_mail_replies_about(tx: Connection, message_ids: Collection[str]) -> list[MailReply]:
     """List every one about these notices, the newest first."""
     query = select(*_VIEW).where(is_among(tx, _at.message_id, sorted(message_ids)))
-    return sorted((_read_mail_reply(row) for row in tx.execute(query)), key=lambda one: one.number, reverse=True)
+    return sorted((_read_mail_reply(row) for row in tx.execute(query)), key=lambda reply: reply.number, reverse=True)
 
 
 def count_mail_replies(tx: Connection, message_id: MessageId) -> int:

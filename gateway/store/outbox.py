@@ -509,10 +509,10 @@ def release_delivery(tx: Connection, now: datetime, message_id: MessageId) -> bo
     now_due = again.values(state=DeliveryState.QUEUED, state_at=now, due_at=_due_in_turn(now), claimed_until=None)
     if tx.execute(now_due).rowcount == 1:
         return True
-    said = and_(
+    answered = and_(
         outbox.c.state.in_((DeliveryState.ACKNOWLEDGED, DeliveryState.PASSED_ON)), outbox.c.protection == "sealed", free
     )
-    recipient = tx.scalar(select(outbox.c.recipient).where(outbox.c.message_id == message_id, said))
+    recipient = tx.scalar(select(outbox.c.recipient).where(outbox.c.message_id == message_id, answered))
     return recipient is not None and request_receipt(tx, message_id, recipient, now)
 
 

@@ -159,7 +159,7 @@ def list_searches(tx: Connection, states: Collection[MatchState], limit: int | N
     for state in states:
         query = select(*_VIEW).where(_at.state == state).order_by(_at.came_at, _at.message_id).limit(limit)
         waiting_searches += [_read_search(row) for row in tx.execute(query)]
-    return sorted(waiting_searches, key=lambda one: (one.came_at, one.message_id))[:limit]
+    return sorted(waiting_searches, key=lambda search: (search.came_at, search.message_id))[:limit]
 
 
 def count_searches(tx: Connection, state: MatchState) -> tuple[int, datetime | None]:

@@ -27,7 +27,7 @@ ADDRESS = """    <DestinationAddress>
 EMAIL = "<Email>cme@sandwell.example</Email>"
 
 
-def without(element: str) -> Edit:
+def drop_element(element: str) -> Edit:
     """Return every element of this name is left out."""
     return rf" *<{element}>(?:(?!<{element}>).)*?</{element}>\n", ""
 
@@ -38,20 +38,20 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "authority.unknown": ("transfer-notice", ("<Authority>885", "<Authority>999")),
     "authority.ended": ("transfer-notice", ("<Authority>885", "<Authority>909")),
     "header.supersedes-itself": ("transfer-notice-correction", ("000000000006<", "000000000001<")),
-    "header.reply-to-nothing": ("acknowledgement", without("InReplyTo")),
+    "header.reply-to-nothing": ("acknowledgement", drop_element("InReplyTo")),
     # The child
     "upn.check-letter": ("transfer-notice", ("<UPN>X333210123001", "<UPN>Y333210123001")),
-    "upn.no-reason": ("transfer-notice", without("UPN")),
+    "upn.no-reason": ("transfer-notice", drop_element("UPN")),
     "upn.temporary": ("transfer-notice", ("<UPN>X333210123001", "<UPN>W33321012301A")),
     "upn.authority": ("transfer-notice", ("<UPN>X333210123001", "<UPN>F999210123001")),
     "dob.future": ("transfer-notice", ("<DOB>2016", "<DOB>2126")),
     # A child's age is a rule of its own.
     "dob.implausible": ("transfer-notice-siblings", ("<DOB>2019", "<DOB>1819")),
     "age.not-compulsory": ("transfer-notice", ("<DOB>2016", "<DOB>2024")),
-    "child.absent": ("transfer-notice", without("Child")),
+    "child.absent": ("transfer-notice", drop_element("Child")),
     "sibling.twice": ("transfer-notice-siblings", ("<Forename>Cyd", "<Forename>Ben"), ("2019-01-15", "2014-06-01")),
     # How far it may be shared
-    "restriction.no-reason": ("transfer-notice-restricted", without("Reason")),
+    "restriction.no-reason": ("transfer-notice-restricted", drop_element("Reason")),
     "restriction.address": ("transfer-notice-restricted", ("</Certainty>\n", f"\\g<0>{ADDRESS}")),
     "restriction.phone-only": (
         "transfer-notice-phone-only", ("</Ring>\n", "\\g<0>    <Note>The child was seen.</Note>\n"),
@@ -60,12 +60,12 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
         "whereabouts-enquiry",
         WITHHELD,
         ("<Circulation>named", "<Circulation>all-authorities"),
-        without("PreviousAddress"),
-        without("Contact"),
-        without("School"),
+        drop_element("PreviousAddress"),
+        drop_element("Contact"),
+        drop_element("School"),
     ),
     # Enquiries, answers, outcomes
-    "unknown.no-enquiries": ("whereabouts-unknown-notice", without("Enquiry")),
+    "unknown.no-enquiries": ("whereabouts-unknown-notice", drop_element("Enquiry")),
     "unknown.enquiry-open": ("whereabouts-unknown-notice", ("<Result>no-information", "<Result>awaiting-reply")),
     "unknown.incomplete": ("whereabouts-unknown-notice", ("<Source>home-visit", "<Source>neighbours")),
     "enquiry.future": ("transfer-notice", ("<MadeOn>2026", "<MadeOn>2126")),
@@ -74,7 +74,7 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
         ("<Result>no-trace", "<Result>found"),
         ("<AnsweredBy>officer", "<AnsweredBy>machine"),
     ),
-    "response.nobody-to-ring": ("whereabouts-response", ("<Result>no-trace", "<Result>ring-me"), without("Ring")),
+    "response.nobody-to-ring": ("whereabouts-response", ("<Result>no-trace", "<Result>ring-me"), drop_element("Ring")),
     "acknowledgement.no-reason": ("acknowledgement", ("<Decision>accepted", "<Decision>rejected")),
     "acknowledgement.passed-to-nobody": ("acknowledgement", ("<Decision>accepted", "<Decision>passed-on")),
     "acknowledgement.passed-to-unknown": (
@@ -84,7 +84,7 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
     "acknowledgement.other-unsaid": (
         "acknowledgement",
         ("<Decision>accepted</Decision>\n", "<Decision>rejected</Decision>\n    <Reason>other</Reason>\n"),
-        without("Note"),
+        drop_element("Note"),
     ),
     "outcome.moved-to-nowhere": ("outcome", ("<Result>in-education", "<Result>moved-on")),
     "outcome.moved-to-unknown": ("outcome", ("</ConfirmedOn>\n", "\\g<0>    <MovedTo>999</MovedTo>\n")),
@@ -110,7 +110,7 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
 }  # fmt: skip
 
 
-def samples() -> dict[str, str]:
+def build_samples() -> dict[str, str]:
     """Return the text of each invalid sample by its code. Raises ValueError where a change finds nothing to change."""
     return {code: _changed(*row) for code, row in BROKEN.items()}
 
@@ -125,5 +125,5 @@ def _changed(valid: str, *edits: Edit) -> str:
 
 
 if __name__ == "__main__":
-    for code, text in samples().items():
+    for code, text in build_samples().items():
         (GATEWAY / "invalid" / f"{code}.xml").write_text(text, "utf-8")

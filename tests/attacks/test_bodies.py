@@ -142,5 +142,5 @@ def test_a_budget_never_falls_below_nothing_however_much_is_refused(charged: lis
     budget, now = MessageBudget(100), 0.0
     for messages in charged:
         now += 1.0
-        budget.charge(messages, now)
+        budget.charge_messages(messages, now)
         assert 0 <= budget.left <= 100

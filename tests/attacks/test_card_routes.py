@@ -23,7 +23,7 @@ from adapters.safe_addresses import may_be_called
 from gateway import home_folder
 from gateway.authorities import partners
 from gateway.errors import ConfigProblem
-from gateway.monitoring.queues import waiting
+from gateway.monitoring.queues import check_queues
 from gateway.settings.rules import FILE
 from keys import card
 from keys.card import Card, Route
@@ -92,7 +92,7 @@ def test_a_plain_route_is_taken(tmp_path: Path, kind: str, url: str) -> None:
 
 def test_no_card_with_another_route_is_taken_new_or_known(tmp_path: Path) -> None:
     gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
-    identity = Ring.identity(there.config.home / home_folder.KEYS, passphrase=there.config.passphrase())
+    identity = Ring.open_identity(there.config.home / home_folder.KEYS, passphrase=there.config.read_passphrase())
     whole = (there.config.home / home_folder.CARD_FILE).read_text("ascii")
     for known in (False, True):
         if known:
@@ -133,9 +133,9 @@ def test_doctor_names_a_card_from_before_its_routes_were_checked(tmp_path: Path)
     gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     old = with_route(there.own_card, "https", "https://user@gateway.example/")
     gw.trust = Trust({"885": old})
-    assert "card of 885" in [one.name for one in gw.store.look(lambda tx: list(waiting(tx, gw)))]
+    assert "card of 885" in [one.name for one in gw.store.look(lambda tx: list(check_queues(tx, gw)))]
     gw.trust = Trust({"885": there.own_card})
-    assert "card of 885" not in [one.name for one in gw.store.look(lambda tx: list(waiting(tx, gw)))]
+    assert "card of 885" not in [one.name for one in gw.store.look(lambda tx: list(check_queues(tx, gw)))]
     for one in (gw, there):
         one.store.close()
 
@@ -189,7 +189,7 @@ async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewh
         for loopback in (False, True) if host in NEVER else (False,):
             address = RouteAddress("333", "885", f"https://{host}:{port}/x", None, lambda: "token", loopback=loopback)
             with pytest.raises(NotReached):
-                await asyncio.wait_for(client.request("GET", address, "/y", most=10), 20)
+                await asyncio.wait_for(client.send_request("GET", address, "/y", most=10), 20)
     for url in (
         "http://127.0.0.1:1/",
         "https://u:p@a.example/",
@@ -198,7 +198,7 @@ async def test_nothing_on_this_machine_is_called_where_our_own_gateway_is_elsewh
         "https://[/",
     ):
         with pytest.raises(NotReached):
-            await client.request(
+            await client.send_request(
                 "GET", RouteAddress("333", "885", url, None, lambda: "t", loopback=True), "/y", most=10
             )
     assert called == []
@@ -241,7 +241,7 @@ async def test_a_name_that_leads_inside_is_not_called(monkeypatch: pytest.Monkey
         monkeypatch.setattr(socket, "getaddrinfo", look_up)
         address = RouteAddress("333", "885", f"https://inside-{chance.random()}.example/x", None, lambda: "token")
         with pytest.raises(NotReached):
-            await client.request("GET", address, "/y", most=10)
+            await client.send_request("GET", address, "/y", most=10)
     assert len(asked) == 10
     await client.close()
 

@@ -247,4 +247,4 @@ async def test_every_answer_names_us_without_versions_whatever_was_asked() -> No
 def test_the_places_of_all_ports_leave_descriptors_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in random.Random(SEED).sample(range(128, 5000), 20):
         monkeypatch.setattr("resource.getrlimit", lambda _, limit=limit: (limit, limit))
-        assert sum(connections.places(share) for share in (0.5, 0.4, 0.05)) <= 0.75 * limit
+        assert sum(connections.count_places(share) for share in (0.5, 0.4, 0.05)) <= 0.75 * limit

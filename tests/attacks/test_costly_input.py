@@ -138,7 +138,7 @@ async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monke
     monkeypatch.setattr(mail_process, "SECONDS", 3.0)
     some = list(mails(chance, chance.choice([200_000, 2_000_000])))
     chance.shuffle(some)
-    _, good = mail.sealed(
+    _, good = mail.build_sealed_mail(
         "333", "sealed", b"good", sender="a@b.example", to="c@d.example", now=notice().header.created_at
     )
     carrier, address, lying = collecting([*some[:6], good])
@@ -161,7 +161,7 @@ async def test_a_mail_of_many_parts_holds_up_nobody(chance: random.Random, monke
 
 async def test_the_process_that_reads_is_killed_and_begun_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = Reader()
-    _, good = mail.sealed(
+    _, good = mail.build_sealed_mail(
         "333", "sealed", b"x\ny", sender="a@b.example", to="c@d.example", now=notice().header.created_at
     )
     assert getattr(await reader.read(good, "1"), "lines", None) == (b"x", b"y")

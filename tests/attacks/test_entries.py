@@ -74,10 +74,10 @@ def test_of_a_kind_there_is_one_entry_a_minute_and_none_is_lost(came: list[tuple
         now += timedelta(seconds=seconds / 4)
         if found := made.add("kind", word, address, now):
             entries.append((now, found))
-        entries += [(now, one) for _, one in made.due(now)]
+        entries += [(now, one) for _, one in made.take_due(now)]
     moments = [at for at, _ in entries]
     assert all(later - earlier >= MINUTE for earlier, later in pairwise(moments))
-    entries += [(now, one) for _, one in made.due(now, everything=True)]
+    entries += [(now, one) for _, one in made.take_due(now, everything=True)]
     assert sum(one.count for _, one in entries) == len(came)
     assert {word for _, one in entries for word in one.words} == {word for _, word, _ in came}
 
@@ -136,7 +136,7 @@ def test_wrong_passwords_of_an_account_are_entries_as_many_as_its_lock_allows(gw
     tries = CHANCE.randint(7, 10)
     for _ in range(tries):
         with pytest.raises(NotAllowed):
-            sign_in.begin(gw, name, "wrong")
+            sign_in.begin_sign_in(gw, name, "wrong")
     gw.store.run(lambda tx: bursts.write_counted(tx, gw, everything=True))
     found = noted(gw, "person.refused")
     assert [one["why"] for one in found].count("password") == 5

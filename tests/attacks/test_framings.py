@@ -116,7 +116,7 @@ async def test_an_answer_is_read_to_its_end_in_every_framing(tmp_path: Path) -> 
     client = Client()
     async with answering(tmp_path, iter([frame(body, chance) for body in bodies]), chance) as address:
         for body in bodies:
-            answer = await client.request("GET", address, "/x", most=MOST)
+            answer = await client.send_request("GET", address, "/x", most=MOST)
             assert (answer.status, answer.body) == (200, body)
         await client.close()
 
@@ -143,7 +143,7 @@ async def test_no_answer_is_longer_than_its_bound_however_it_is_packed(tmp_path:
     async with answering(tmp_path, iter([*long, head + packed]), chance) as address:
         for _ in range(len(long) + 1):
             with pytest.raises(AnswerTooLong):
-                await client.request("GET", address, "/x", most=MOST)
+                await client.send_request("GET", address, "/x", most=MOST)
         await client.close()
 
 
@@ -155,7 +155,7 @@ async def test_an_answer_in_thousands_of_members_is_refused_before_they_cost_any
     async with answering(tmp_path, iter([head + packed]), chance) as address:
         began = time.process_time()
         with pytest.raises(NotReached, match="too many parts"):
-            await client.request("GET", address, "/x", most=len(packed))
+            await client.send_request("GET", address, "/x", most=len(packed))
         # Unbounded, it took half a minute.
         assert time.process_time() - began < 10
         await client.close()
@@ -179,7 +179,7 @@ async def test_what_breaks_off_or_is_packed_strangely_is_an_error_that_says_so(t
     async with answering(tmp_path, iter(strange), chance) as address:
         for _ in strange:
             with pytest.raises(NotReached):
-                await client.request("GET", address, "/x", most=MOST)
+                await client.send_request("GET", address, "/x", most=MOST)
         await client.close()
 
 

@@ -24,7 +24,9 @@ TRICKS = (
 @settings(max_examples=100, deadline=None)
 def test_a_letter_is_plain_text_only_whatever_a_notice_holds(words: list[str], content: bytes) -> None:
     text = re.sub(r"[\ud800-\udfff]", "?", "\n".join(words))
-    whole = message_from_bytes(mail.entity(text, ("CME-ABC.xml", content)), _class=EmailMessage, policy=policy.SMTP)
+    whole = message_from_bytes(
+        mail.build_entity(text, ("CME-ABC.xml", content)), _class=EmailMessage, policy=policy.SMTP
+    )
     kinds = [part.get_content_type() for part in whole.walk()]
     assert kinds == ["multipart/mixed", "text/plain", "application/xml"]
     [attached] = list(whole.iter_attachments())

@@ -137,7 +137,7 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
         if (folder / name).is_file():
             os.utime(folder / name, OLD, follow_symlinks=False)
     assert asyncio.run(leavers_folder.take_in(gw, folder)) == 2
-    found = [one for one in health.look(gw).findings if one.name == "left in ONE's folder"]
+    found = [one for one in health.measure_health(gw).findings if one.name == "left in ONE's folder"]
     assert {one.level for one in found} == {FindingLevel.WARN}
     said = {one.sentence.partition(": ")[2].removesuffix("."): one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
@@ -206,7 +206,7 @@ from gateway.monitoring import health
 from gateway.one import leavers_folder
 gw = home_folder.open_gateway(Path(sys.argv[1]))
 print("taken", asyncio.run(leavers_folder.take_in(gw, Path(sys.argv[2]))))
-for one in health.look(gw).findings:
+for one in health.measure_health(gw).findings:
     if one.name.startswith("left in"):
         print("left", one.sentence)
 """

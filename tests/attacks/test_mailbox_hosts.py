@@ -92,7 +92,7 @@ async def test_no_card_may_name_another_ones_gateway_as_its_own(three: Three, tm
     """Or tokens for a mailbox's host would be made for whoever copied its public address and certificate."""
     sandwell, worcestershire, host = three
     forger = make(tmp_path / "201", "201", "City of London")
-    identity = Ring.identity(forger.config.home / home_folder.KEYS, passphrase=forger.config.passphrase())
+    identity = Ring.open_identity(forger.config.home / home_folder.KEYS, passphrase=forger.config.read_passphrase())
     theirs = replace(forger.own_card, serial=2, routes=host.own_card.routes)
     with pytest.raises(NotAllowed) as why:
         partners.add_partner(sandwell, card.write(theirs, identity), by="test")
@@ -239,17 +239,17 @@ def test_what_rests_comes_again_after_a_rest_that_doubles_up_to_a_bound(steps: l
     waits: dict[str, float] = {}
     for later, asked in steps:
         now += later
-        names = asked - resting.names("here", now)
+        names = asked - resting.list_names("here", now)
         resting.handed_out("here", names, now)
-        assert names <= resting.names("here", now)
-        assert not resting.names("there", now)
+        assert names <= resting.list_names("here", now)
+        assert not resting.list_names("there", now)
         for name in names:
-            wait = next(s for s in range(1, 10_000) if name not in resting.names("here", now + s))
+            wait = next(s for s in range(1, 10_000) if name not in resting.list_names("here", now + s))
             assert FIRST_REST <= wait <= LONGEST_REST
             assert wait in {min(2 * waits.get(name, wait), LONGEST_REST), FIRST_REST}
             waits[name] = wait
     resting.forget("here", "a")
-    assert "a" not in resting.names("here", now)
+    assert "a" not in resting.list_names("here", now)
 
 
 def test_a_list_of_more_parts_than_there_can_be_bundles_is_not_parsed() -> None:

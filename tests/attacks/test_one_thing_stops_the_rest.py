@@ -134,27 +134,27 @@ async def test_a_mail_that_the_server_does_not_give_holds_up_no_other(
     empty(servers)
     count = chance.randint(2, imap.MOST_MAILS + 5)
     for n in range(count):
-        servers.drop(OURS, f"Subject: {n}\r\nFrom: a@b.example\r\n\r\nmail {n}\r\n".encode())
+        servers.add_mail(OURS, f"Subject: {n}\r\nFrom: a@b.example\r\n\r\nmail {n}\r\n".encode())
     plain = Inbox(account(servers, servers.imap))
-    uids = sorted(await asyncio.to_thread(lambda: [uid for uid, _ in plain.look()]))
+    uids = sorted(await asyncio.to_thread(lambda: [uid for uid, _ in plain.fetch_mails()]))
     plain.close()
     bad = chance.choice(uids[: count // 2 + 1])
     async with between(servers, stumbling(mode, bad)) as port:
         inbox, read = Inbox(account(servers, port)), set[int]()
         for _ in range(8):
             try:
-                found = await asyncio.to_thread(inbox.look)
+                found = await asyncio.to_thread(inbox.fetch_mails)
             except NotReached:
                 assert mode == "drop"
                 continue
             for uid, raw in found:
                 read.add(uid)
-                inbox.leave(uid, len(raw))
+                inbox.leave_mail(uid, len(raw))
         everything = set(range(uids[0], uids[0] + count))
         assert read >= everything - {bad}
         # Its size is not needed.
         if mode != "size-no":
-            assert inbox.left() == [Left(NOT_GIVEN, 1)]
+            assert inbox.list_left() == [Left(NOT_GIVEN, 1)]
         await asyncio.to_thread(inbox.close)
 
 
@@ -176,26 +176,26 @@ async def test_a_mail_that_the_server_does_not_let_us_take_away_is_noted_and_hol
         return tag + b" NO [OVERQUOTA] Quota exceeded\r\n" if command.startswith(denied) else None
 
     for n in range(3):
-        servers.drop(OURS, f"Subject: {n}\r\n\r\nmail {n}\r\n".encode())
+        servers.add_mail(OURS, f"Subject: {n}\r\n\r\nmail {n}\r\n".encode())
     async with between(servers, answer) as port:
         inbox = Inbox(account(servers, port))
-        first = await asyncio.to_thread(inbox.look)
+        first = await asyncio.to_thread(inbox.fetch_mails)
         assert len(first) == 3
         for uid, _ in first:
             with pytest.raises(NotDone):
                 await asyncio.to_thread(inbox.put_aside, uid)
-        servers.drop(OURS, b"Subject: behind\r\n\r\nbehind\r\n")
-        second = await asyncio.to_thread(inbox.look)
+        servers.add_mail(OURS, b"Subject: behind\r\n\r\nbehind\r\n")
+        second = await asyncio.to_thread(inbox.fetch_mails)
         assert [b"behind" in raw for _, raw in second] == [True]
-        assert inbox.left() == [Left(NOT_MOVED, 3)]
+        assert inbox.list_left() == [Left(NOT_MOVED, 3)]
         await asyncio.to_thread(inbox.close)
     # The server lets us, and another process comes.
     again = Inbox(account(servers, servers.imap))
-    seen = await asyncio.to_thread(again.look)
+    seen = await asyncio.to_thread(again.fetch_mails)
     # Where signs could be left, nothing is taken in twice.
     if deny in ("create", "quota"):
         assert [b"behind" in raw for _, raw in seen] == [True], HANDLED
-        assert len(servers.mails(OURS)) == 1
+        assert len(servers.list_mails(OURS)) == 1
     await asyncio.to_thread(again.close)
 
 
@@ -204,12 +204,12 @@ async def test_folders_below_a_prefix_are_found_and_made(chance: random.Random, 
     settings = PREFIX.replace("INBOX.", prefix).replace("separator = .", f"separator = {prefix[-1]}")
     with mail.home() as home, mail.servers(home, free_port(), free_port(), dovecot=settings) as made:
         for n in range(chance.randint(2, 5)):
-            made.drop(OURS, f"Subject: {n}\r\n\r\nmail {n}\r\n".encode())
+            made.add_mail(OURS, f"Subject: {n}\r\n\r\nmail {n}\r\n".encode())
         inbox = Inbox(account(made, made.imap))
-        for uid, _ in await asyncio.to_thread(inbox.look):
+        for uid, _ in await asyncio.to_thread(inbox.fetch_mails):
             await asyncio.to_thread(inbox.put_aside, uid)
-        assert made.mails(OURS) == []
-        assert inbox.left() == []
+        assert made.list_mails(OURS) == []
+        assert inbox.list_left() == []
         await asyncio.to_thread(inbox.close)
 
 
@@ -226,8 +226,8 @@ async def test_what_is_put_off_is_tried_again_ever_more_seldom(monkeypatch: pyte
         waits.append(now - begun)
     assert waits == sorted(waits)
     assert (waits[0], waits[-1]) == (deferred.FIRST_AGAIN, deferred.LAST_AGAIN)
-    some.keep([])
-    assert some.left() == []
+    some.keep_only([])
+    assert some.list_left() == []
 
 
 MODE = ""
@@ -367,11 +367,11 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         monkeypatch.setattr(collect, "receive_parcels", stumble)
         done = await collect.collect_from(gw, "sftp", world.own_address)
         assert done == 2
-        [finding] = [one for one in health.look(gw).findings if one.name == "left at our sftp route"]
+        [finding] = [one for one in health.measure_health(gw).findings if one.name == "left at our sftp route"]
         assert finding.sentence == f"1 since {gw.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}."
         since = finding.sentence
         await collect.collect_from(gw, "sftp", world.own_address)
-        [finding] = [one for one in health.look(gw).findings if one.name == "left at our sftp route"]
+        [finding] = [one for one in health.measure_health(gw).findings if one.name == "left at our sftp route"]
         assert finding.sentence == since
         monkeypatch.setattr(deferred, "FIRST_AGAIN", 0.0)
         carrier = gw.carriers["sftp"]
@@ -379,7 +379,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         carrier._put_off.clear()
         monkeypatch.setattr("adapters.sftp.CLAIM_SECONDS", -1.0)
         assert await collect.collect_from(gw, "sftp", world.own_address) == 1
-        assert [one for one in health.look(gw).findings if one.name.startswith("left at")] == []
+        assert [one for one in health.measure_health(gw).findings if one.name.startswith("left at")] == []
     await world.close()
 
 

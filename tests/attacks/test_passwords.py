@@ -36,8 +36,8 @@ import random, sys
 from threading import Thread
 from keys import passwords
 chance = random.Random(int(sys.argv[1]))
-kept = passwords.hashed("right")
-acts = [lambda: passwords.hashed("one"), lambda: passwords.matches("right", kept), lambda: passwords.matches("x", None)]
+kept = passwords.hash_password("right")
+acts = [lambda: passwords.hash_password("one"), lambda: passwords.is_right_password("right", kept), lambda: passwords.is_right_password("x", None)]
 threads = [Thread(target=chance.choice(acts)) for _ in range(chance.randint(2, 8))]
 [one.start() for one in threads]; [one.join() for one in threads]
 """
@@ -90,7 +90,7 @@ async def test_a_check_that_hangs_does_not_keep_the_process_from_ending(tmp_path
     gw.store.close()
     url = gw.config.console_url
     hang = (
-        "import time; from keys import passwords; passwords.matches = lambda *_: time.sleep(3600)\n"
+        "import time; from keys import passwords; passwords.is_right_password = lambda *_: time.sleep(3600)\n"
         "from gateway.access import slow_checks; slow_checks.MOST_SECONDS = 1.0"
     )
     async with served(gw.config.home, gw.config.console.port, before=hang) as one, browser() as http:
@@ -115,7 +115,7 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
     console: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go, gw = Event(), console.app[GATEWAY]
-    monkeypatch.setattr(passwords, "matches", lambda *_: go.wait(60))
+    monkeypatch.setattr(passwords, "is_right_password", lambda *_: go.wait(60))
     monkeypatch.setattr(slow_checks, "MOST_SECONDS", 0.3)
     form = {"name": OLIVE, "password": PASSWORD}
     async with asyncio.TaskGroup() as group:
@@ -126,14 +126,14 @@ async def test_a_check_that_takes_too_long_is_answered_in_words_and_stands_in_he
         text = await got.text()
         assert (got.status, "could not be checked within" in text, "sign-in.late" in text) == (503, True, True)
         assert got.headers["Retry-After"]
-    [finding] = [one for one in health.look(gw).findings if one.name == "signing in"]
+    [finding] = [one for one in health.measure_health(gw).findings if one.name == "signing in"]
     assert finding.level is FindingLevel.FAIL
 
     go.set()
     monkeypatch.undo()
     assert (await console.post("/sign-in", data=form, allow_redirects=False)).status == 303
     # Whoever looks an hour later sees it too.
-    assert any(one.name == "signing in" for one in health.look(gw).findings)
+    assert any(one.name == "signing in" for one in health.measure_health(gw).findings)
 
 
 async def test_no_more_checks_wait_than_may_and_one_place_leaves_room_for_others(console: Client) -> None:

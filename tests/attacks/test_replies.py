@@ -29,7 +29,7 @@ from gateway.exchange.send import prepare_messages, queue_messages, send_notices
 from gateway.monitoring import health
 from gateway.searches import match_incoming, search
 from gateway.store import audit_log, inbox, outbox, tables
-from schemas.identifiers import uuid7
+from schemas.identifiers import build_uuid7
 from schemas.message import (
     BODIES,
     OPENS_A_CASE,
@@ -106,11 +106,11 @@ def written(
 
 
 def fresh() -> MessageId:
-    return MessageId(uuid7(datetime.now(UTC), token_bytes(10)))
+    return MessageId(build_uuid7(datetime.now(UTC), token_bytes(10)))
 
 
 def fresh_case() -> CaseId:
-    return CaseId(uuid7(datetime.now(UTC), token_bytes(10)))
+    return CaseId(build_uuid7(datetime.now(UTC), token_bytes(10)))
 
 
 def sent(gw: Gateway, kind: str, to: str, conversation: CaseId, *, test: bool = False) -> MessageId:
@@ -485,7 +485,7 @@ def test_what_is_about_nothing_is_counted_for_its_sender_until_somebody_looked(h
     lost = written("330", kind, fresh_case(), in_reply_to=fresh())
     assert came(sandwell, birmingham, lost) == [()]
     assert sandwell.store.look(inbox.count_replies_about_nothing)["330"][0] == before + 1
-    [partner] = [one for one in health.look(sandwell).partners if one.authority == "330"]
+    [partner] = [one for one in health.measure_health(sandwell).partners if one.authority == "330"]
     assert partner.about_nothing == before + 1
     respond.put_reply_aside(sandwell, lost.header.message_id, "olive")
     assert sandwell.store.look(inbox.count_replies_about_nothing).get("330", (0,))[0] == before

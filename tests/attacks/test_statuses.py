@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from adapters.https import Https
 from adapters.mailbox import Mailbox
 from adapters.route import Attempt, Parcel, PartnerAnswer, Receipted, Refused, RouteAddress, TryLater
-from adapters.statuses import PROBLEM, TABLE, Means, is_of_exchange, meaning, not_taken
+from adapters.statuses import PROBLEM, TABLE, Means, get_meaning, is_of_exchange, not_taken
 from gateway.context import Gateway
 from gateway.core.delivery import PATIENCE, DeliveryState
 from gateway.core.findings import FindingLevel
@@ -52,7 +52,7 @@ def test_every_status_has_a_meaning_and_only_halves_and_a_finding_at_once_differ
         expected = Means.HALVES
     elif status in (400, 405, 415) and of_exchange:
         expected = Means.AT_ONCE
-    assert meaning(status, of_exchange=of_exchange, messages=messages) is expected
+    assert get_meaning(status, of_exchange=of_exchange, messages=messages) is expected
     tried = not_taken(answer)
     assert isinstance(tried, TryLater)
     assert tried.code == f"{'refused' if of_exchange else 'answered'}.{status}"
@@ -114,12 +114,12 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
     gw.store.run(lambda tx: queue_messages(tx, gw, ready))
     gw.carriers = {"https": Answers(Receipted(token))}
     await deliver.deliver_now(gw)
-    names = [one.name for one in health.look(gw).findings]
+    names = [one.name for one in health.measure_health(gw).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
     # Another message went through.
     gw.store.run(lambda tx: partner_health.note_route_success(tx, gw.now(), "885", "https"))
-    [found] = [one for one in health.look(gw).findings if one.name == "receipts of 885"]
+    [found] = [one for one in health.measure_health(gw).findings if one.name == "receipts of 885"]
     assert found.level is FindingLevel.WARN
     assert "2 wait" in found.sentence
     for one in (gw, there):
@@ -218,6 +218,8 @@ class _At:
 def find(gw: Gateway, now: datetime) -> list[str]:
     """What Health says of deliveries to 885."""
     found = [
-        one for one in health.look(gw).findings if one.name == "delivery to 885" and one.level is not FindingLevel.OK
+        one
+        for one in health.measure_health(gw).findings
+        if one.name == "delivery to 885" and one.level is not FindingLevel.OK
     ]
     return [one.sentence for one in found]

@@ -57,7 +57,7 @@ class Story:
         sent = [await self.say(a, b, kind) for kind in KINDS for a, b in ((gw, there), (there, gw), (gw, there))]
         await self.answer(gw)
         await self.answer(there)
-        withdraw_notice(gw, sent[0], Withdrawal(reason="sent-in-error", officer=gw.officer("olive")), "olive")
+        withdraw_notice(gw, sent[0], Withdrawal(reason="sent-in-error", officer=gw.build_officer("olive")), "olive")
         await self.carry()
         await receive_parcels(gw, [b"nothing that can be read"], "885")
         case.open_case(gw, self.case_of(sent[1]), "olive")
@@ -76,7 +76,7 @@ class Story:
 
     async def answer(self, gw: Gateway) -> None:
         """Each in another way, in turn."""
-        officer = gw.officer("olive")
+        officer = gw.build_officer("olive")
         items = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), limit=None))
         for number, item in enumerate(sorted(items, key=lambda one: (one.kind, one.message_id))):
             if item.kind == "WhereaboutsEnquiry":
@@ -287,7 +287,7 @@ def change_head(copy: sqlite3.Connection, chance: Random) -> str:
 def take_checkpoint(copy: sqlite3.Connection, chance: Random) -> str:
     """One that a receipt of ours bears."""
     tokens = [row[0] for row in copy.execute("SELECT token FROM receipts WHERE issuer = '333'")]
-    notes = sorted({note for one in tokens if (note := receipt.claimed(one).checkpoint)})
+    notes = sorted({note for one in tokens if (note := receipt.read_claimed(one).checkpoint)})
     copy.execute("DELETE FROM audit_checkpoints WHERE note = ?", (chance.choice(notes),))
     return "It was removed"
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientTimeout
 
-from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, carriers
+from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, load_carriers
 from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
 
 
 def test_every_carrier_that_is_installed_is_held_to_the_contract() -> None:
-    assert carriers().keys() == WORLDS.keys()
+    assert load_carriers().keys() == WORLDS.keys()
 
 
 @pytest.fixture(params=WORLDS)

@@ -25,8 +25,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from gateway.api.application import operations
-from gateway.api.description import described
+from gateway.api.application import list_operations
+from gateway.api.description import build_description
 from gateway.api.guard import KEY
 from gateway.app import run_gateway
 from gateway.case_systems import clients
@@ -50,7 +50,7 @@ CHECKS = [
 ]
 # Of each operation in each mode: all of them within a minute.
 EXAMPLES = 50
-DOCUMENT = described(operations())
+DOCUMENT = build_description(list_operations())
 
 
 def test_it_is_openapi_3_1() -> None:
@@ -58,7 +58,7 @@ def test_it_is_openapi_3_1() -> None:
 
 
 def test_every_operation_names_the_scopes_that_grant_it() -> None:
-    for one in operations():
+    for one in list_operations():
         said = DOCUMENT["paths"][one.path][one.method.lower()]
         assert {scope for each in said["security"] for scope in each["client"]} == {
             str(scope) for scope in Scope if one.act in SCOPES[scope]
@@ -68,7 +68,7 @@ def test_every_operation_names_the_scopes_that_grant_it() -> None:
 
 def test_code_lists_are_those_of_the_schema() -> None:
     schemas = DOCUMENT["components"]["schemas"]
-    assert schemas["restriction_levels"]["enum"] == list(codes.labels("restriction_levels"))
+    assert schemas["restriction_levels"]["enum"] == list(codes.get_labels("restriction_levels"))
     assert schemas["Child"]["properties"]["Sex"] == {"$ref": "#/components/schemas/sexes"}
 
 

@@ -85,7 +85,7 @@ class World:
 
     def _at(self, gw: Gateway) -> RouteAddress:
         routes = {route.kind: route for route in self.worcestershire.own_card.routes}
-        return gw.address("885", routes[self.kind])
+        return gw.build_address("885", routes[self.kind])
 
 
 def https(folder: Path) -> World:
@@ -173,7 +173,7 @@ def email(folder: Path) -> World:
         for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
             make(folder / code, code, name).store.close()
             with (folder / code / "gateway.toml").open("a") as settings:
-                settings.write(first.settings(f"gateway@{name.lower()}.example"))
+                settings.write(first.build_settings(f"gateway@{name.lower()}.example"))
             home_folder.renew_card(folder / code, by="test")
     sandwell, worcestershire = (home_folder.open_gateway(folder / code) for code in ("333", "885"))
     introduce(sandwell, worcestershire)

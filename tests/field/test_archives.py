@@ -147,9 +147,9 @@ def test_a_later_directory_without_an_area_that_we_had_takes_nothing_away(gw: Ga
 
 def test_every_code_that_was_replaced_leads_to_an_authority_of_today() -> None:
     """Row 22: so does every code of an authority that has ended whole."""
-    for row in codes.rows("authorities_replaced"):
+    for row in codes.list_rows("authorities_replaced"):
         assert codes.authority_of(row["code"]), row
-    ended = {row["gss_code"]: row["successors"] for row in codes.rows("authorities_ended")}
+    ended = {row["gss_code"]: row["successors"] for row in codes.list_rows("authorities_ended")}
     alone = {gss: code for gss, code in ended.items() if " " not in code}
     assert {gss: codes.authority_of(gss) for gss in alone} == alone
 

@@ -23,9 +23,9 @@ SETTINGS = OneSettings(enquire_of="330", unsaid="send")
 def judged(**said: str) -> tuple[LeaverRow, object]:
     """A leaver with these cells, and what is done about it."""
     row = extracts._doubted(extracts.EMPTY | {"surname": "Testchild-Example", "dob": "2016-03-31"} | said)
-    read = leaver_rules.leaver(row, OFFICER)
+    read = leaver_rules.read_leaver(row, OFFICER)
     assert isinstance(read, LeaverRow), read
-    return read, leaver_rules.decide(read, None, "333", SETTINGS, {}, TODAY)
+    return read, leaver_rules.decide_leaver(read, None, "333", SETTINGS, {}, TODAY)
 
 
 # Of what SQL Server, PostgreSQL, MySQL, Oracle, Access, Excel, SPSS, R and pandas, reports and people put where yes or

@@ -268,7 +268,7 @@ def test_our_own_are_read_in_any_form_and_what_is_wrong_is_one_thing(
 ) -> None:
     said = ""
     try:
-        made = smime.signer(key(KEY), certificate(LEAF), passphrase=b"ours", address=ADDRESS, now=TODAY)
+        made = smime.read_signer(key(KEY), certificate(LEAF), passphrase=b"ours", address=ADDRESS, now=TODAY)
         assert made.certificate.public_bytes(Encoding.PEM) == LEAF
     except errors.SmimeRefused as why:
         said = why.code
@@ -351,7 +351,7 @@ def test_a_partners_card_is_read_in_whatever_form_it_comes(form: str, tmp_path: 
     ours, theirs = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     text = (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii")
     (tmp_path / "card").write_bytes(CARD_FORMS[form](text))
-    said = ("--fingerprint", card.fingerprint(theirs.own_card), "--home", str(tmp_path / "333"))
+    said = ("--fingerprint", card.compute_fingerprint(theirs.own_card), "--home", str(tmp_path / "333"))
     done = run_command("partner", "add", str(tmp_path / "card"), *said)
     for gw in (ours, theirs):
         gw.store.close()

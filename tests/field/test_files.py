@@ -129,7 +129,7 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
     assert (line["Result"], "Not known, so not used: UPN_NO. Missing: UPN." in line["Reason"]) == ("waiting", True)
     assert other.name not in os.listdir(sandwell.config.one.folder), "our copy waits in the home"
     [one] = held_files.find_all(sandwell.config.home)
-    held_files.accept(sandwell, one.file_id, "ines")
+    held_files.accept_file(sandwell, one.file_id, "ines")
     await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
     sent, headings = folders.rows_of(sandwell.config.home, "leavers", "done", other.name)
     assert (headings["Result"], sent["Result"]) == ("headings", "sent")
@@ -159,7 +159,7 @@ async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Gateway) -> None
     assert held_files.find_all(sandwell.config.home) == []
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == before
     with pytest.raises(GatewayError, match=r"one\.not-waiting"):
-        held_files.accept(sandwell, one.file_id, "ines")
+        held_files.accept_file(sandwell, one.file_id, "ines")
 
 
 CHILDREN = {
@@ -195,7 +195,7 @@ async def test_an_index_in_which_all_are_restricted_waits_and_is_taken_when_a_pe
     await children_index.take_in_extracts(gw, folder)
     [one] = held_files.find_all(gw.config.home)
     assert one.code == children_index.ALL_RESTRICTED
-    held_files.accept(gw, one.file_id, "ines")
+    held_files.accept_file(gw, one.file_id, "ines")
     await children_index.take_in_extracts(gw, folder)
     with (FILES / "children-sql-null.csv").open("rb") as stream:
         found = [

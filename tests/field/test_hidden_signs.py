@@ -33,8 +33,8 @@ from gateway.settings.file import load, parse
 from schemas import json as message_json
 from schemas import xml
 from schemas.hidden_signs import CODE, check_message, find_hidden, is_line, show_hidden
-from schemas.inspection import inspect
-from schemas.layout import slots
+from schemas.inspection import inspect_file
+from schemas.layout import list_slots
 from schemas.message import Child, Message, TransferNotice
 from tests.children import notice
 from tests.command import run_command
@@ -133,7 +133,7 @@ def with_surname(surname: str) -> Message:
     return Message(message.header, replace(body, child=child))
 
 
-SURNAME = next(slot for slot in slots(Child) if slot.field == "surname")
+SURNAME = next(slot for slot in list_slots(Child) if slot.field == "surname")
 
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
@@ -176,7 +176,7 @@ def of_paper(said: str) -> str:
 
 
 def of_a_table(said: str) -> str:
-    return as_csv.defused(said)
+    return as_csv.defuse_cell(said)
 
 
 def of_a_letter(said: str) -> str:
@@ -244,7 +244,7 @@ def test_what_was_shown_and_is_typed_again_is_refused_too() -> None:
 
 def test_a_file_is_checked_for_them_before_it_is_sent() -> None:
     text = xml.write(with_surname("Ma\u200bryam"))
-    [finding] = [one for one in inspect(text, today=date(2026, 12, 1)).problems if one.code == CODE]
+    [finding] = [one for one in inspect_file(text, today=date(2026, 12, 1)).problems if one.code == CODE]
     assert finding.line == next(n for n, line in enumerate(text.split(b"\n"), 1) if b"<Surname>" in line)
 
 

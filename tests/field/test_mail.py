@@ -299,7 +299,7 @@ async def test_whatever_comes_and_is_said_in_any_order_fits_the_log(on_both: Gat
 async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and_no_longer(gw: Gateway) -> None:
     sent, called = await letters.letter(gw)
     begun = gw.now()
-    calendar = deadlines.read_terms(gw.config).calendar("333")
+    calendar = deadlines.read_terms(gw.config).get_calendar("333")
     late = calendar.add_working_days(begun, 2)
     gw.now = lambda: late
     come(gw, called, "person-reply.eml")
@@ -311,7 +311,7 @@ async def test_a_reminder_waits_a_working_day_for_somebody_to_read_the_reply_and
 @pytest.mark.parametrize("name", ["ooo-german-no-header.eml", "dsn-delayed.eml"])
 async def test_a_machine_puts_no_reminder_off(gw: Gateway, name: str) -> None:
     sent, called = await letters.letter(gw)
-    late = deadlines.read_terms(gw.config).calendar("333").add_working_days(gw.now(), 2)
+    late = deadlines.read_terms(gw.config).get_calendar("333").add_working_days(gw.now(), 2)
     gw.now = lambda: late
     come(gw, called, name)
     assert (await send_reminders.send_due_reminders(gw)).reminded == (sent,)
@@ -345,9 +345,9 @@ async def test_a_machine_that_has_lost_its_way_fills_no_store(gw: Gateway, monke
 async def test_health_says_that_a_reply_waits_for_too_long(gw: Gateway) -> None:
     _, called = await letters.letter(gw)
     come(gw, called, "person-reply.eml")
-    later = deadlines.read_terms(gw.config).calendar("333").add_working_days(gw.now(), 3)
+    later = deadlines.read_terms(gw.config).get_calendar("333").add_working_days(gw.now(), 3)
     gw.now = lambda: later
-    assert "replies by mail" in {one.name for one in health.look(gw).findings}
+    assert "replies by mail" in {one.name for one in health.measure_health(gw).findings}
 
 
 STATUS = """Reporting-MTA: dns; b.example

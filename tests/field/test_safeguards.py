@@ -223,7 +223,7 @@ def test_each_slip_is_refused_or_asked_about(name: str) -> None:
     found = safeguards.find_slips(message, today=TODAY, known=slip.known)
     assert {one.code for one in found} == set(slip.codes), slip.seen
     # So nothing but these rules would stop it.
-    assert rules.errors(rules.check(message, today=TODAY)) == []
+    assert rules.list_errors(rules.check(message, today=TODAY)) == []
 
 
 def test_every_rule_has_a_slip_and_none_stops_a_sample() -> None:
@@ -292,7 +292,7 @@ def test_a_postcode_is_found_wherever_it_stands(before: list[str], postcode: str
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.sampled_from(list(codes.labels("restriction_reasons"))),
+    st.sampled_from(list(codes.get_labels("restriction_reasons"))),
     st.sampled_from(["", "none", "address-withheld", "phone-only"]),
     st.booleans(),
 )

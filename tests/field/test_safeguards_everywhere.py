@@ -230,7 +230,7 @@ async def test_neither_we_nor_the_sender_are_named_as_who_should_have_it(pair: P
     sandwell, worcestershire = pair
     [ready] = prepare_messages(sandwell, [notice()], "olive")
     await receive_parcels(worcestershire, [ready.sealed], "333")
-    body = Acknowledgement(decision="passed-on", passed_to=to, officer=worcestershire.officer("wyn"))
+    body = Acknowledgement(decision="passed-on", passed_to=to, officer=worcestershire.build_officer("wyn"))
     with pytest.raises(Unfit, match="cannot refer the notice back to your own"):
         respond.acknowledge_notice(worcestershire, ready.message_id, body, "wyn")
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, ready.message_id)).state is InboxState.NEW
@@ -262,7 +262,7 @@ async def test_a_receiver_keeps_it_hides_the_place_and_asks_to_check(pair: Pair,
     assert ("44 Placeholder Road" in repr(strictly), in_full) == (False, message)
     acts = [one.act for one in worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, about=name))]
     assert acts.count("notice.read-in-full") == 1
-    note = Acknowledgement(decision="accepted", officer=worcestershire.officer("wyn"), note="At Placeholder Road")
+    note = Acknowledgement(decision="accepted", officer=worcestershire.build_officer("wyn"), note="At Placeholder Road")
     with pytest.raises(NotAllowed, match=r"reply\.restricted"):
         respond.acknowledge_notice(worcestershire, name, note, "wyn")
     assert await imports.write_due(worcestershire) == 1
@@ -315,8 +315,8 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
     [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     level = Restriction(level="none")
     with pytest.raises(Unconfirmed) as why:
-        drafts.send(sandwell, draft.draft_id, "885", level, "olive")
-    drafts.send(sandwell, draft.draft_id, "885", level, "olive", confirmed=why.value.codes)
+        drafts.send_draft(sandwell, draft.draft_id, "885", level, "olive")
+    drafts.send_draft(sandwell, draft.draft_id, "885", level, "olive", confirmed=why.value.codes)
     assert len(sent_by(sandwell)) == 2
     for gw in (sandwell, worcestershire):
         gw.store.close()
@@ -357,9 +357,9 @@ async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> 
     put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"draft\.stale"):
-        drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
+        drafts.discard_draft(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
     [now] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
-    drafts.discard(sandwell, seen.draft_id, "not-moving", "olive", was=now.said)
+    drafts.discard_draft(sandwell, seen.draft_id, "not-moving", "olive", was=now.said)
     sandwell.store.close()
 
 
@@ -412,12 +412,12 @@ async def test_the_api_answers_422_with_the_code_and_takes_a_confirmation(there:
     [fault] = said["errors"]
     assert (fault["code"], fault["pointer"], fault["confirmable"]) == ("move.future", "#/TransferNotice/MovedOn", True)
     await refused(await one.post("/notices", xml.write(message), kind=XML), 422, "notice.unconfirmed")
-    wrong = {**json.loaded(json.write(message)), "Confirmed": ["yes"]}
+    wrong = {**json.load_object(json.write(message)), "Confirmed": ["yes"]}
     await refused(await one.post("/notices", wrong), 422, "json.schema")
     await refused(await one.post("/notices?confirmed=yes", xml.write(message), kind=XML), 400, "request.malformed")
     assert sent_by(gw) == []
 
-    right = {**json.loaded(json.write(message)), "Confirmed": ["move.future"]}
+    right = {**json.load_object(json.write(message)), "Confirmed": ["move.future"]}
     assert (await one.post("/notices", right)).status == 202
     again = doubtful("885", "333")
     assert (await one.post("/notices?confirmed=move.future", xml.write(again), kind=XML)).status == 202
@@ -564,7 +564,7 @@ def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch:
 
     monkeypatch.setattr(compose, "prepare_messages", meanwhile)
     with pytest.raises(NotAllowed, match=r"composition\.stale"):
-        compose.send_composition(sandwell, name, [], "olive", was=now.kept.changes)
+        compose.send_composition(sandwell, name, [], "olive", was=now.composition.changes)
     assert sent_by(sandwell) == []
 
 
@@ -667,7 +667,7 @@ async def test_the_page_of_a_contradiction_hides_and_then_shows(visitor: Visitor
 async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor) -> None:  # noqa: F811
     message = doubtful("333", "885")
     name = await exchange(visitor.gw, visitor.there, message, ("move.future",))
-    rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=visitor.there.officer("wyn"))
+    rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=visitor.there.build_officer("wyn"))
     reply = respond.acknowledge_notice(visitor.there, name, rejected, "wyn")
     sealed = visitor.there.store.look(lambda tx: outbox.get_sealed_notice(tx, reply))
     await receive_parcels(visitor.gw, [sealed], "885")

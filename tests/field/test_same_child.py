@@ -68,7 +68,7 @@ def sent(gw: Gateway) -> list[TransferNotice]:
 def waiting(gw: Gateway) -> list[dict[str, str]]:
     """The rows of the drafts that are open."""
     found = gw.store.look(lambda tx: kept.list_drafts(tx, DraftState.OPEN, 1000))
-    return [dict(drafts.read(gw, one.draft_id, "olive")[1]) for one in found]
+    return [dict(drafts.read_draft(gw, one.draft_id, "olive")[1]) for one in found]
 
 
 async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(sandwell: Gateway, tmp_path: Path) -> None:
@@ -80,7 +80,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(san
     assert "the details have changed" in mended["Reason"]
     assert mended["Draft"] == twice["Draft"]
     assert draft_of(sandwell, mended).corrects == first["MessageId"]
-    new = drafts.correct(sandwell, mended["Draft"], None, "olive")
+    new = drafts.send_correction(sandwell, mended["Draft"], None, "olive")
     delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, new))
     old = sandwell.store.look(lambda tx: outbox.get_delivery(tx, MessageId(first["MessageId"])))
     assert (delivery.conversation_id, delivery.recipient) == (old.conversation_id, old.recipient)
@@ -91,7 +91,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(san
     [back] = await take_in(sandwell, tmp_path, ADA)
     assert (done["Result"], back["Result"]) == ("before", "held"), "what was corrected back is another mend"
     with pytest.raises(NotAllowed, match=r"draft\.ended"):
-        drafts.correct(sandwell, mended["Draft"], None, "olive")
+        drafts.send_correction(sandwell, mended["Draft"], None, "olive")
 
 
 async def test_a_later_mend_takes_the_place_of_the_open_draft(sandwell: Gateway, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ async def test_a_mended_name_or_birthday_is_a_correction_and_both_may_be_another
 async def test_another_child_who_is_sent_is_done_and_the_first_one_too(sandwell: Gateway, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA)
     [held] = await take_in(sandwell, tmp_path, BEA)
-    drafts.send(sandwell, held["Draft"], "885", None, "olive", confirmed=["upn.other-child"])
+    drafts.send_draft(sandwell, held["Draft"], "885", None, "olive", confirmed=["upn.other-child"])
     for _ in range(2):
         assert (await take_in(sandwell, tmp_path, BEA))[0]["Result"] == "before"
         assert (await take_in(sandwell, tmp_path, ADA))[0]["Result"] == "before"
@@ -154,12 +154,12 @@ async def test_a_draft_that_has_ended_does_not_stand_for_a_row_that_says_other_t
 ) -> None:
     nowhere = ADA.replace(",885,", ",,").replace("WR1 9ZZ", "")
     [first] = await take_in(sandwell, tmp_path, nowhere)
-    message = drafts.send(sandwell, first["Draft"], "885", None, "olive")
+    message = drafts.send_draft(sandwell, first["Draft"], "885", None, "olive")
     assert (await take_in(sandwell, tmp_path, nowhere))[0]["Result"] == "before"
     [mended] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adah"))
     assert (mended["Result"], mended["Draft"] != first["Draft"]) == ("held", True)
     assert draft_of(sandwell, mended).corrects == message
-    drafts.discard(sandwell, mended["Draft"], "duplicate", "olive")
+    drafts.discard_draft(sandwell, mended["Draft"], "duplicate", "olive")
     [again] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adah"))
     [other] = await take_in(sandwell, tmp_path, nowhere.replace("Ada", "Adahh"))
     assert (again["Result"], other["Result"]) == ("before", "held")
@@ -172,8 +172,8 @@ async def test_a_child_who_becomes_restricted_after_the_notice_went_is_a_draft_t
     [line] = await take_in(sandwell, tmp_path, ADA.replace("2026,,885", "2026,Y,885"))
     assert (line["Result"], "restricted" in line["Reason"], "was sent before" in line["Reason"]) == ("held", True, True)
     with pytest.raises(NotAllowed, match=r"draft\.restriction"):
-        drafts.correct(sandwell, line["Draft"], None, "olive")
-    drafts.correct(sandwell, line["Draft"], Restriction(level="none"), "olive", confirmed=["restriction.known"])
+        drafts.send_correction(sandwell, line["Draft"], None, "olive")
+    drafts.send_correction(sandwell, line["Draft"], Restriction(level="none"), "olive", confirmed=["restriction.known"])
 
 
 async def test_what_a_version_before_has_sent_is_compared_with_the_notice_itself(

@@ -267,7 +267,9 @@ def sealed_lines(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 def test_whatever_relays_do_around_it_what_was_sealed_is_found(sealed_lines: list[bytes], seed: int) -> None:
     chance = random.Random(seed)
     content = b"\n".join(sealed_lines[: chance.randint(1, 3)])
-    _, raw = mail.sealed("333", "sealed", content, sender=OURS, to="g@w.example", now=notice().header.created_at)
+    _, raw = mail.build_sealed_mail(
+        "333", "sealed", content, sender=OURS, to="g@w.example", now=notice().header.created_at
+    )
     done = [*chance.sample(list(AROUND), chance.randint(0, 3)), chance.choice(list(LAST))]
     # Nothing in it can be seen by the next relay.
     if "forwarded, encoded" in done:
@@ -281,7 +283,9 @@ def test_whatever_relays_do_around_it_what_was_sealed_is_found(sealed_lines: lis
 def test_what_was_cut_or_taken_away_is_told_and_never_called_automatic(sealed_lines: list[bytes], seed: int) -> None:
     chance = random.Random(seed)
     content = b"\n".join(sealed_lines)
-    _, raw = mail.sealed("333", "sealed", content, sender=OURS, to="g@w.example", now=notice().header.created_at)
+    _, raw = mail.build_sealed_mail(
+        "333", "sealed", content, sender=OURS, to="g@w.example", now=notice().header.created_at
+    )
 
     def cut(part: Message) -> None:
         whole = bytes(part.get_payload(decode=True) or b"")
@@ -298,14 +302,18 @@ def test_what_was_cut_or_taken_away_is_told_and_never_called_automatic(sealed_li
 
 def test_names_of_files_need_no_continuation() -> None:
     for kind in ("sealed", "receipts"):
-        ticket, raw = mail.sealed("333", kind, b"x" * 90, sender=OURS, to="g@w.example", now=notice().header.created_at)
+        ticket, raw = mail.build_sealed_mail(
+            "333", kind, b"x" * 90, sender=OURS, to="g@w.example", now=notice().header.created_at
+        )
         assert b"filename*" not in raw
         assert f'filename="333-{sha256(b"x" * 90).hexdigest()[:32]}.{kind}"'.encode() in raw
         assert ticket == f"333-{sha256(b'x' * 90).hexdigest()}.{kind}"
 
 
 def test_our_own_mail_in_a_report_is_a_report() -> None:
-    ticket, raw = mail.sealed("333", "sealed", b"x", sender=OURS, to="g@w.example", now=notice().header.created_at)
+    ticket, raw = mail.build_sealed_mail(
+        "333", "sealed", b"x", sender=OURS, to="g@w.example", now=notice().header.created_at
+    )
     report = (
         b"From: MAILER-DAEMON@w.example\r\nSubject: Undelivered\r\nMIME-Version: 1.0\r\n"
         b"Content-Type: multipart/report; report-type=delivery-status; boundary=outer\r\n\r\n"
@@ -333,7 +341,7 @@ async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(
     ]
     afterwards = later + timedelta(minutes=20)
     sandwell.now = lambda: afterwards
-    found = {one.name: one.sentence for one in health.look(sandwell).findings}
+    found = {one.name: one.sentence for one in health.measure_health(sandwell).findings}
     assert "5.1.1 nobody" in found["delivery to 885"]
 
 
@@ -342,7 +350,7 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
 ) -> None:
     monkeypatch.setattr("adapters.email.POLL_SECONDS", 0.1)
     monkeypatch.setattr("gateway.exchange.collect.LOOK_EVERY", 0.1)
-    chance, plain = random.Random(5), mail.sealed
+    chance, plain = random.Random(5), mail.build_sealed_mail
     relays = iter([AROUND["a footer"], packed, forwarded])
 
     def by_relay(*given: object, **more: object) -> tuple[str, bytes]:
@@ -352,7 +360,7 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
         relay = next(relays, None)
         return ticket, relay(raw, chance) if relay else raw.replace(content_of_line(raw), b"")
 
-    monkeypatch.setattr(mail, "sealed", by_relay)
+    monkeypatch.setattr(mail, "build_sealed_mail", by_relay)
     world = world_by_email(tmp_path)
     sandwell, worcestershire = world.sandwell, world.worcestershire
     for gw in (sandwell, worcestershire):
@@ -364,7 +372,7 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
         [lost] = await send_notices(sandwell, [notice()], by="olive")
         await until(lambda: worcestershire.left.get(("email", "885"), {}).get(CHANGED) == 1)
         assert state(sandwell, lost) is DeliveryState.SENT
-    found = {one.name: one.sentence for one in health.look(worcestershire).findings}
+    found = {one.name: one.sentence for one in health.measure_health(worcestershire).findings}
     assert CHANGED in found["left at our email route"]
     assert len(worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))) == 3
     await world.close()
@@ -381,22 +389,22 @@ async def test_what_is_strange_is_looked_at_again_a_few_times_and_at_each_start(
     now = 1000.0
     monkeypatch.setattr("adapters.imap.time.monotonic", lambda: now)
     with mail_servers.home() as home, mail_servers.servers(home, free_port(), free_port()) as servers:
-        servers.drop(OURS, b"Subject: buy now\r\nFrom: a@b.example\r\n\r\nspam\r\n")
-        servers.drop(OURS, b"Subject: sealed once\r\nFrom: a@b.example\r\n\r\nmore\r\n")
+        servers.add_mail(OURS, b"Subject: buy now\r\nFrom: a@b.example\r\n\r\nspam\r\n")
+        servers.add_mail(OURS, b"Subject: sealed once\r\nFrom: a@b.example\r\n\r\nmore\r\n")
         box = Inbox(account(servers, servers.imap))
         looks = 0
         for _ in range(4 * imap.MOST_LOOKS):
-            for uid, raw in box.look():
+            for uid, raw in box.fetch_mails():
                 looks += 1
-                box.leave(uid, len(raw), CHANGED if b"sealed" in raw else None)
+                box.leave_mail(uid, len(raw), CHANGED if b"sealed" in raw else None)
             now += imap.AGAIN_AFTER / 2
         assert looks == 2 * imap.MOST_LOOKS
-        assert box.strangers() == 1
-        assert box.left() == [Left(CHANGED, 1)]
+        assert box.count_strangers() == 1
+        assert box.list_left() == [Left(CHANGED, 1)]
         box.close()
         # A gateway that is started again.
         again = Inbox(account(servers, servers.imap))
-        assert len(again.look()) == 2
+        assert len(again.fetch_mails()) == 2
         again.close()
 
 
@@ -407,7 +415,9 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
     monkeypatch.setattr("adapters.imap.time.monotonic", lambda: now)
     monkeypatch.setattr("adapters.deferred.time.monotonic", lambda: now)
     monkeypatch.setattr(email, "POLL_SECONDS", 0.0)
-    _, raw = mail.sealed("885", "sealed", b"x", sender="g@w.example", to=OURS, now=notice().header.created_at)
+    _, raw = mail.build_sealed_mail(
+        "885", "sealed", b"x", sender="g@w.example", to=OURS, now=notice().header.created_at
+    )
     text = (FOLDER.parent / "mail" / "placeholder-of-exchange.eml").read_bytes()
     if automatic:
         text = b"Auto-Submitted: auto-generated\r\nFrom: scanner@b.example\r\nSubject: please wait\r\n\r\n"
@@ -423,13 +433,13 @@ async def test_a_text_in_the_place_of_a_mail_costs_no_mail(monkeypatch: pytest.M
         return b"* 1 FETCH (UID 1 BODY[] {%d}\r\n%s)\r\n%s OK done\r\n" % (len(body), body, tag)
 
     with mail_servers.home() as home, mail_servers.servers(home, free_port(), free_port()) as servers:
-        servers.drop(OURS, raw)
+        servers.add_mail(OURS, raw)
         async with between(servers, answer) as port:
             carrier, ours = Email(), account(servers, port)
             address = RouteAddress("333", "333", f"mailto:{OURS}", None, lambda: "", None, ours)
             first = await carrier.collect(address)
             assert [one for one in first if not isinstance(one, Strange | Left)] == []
-            assert len(servers.mails(OURS)) == given == 1
+            assert len(servers.list_mails(OURS)) == given == 1
             now += imap.AGAIN_AFTER
             found = await carrier.collect(address)
             assert [one.lines for one in found if isinstance(one, Bundle)] == [(b"x",)]

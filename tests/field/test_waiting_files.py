@@ -102,7 +102,7 @@ async def test_what_is_put_aside_is_with_what_could_not_be_read(
 
 async def test_whoever_runs_it_is_told_and_has_commands(sandwell: Gateway, tmp_path: Path) -> None:
     await take_in(sandwell, tmp_path, ADA, head=OTHER)
-    [finding] = [one for one in doctor.examine(sandwell) if one.name == "ONE's folder"]
+    [finding] = [one for one in doctor.run_checks(sandwell) if one.name == "ONE's folder"]
     assert (finding.result, "Files that need to be checked: 1" in finding.detail) == ("warn", True)
     [one] = held_files.find_all(sandwell.config.home)
     home = ("--home", str(sandwell.config.home))

@@ -80,11 +80,11 @@ async def hand_back(gw: Gateway, there: Gateway, reply_id: MessageId) -> None:
 
 async def acknowledge(gw: Gateway, there: Gateway, message_id: MessageId) -> None:
     """An officer of `gw` has it, and `there` knows."""
-    body = Acknowledgement(decision="accepted", officer=gw.officer("Otto Invented"))
+    body = Acknowledgement(decision="accepted", officer=gw.build_officer("Otto Invented"))
     await hand_back(gw, there, respond.acknowledge_notice(gw, message_id, body, "otto"))
 
 
 async def conclude(gw: Gateway, there: Gateway, message_id: MessageId, result: str = "in-education") -> None:
     """An officer of `gw` says what became of the child, and `there` knows."""
-    body = Outcome(result=result, confirmed_on=gw.now().date(), officer=gw.officer("Otto Invented"))
+    body = Outcome(result=result, confirmed_on=gw.now().date(), officer=gw.build_officer("Otto Invented"))
     await hand_back(gw, there, respond.send_outcome(gw, message_id, body, "otto"))

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gateway.api import application as api
-from gateway.api.application import operations
+from gateway.api.application import list_operations
 from gateway.api.guard import PARTS
 from gateway.case_systems import clients
 from gateway.context import Gateway
@@ -271,7 +271,7 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
     assert parts.keys() == PARTS.keys()
     for scope in Scope:
         one = await supplier(http, gw, [scope])
-        for operation in operations():
+        for operation in list_operations():
             assert operation.act is not None, f"{operation.name} is open to everybody"
             address = operation.path.format(**parts)
             got = await http.request(
@@ -285,7 +285,7 @@ async def test_every_operation_is_open_to_those_scopes_that_the_table_names_and_
 
 async def test_without_a_token_there_is_only_the_description_and_where_to_get_one(there: Served) -> None:
     gw, _, _ = there
-    routes = api.application(gw).router.routes()
+    routes = api.build_application(gw).router.routes()
     open_to_all = {
         f"{one.method} {one.resource.canonical}"
         for one in routes

@@ -26,8 +26,8 @@ COMMANDS = re.compile(r"^    ((?:TOKEN=\$\()?curl (?:.*\\\n)*.*)", re.MULTILINE)
 
 
 def test_the_tables_are_those_of_the_code() -> None:
-    assert table.table() in DOCUMENT
-    assert table.events() in DOCUMENT
+    assert table.build_table() in DOCUMENT
+    assert table.build_events_table() in DOCUMENT
 
 
 def test_every_scope_and_every_status_is_explained() -> None:

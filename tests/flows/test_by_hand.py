@@ -54,7 +54,7 @@ def owed(gw: Gateway) -> list[Missing]:
 async def acknowledged(world: World, message_id: MessageId, **said: str) -> None:
     there = world.houses["885"]
     said.setdefault("decision", "accepted")
-    respond.acknowledge_notice(there, message_id, Acknowledgement(officer=there.officer("Otto"), **said), "otto")
+    respond.acknowledge_notice(there, message_id, Acknowledgement(officer=there.build_officer("Otto"), **said), "otto")
     await world.carry()
 
 
@@ -176,7 +176,7 @@ async def test_both_sides_agree_when_an_officer_there_thinks_better_of_it(world:
     assert state(sandwell, message_id) is DeliveryState.REJECTED
     await acknowledged(world, message_id)
     assert state(sandwell, message_id) is DeliveryState.ACKNOWLEDGED
-    body = Outcome(result="in-education", confirmed_on=world.now.date(), officer=worcestershire.officer("Otto"))
+    body = Outcome(result="in-education", confirmed_on=world.now.date(), officer=worcestershire.build_officer("Otto"))
     respond.send_outcome(worcestershire, message_id, body, "otto")
     await world.carry()
     assert state(sandwell, message_id) is DeliveryState.CONCLUDED
@@ -203,7 +203,7 @@ async def test_a_notice_that_was_taken_back_is_not_called_about(world: World) ->
     sandwell = world.houses["333"]
     message_id = await sent(world)
     withdraw_notice(
-        sandwell, message_id, Withdrawal(reason="sent-in-error", officer=sandwell.officer("Olive")), "olive"
+        sandwell, message_id, Withdrawal(reason="sent-in-error", officer=sandwell.build_officer("Olive")), "olive"
     )
     with pytest.raises(NotAllowed) as refused:
         by_hand.record_handover(sandwell, message_id, PhoneCall(SPOKEN_TO, world.now), "olive")

@@ -62,15 +62,19 @@ def reply(body: Callable[[Gateway], Body]) -> Act:
 
 
 def decide(decision: str, **more: str) -> Act:
-    return reply(lambda there: Acknowledgement(decision=decision, officer=there.officer("Otto"), **more))
+    return reply(lambda there: Acknowledgement(decision=decision, officer=there.build_officer("Otto"), **more))
 
 
 def tell_outcome(result: str) -> Act:
-    return reply(lambda there: Outcome(result=result, confirmed_on=there.now().date(), officer=there.officer("Otto")))
+    return reply(
+        lambda there: Outcome(result=result, confirmed_on=there.now().date(), officer=there.build_officer("Otto"))
+    )
 
 
 def answer(result: str) -> Act:
-    return reply(lambda there: WhereaboutsResponse(result=result, answered_by="officer", ring=there.officer("Otto")))
+    return reply(
+        lambda there: WhereaboutsResponse(result=result, answered_by="officer", ring=there.build_officer("Otto"))
+    )
 
 
 def told(world: World, message_id: MessageId) -> None:
@@ -86,13 +90,13 @@ def close_after_a_call(world: World, message_id: MessageId) -> None:
 
 def end_search(world: World, message_id: MessageId) -> None:
     gw = world.houses["333"]
-    body = LocatedNotice(located_on=gw.now().date(), way="left-country", ring=gw.officer("Olive"))
+    body = LocatedNotice(located_on=gw.now().date(), way="left-country", ring=gw.build_officer("Olive"))
     stand_down_search(gw, message_id, body, "olive")
 
 
 def withdraw(world: World, message_id: MessageId) -> None:
     gw = world.houses["333"]
-    withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.officer("Olive")), "olive")
+    withdraw_notice(gw, message_id, Withdrawal(reason="sent-in-error", officer=gw.build_officer("Olive")), "olive")
 
 
 CASES: dict[str, tuple[str, Act, tuple[str, str], tuple[str, str]]] = {

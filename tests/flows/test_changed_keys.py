@@ -162,7 +162,7 @@ def test_a_child_of_ours_is_found_in_the_pupil_index(gw: Gateway) -> None:
     index = gw.store.look(children.find_current_load)
     assert index is not None
     [child] = gw.store.look(lambda tx: children_index.list_near_children(tx, gw, index.load, {"u|X333210123002"}))
-    assert child.said["surname"] == "Specimen"
+    assert child.fields["surname"] == "Specimen"
 
 
 def test_a_letter_keeps_its_reference(gw: Gateway) -> None:
@@ -174,15 +174,15 @@ def test_what_was_kept_is_opened_and_what_is_kept_now_too(gw: Gateway) -> None:
     [sent] = gw.store.look(outbox.search_outbox)
     notice = case.open_case(gw, sent.conversation_id, "olive").notices[-1]
     assert notice.message is not None
-    assert next(iter(notice.message.each(Child))).surname == "Testchild-Example"
+    assert next(iter(notice.message.list_all(Child))).surname == "Testchild-Example"
     locked = at_rest.lock(b"a notice", about="m-1", ring=gw.ring)
-    gw.ring = Ring.unlock(gw.config.home / home_folder.KEYS, passphrase=gw.config.passphrase())
+    gw.ring = Ring.unlock(gw.config.home / home_folder.KEYS, passphrase=gw.config.read_passphrase())
     assert at_rest.unlock(locked, about="m-1", ring=gw.ring) == b"a notice"
 
 
 def warnings(home: Path) -> set[str]:
     gw = home_folder.open_gateway(home, now=lambda: NOW)
-    found = {one.name for one in install_checks.installed(gw) if one.level is FindingLevel.WARN}
+    found = {one.name for one in install_checks.check_installation(gw) if one.level is FindingLevel.WARN}
     gw.store.close()
     return found
 

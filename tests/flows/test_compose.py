@@ -30,7 +30,7 @@ from gateway.store import audit_log, compositions, outbox
 from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import CompositionState
 from schemas import xml
-from schemas.layout import slots
+from schemas.layout import list_slots
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -130,7 +130,7 @@ def test_what_nobody_touches_for_28_days_ends_and_can_be_read_by_nobody(pair: Pa
 def test_what_was_changed_at_the_last_moment_does_not_end(pair: Pair) -> None:
     sandwell, _ = pair
     name = written(sandwell)
-    was = compose.open_composition(sandwell, name, "olive").kept.changes
+    was = compose.open_composition(sandwell, name, "olive").composition.changes
     compose.save_composition(sandwell, compose.open_composition(sandwell, name, "olive"), "olive")
     end = partial(compositions.end_composition, now=sandwell.now(), name=name, state=CompositionState.LAPSED, was=was)
     assert sandwell.store.run(end) is False
@@ -256,7 +256,7 @@ def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     kind: type = type(body)
     again, lacking = composition.build_body(type(body).__name__, composition.to_text_fields(body))
     assert lacking == []
-    for slot in slots(kind):
+    for slot in list_slots(kind):
         if "address" not in slot.field:
             assert getattr(again, slot.field) == getattr(body, slot.field), slot.field
 
@@ -306,7 +306,7 @@ def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     message = notice()
     assert isinstance(message.body, TransferNotice)
     assert message.body.child
-    slot = next(one for one in slots(Child) if one.field == "surname")
+    slot = next(one for one in list_slots(Child) if one.field == "surname")
     text = notice_questions.normalise_text(slot, typed)
     try:
         composition.parse_value(slot, text)

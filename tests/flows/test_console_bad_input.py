@@ -193,4 +193,4 @@ def test_whatever_is_typed_into_a_form_is_read_or_gets_a_sentence(typed: dict[st
     assert not set(answers.values) & set(answers.wrong)
     assert all(sentence for sentence in answers.wrong.values())
     if not answers.wrong:
-        assert forms.build_moment(answers.day("on"), answers.text("time")).tzinfo is not None
+        assert forms.build_moment(answers.get_day("on"), answers.get_text("time")).tzinfo is not None

@@ -81,7 +81,7 @@ def later(visitor: Visitor, days: float) -> None:
 async def test_sent_lists_notices_and_our_answers_where_they_are_asked_for(visitor: Visitor) -> None:
     await exchange(visitor.there, visitor.gw, notice("885", "333", now=visitor.gw.now()))
     [came] = visitor.gw.store.look(lambda tx: inbox.search_inbox(tx, visitor.gw.now()))
-    officer = visitor.gw.officer("olive")
+    officer = visitor.gw.build_officer("olive")
     respond.acknowledge_notice(
         visitor.gw, came.message_id, Acknowledgement(decision="accepted", officer=officer), "olive"
     )

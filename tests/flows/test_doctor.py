@@ -101,9 +101,9 @@ def test_each_thing_that_does_not_hold_is_named(
     gw, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
     introduce(gw, there)
     # It is not running.
-    assert {one.name for one in doctor.examine(gw) if one.result != "ok"} == {"gateway"}
+    assert {one.name for one in doctor.run_checks(gw) if one.result != "ok"} == {"gateway"}
     harm(gw)
-    found = {one.name: one.result for one in doctor.examine(gw)}
+    found = {one.name: one.result for one in doctor.run_checks(gw)}
     assert found[name] == result
     for one in (gw, there):
         one.store.close()

@@ -58,14 +58,14 @@ async def test_a_row_that_is_held_is_a_draft_once(pair: Pair, tmp_path: Path) ->
 async def test_an_officer_sends_it_and_the_row_is_done(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     [held] = await take_in(pair, tmp_path, NOWHERE)
-    sent = drafts.send(sandwell, held["Draft"], "885", None, "olive")
+    sent = drafts.send_draft(sandwell, held["Draft"], "885", None, "olive")
     body = respond.read_outgoing(sandwell, sent, "olive").body
     assert isinstance(body, TransferNotice)
     assert body.child
     assert (body.child.surname, body.ring.name) == ("Gone-Example", "olive")
     assert sandwell.store.look(lambda tx: kept.get_draft(tx, held["Draft"])).message_id == sent
     with pytest.raises(NotAllowed, match=r"draft\.ended"):
-        drafts.send(sandwell, held["Draft"], "885", None, "olive")
+        drafts.send_draft(sandwell, held["Draft"], "885", None, "olive")
     [again] = await take_in(pair, tmp_path, NOWHERE)
     [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,7,2026-10-23,,885,,,")
     assert [(line["Result"], line["MessageId"]) for line in (again, whole)] == [("before", sent)] * 2
@@ -78,10 +78,10 @@ async def test_a_restricted_child_is_sent_only_as_far_as_an_officer_says(pair: P
         pair, tmp_path, RESTRICTED.replace(",885,,,", ',885,"1 Secret Road, Hiddenham",WR1 9ZZ,Exampleton')
     )
     with pytest.raises(NotAllowed, match=r"draft\.restriction"):
-        drafts.send(sandwell, held["Draft"], "885", None, "olive")
+        drafts.send_draft(sandwell, held["Draft"], "885", None, "olive")
     with pytest.raises(Unfit, match="reason"):
-        drafts.send(sandwell, held["Draft"], "885", Restriction(level="address-withheld"), "olive")
-    sent = drafts.send(sandwell, held["Draft"], "885", WITHHELD, "olive")
+        drafts.send_draft(sandwell, held["Draft"], "885", Restriction(level="address-withheld"), "olive")
+    sent = drafts.send_draft(sandwell, held["Draft"], "885", WITHHELD, "olive")
     body = respond.read_outgoing(sandwell, sent, "olive").body
     assert isinstance(body, TransferNotice)
     assert (body.destination_address, body.school, body.restriction) == (None, (), WITHHELD)
@@ -93,9 +93,9 @@ def test_what_a_restriction_forbids_is_left_out(level: RestrictionLevel) -> None
     """The fullest notice that we publish, under each restriction: no rule has anything against it."""
     full = notice()
     assert isinstance(full.body, TransferNotice)
-    body = leaver_rules.restricted(full.body, replace(WITHHELD, level=level))
+    body = leaver_rules.apply_restriction(full.body, replace(WITHHELD, level=level))
     message = Message(full.header, body)
-    assert rules.errors(rules.check(message, today=TODAY)) == []
+    assert rules.list_errors(rules.check(message, today=TODAY)) == []
     assert ("Testchild" in xml.write(message).decode()) == (level == "address-withheld")
 
 
@@ -104,7 +104,7 @@ async def test_a_mended_row_takes_the_place_of_its_draft_and_a_whole_one_ends_it
     [first] = await take_in(pair, tmp_path, NOWHERE)
     [mended] = await take_in(pair, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
     assert mended["Draft"] == first["Draft"]
-    assert drafts.read(sandwell, first["Draft"], "olive")[1]["nc_year"] == "8"
+    assert drafts.read_draft(sandwell, first["Draft"], "olive")[1]["nc_year"] == "8"
     # Another day, too.
     [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-24,,885,,,")
     assert whole["Result"] == "sent"
@@ -119,16 +119,16 @@ async def test_a_mended_row_takes_the_place_of_its_draft_and_a_whole_one_ends_it
 async def test_a_discarded_draft_does_not_come_again_and_may_still_be_sent(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     [held] = await take_in(pair, tmp_path, NOWHERE)
-    drafts.discard(sandwell, held["Draft"], "not-moving", "olive")
+    drafts.discard_draft(sandwell, held["Draft"], "not-moving", "olive")
     with pytest.raises(NotAllowed, match=r"draft\.ended"):
-        drafts.discard(sandwell, held["Draft"], "duplicate", "olive")
+        drafts.discard_draft(sandwell, held["Draft"], "duplicate", "olive")
     [again] = await take_in(pair, tmp_path, NOWHERE)
     assert (again["Result"], again["Draft"]) == ("before", held["Draft"])
     assert "discarded" in again["Reason"]
-    drafts.send(sandwell, held["Draft"], "885", None, "olive")
+    drafts.send_draft(sandwell, held["Draft"], "885", None, "olive")
     assert sandwell.store.look(lambda tx: kept.get_draft(tx, held["Draft"])).state is DraftState.SENT
     with pytest.raises(NotFound):
-        drafts.discard(sandwell, "none", "duplicate", "olive")
+        drafts.discard_draft(sandwell, "none", "duplicate", "olive")
 
 
 async def test_nothing_about_the_child_lies_open(pair: Pair, tmp_path: Path) -> None:
@@ -148,9 +148,9 @@ async def test_a_row_that_no_notice_can_hold_is_kept_whole(pair: Pair, tmp_path:
     [held] = await take_in(pair, tmp_path, f",{long},Ida,2014-01-15,F,7,,,885,,,")
     [again] = await take_in(pair, tmp_path, f",{long},Ida,2014-01-15,F,7,,,885,,,")
     assert (held["Result"], again["Draft"]) == ("held", held["Draft"])
-    assert drafts.read(sandwell, held["Draft"], "olive")[1]["surname"] == long
+    assert drafts.read_draft(sandwell, held["Draft"], "olive")[1]["surname"] == long
     with pytest.raises(xml.Unreadable):
-        drafts.send(sandwell, held["Draft"], "885", None, "olive")
+        drafts.send_draft(sandwell, held["Draft"], "885", None, "olive")
     assert [
         entry.act for entry in sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="draft.renewed"))
     ] == []
@@ -187,7 +187,7 @@ async def test_an_enquiry_that_cannot_go_to_all_goes_to_none(pair: Pair, tmp_pat
     assert held["Result"] == "held"
     assert "Birmingham" in held["Reason"]
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
-    assert ("enquiries", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("enquiries", "warn") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
 
 
 @pytest.mark.parametrize(
@@ -241,12 +241,12 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     [mended] = await take_in(both, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
     [again] = await take_in(both, tmp_path, NOWHERE.replace(",M,7,", ",M,8,"))
     assert held["Draft"] == mended["Draft"] == again["Draft"]
-    assert drafts.read(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
+    assert drafts.read_draft(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
     [whole] = await take_in(both, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-23,,885,,,")
     put(tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     [other_headings] = held_files.find_all(sandwell.config.home)
-    held_files.accept(sandwell, other_headings.file_id, "ines")
+    held_files.accept_file(sandwell, other_headings.file_id, "ines")
     await leavers_folder.take_in(sandwell, tmp_path / "one")
     [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
@@ -264,7 +264,7 @@ async def test_doctor_says_how_many_wait_and_warns_after_a_working_day(pair: Pai
 
     def check(now: datetime) -> tuple[str, str]:
         sandwell.now = lambda: now
-        [one] = [one for one in doctor.examine(sandwell) if one.name == "drafts"]
+        [one] = [one for one in doctor.run_checks(sandwell) if one.name == "drafts"]
         return one.result, one.detail
 
     result, detail = check(friday + timedelta(days=2))

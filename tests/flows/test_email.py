@@ -120,16 +120,16 @@ async def test_tls_may_begin_at_once_or_when_it_is_asked_for(world: World) -> No
         carrier = world.carrier
         own = replace(world.address, us="333", authority="333", url=f"mailto:{account.address}", mail=other)
         await carrier.deliver(own, [Parcel("x", b"sealed")])
-        while not servers.mails(account.address):
+        while not servers.list_mails(account.address):
             await asyncio.sleep(0.02)
-        servers.drop(account.address, b"Auto-Submitted: auto-replied\r\nSubject: away\r\n\r\nI am away.\r\n")
+        servers.add_mail(account.address, b"Auto-Submitted: auto-replied\r\nSubject: away\r\n\r\nI am away.\r\n")
         assert isinstance(carrier, Collector)
         [found] = await carrier.collect(own)
         assert isinstance(found, Bundle)
         assert found.lines == (b"sealed",)
         await carrier.finish(own, found)
         assert await carrier.collect(own) == []
-        assert servers.mails(account.address) == []
+        assert servers.list_mails(account.address) == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Pat
     ours = Servers(tmp_path, 25, 143)
     (tmp_path / "tls.pem").write_bytes(tls.self_signed("127.0.0.1", now=datetime.now(UTC), days=1)[1])
     (tmp_path / "password").write_text("the password of this test")
-    text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + ours.settings("gateway@sandwell.example")
+    text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + ours.build_settings("gateway@sandwell.example")
     account = parse(text, tmp_path).mail_account()
     assert account is not None
     assert "password" not in repr(account)

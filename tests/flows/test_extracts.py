@@ -302,7 +302,7 @@ async def test_a_column_that_nobody_knows_is_passed_over_once_a_person_says_so(p
         if not turn:
             [one] = held_files.find_all(pair[0].config.home)
             assert "Favourite Colour" in one.sentence
-            held_files.accept(pair[0], one.file_id, "ines")
+            held_files.accept_file(pair[0], one.file_id, "ines")
             await leavers_folder.take_in(pair[0], tmp_path / "one")
     *lines, headings = report(tmp_path)
     assert "Favourite Colour" in headings["Reason"]

@@ -109,7 +109,7 @@ async def test_both_find_the_notice_the_newest_first(pair: Pair) -> None:
 async def test_a_case_is_found_whole_by_its_reference(pair: Pair) -> None:
     _, worcestershire = pair
     [one] = await exchange(pair, about("Testchild"))
-    reply = Acknowledgement(decision="accepted", officer=worcestershire.officer("otto"))
+    reply = Acknowledgement(decision="accepted", officer=worcestershire.build_officer("otto"))
     answer = respond.acknowledge_notice(worcestershire, one, reply, "otto")
     [hit] = hits(worcestershire, f"…{one[-12:]}")
     assert found(worcestershire, hit.case[-12:]) == [answer, one]
@@ -183,7 +183,7 @@ async def test_what_is_refused_or_comes_twice_is_not_in_the_index(pair: Pair) ->
 async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pair) -> None:
     sandwell, _ = pair
     [one] = await exchange(pair, about("Testchild"))
-    withdraw_notice(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.officer("olive")), "olive")
+    withdraw_notice(sandwell, one, Withdrawal(reason="sent-in-error", officer=sandwell.build_officer("olive")), "olive")
     [hit] = hits(sandwell, "testchild")
     assert hit.state == "withdrawn"
 

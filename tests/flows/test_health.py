@@ -36,7 +36,7 @@ from tests.world import World
 
 def found(gw: Gateway, name: str) -> tuple[FindingLevel, str, str]:
     """The level, sentence and next step of one finding."""
-    [one] = [one for one in health.look(gw).findings if one.name == name]
+    [one] = [one for one in health.measure_health(gw).findings if one.name == name]
     return one.level, one.sentence, one.next_in_terminal
 
 
@@ -63,7 +63,7 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     )
     world.wire.down.add("885")
     await world.carry()
-    assert "delivery to 885" not in names(health.look(sandwell))
+    assert "delivery to 885" not in names(health.measure_health(sandwell))
     world.now += timedelta(minutes=61)
     await world.carry()
     level, says, next_step = found(sandwell, "delivery to 885")
@@ -73,11 +73,11 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     world.wire.down.clear()
     world.now += timedelta(hours=5)
     await world.carry()
-    [partner] = health.look(sandwell).partners
+    [partner] = health.measure_health(sandwell).partners
     [route] = partner.routes
     assert (route.succeeded_at, route.failing_since, partner.waiting) == (world.now, None, 0)
     assert route.failed_at == began + timedelta(minutes=61)
-    assert "delivery to 885" not in names(health.look(sandwell))
+    assert "delivery to 885" not in names(health.measure_health(sandwell))
     world.close()
 
 
@@ -110,7 +110,7 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         [sent] = await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
-    [partner] = health.look(sandwell).partners
+    [partner] = health.measure_health(sandwell).partners
     assert partner.clock_ahead is not None
     assert abs(partner.clock_ahead + timedelta(minutes=3)) < timedelta(seconds=30)
     level, says, _ = found(sandwell, "clock of 885")
@@ -123,11 +123,11 @@ async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypa
     monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
     async with app.run_gateway(sandwell):
         await until(lambda: len(sandwell.store.look(heartbeats.list_heartbeats)) > 6)
-        seen = health.look(sandwell)
+        seen = health.measure_health(sandwell)
         assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
         assert seen.stopped == ()
-        sandwell.looks("delivering", timedelta(seconds=-1))
-        assert "loop: delivering" in names(health.look(sandwell))
+        sandwell.note_look("delivering", timedelta(seconds=-1))
+        assert "loop: delivering" in names(health.measure_health(sandwell))
     # It was stopped in order: nothing is late.
     assert sandwell.store.look(heartbeats.list_heartbeats) == []
 
@@ -149,14 +149,14 @@ def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) ->
 def test_doctor_shows_every_finding_of_health(pair: Pair) -> None:
     sandwell, _ = pair
     given_up(sandwell)
-    checks = {(one.name, one.result) for one in doctor.examine(sandwell)}
-    assert {(one.name, one.level) for one in health.look(sandwell).findings} <= checks
+    checks = {(one.name, one.result) for one in doctor.run_checks(sandwell)}
+    assert {(one.name, one.level) for one in health.measure_health(sandwell).findings} <= checks
 
 
 def test_where_the_database_is_away_that_is_said_and_the_rest_stands(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     there, sandwell.store = sandwell.store, Store(f"sqlite:///{tmp_path / 'nowhere' / 'store.db'}")
-    seen = health.look(sandwell)
+    seen = health.measure_health(sandwell)
     sandwell.store.close()
     sandwell.store = there
     assert (seen.level, seen.database.size) == (FindingLevel.FAIL, 0)
@@ -180,7 +180,7 @@ def test_what_ends_is_told_sixty_days_before_and_fails_in_the_last_seven(
     world = World(tmp_path)
     sandwell, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     world.now = sandwell.own_card.expires_at - timedelta(days=days_left, hours=-1)
-    seen = {one.name: one.level for one in health.look(sandwell).findings}
+    seen = {one.name: one.level for one in health.measure_health(sandwell).findings}
     assert seen["our card"] == level
     assert seen.get("card of 885", FindingLevel.OK) == level
     world.close()
@@ -240,4 +240,4 @@ def test_a_file_that_lies_for_a_day_in_a_folder_of_ones_is_told_but_not_what_it_
     os.utime(file, (yesterday, yesterday))
     level, says, _ = found(sandwell, "ONE's folder")
     assert (level, says) == (FindingLevel.WARN, "A file has been there for 1 day.")
-    assert "Testchild" not in repr(health.look(sandwell))
+    assert "Testchild" not in repr(health.measure_health(sandwell))

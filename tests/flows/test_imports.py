@@ -103,7 +103,7 @@ def acts(gw: Gateway, act: str) -> list[str]:
 
 
 def run_one(tmp_path: Path, *students: Student) -> dict[str, str]:
-    return one.take(tmp_path / "import", tmp_path / "answers", students, date.today())  # noqa: DTZ011 - as ONE does
+    return one.answer_files(tmp_path / "import", tmp_path / "answers", students, date.today())  # noqa: DTZ011 - as ONE does
 
 
 async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
@@ -241,7 +241,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("moment", ["put_hidden", "set_written", "show"])
+@pytest.mark.parametrize("moment", ["put_hidden", "set_written", "reveal_file"])
 async def test_a_crash_at_any_step_leaves_one_file_under_one_name(
     pair: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
@@ -271,7 +271,7 @@ async def test_a_crash_at_any_step_leaves_one_file_under_one_name(
 async def test_a_folder_that_another_process_writes_into_is_left_to_it(pair: Pair, tmp_path: Path) -> None:
     _, worcestershire = pair
     await accepted(pair)
-    with watched_folder.alone(imports.lock_of(worcestershire)) as ours:
+    with watched_folder.hold_lock(imports.lock_of(worcestershire)) as ours:
         assert ours
         assert await imports.write_due(worcestershire) == 0
     assert await imports.write_due(worcestershire) == 1
@@ -485,22 +485,22 @@ async def test_the_imports_are_listed(pair: Pair, tmp_path: Path) -> None:
 async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> None:
     _, worcestershire = pair
     await accepted(pair)
-    found = {one.name: one for one in doctor.examine(worcestershire)}
+    found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["ONE's import folder"].result == found["ONE's answers folder"].result == "ok"
     assert found["notices to be imported"].detail.startswith("1 since")
     await imports.write_due(worcestershire)
     run_one(tmp_path)
     await import_results.take_in(worcestershire, tmp_path / "answers")
-    found = {one.name: one for one in doctor.examine(worcestershire)}
+    found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["notices to be imported"].detail == "None"
     assert found["imports without a match"].detail.startswith("1.")
     extract(tmp_path, head="nothing of ours")
     await import_results.take_in(worcestershire, tmp_path / "answers")
-    found = {one.name: one for one in doctor.examine(worcestershire)}
+    found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["ONE's answers folder"].result == "warn"
     (tmp_path / "import").rename(tmp_path / "away")
     (tmp_path / "answers").rename(tmp_path / "away too")
-    found = {one.name: one for one in doctor.examine(worcestershire)}
+    found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["ONE's import folder"].result == found["ONE's answers folder"].result == "fail"
 
 

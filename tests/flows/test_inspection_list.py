@@ -65,7 +65,7 @@ async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
     sent = await exchange(sandwell, worcestershire, message)
     at(MONDAY + timedelta(days=3), *pair)
     [one] = listed(sandwell)
-    [child] = message.each(type(message.body.child))  # type: ignore[union-attr]
+    [child] = message.list_all(type(message.body.child))  # type: ignore[union-attr]
     assert child is not None
     assert one["Case reference"] == message.header.conversation_id
     assert one["Notice"] == "to Worcestershire (885)"
@@ -113,7 +113,7 @@ async def test_it_goes_to_a_file_and_to_no_screen_unless_that_is_said(
     sandwell, worcestershire = pair
     message = transfer(MONDAY)
     await exchange(sandwell, worcestershire, message)
-    [child] = message.each(type(message.body.child))  # type: ignore[union-attr]
+    [child] = message.list_all(type(message.body.child))  # type: ignore[union-attr]
     assert child is not None
     upn = str(child.upn)
     words = ("report", "inspection", "--home", str(tmp_path / "333"), "--month", "2026-11")

@@ -152,7 +152,7 @@ async def test_a_folder_that_another_process_takes_from_is_left_to_it(pair: Pair
     put(tmp_path, ADA)
     place = watched_folder.place_of(sandwell.config.home, leavers_folder.WATCHED)
     place.mkdir(parents=True)
-    with watched_folder.alone(place / watched_folder.LOCK) as ours:
+    with watched_folder.hold_lock(place / watched_folder.LOCK) as ours:
         assert ours
         assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 0
     assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
@@ -213,7 +213,7 @@ OFFICER = Officer(name="CME Officer", role="cme_officer", phone_no="01632 960101
 
 def assert_judged(row: Row) -> None:
     """A row is a leaver with a name and a date of birth, or it is said in a sentence why it is not."""
-    judged = leaver_rules.leaver(row, OFFICER)
+    judged = leaver_rules.read_leaver(row, OFFICER)
     if isinstance(judged, Unread):
         assert judged.reason.endswith(".")
     else:
@@ -276,13 +276,13 @@ async def test_without_a_telephone_number_nothing_is_sent_and_the_file_waits(pai
 
 def test_doctor_looks_into_the_folder(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
-    assert ("ONE's folder", "ok") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("ONE's folder", "ok") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
     failed = tmp_path / "333" / "taken-in" / "leavers" / "failed" / "x"
     failed.mkdir(parents=True)
     (failed / "report.csv").touch()
-    assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
     sandwell.config = replace(sandwell.config, one=OneSettings("nowhere"))
-    assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
 
 
 CTF = """<?xml version="1.0" encoding="ISO-8859-1"?>
@@ -357,8 +357,8 @@ async def test_a_common_transfer_file_that_cannot_go_is_said(
 
 
 def test_a_new_version_begins_in_august() -> None:
-    assert [ctf.version(date(2026, *day)) for day in ((7, 31), (8, 1), (12, 31))] == [25, 26, 26]
-    assert ctf.version(date(2027, 1, 1)) == 26
+    assert [ctf.get_version(date(2026, *day)) for day in ((7, 31), (8, 1), (12, 31))] == [25, 26, 26]
+    assert ctf.get_version(date(2027, 1, 1)) == 26
 
 
 async def test_a_file_of_the_same_name_is_another_file(pair: Pair, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         more = f'smime_key_file = "{tmp_path / "our.key"}"\nsmime_certificate_file = "{tmp_path / "our.pem"}"\n'
-        settings.write(servers.settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
+        settings.write(servers.build_settings(OURS, f'{more}tls_domains = "birmingham.example {mail.SLOW}"'))
     home_folder.renew_card(tmp_path / "333", by="test")
     gw = home_folder.open_gateway(tmp_path / "333")
     yield gw
@@ -83,13 +83,13 @@ async def arrived(gw: Gateway, servers: Servers, message: Message) -> bytes:
     async with app.run_gateway(gw):
         [sent] = await send_notices(gw, [message], by="olive")
         await until(lambda: state(gw, sent) is DeliveryState.SENT)
-        await until(lambda: len(servers.mails(THEIRS)) == 1)
-    return servers.mails(THEIRS)[0]
+        await until(lambda: len(servers.list_mails(THEIRS)) == 1)
+    return servers.list_mails(THEIRS)[0]
 
 
 def said_of(message: Message) -> list[str]:
     """Whatever would tell who the child is; of a notice that holds no child, the child of the other samples."""
-    [child, *_] = message.each(Child) or notice().each(Child)
+    [child, *_] = message.list_all(Child) or notice().list_all(Child)
     return [word for word in (child.upn, child.surname, f"{child.dob:%d %b %Y}", child.dob.isoformat()) if word]
 
 
@@ -213,10 +213,10 @@ async def test_a_reply_with_the_reference_is_kept_and_counts_for_what_an_officer
     sandwell: Gateway, servers: Servers
 ) -> None:
     sent, raw = await sent_letter(sandwell, servers)
-    servers.drop(OURS, reply(raw))
+    servers.add_mail(OURS, reply(raw))
     async with app.run_gateway(sandwell):
         await until(lambda: len(kept(sandwell, sent)) == 1)
-        await until(lambda: servers.mails(OURS) == [])
+        await until(lambda: servers.list_mails(OURS) == [])
     assert state(sandwell, sent) is DeliveryState.SENT
     [came] = kept(sandwell, sent)
     _, _, text = by_mail.read_mail_reply(sandwell, came.number, "olive")
@@ -250,7 +250,7 @@ async def test_a_reply_that_is_signed_with_their_certificate_is_worth_more(
     inside = b"Content-Type: text/plain\r\n\r\nThank you.\r\n"
     signed = signed_by(tmp_path, inside, ["-nodetach"] if opaque else [])
     head = "".join(f"{name}: {answer[name]}\r\n" for name in ("From", "To", "Subject")).encode()
-    servers.drop(OURS, head + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
+    servers.add_mail(OURS, head + signed.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n"))
     async with app.run_gateway(sandwell):
         await until(lambda: len(kept(sandwell, sent)) == 1)
     [came] = kept(sandwell, sent)
@@ -279,8 +279,8 @@ async def test_what_is_no_answer_acknowledges_nothing(
     answer = reply(raw, **headers)
     if "Subject" not in headers:
         assert called in answer["Subject"]
-    servers.drop(OURS, answer)
-    servers.drop(OURS, b"\x00\xff no mail at all")
+    servers.add_mail(OURS, answer)
+    servers.add_mail(OURS, b"\x00\xff no mail at all")
     async with app.run_gateway(sandwell):
         await until(lambda: sandwell.strange.get(("email", "333"), 0) > 0)
     assert state(sandwell, sent) is DeliveryState.SENT
@@ -324,10 +324,10 @@ async def test_nothing_leaves_without_tls_or_with_a_certificate_that_does_not_ho
     with mail.home() as home, mail.servers(home, free_port(), free_port(), offer_tls=False) as plain:
         sandwell.mail = replace(ours, smtp=f"smtp://127.0.0.1:{plain.smtp}")
         assert "offers no TLS" in await one_try(sandwell)
-        assert plain.mails(THEIRS) == []
+        assert plain.list_mails(THEIRS) == []
     sandwell.mail = replace(ours, tls_domains=frozenset())
     assert "nobody vouches for TLS" in await one_try(sandwell)
-    assert servers.mails(THEIRS) == []
+    assert servers.list_mails(THEIRS) == []
 
 
 async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_later(sandwell: Gateway) -> None:
@@ -411,7 +411,7 @@ def test_without_a_certificate_of_ours_there_are_no_letters_by_smime(sandwell: G
 
 
 def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Gateway, tmp_path: Path) -> None:
-    key, certificate = for_mail(OURS, elliptic=True, passphrase=sandwell.config.passphrase())
+    key, certificate = for_mail(OURS, elliptic=True, passphrase=sandwell.config.read_passphrase())
     (tmp_path / "our.key").write_bytes(key)
     (tmp_path / "our.pem").write_bytes(certificate)
     letters.get_signer(sandwell)
@@ -423,7 +423,7 @@ def test_our_key_may_lie_under_the_gateways_passphrase(sandwell: Gateway, tmp_pa
 
 def test_doctor_says_when_certificates_end(sandwell: Gateway) -> None:
     enter(sandwell, "person-smime", certificate=for_mail(THEIRS)[1].decode())
-    found = {one.name: one.result for one in doctor.examine(sandwell)}
+    found = {one.name: one.result for one in doctor.run_checks(sandwell)}
     assert found["mail server"] == found["mailbox's server"] == "ok"
     assert found["our mailbox by mail"] == "ok"
     # Within sixty days.
@@ -435,7 +435,7 @@ def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Gateway) -> 
     assert sandwell.mail is not None
     assert sandwell.mail.login is not None
     sandwell.mail = replace(sandwell.mail, login=replace(sandwell.mail.login, password="another"))
-    found = {one.name: one for one in doctor.examine(sandwell)}
+    found = {one.name: one for one in doctor.run_checks(sandwell)}
     assert (found["mail server"].result, found["mail server"].detail) == (
         "fail",
         "The sign-in failed: our mail server refused us (535). Check the server, and [email] in gateway.toml.",
@@ -450,9 +450,9 @@ def test_doctor_says_to_whom_nothing_can_be_written(sandwell: Gateway) -> None:
     enter(sandwell, "person-tls")
     assert sandwell.mail is not None
     sandwell.mail = replace(sandwell.mail, tls_domains=frozenset())
-    assert ("letters to 330", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("letters to 330", "fail") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
     sandwell.mail = None
-    assert ("letters", "fail") in {(one.name, one.result) for one in doctor.examine(sandwell)}
+    assert ("letters", "fail") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
 
 
 def test_the_commands_say_what_they_did(sandwell: Gateway) -> None:
@@ -494,11 +494,11 @@ async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_lett
         assert list(done.asked) == ["330"]
         assert list(done.not_asked) == ["885"]
         await until(lambda: state(sandwell, done.asked["330"]) is DeliveryState.SENT)
-        found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.officer("Tara"))
+        found = LocatedNotice(located_on=sandwell.now().date(), way="in-education", ring=sandwell.build_officer("Tara"))
         [told] = stand_down_search(sandwell, done.case, found, by="tara")
         await until(lambda: state(sandwell, told) is DeliveryState.SENT)
-        await until(lambda: len(servers.mails(THEIRS)) == 2)
-    asked, ended = sorted(servers.mails(THEIRS), key=lambda raw: b"has ended" in raw)
+        await until(lambda: len(servers.list_mails(THEIRS)) == 2)
+    asked, ended = sorted(servers.list_mails(THEIRS), key=lambda raw: b"has ended" in raw)
     assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in asked
     # To which it belongs.
     assert letters.build_reference(done.asked["330"], sandwell.ring).encode() in ended

@@ -143,19 +143,19 @@ async def test_a_header_that_no_setting_names_is_not_believed_and_one_that_is_na
 def test_the_count_of_an_address_ends_with_its_window() -> None:
     tries = WrongTries()
     for _ in range(MOST):
-        assert tries.wait("192.0.2.1", 100.0) == 0
-        tries.wrong("192.0.2.1", 100.0)
-    assert tries.wait("192.0.2.1", 100.0) == WINDOW + 1
-    assert tries.wait("192.0.2.2", 100.0) == 0
-    assert tries.wait("192.0.2.1", 100.0 + WINDOW) == 0
-    tries.wrong("192.0.2.1", 100.0 + WINDOW)
-    assert tries.wait("192.0.2.1", 100.0 + WINDOW) == 0
+        assert tries.get_wait("192.0.2.1", 100.0) == 0
+        tries.count_wrong("192.0.2.1", 100.0)
+    assert tries.get_wait("192.0.2.1", 100.0) == WINDOW + 1
+    assert tries.get_wait("192.0.2.2", 100.0) == 0
+    assert tries.get_wait("192.0.2.1", 100.0 + WINDOW) == 0
+    tries.count_wrong("192.0.2.1", 100.0 + WINDOW)
+    assert tries.get_wait("192.0.2.1", 100.0 + WINDOW) == 0
 
 
 def test_no_more_addresses_are_remembered_than_there_is_room_for_and_the_oldest_go() -> None:
     tries = WrongTries()
     for number in range(ADDRESSES + 10):
-        tries.wrong(str(number), 0.0)
+        tries.count_wrong(str(number), 0.0)
     assert len(tries.counts) == ADDRESSES
     assert "9" not in tries.counts
     assert str(ADDRESSES + 9) in tries.counts

@@ -15,7 +15,7 @@ from aiohttp import web
 from adapters.email import Email
 from adapters.route import MailAccount, NotReached, TokenSource
 from adapters.tokens import Tokens
-from gateway.demo.mail import prepare
+from gateway.demo.mail import prepare_servers
 from gateway.errors import ConfigProblem
 from gateway.settings.file import parse
 from tests import mail
@@ -82,7 +82,7 @@ async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]
     with mail.home() as home:
         smtp, imap = free_port(), free_port()
         # The certificate, which the token server shows too.
-        prepare(Servers(home, smtp, imap))
+        prepare_servers(Servers(home, smtp, imap))
         async with token_server(home, made) as (ours, theirs):
             asks = home / "oauth2.conf"
             asks.write_text(
@@ -96,7 +96,7 @@ async def world(made: TokenServer) -> AsyncIterator[tuple[MailAccount, Servers]]
             with mail.servers(home, smtp, imap, exim=XOAUTH2.replace("TOKEN", made.token), dovecot=dovecot) as servers:
                 (home / "secret").write_text(SECRET)
                 tokens = f'token_url = "{ours}"\nclient_id = "333"\nclient_secret_file = "{home / "secret"}"\n'
-                text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + servers.settings(OURS, tokens)
+                text = '[authority]\ncode = "333"\nname = "Sandwell"\n' + servers.build_settings(OURS, tokens)
                 account = parse(text, home).mail_account()
                 assert account is not None
                 yield account, servers
@@ -141,13 +141,13 @@ async def test_a_token_is_got_anew_before_it_ends() -> None:
         assert account.tokens is not None
         tokens = Tokens()
         for _ in range(2):
-            assert await tokens.get(account.tokens, account.authorities) == made.token
+            assert await tokens.get_token(account.tokens, account.authorities) == made.token
     assert made.given == 2
 
 
 async def test_a_token_server_that_is_away_is_told() -> None:
     with pytest.raises(NotReached, match="cannot be got"):
-        await Tokens().get(TokenSource(f"https://127.0.0.1:{free_port()}/token", "333", "", SECRET), None)
+        await Tokens().get_token(TokenSource(f"https://127.0.0.1:{free_port()}/token", "333", "", SECRET), None)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def at(gw: Gateway, worcestershire: Gateway) -> tuple[Mailbox, RouteAddress]:
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "mailbox"]
     carrier = gw.carriers["mailbox"]
     assert isinstance(carrier, Mailbox)
-    return carrier, gw.address("885", route)
+    return carrier, gw.build_address("885", route)
 
 
 async def closed(*all_of_them: Gateway) -> None:
@@ -194,9 +194,9 @@ async def test_what_nobody_fetches_is_forgotten_and_noted(three: Three) -> None:
 
 def test_doctor_says_when_our_card_does_not_name_the_mailbox(three: Three) -> None:
     _, worcestershire, _ = three
-    assert ("our mailbox", "ok") in {(one.name, one.result) for one in doctor.examine(worcestershire)}
+    assert ("our mailbox", "ok") in {(one.name, one.result) for one in doctor.run_checks(worcestershire)}
     worcestershire.own_card = replace(worcestershire.own_card, routes=worcestershire.own_card.routes[:1])
-    assert ("our mailbox", "fail") in {(one.name, one.result) for one in doctor.examine(worcestershire)}
+    assert ("our mailbox", "fail") in {(one.name, one.result) for one in doctor.run_checks(worcestershire)}
 
 
 async def test_a_gateway_that_waits_at_its_mailbox_stops_at_once(three: Three, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +216,7 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
     kept = holder.config
 
     def findings() -> list[HealthFinding]:
-        return [one for one in health.look(worcestershire).findings if one.name == "our mailbox route"]
+        return [one for one in health.measure_health(worcestershire).findings if one.name == "our mailbox route"]
 
     def failing() -> bool:
         found = worcestershire.store.look(partner_health.list_route_reach).get("885", [])

@@ -237,7 +237,7 @@ async def test_an_old_index_shows_matches_and_answers_nothing_by_machine(pair: P
     worcestershire.now = lambda: clock() + timedelta(days=7, minutes=1)
     [came] = await come(pair, enquiry())
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, came)).state is InboxState.NEW
-    [check] = [one for one in doctor.examine(worcestershire) if one.name == "index of our children"]
+    [check] = [one for one in doctor.run_checks(worcestershire) if one.name == "index of our children"]
     assert (check.result, "Too old" in check.detail) == ("warn", True)
     load(worcestershire)
     await match_incoming.match_due_searches(worcestershire)
@@ -443,7 +443,7 @@ async def _came(sandwell: Gateway, worcestershire: Gateway, *messages: Message) 
 def test_the_folder_of_all_children_is_checked(tmp_path: Path) -> None:
     gw = make(tmp_path / "885", "885", "Worcestershire")
     gw.config = replace(gw.config, one=OneSettings(children_folder="all"))
-    checks = {one.name: one for one in doctor.examine(gw)}
+    checks = {one.name: one for one in doctor.run_checks(gw)}
     assert checks["ONE's children folder"].result == "fail"
     assert checks["index of our children"].result == "warn"
     gw.store.close()

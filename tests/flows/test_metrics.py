@@ -127,12 +127,12 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
     async with app.run_gateway(sandwell):
         [sent] = await send_notices(sandwell, [message], by="olive")
         _, before = await scrape(ports[0])
-        seen = [before, repr(health.look(sandwell))]
+        seen = [before, repr(health.measure_health(sandwell))]
         async with app.run_gateway(worcestershire):
             release_all(sandwell, "885", "olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
             seen += [(await scrape(port))[1] for port in ports]
-            seen += [repr(health.look(gw)) for gw in pair]
+            seen += [repr(health.measure_health(gw)) for gw in pair]
     # A word; our own number.
     said = (words(asdict(message.body)) | {sent, message.header.conversation_id}) - {
         "none",
@@ -148,14 +148,14 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
 async def test_an_eager_scraper_does_not_load_the_database(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     sandwell, _ = pair
     port, looks = watched(sandwell), 0
-    look = health.look
+    look = health.measure_health
 
     def counted(gw: Gateway) -> Health:
         nonlocal looks
         looks += 1
         return look(gw)
 
-    monkeypatch.setattr(health, "look", counted)
+    monkeypatch.setattr(health, "measure_health", counted)
     async with app.run_gateway(sandwell):
         answers = await asyncio.gather(*(scrape(port) for _ in range(connections.LEAST_OF_ONE)))
     assert {status for status, _ in answers} == {200}

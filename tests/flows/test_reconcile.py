@@ -72,7 +72,7 @@ async def test_each_side_sees_what_it_waits_for_and_what_it_owes(pair: tuple[Gat
     assert (one.missing, one.tried) == (Missing.ACKNOWLEDGEMENT, "https: receipted")
     [one] = owed(worcestershire)
     assert (one.message_id, one.missing, one.owed_by) == (sent, Missing.ACKNOWLEDGEMENT, "us")
-    body = Acknowledgement(decision="accepted", officer=worcestershire.officer("Otto Invented"))
+    body = Acknowledgement(decision="accepted", officer=worcestershire.build_officer("Otto Invented"))
     respond.acknowledge_notice(worcestershire, sent, body, "otto")
     assert {(one.missing, one.owed_by) for one in owed(worcestershire)} == {
         (Missing.OUTCOME, "us"),

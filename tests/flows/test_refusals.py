@@ -52,7 +52,7 @@ def good_token(gw: Gateway, there: Gateway) -> str:
 async def test_a_caller_who_does_not_prove_who_they_are_is_turned_away_and_noted(pair: Pair) -> None:
     sandwell, worcestershire = pair
     claims = {"iss": "333", "aud": "885", "iat": 0, "exp": 99999999999, "jti": "x"}
-    public = worcestershire.trust.card("333").keys[0].public
+    public = worcestershire.trust.get_card("333").keys[0].public
     tokens = {
         "bearer.malformed": "",
         "bearer.other-audience": bearer.issue("330", ring=sandwell.ring, now=sandwell.now()),
@@ -86,9 +86,9 @@ async def test_a_request_that_is_too_large_or_of_the_wrong_kind_is_refused(
 
 def test_a_partner_that_sends_too_fast_waits() -> None:
     budget = MessageBudget(60)
-    assert budget.take(60, now=0.0) == 0
-    assert budget.take(1, now=0.0) == 1
-    assert budget.take(1, now=1.0) == 0
+    assert budget.take_messages(60, now=0.0) == 0
+    assert budget.take_messages(1, now=0.0) == 1
+    assert budget.take_messages(1, now=1.0) == 0
 
 
 async def test_a_port_in_use_is_named(pair: Pair) -> None:

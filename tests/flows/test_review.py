@@ -92,7 +92,7 @@ def test_what_is_due_on_a_saturday_is_due_on_that_day_and_the_oldest_stands_firs
     ]
     on(world, 25)
     assert [one.case for one in review.list_reviews(sandwell) if one.overdue] == [first, second]
-    [check] = [one for one in doctor.examine(sandwell) if one.name == "reviews of searches"]
+    [check] = [one for one in doctor.run_checks(sandwell) if one.name == "reviews of searches"]
     assert (check.result, check.detail) == ("warn", "2 overdue. Run `cme-gateway review list`.")
 
 

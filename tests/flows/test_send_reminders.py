@@ -50,7 +50,7 @@ async def sent(world: World, name: str = "transfer-notice") -> MessageId:
 async def accepted(world: World, message_id: MessageId) -> None:
     there = world.houses["885"]
     respond.acknowledge_notice(
-        there, message_id, Acknowledgement(decision="accepted", officer=there.officer("Otto")), "otto"
+        there, message_id, Acknowledgement(decision="accepted", officer=there.build_officer("Otto")), "otto"
     )
     await world.carry()
 
@@ -206,7 +206,7 @@ async def test_a_calendar_that_was_changed_is_read_again(world: World, tmp_path:
     late_at = []
     for rows in ("", f"closed,{world.now + A_DAY:%Y-%m-%d},\n"):
         (tmp_path / "terms.csv").write_text(f"what,from,to\n{rows}")
-        late_at.append(deadlines.read_terms(gw.config).calendar("885").add_working_days(world.now, 1))
+        late_at.append(deadlines.read_terms(gw.config).get_calendar("885").add_working_days(world.now, 1))
     assert late_at[0] < late_at[1]
 
 

@@ -32,7 +32,7 @@ def servers() -> Iterator[Servers]:
 def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
-        settings.write(f'[deadlines]\nservice_manager = "{MANAGER}"\n{servers.settings(OURS)}')
+        settings.write(f'[deadlines]\nservice_manager = "{MANAGER}"\n{servers.build_settings(OURS)}')
     gw = home_folder.open_gateway(tmp_path / "333")
     introduce(gw, make(tmp_path / "885", "885", "Worcestershire"))
     yield gw
@@ -49,8 +49,8 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gatewa
         await send_reminders.send_due_reminders(sandwell)
     for carrier in sandwell.carriers.values():
         await carrier.close()
-    await until(lambda: len(servers.mails(MANAGER)) > 0)
-    [raw] = servers.mails(MANAGER)
+    await until(lambda: len(servers.list_mails(MANAGER)) > 0)
+    [raw] = servers.list_mails(MANAGER)
     told = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
     assert told["Subject"] == "OFFICIAL-SENSITIVE: 1 notice is overdue (333)"
     body = told.get_body(("plain",))
@@ -61,7 +61,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gatewa
     assert "Worcestershire (885): transfer notice. Delivery receipt due " in text
     assert f"{sandwell.config.console_url}/unanswered?late=yes" in text
     assert "01632 960101" in text
-    [child, *_] = message.each(Child)
+    [child, *_] = message.list_all(Child)
     assert child.surname not in raw.decode()
 
 
@@ -75,4 +75,4 @@ async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Gatew
     assert (await send_reminders.send_due_reminders(sandwell)).escalated == ()
     for carrier in sandwell.carriers.values():
         await carrier.close()
-    await until(lambda: len(servers.mails(MANAGER)) == 1)
+    await until(lambda: len(servers.list_mails(MANAGER)) == 1)

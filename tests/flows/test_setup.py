@@ -103,6 +103,6 @@ def test_a_certificate_that_would_end_before_the_card_is_made_anew(tmp_path: Pat
     (tmp_path / "333" / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     ours = home_folder.renew_card(tmp_path / "333", by="ines")
     renewed = home_folder.read_certificate(tmp_path / "333")
-    assert tls.ends(renewed) > ours.expires_at
+    assert tls.read_expiry(renewed) > ours.expires_at
     assert tls.own_host(renewed) == "gateway.sandwell.example"
     assert ours.routes[0].certificate == tls.der_base64(renewed)

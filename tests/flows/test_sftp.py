@@ -74,13 +74,13 @@ def carry(sandwell: Gateway) -> tuple[Sftp, RouteAddress]:
     """Sandwell's carrier, and Worcestershire's folder as Sandwell finds it."""
     carrier = sandwell.carriers["sftp"]
     assert isinstance(carrier, Sftp)
-    [route] = [route for route in sandwell.trust.card("885").routes if route.kind == "sftp"]
-    return carrier, sandwell.address("885", route)
+    [route] = [route for route in sandwell.trust.get_card("885").routes if route.kind == "sftp"]
+    return carrier, sandwell.build_address("885", route)
 
 
 def own(worcestershire: Gateway) -> RouteAddress:
     [route] = [route for route in worcestershire.own_card.routes if route.kind == "sftp"]
-    return worcestershire.address("885", route)
+    return worcestershire.build_address("885", route)
 
 
 async def closed(*both: Gateway) -> None:
@@ -324,7 +324,7 @@ def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
 
 def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    assert not [one for gw in pair for one in doctor.examine(gw) if "no login" in one.detail]
+    assert not [one for gw in pair for one in doctor.run_checks(gw) if "no login" in one.detail]
     for gw, name, result in ((sandwell, "route to 885", "warn"), (worcestershire, "our SFTP folder", "fail")):
         gw.logins = {}
-        assert (name, result) in {(one.name, one.result) for one in doctor.examine(gw)}
+        assert (name, result) in {(one.name, one.result) for one in doctor.run_checks(gw)}

@@ -43,14 +43,14 @@ def first(gw: Gateway) -> str:
 
 
 def come_in(gw: Gateway, password: str = GOOD) -> Session:
-    found = sessions.use_session(gw, sign_in.begin(gw, NAME, password))
+    found = sessions.use_session(gw, sign_in.begin_sign_in(gw, NAME, password))
     assert found is not None
     return found
 
 
 def chosen(gw: Gateway, first: str) -> str:
     """They have chosen a password of their own: the secret of the session."""
-    return sign_in.give_new_password(gw, sign_in.begin(gw, NAME, first), GOOD)
+    return sign_in.give_new_password(gw, sign_in.begin_sign_in(gw, NAME, first), GOOD)
 
 
 def acts(gw: Gateway) -> list[tuple[str, dict[str, object]]]:
@@ -60,7 +60,7 @@ def acts(gw: Gateway) -> list[tuple[str, dict[str, object]]]:
 
 def refused(gw: Gateway, password: str) -> str:
     with pytest.raises(NotAllowed) as why:
-        sign_in.begin(gw, NAME, password)
+        sign_in.begin_sign_in(gw, NAME, password)
     return why.value.code
 
 
@@ -96,9 +96,9 @@ def test_who_has_no_account_is_refused_in_the_same_words_and_what_was_typed_is_w
     gw: Gateway, first: str
 ) -> None:
     with pytest.raises(NotAllowed) as nobody:
-        sign_in.begin(gw, "Hunter2-typed-as-a-name", GOOD)
+        sign_in.begin_sign_in(gw, "Hunter2-typed-as-a-name", GOOD)
     with pytest.raises(NotAllowed) as wrong:
-        sign_in.begin(gw, NAME, "wrong")
+        sign_in.begin_sign_in(gw, NAME, "wrong")
     assert str(nobody.value) == str(wrong.value)
     assert "hunter2" not in "".join(
         one.entry.lower() for one in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))
@@ -164,7 +164,7 @@ def test_a_forged_secret_is_nobody(gw: Gateway, first: str) -> None:
     ],
 )
 def test_a_password_that_is_soon_guessed_is_refused(gw: Gateway, first: str, password: str, code: str) -> None:
-    secret = sign_in.begin(gw, NAME, first)
+    secret = sign_in.begin_sign_in(gw, NAME, first)
     with pytest.raises(NotAllowed) as why:
         sign_in.give_new_password(gw, secret, password)
     assert why.value.code == code
@@ -181,7 +181,7 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_co
     shared = one_time_code.new_secret()
     sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=30)
-    begun = sign_in.begin(gw, NAME, GOOD)
+    begun = sign_in.begin_sign_in(gw, NAME, GOOD)
     waiting = sessions.use_session(gw, begun)
     assert waiting is not None
     assert (waiting.stage, waiting.roles) == (SignInStage.CODE, frozenset())
@@ -191,7 +191,7 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_co
     inside = sessions.use_session(gw, sign_in.give_code(gw, begun, code))
     assert inside is not None
     assert inside.stage is SignInStage.IN
-    again = sign_in.begin(gw, NAME, GOOD)
+    again = sign_in.begin_sign_in(gw, NAME, GOOD)
     with pytest.raises(NotAllowed):
         sign_in.give_code(gw, again, code)
 
@@ -201,7 +201,7 @@ def test_five_wrong_codes_lock_the_account_too(world: World, gw: Gateway, first:
     shared = one_time_code.new_secret()
     sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
-    begun = sign_in.begin(gw, NAME, GOOD)
+    begun = sign_in.begin_sign_in(gw, NAME, GOOD)
     for _ in range(lockout.TRIES):
         with pytest.raises(NotAllowed):
             sign_in.give_code(gw, begun, "000000")
@@ -214,7 +214,7 @@ def test_wrong_codes_from_elsewhere_do_not_lock_a_browser_that_is_known(world: W
     shared, device = one_time_code.new_secret(), devices.remember_device(gw, "", NAME)
     sign_in.set_code(gw, come_in(gw), shared, code_at(shared, world.now))
     world.now += timedelta(seconds=60)
-    stranger, ours = sign_in.begin(gw, NAME, GOOD), sign_in.begin(gw, NAME, GOOD, device)
+    stranger, ours = sign_in.begin_sign_in(gw, NAME, GOOD), sign_in.begin_sign_in(gw, NAME, GOOD, device)
     for _ in range(lockout.TRIES):
         with pytest.raises(NotAllowed):
             sign_in.give_code(gw, stranger, "000000")
@@ -230,9 +230,9 @@ def test_codes_are_those_of_rfc_6238(seconds: int, code: str) -> None:
     # Appendix B, of which the last six digits are shown.
     secret = b"12345678901234567890"
     at = datetime.fromtimestamp(seconds, UTC)
-    assert one_time_code.step(secret, code[-6:], at) == seconds // 30
-    assert one_time_code.step(secret, code[-6:], at, after=seconds // 30) is None
-    assert one_time_code.step(secret, code[-6:], at + timedelta(minutes=2)) is None
+    assert one_time_code.find_step(secret, code[-6:], at) == seconds // 30
+    assert one_time_code.find_step(secret, code[-6:], at, after=seconds // 30) is None
+    assert one_time_code.find_step(secret, code[-6:], at + timedelta(minutes=2)) is None
 
 
 def test_the_last_admin_stays(gw: Gateway) -> None:
@@ -255,7 +255,7 @@ def test_whom_the_directory_vouches_for_has_its_roles_and_no_password_here(gw: G
     assert found is not None
     assert (found.person.name, found.roles) == ("olive@council.example", frozenset({Role.CME_OFFICER}))
     with pytest.raises(NotAllowed):
-        sign_in.begin(gw, "olive@council.example", "")
+        sign_in.begin_sign_in(gw, "olive@council.example", "")
     sign_in.from_directory(gw, known("s-1", "olive@council.example", Role.AUDITOR))
     assert sessions.use_session(gw, secret) is None
 

@@ -260,10 +260,10 @@ async def test_what_was_given_to_another_program_is_refused(gw: Gateway) -> None
 
     gw.identity_provider = theirs
     pending, answer = await come_back(gw, "ottoline")
-    token = await theirs.redeem(answer["code"], verifier=pending.verifier, redirect_uri=ANSWER)
+    token = await theirs.redeem_code(answer["code"], verifier=pending.verifier, redirect_uri=ANSWER)
     expected = id_token.Expected(ours.registration.issuer, "gateway", pending.nonce)
     with expect_refusal(RefusalCode.ID_TOKEN_OTHER_AUDIENCE):
-        id_token.verify(token, await ours.keys(id_token.key_id(token)), expected=expected, now=gw.now())
+        id_token.verify(token, await ours.get_keys(id_token.key_id(token)), expected=expected, now=gw.now())
 
 
 async def test_a_sign_in_lives_for_ten_minutes(gw: Gateway) -> None:
@@ -378,4 +378,4 @@ def test_nobody_has_a_role_that_the_settings_do_not_give(tmp_path: Path) -> None
     config = parse(section(WHOLE), tmp_path)
     assert config.sign_in_roles[OFFICERS_GROUP] is Role.PUPIL_TRACKING
     assert config.sign_in.roles_claim == "roles"
-    assert parse(section(""), tmp_path).registration() is None
+    assert parse(section(""), tmp_path).read_registration() is None

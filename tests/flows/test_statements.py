@@ -300,6 +300,6 @@ async def _alarmed(restored: Gateway, worcestershire: Gateway) -> None:
     await witness.check_partner_log(worcestershire, "333")
     [alarm] = worcestershire.store.look(partner_checkpoints.list_alarms)
     assert alarm.authority == "333"
-    [check] = [one for one in doctor.examine(worcestershire) if one.name == "audit log of 333"]
+    [check] = [one for one in doctor.run_checks(worcestershire) if one.name == "audit log of 333"]
     assert check.result == "fail"
     assert "restored a backup" in check.detail

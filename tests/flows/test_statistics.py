@@ -125,7 +125,7 @@ async def test_a_report_is_one_entry_of_the_log_and_names_no_child(pair: tuple[G
     assert json.loads(entry.entry)["detail"] == {"from": "2026-11-01", "to": "2026-11-30", "opened": 1}
     assert entry.actor == "sam"
     text = as_csv.write(page).decode()
-    [child] = message.each(type(message.body.child))  # type: ignore[union-attr]
+    [child] = message.list_all(type(message.body.child))  # type: ignore[union-attr]
     assert child is not None
     for secret in (child.surname, child.upn, message.header.message_id):
         assert secret

@@ -83,7 +83,7 @@ class World:
         """Anything, sealed to 885 under a header with changes."""
         key = self.trust.sealing_key("885", NOW)
         header = {"v": 1, "suite": key.kem.suite_name, "kid": key.kid, "iss": "333", "aud": "885"}
-        header |= {"jti": MESSAGE_ID, "iat": jose.seconds(NOW)} | changes
+        header |= {"jti": MESSAGE_ID, "iat": jose.write_seconds(NOW)} | changes
         head = b64(header_text.encode() if header_text else compact(header))
         closed = key.kem.suite.encrypt(inside.encode(), key.public, b"cme-exchange/1\x00" + head.encode())
         return f"{head}.{b64(closed)}"
@@ -179,7 +179,7 @@ def refused_cipher(world: World) -> Iterator[tuple[str, str, str, str]]:
     head, body = good.split(".")
     text = jose.decode(head).decode()
     renamed = b64(text.replace(MESSAGE_ID, MESSAGE_ID[:-1] + "c").encode())
-    later = b64(text.replace(str(jose.seconds(NOW)), str(jose.seconds(NOW) + 1)).encode())
+    later = b64(text.replace(str(jose.write_seconds(NOW)), str(jose.write_seconds(NOW) + 1)).encode())
     spaced = b64(text.replace(":", ": ").encode())
     moved = b64(text.replace('"333"', '"330"').encode())
     yield "message id changed", code, "The header is bound to the ciphertext.", f"{renamed}.{body}"
@@ -264,7 +264,7 @@ def refused_tokens(world: World) -> Iterator[Row]:
     """Receipts, callers' tokens, cards, checkpoints that must be refused."""
     us, them = world.sender, world.recipient
     digest = sha256(b"sent").hexdigest()
-    at = jose.seconds(NOW)
+    at = jose.write_seconds(NOW)
     good: Row = {"iss": "885", "aud": "333", "sub": MESSAGE_ID, "sha256": digest, "iat": at, "result": "accepted"}
     good |= {"codes": [], "checkpoint": None}
     caller: Row = {"iss": "885", "aud": "333", "iat": at, "exp": at + 300, "jti": "j1"}
@@ -303,7 +303,7 @@ def refused_tokens(world: World) -> Iterator[Row]:
     yield from _bad_checkpoints(them)
 
 
-_AT = jose.seconds(NOW)
+_AT = jose.write_seconds(NOW)
 RECEIPT_CHANGES: list[tuple[str, str, str, Row]] = [
     ("other issuer", "receipt.other-party", "330 cannot sign for 885.", {"iss": "330"}),
     ("other audience", "receipt.other-party", "It was signed for 330.", {"aud": "330"}),
@@ -384,7 +384,7 @@ def described(world: World) -> Iterator[Row]:
         "code": "card.expired",
         "why": "A card that nobody renewed says nothing about today.",
         "now": expired.isoformat(),
-        "input": world.wrap(world.jws(ring=world.other.ring), iss="330", iat=jose.seconds(expired)),
+        "input": world.wrap(world.jws(ring=world.other.ring), iss="330", iat=jose.write_seconds(expired)),
     }
 
 
@@ -416,7 +416,7 @@ def authorities(world: World) -> Iterator[Row]:
             "identity_seed_hex": seed(f"{code} id").hex(),
             "signing_seed_hex": seed(f"{code} sig").hex(),
             "sealing_seed_hex": seed(f"{code} enc").hex(),
-            "fingerprint": card.fingerprint(owner.card),
+            "fingerprint": card.compute_fingerprint(owner.card),
             "card": owner.token(),
         }
 

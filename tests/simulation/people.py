@@ -59,7 +59,7 @@ def answer(gw: Gateway, how: str, chance: Random, others: list[str]) -> Morning:
 
 
 def _answer(gw: Gateway, item: InboxItem, chance: Random, others: list[str]) -> None:
-    officer = gw.officer("Otto Invented")
+    officer = gw.build_officer("Otto Invented")
     if item.kind == "WhereaboutsEnquiry":
         respond.answer_search(
             gw, item.message_id, WhereaboutsResponse(result="no-trace", answered_by="officer"), "otto"
@@ -97,7 +97,7 @@ def _decide(gw: Gateway, one: Owed, chance: Random, others: list[str]) -> bool:
         to = chance.choice([code for code in others if code not in (gw.code, one.partner)])
         send_notice_on(gw, one.message_id, to, "olive")
         return True
-    body = Withdrawal(reason="sent-in-error", officer=gw.officer("Olive Invented"))
+    body = Withdrawal(reason="sent-in-error", officer=gw.build_officer("Olive Invented"))
     return withdraw_notice(gw, one.message_id, body, "olive") is not None
 
 

@@ -245,7 +245,7 @@ def year(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Year]:
     monkeypatch.setattr("gateway.exchange.deliver.random", Random(5))
     world = World(tmp_path, now=FIRST)
     chance = Random(333)
-    names = dict(codes.labels("authorities_live"))
+    names = dict(codes.get_labels("authorities_live"))
     world.skew = {code: timedelta(seconds=chance.randint(-140, 140)) for code in names}
     world.settle_all(names)
     world.wire.lost = world.wire.unanswered = 0.1

@@ -17,8 +17,8 @@ ROOT = Path(__file__).parents[2]
 TREES = ("gateway", "keys", "schemas", "adapters")
 # Per cent of functions whose name is one word; of names that are defined in three or more places; of docstrings of
 # functions that begin with a verb. And how many class names are defined more than once.
-MOST_ONE_WORD = 31
-MOST_REPEATED = 16
+MOST_ONE_WORD = 20
+MOST_REPEATED = 11
 FEWEST_VERBS = 90
 MOST_HOMONYMS = 0
 # Verbs that the docstrings of this house begin with. An imperative may be a noun too, so a list is the only way to
@@ -45,8 +45,8 @@ Update Upgrade Use Validate Verify View Visit Wait Walk Warn Watch Weigh Withdra
 # What a function of a module may be called in one word: the verb says it with the module's name before it, as in
 # `envelope.seal`, and `root` is the word of RFC 9162 that a landed migration calls. Methods have their class before them.
 SHORT = """
-accept carrier check decode digest encode examine issue load lock main parse peek post read root seal send serve sign
-stop unlock unseal verify watch write
+carrier check decode encode issue load lock main parse peek post read root seal serve sign unlock unseal verify watch
+write
 """
 # Names of nothing in particular: whatever they stand for has a name.
 BARE = frozenset({"one", "found", "said", "kept"})
@@ -62,8 +62,8 @@ gateway.store.idempotency.RepeatableRequest.said
 gateway.store.intake.SentRow.said
 """
 # Functions in one word off the list above, and places that bind a bare name. Both only go down.
-MOST_SINGLE_WORD = 155
-MOST_BARE = 619
+MOST_SINGLE_WORD = 0
+MOST_BARE = 0
 
 
 @dataclass(frozen=True, slots=True)

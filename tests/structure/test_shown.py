@@ -14,7 +14,7 @@ WAYS = {
     "Template": set(),
     "from_string": set(),
     "writer": {
-        # Every cell by `defused`.
+        # Every cell by `defuse_cell`.
         "gateway/paper/as_csv.py",
         # The demo's extract, of invented children.
         "gateway/demo/one.py",

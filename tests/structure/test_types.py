@@ -89,5 +89,5 @@ def test_no_restriction_is_bare_text() -> None:
 
 
 def test_the_types_are_the_code_list_and_the_bodies() -> None:
-    assert get_args(RestrictionLevel) == RESTRICTIONS == tuple(codes.labels("restriction_levels"))
+    assert get_args(RestrictionLevel) == RESTRICTIONS == tuple(codes.get_labels("restriction_levels"))
     assert get_args(MessageKind) == KINDS == tuple(map(get_kind, BODIES))

@@ -15,7 +15,7 @@ from gateway.context import Gateway
 class Watched(SimpleNamespace):
     """Of a gateway no more than the list of loops that looked."""
 
-    def looks(self, name: str, late_after: timedelta) -> None:
+    def note_look(self, name: str, late_after: timedelta) -> None:
         self.looked.append((name, late_after))
 
 

@@ -24,14 +24,14 @@ CALLED = "CME-ABCD-EFGH-JKLM-NPQR"
 @settings(deadline=None)
 def test_what_we_seal_into_a_mail_is_read_out_of_it(lines: list[bytes], kind: str) -> None:
     content = b"\n".join(lines)
-    ticket, raw = mail.sealed("333", kind, content, sender=OURS, to=THEIRS, now=NOW)
+    ticket, raw = mail.build_sealed_mail("333", kind, content, sender=OURS, to=THEIRS, now=NOW)
     assert mail.read(raw, "7") == Bundle("7", mail.HOLDS[kind], "333", tuple(lines))
     assert ticket == f"333-{sha256(content).hexdigest()}.{kind}"
 
 
 def test_the_same_content_has_the_same_ticket_and_the_marking_comes_first() -> None:
-    first, raw = mail.sealed("333", "sealed", b"x", sender=OURS, to=THEIRS, now=NOW)
-    again, _ = mail.sealed("333", "sealed", b"x", sender=OURS, to=THEIRS, now=datetime.now(UTC))
+    first, raw = mail.build_sealed_mail("333", "sealed", b"x", sender=OURS, to=THEIRS, now=NOW)
+    again, _ = mail.build_sealed_mail("333", "sealed", b"x", sender=OURS, to=THEIRS, now=datetime.now(UTC))
     headers = message_from_bytes(raw, policy=policy.SMTP)
     assert first == again
     assert headers["Subject"].startswith("OFFICIAL-SENSITIVE: ")
@@ -40,7 +40,7 @@ def test_the_same_content_has_the_same_ticket_and_the_marking_comes_first() -> N
 
 
 def test_an_attachment_that_was_altered_is_known_as_a_gateways_that_was_changed() -> None:
-    _, raw = mail.sealed("333", "sealed", b"A" * 30, sender=OURS, to=THEIRS, now=NOW)
+    _, raw = mail.build_sealed_mail("333", "sealed", b"A" * 30, sender=OURS, to=THEIRS, now=NOW)
     assert mail.read(raw.replace(b"QUFB", b"QUJB", 1), "7") == Changed("7", "333")
 
 
@@ -138,14 +138,16 @@ def test_a_reply_from_two_people_at_once_is_from_nowhere_that_is_clear() -> None
 
 @pytest.mark.parametrize("smuggled", ["subject\r\nBcc: somebody@elsewhere.example", "subject\nX: y"])
 def test_no_header_is_smuggled_in(smuggled: str) -> None:
-    letter = Letter(CALLED, smuggled, mail.entity("text", None), demand_tls=False)
+    letter = Letter(CALLED, smuggled, mail.build_entity("text", None), demand_tls=False)
     with pytest.raises(ValueError, match="may not contain"):
-        mail.letter(letter, sender=OURS, to=THEIRS, now=NOW)
+        mail.build_letter(letter, sender=OURS, to=THEIRS, now=NOW)
 
 
 def test_a_letter_is_one_whole_mail_with_our_headers_first() -> None:
-    entity = mail.entity("Zoë lives at “Example House”.\n", (f"{CALLED}.xml", b"<Message/>"))
-    raw = mail.letter(Letter(CALLED, "OFFICIAL: CME notice", entity, demand_tls=False), sender=OURS, to=THEIRS, now=NOW)
+    entity = mail.build_entity("Zoë lives at “Example House”.\n", (f"{CALLED}.xml", b"<Message/>"))
+    raw = mail.build_letter(
+        Letter(CALLED, "OFFICIAL: CME notice", entity, demand_tls=False), sender=OURS, to=THEIRS, now=NOW
+    )
     assert raw.isascii()
     shown = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
     text = shown.get_body(("plain",))

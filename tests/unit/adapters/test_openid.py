@@ -78,41 +78,43 @@ async def world(**said: object) -> AsyncIterator[tuple[Provider, IdentityProvide
 
 
 async def redeem(ours: IdentityProvider) -> str:
-    return await ours.redeem("the code", verifier="the verifier", redirect_uri="https://console.example/sign-in/answer")
+    return await ours.redeem_code(
+        "the code", verifier="the verifier", redirect_uri="https://console.example/sign-in/answer"
+    )
 
 
 async def test_what_it_says_of_itself_is_kept_for_an_hour() -> None:
     async with world() as (theirs, ours, clock):
-        assert (await ours.endpoints()).authorization == f"{theirs.issuer}/authorize?tenant=333"
-        await ours.keys("first")
+        assert (await ours.get_endpoints()).authorization == f"{theirs.issuer}/authorize?tenant=333"
+        await ours.get_keys("first")
         clock.now += KEPT
-        await ours.keys("first")
+        await ours.get_keys("first")
         assert theirs.asked == ["discovery", "keys"]
         clock.now += 1
-        await ours.keys("first")
+        await ours.get_keys("first")
         assert theirs.asked == ["discovery", "keys"] * 2
 
 
 async def test_a_key_that_is_not_known_is_looked_for_once_a_minute() -> None:
     async with world() as (theirs, ours, clock):
-        await ours.keys("first")
+        await ours.get_keys("first")
         theirs.kid = "second"
-        assert {"kid": "second"} in await ours.keys("second")
+        assert {"kid": "second"} in await ours.get_keys("second")
         theirs.kid = "third"
         for _ in range(5):
-            assert {"kid": "third"} not in await ours.keys("third")
+            assert {"kid": "third"} not in await ours.get_keys("third")
         assert theirs.asked.count("keys") == 2
         clock.now += AGAIN
-        assert {"kid": "third"} in await ours.keys("third")
+        assert {"kid": "third"} in await ours.get_keys("third")
         assert theirs.asked.count("keys") == 3
 
 
 async def test_a_provider_that_was_away_is_asked_again() -> None:
     async with world(issuer="https://another.example") as (theirs, ours, _):
         with pytest.raises(NotAsAgreed):
-            await ours.endpoints()
+            await ours.get_endpoints()
         theirs.discovery.clear()
-        await ours.endpoints()
+        await ours.get_endpoints()
 
 
 @pytest.mark.parametrize(
@@ -155,15 +157,15 @@ WRONG: dict[str, dict[str, object]] = {
 async def test_a_description_that_is_wrong_is_refused(said: dict[str, object]) -> None:
     async with world(**said) as (_, ours, _clock):
         with pytest.raises(NotAsAgreed):
-            await ours.endpoints()
+            await ours.get_endpoints()
 
 
 async def test_plain_http_is_for_a_provider_on_this_machine_alone() -> None:
     far = IdentityProvider(Registration("http://login.elsewhere.example", "id", "secret"))
     with pytest.raises(NotAsAgreed, match="not under https"):
-        await far.endpoints()
+        await far.get_endpoints()
     async with world(token_endpoint="http://localhost:1/token") as (_, near, _clock):
-        assert (await near.endpoints()).token == "http://localhost:1/token"
+        assert (await near.get_endpoints()).token == "http://localhost:1/token"
 
 
 def moved() -> web.StreamResponse:
@@ -212,7 +214,7 @@ async def test_a_provider_that_says_nothing_is_not_waited_for(monkeypatch: pytes
     async with world() as (theirs, ours, _):
         theirs.silent_seconds = 60
         with pytest.raises(NotReached, match="in time"):
-            await ours.endpoints()
+            await ours.get_endpoints()
 
 
 async def test_nothing_secret_is_shown_of_a_registration() -> None:

@@ -11,7 +11,7 @@ from gateway.console.paging import paginate_rows
 
 def shown(number: int, pages: int) -> str:
     """The numbers of the pagination as they are read; the page itself in brackets."""
-    links = paginate_rows(range(pages), str(number), 1).links(str)
+    links = paginate_rows(range(pages), str(number), 1).build_links(str)
     items = links["items"]
     assert isinstance(items, list)
     return " ".join("..." if "ellipsis" in item else _named(item) for item in items)
@@ -58,6 +58,6 @@ def test_the_first_the_last_and_those_around_are_named(number: int, pages: int, 
 
 
 def test_before_the_first_and_after_the_last_there_is_nothing() -> None:
-    assert "previous" not in paginate_rows(range(9), "1", 2).links(str)
-    assert "next" not in paginate_rows(range(9), "5", 2).links(str)
-    assert paginate_rows(range(9), "3", 2).links(str)["next"] == {"href": "4"}
+    assert "previous" not in paginate_rows(range(9), "1", 2).build_links(str)
+    assert "next" not in paginate_rows(range(9), "5", 2).build_links(str)
+    assert paginate_rows(range(9), "3", 2).build_links(str)["next"] == {"href": "4"}

@@ -92,6 +92,6 @@ def test_a_duty_waits_then_is_rung_about_then_escalated(
     duty = duties.build_duty(missing, FRIDAY, Calendar(), Deadlines())
     just_before = timedelta(microseconds=1)
     assert (duty.late_at, duty.escalate_at) == (late_at, escalate_at)
-    assert duty.step(late_at - just_before) is DutyStep.WAIT
-    assert duty.step(escalate_at - just_before) is DutyStep.RING
-    assert duty.step(escalate_at) is DutyStep.ESCALATE
+    assert duty.decide_step(late_at - just_before) is DutyStep.WAIT
+    assert duty.decide_step(escalate_at - just_before) is DutyStep.RING
+    assert duty.decide_step(escalate_at) is DutyStep.ESCALATE

@@ -31,7 +31,7 @@ def test_a_duration_lies_in_one_of_dfes_bands(since: date | None, band: str) -> 
 
 def test_the_bands_are_those_of_the_code_list() -> None:
     ours = [code for _, code in figures.BANDS] + [figures.LONGEST, figures.NOT_KNOWN]
-    assert ours == list(codes.labels("durations"))
+    assert ours == list(codes.get_labels("durations"))
 
 
 @given(st.lists(st.integers(0, 1000), min_size=1), st.integers(0, 100))

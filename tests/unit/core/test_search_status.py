@@ -6,16 +6,16 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.search_status import ANSWERS, OUTCOMES, AnswerState, find_answer_state, find_circulation
 from schemas import codes
 
-ENGLAND = frozenset(codes.labels("authorities_live"))
-MIDLANDS = codes.regions()["West Midlands"]
+ENGLAND = frozenset(codes.get_labels("authorities_live"))
+MIDLANDS = codes.list_regions()["West Midlands"]
 
 
 def test_england_is_a_hundred_and_fifty_three_authorities_in_nine_regions() -> None:
-    by_region = {name: those for name, those in codes.regions().items() if name != "Wales"}
+    by_region = {name: those for name, those in codes.list_regions().items() if name != "Wales"}
     assert len(by_region) == 9
     assert frozenset().union(*by_region.values()) == ENGLAND
     assert len(ENGLAND) == 153
-    assert len(codes.regions()["Wales"]) == 22
+    assert len(codes.list_regions()["Wales"]) == 22
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_england_is_a_hundred_and_fifty_three_authorities_in_nine_regions() -> N
         # One of them could not be reached.
         (MIDLANDS - {"333", "330"}, "several"),
         (MIDLANDS | {"201"}, "several"),
-        (codes.regions()["Wales"], "region"),
+        (codes.list_regions()["Wales"], "region"),
         (ENGLAND, "all-authorities"),
         (ENGLAND - {"333"}, "all-authorities"),
         (ENGLAND - {"333", "201"}, "several"),
@@ -40,7 +40,7 @@ def test_a_circulation_says_no_more_than_is_so(asked: set[str], code: str) -> No
 
 
 def test_every_circulation_is_in_the_code_list() -> None:
-    assert set(codes.labels("circulations")) == {"named", "several", "region", "all-authorities"}
+    assert set(codes.get_labels("circulations")) == {"named", "several", "region", "all-authorities"}
 
 
 def test_an_answer_counts_for_more_than_how_far_the_notice_came() -> None:
@@ -55,8 +55,8 @@ def test_an_answer_counts_for_more_than_how_far_the_notice_came() -> None:
 
 
 def test_the_answers_are_those_of_the_code_lists() -> None:
-    assert set(ANSWERS) == set(codes.labels("whereabouts_results"))
-    assert set(OUTCOMES) < set(codes.labels("outcomes"))
+    assert set(ANSWERS) == set(codes.get_labels("whereabouts_results"))
+    assert set(OUTCOMES) < set(codes.get_labels("outcomes"))
 
 
 @pytest.mark.parametrize(

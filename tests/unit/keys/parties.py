@@ -40,7 +40,7 @@ def party(authority: str, *, kem: str = DEFAULT_KEM, now: datetime = NOW) -> Par
     rows = (("sig", SIGNING), ("enc", kem), ("rest", AT_REST), ("root", ROOT))
     start = now - timedelta(days=182)
     keys = tuple(
-        OwnKey.of(authority, use, alg, secret=seed(f"{authority} {use}"), now=start)  # type: ignore[arg-type]
+        OwnKey.create(authority, use, alg, secret=seed(f"{authority} {use}"), now=start)  # type: ignore[arg-type]
         for use, alg in rows
     )
     ring = Ring(authority, keys)
@@ -66,10 +66,10 @@ def _card(authority: str, keys: tuple[CardKey, ...], identity: Ed25519PrivateKey
 
 def with_key(owner: Party, secret: bytes, status: str, start: datetime, end: datetime) -> tuple[Party, Ring]:
     """The party with one more signing key on its card, and a ring that signs with that key."""
-    extra = OwnKey.of(owner.ring.authority, "sig", SIGNING, secret=secret, now=start)
+    extra = OwnKey.create(owner.ring.authority, "sig", SIGNING, secret=secret, now=start)
     listed = CardKey(extra.kid, "sig", SIGNING, extra.public, start, end, status)  # type: ignore[arg-type]
-    rest = OwnKey.of(owner.ring.authority, "rest", AT_REST, secret=seed("rest"), now=start)
-    root = OwnKey.of(owner.ring.authority, "root", ROOT, secret=seed("root"), now=start)
+    rest = OwnKey.create(owner.ring.authority, "rest", AT_REST, secret=seed("rest"), now=start)
+    root = OwnKey.create(owner.ring.authority, "root", ROOT, secret=seed("root"), now=start)
     ring = Ring(owner.ring.authority, (extra, rest, root))
     return replace(owner, card=replace(owner.card, keys=(*owner.card.keys, listed))), ring
 

@@ -36,12 +36,12 @@ def test_a_card_that_partners_would_refuse_is_not_written(sandwell: Party) -> No
 
 
 def test_fingerprint_is_forty_digits_that_two_people_can_read(sandwell: Party, birmingham: Party) -> None:
-    shown = card.fingerprint(sandwell.card)
+    shown = card.compute_fingerprint(sandwell.card)
     groups = shown.split(" ")
     assert [len(group) for group in groups] == [5] * 8
     assert all(group.isdecimal() for group in groups)
-    assert shown != card.fingerprint(birmingham.card)
-    assert shown == card.fingerprint(replace(sandwell.card, serial=99, keys=()))
+    assert shown != card.compute_fingerprint(birmingham.card)
+    assert shown == card.compute_fingerprint(replace(sandwell.card, serial=99, keys=()))
 
 
 def test_a_token_longer_than_a_card_may_be_is_not_parsed() -> None:
@@ -71,6 +71,6 @@ def test_no_character_of_a_card_can_be_changed(at: int, character: str) -> None:
 
 def test_newer_card_replaces(sandwell: Party) -> None:
     newer = replace(sandwell.card, serial=sandwell.card.serial + 1)
-    card.replaces(newer, sandwell.card, NOW)
+    card.check_replacement(newer, sandwell.card, NOW)
     with pytest.raises(errors.CardRefused):
-        card.replaces(sandwell.card, newer, NOW)
+        card.check_replacement(sandwell.card, newer, NOW)

@@ -97,12 +97,12 @@ def test_we_seal_nothing_that_is_too_large_to_be_taken() -> None:
 def test_a_payload_forwarded_to_somebody_else_opens_there_under_other_names(birmingham: Party) -> None:
     """Surreptitious forwarding: why the caller must compare `names` with what the payload itself says."""
     trust = trust_in(SANDWELL, WORCESTERSHIRE, birmingham)
-    ours = WORCESTERSHIRE.ring.sealing(envelope.peek(SEALED).kid)
-    head, body = envelope._halves(SEALED)
-    signed = envelope._open(ours, head, body)
+    ours = WORCESTERSHIRE.ring.get_sealing_key(envelope.peek(SEALED).kid)
+    head, body = envelope._split_halves(SEALED)
+    signed = envelope._open_body(ours, head, body)
     key = trust.sealing_key("330", NOW)
     other = jose.encode(_header_for("330", key.kid, key.kem.suite_name)).encode()
-    closed = key.kem.suite.encrypt(signed, key.public, envelope._info(other))
+    closed = key.kem.suite.encrypt(signed, key.public, envelope._build_info(other))
     sealed = other + b"." + jose.encode(closed).encode()
     opened = envelope.unseal(sealed, ring=birmingham.ring, trust=trust, now=NOW)
     assert opened.payload == b"<Message/>"
@@ -141,8 +141,8 @@ def test_no_byte_can_be_changed(at: int, value: int) -> None:
 def test_arbitrary_bytes_sealed_to_us_are_refused(inside: bytes) -> None:
     """Anybody can seal to us; what lies within is as little trusted as what lies without."""
     key = TRUST.sealing_key("885", NOW)
-    head, _ = envelope._halves(SEALED)
-    sealed = head + b"." + jose.encode(key.kem.suite.encrypt(inside, key.public, envelope._info(head))).encode()
+    head, _ = envelope._split_halves(SEALED)
+    sealed = head + b"." + jose.encode(key.kem.suite.encrypt(inside, key.public, envelope._build_info(head))).encode()
     with pytest.raises(errors.Refusal):
         envelope.unseal(sealed, ring=WORCESTERSHIRE.ring, trust=TRUST, now=NOW)
 

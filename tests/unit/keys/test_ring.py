@@ -53,7 +53,7 @@ def test_what_was_made_is_unlocked(made: Path) -> None:
     assert ring.authority == "333"
     assert (sig.use, sig.alg, sig.kid, sig.public) == ("sig", "EdDSA", ring.signing.kid, ring.signing.public)
     assert (enc.use, enc.alg, len(enc.public)) == ("enc", "MLKEM768_X25519", 1_216)
-    assert ring.sealing(enc.kid).kem.name == enc.alg
+    assert ring.get_sealing_key(enc.kid).kem.name == enc.alg
     assert sig.not_before == NOW
 
 
@@ -70,7 +70,7 @@ def test_no_secret_is_in_the_files_or_in_a_repr(made: Path) -> None:
     secrets = [key.secret for key in ring._keys]
     stored = (made / RING_FILE).read_text()
     assert not any(secret.hex() in stored or b64encode(secret).decode() in stored for secret in secrets)
-    shown = repr((ring, ring.signing, ring.sealing(ring.public_keys()[1].kid), ring._keys))
+    shown = repr((ring, ring.signing, ring.get_sealing_key(ring.public_keys()[1].kid), ring._keys))
     assert not any(repr(secret)[2:-1] in shown for secret in secrets)
 
 
@@ -166,11 +166,11 @@ def test_it_runs_without_the_identity_key_and_says_so_when_it_is_needed(folder: 
     (folder / IDENTITY_FILE).unlink()
     Ring.unlock(folder, passphrase=PASSPHRASE)
     with expect_refusal(RefusalCode.RING_IDENTITY_AWAY):
-        Ring.identity(folder, passphrase=PASSPHRASE)
+        Ring.open_identity(folder, passphrase=PASSPHRASE)
 
 
 def test_identity_key_is_another_than_the_signing_key(made: Path) -> None:
-    identity = Ring.identity(made, passphrase=PASSPHRASE)
+    identity = Ring.open_identity(made, passphrase=PASSPHRASE)
     ring = Ring.unlock(made, passphrase=PASSPHRASE)
     assert identity.public_key().public_bytes_raw() != ring.signing.public
 
@@ -178,7 +178,7 @@ def test_identity_key_is_another_than_the_signing_key(made: Path) -> None:
 def test_a_file_of_other_keys_is_no_identity(folder: Path) -> None:
     (folder / IDENTITY_FILE).write_bytes((folder / RING_FILE).read_bytes())
     with expect_refusal(RefusalCode.RING_UNREADABLE):
-        Ring.identity(folder, passphrase=PASSPHRASE)
+        Ring.open_identity(folder, passphrase=PASSPHRASE)
 
 
 def test_rotation_new_keys_sign_and_old_keys_open(folder: Path) -> None:
@@ -190,8 +190,10 @@ def test_rotation_new_keys_sign_and_old_keys_open(folder: Path) -> None:
     assert set(was) == {key.kid for key in old.public_keys()}
     assert was[old.signing.kid].not_after == later + timedelta(seconds=1)
     assert ring.signing.kid not in was
-    assert all(ring.sealing(kid) for kid, key in was.items() if key.use == "enc")
-    digests = {(one.digests.compute_digest(Purpose.LEAVER, "a child"), blind.marks(TERMS, one)) for one in (old, ring)}
+    assert all(ring.get_sealing_key(kid) for kid, key in was.items() if key.use == "enc")
+    digests = {
+        (one.digests.compute_digest(Purpose.LEAVER, "a child"), blind.compute_marks(TERMS, one)) for one in (old, ring)
+    }
     assert len(digests) == 1
     locked = at_rest.lock(b"a notice", about="m-1", ring=old)
     assert at_rest.unlock(locked, about="m-1", ring=ring) == b"a notice"
@@ -211,12 +213,12 @@ def test_after_a_theft_the_old_keys_are_revoked_and_still_open(folder: Path) -> 
     ring = Ring.rotate(folder, passphrase=PASSPHRASE, now=NOW, revoke=True)
     assert len(old) == 4
     assert {key.kid for key in ring.public_keys() if key.status == "revoked"} == {key.kid for key in old}
-    assert ring.sealing(old[1].kid).kid == old[1].kid
+    assert ring.get_sealing_key(old[1].kid).kid == old[1].kid
 
 
 def test_unknown_sealing_key(made: Path) -> None:
     with expect_refusal(RefusalCode.KEY_UNKNOWN):
-        Ring.unlock(made, passphrase=PASSPHRASE).sealing("../../etc/passwd")
+        Ring.unlock(made, passphrase=PASSPHRASE).get_sealing_key("../../etc/passwd")
 
 
 def test_classical_ring(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def trusting(card: Card, *keys: CardKey) -> Trust:
 
 def test_nobody_is_trusted_by_default() -> None:
     ask: list[Callable[[Trust], object]] = [
-        lambda trust: trust.card("333"),
+        lambda trust: trust.get_card("333"),
         lambda trust: trust.current_card("333", NOW),
         lambda trust: trust.signing_key("333", "333-sig-x", NOW),
         lambda trust: trust.signing_keys("333"),
@@ -63,7 +63,7 @@ def test_a_key_has_one_use_and_one_owner(trust: Trust, sandwell: Party, birmingh
     for authority, kid in (("333", enc.kid), ("330", sig.kid), ("333", "../../x"), ("333", "")):
         with expect_refusal(RefusalCode.KEY_UNKNOWN):
             trust.signing_key(authority, kid, NOW)
-    assert trust.card("330") == birmingham.card
+    assert trust.get_card("330") == birmingham.card
 
 
 def test_expired_card_seals_nothing(trust: Trust, sandwell: Party) -> None:

@@ -14,6 +14,6 @@ def test_the_example_of_the_standard() -> None:
 
 
 def test_a_secret_is_written_as_libraries_take_it_and_never_twice_the_same() -> None:
-    found = {webhook.shown(webhook.new_secret()) for _ in range(10)}
+    found = {webhook.format_secret(webhook.new_secret()) for _ in range(10)}
     assert len(found) == 10
     assert all(re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=", one) for one in found)

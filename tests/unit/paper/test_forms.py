@@ -118,8 +118,8 @@ def test_where_pdf_cannot_be_made_it_is_said_what_to_install(tmp_path: Path, why
 
 
 def test_the_picture_is_the_same_each_time_and_says_its_figures_in_words() -> None:
-    drawn = bars.svg(PICTURE)
-    assert drawn == bars.svg(PICTURE)
+    drawn = bars.draw_svg(PICTURE)
+    assert drawn == bars.draw_svg(PICTURE)
     found = etree.fromstring(drawn)
     said = ["".join(text.itertext()) for text in found.iterfind(".//{*}text")]
     assert {"in time", "overdue", "0 days", "3", "4, 2 overdue", "0"} <= set(said)
@@ -130,7 +130,7 @@ def test_the_picture_is_the_same_each_time_and_says_its_figures_in_words() -> No
 @given(st.lists(st.tuples(st.text(max_size=8), st.integers(0, 10**6), st.integers(0, 10**6)), max_size=8))
 def test_no_bar_leaves_the_picture(counts: list[tuple[str, int, int]]) -> None:
     printable = [Bar("".join(filter(str.isprintable, label)), in_time, late) for label, in_time, late in counts]
-    found = etree.fromstring(bars.svg(Bars("T", "S", printable)))
+    found = etree.fromstring(bars.draw_svg(Bars("T", "S", printable)))
     for shape in found.iterfind(".//{*}rect"):
         assert float(shape.get("x", "0")) + float(shape.get("width", "0")) <= bars.WIDTH
         assert float(shape.get("width", "0")) >= 0

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.demo.one import Student, judge
+from gateway.demo.one import Student, judge_file
 from schemas import ctf, ctf_write, rules, xml
-from schemas.ctf_write import NAME_LIMITS, NOT_KNOWN, NotCarried, file_name, shorten, write
+from schemas.ctf_write import NAME_LIMITS, NOT_KNOWN, NotCarried, file_name, shorten_name, write
 from schemas.message import Child, Message, TransferNotice, WhereaboutsUnknownNotice
 from tests.children import notice, sample
 
@@ -79,7 +79,7 @@ def test_what_is_written_is_read_by_us_and_by_one(child: Child, day: date) -> No
         assert normalize("NFC", whole).startswith(found[name])
     assert (leaver.upn, leaver.dob, leaver.sex) == (child.upn or "", child.dob.isoformat(), child.sex)
     assert (leaver.school_lea, leaver.destination_la) == ("333", "885")
-    assert judge(file_name("333", GATEWAY, 1), made.text, [], day) == "unmatched"
+    assert judge_file(file_name("333", GATEWAY, 1), made.text, [], day) == "unmatched"
 
 
 @pytest.mark.parametrize("name", ["", "-correction", "-restricted", "-siblings", "-without-upn"])
@@ -87,7 +87,7 @@ def test_what_is_written_is_read_by_us_and_by_one(child: Child, day: date) -> No
 def test_every_sample_of_a_transfer_notice_is_taken_in_by_one(name: str, day: date) -> None:
     made = write(xml.read(sample(f"transfer-notice{name}")), GATEWAY, at(day))
     assert made.shortened == ()
-    assert judge("333LLLL_CTF_885LLLL_001.xml", made.text, [], day) == "unmatched"
+    assert judge_file("333LLLL_CTF_885LLLL_001.xml", made.text, [], day) == "unmatched"
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,8 @@ def test_the_version_changes_on_the_first_of_august(written_at: datetime, versio
 
 def test_one_takes_the_version_before_too_and_no_older_one() -> None:
     old = write(notice(), GATEWAY, at(date(2025, 9, 1))).text
-    assert judge(file_name("333", GATEWAY, 1), old, [], date(2026, 9, 1)) == "unmatched"
-    assert "not an expected version" in judge(file_name("333", GATEWAY, 1), old, [], date(2027, 9, 1))
+    assert judge_file(file_name("333", GATEWAY, 1), old, [], date(2026, 9, 1)) == "unmatched"
+    assert "not an expected version" in judge_file(file_name("333", GATEWAY, 1), old, [], date(2027, 9, 1))
 
 
 @pytest.mark.parametrize(
@@ -129,13 +129,13 @@ def test_one_takes_the_version_before_too_and_no_older_one() -> None:
     ],
 )
 def test_a_name_is_cut_between_letters(whole: str, longest: int, fits: str) -> None:
-    assert shorten(whole, longest) == fits
+    assert shorten_name(whole, longest) == fits
 
 
 @given(NAMES, st.integers(1, 30))
 def test_a_cut_name_never_loses_a_mark_of_its_last_letter(whole: str, longest: int) -> None:
     whole = normalize("NFC", whole)
-    fits = shorten(whole, longest)
+    fits = shorten_name(whole, longest)
     assert 0 < len(fits) <= longest
     assert whole.startswith(fits)
     nothing_but_marks = all(category(one)[0] == "M" or one == ctf_write.JOINER for one in whole[1 : longest + 1])
@@ -171,7 +171,7 @@ def test_the_file_of_a_restricted_child_says_no_place_and_nothing_that_leads_to_
     child = replace(ADA, former_upn=("X909200018042",), former_surname="Invented-Before")
     # The rules refuse it; the writer does not rely on them.
     careless = replace(open_body, restriction=restriction, child=child)
-    assert rules.errors(rules.check(Message(notice().header, careless), today=NOW.date()))
+    assert rules.list_errors(rules.check(Message(notice().header, careless), today=NOW.date()))
     made = write(Message(notice().header, careless), GATEWAY, NOW)
     assert {one.tag for one in pupil(made.text)} == {
         "UPN", "Surname", "Forename", "DOB", "Sex", "BasicDetails", "LookedAfter", "SENhistory"
@@ -195,7 +195,7 @@ def test_a_child_nobody_finds_is_written_for_school2school() -> None:
     assert leaver.surname == unknown.body.child.surname
     name = file_name("333", NOT_KNOWN, 7)
     assert name == "333LLLL_CTF_XXXXXXX_007.xml"
-    assert judge(name, made.text, [], NOW.date()) == "unmatched"
+    assert judge_file(name, made.text, [], NOW.date()) == "unmatched"
 
 
 def test_numbers_begin_anew_after_999() -> None:
@@ -219,7 +219,7 @@ KNOWN = Student("Testchild-Example", "Ada", "2016-03-31", "X333210123001")
 )
 def test_one_compares_the_pupil_with_its_own(student: Student, result: str) -> None:
     made = write(notice(now=datetime(2026, 11, 24, tzinfo=UTC)), GATEWAY, NOW)
-    assert judge(file_name("333", GATEWAY, 1), made.text, [student], NOW.date()) == result
+    assert judge_file(file_name("333", GATEWAY, 1), made.text, [student], NOW.date()) == result
 
 
 @pytest.mark.parametrize(
@@ -234,4 +234,4 @@ def test_one_compares_the_pupil_with_its_own(student: Student, result: str) -> N
 )
 def test_one_finds_what_is_wrong_with_a_file(old: bytes, new: bytes, name: str | None, says: str) -> None:
     text = write(notice(), GATEWAY, NOW).text.replace(old, new) if old else write(notice(), GATEWAY, NOW).text
-    assert says in judge(name or file_name("333", GATEWAY, 1), text, [], NOW.date())
+    assert says in judge_file(name or file_name("333", GATEWAY, 1), text, [], NOW.date())

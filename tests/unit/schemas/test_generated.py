@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import codes, xml
-from schemas.layout import Slot, slots
+from schemas.layout import Slot, list_slots
 from schemas.message import BODIES, Header, Message, TransferNotice
 from schemas.shapes import CodeList, Number, Text
 from tests.children import notice
@@ -36,7 +36,7 @@ def text(shape: Text) -> st.SearchStrategy[str]:
 def one(slot: Slot) -> st.SearchStrategy[Any]:
     match slot.shape:
         case CodeList(name):
-            return st.sampled_from(sorted(codes.labels(name)))
+            return st.sampled_from(sorted(codes.get_labels(name)))
         case Number(least, most):
             return st.integers(least, most)
         case Text():
@@ -61,7 +61,7 @@ def whole(cls: type) -> st.SearchStrategy[Any]:
     def when_needed(slot: Slot) -> st.SearchStrategy[Any]:
         return st.deferred(lambda: field(slot))
 
-    return st.builds(cls, **{slot.field: when_needed(slot) for slot in slots(cls)})
+    return st.builds(cls, **{slot.field: when_needed(slot) for slot in list_slots(cls)})
 
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda cls: cls.__name__)

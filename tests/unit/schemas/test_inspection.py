@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from schemas import xml
-from schemas.inspection import Inspection, inspect, values
+from schemas.inspection import Inspection, inspect_file, list_values
 from schemas.layout import is_ours
 from schemas.samples import make
 from schemas.wording import PLACES
@@ -19,13 +19,13 @@ from tests.children import sample
 TODAY = date(2026, 11, 23)
 NOTICE = sample("transfer-notice")
 ADA = b"<Forename>Ada</Forename>"
-READABLE = [text.encode() for code, text in make.samples().items() if not code.startswith("xml.")]
+READABLE = [text.encode() for code, text in make.build_samples().items() if not code.startswith("xml.")]
 MARK = "Zyxmark"
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def told(data: bytes) -> Inspection:
-    return inspect(data, today=TODAY)
+    return inspect_file(data, today=TODAY)
 
 
 def sentences(*changes: tuple[bytes, bytes]) -> list[str]:
@@ -44,7 +44,7 @@ def test_faulty_values_and_broken_rules_are_told_together() -> None:
         (30, "xml.schema"),
         (42, "address.postcode"),
     ]
-    assert (found.kind, found.count("error"), found.count("warning")) == ("TransferNotice", 2, 1)
+    assert (found.kind, found.count_problems("error"), found.count_problems("warning")) == ("TransferNotice", 2, 1)
     assert not found.complete
 
 
@@ -58,7 +58,7 @@ def test_the_rules_wait_where_an_element_is_missing() -> None:
 @given(st.sampled_from(READABLE), st.data())
 def test_no_rule_is_said_to_be_broken_that_holds_without_the_fault(data: bytes, draw: st.DataObject) -> None:
     """Some values of a message are spoilt: what the rules then say, they said of the message before."""
-    root = xml.parsed(data)
+    root = xml.parse_root(data)
     leaves = [element for element in root.iter() if len(element) == 0 and element.text]
     for element in draw.draw(st.lists(st.sampled_from(leaves), min_size=1, max_size=4, unique=True)):
         # No element may have it.
@@ -79,7 +79,7 @@ def test_nothing_that_stands_in_a_file_is_quoted(at: int, what: str) -> None:
 def test_every_value_has_others_to_take_its_place_and_a_sentence_of_bearable_length() -> None:
     for path, slot in PLACES.items():
         if not is_ours(slot.kind):
-            assert len(values(slot)) > 1, path
+            assert len(list_values(slot)) > 1, path
     # The longest list.
     assert max(len(one) for one in sentences((b">believed-other-authority<", b">x<"))) < 500
 

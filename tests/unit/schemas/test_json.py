@@ -9,13 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schemas import json, xml
-from schemas.json_schema import definitions
+from schemas.json_schema import build_definitions
 from schemas.message import BODIES, Header, Message, Withdrawal
 from tests.children import notice, sample
 from tests.unit.schemas.test_generated import whole
 
 NOTICE = json.write(xml.read(sample("transfer-notice")))
-SCHEMA = {"$ref": "#/components/schemas/Message", "components": {"schemas": definitions()}}
+SCHEMA = {"$ref": "#/components/schemas/Message", "components": {"schemas": build_definitions()}}
 
 
 def problems(data: bytes) -> list[tuple[str, str]]:
@@ -113,5 +113,5 @@ def test_what_is_too_large_is_not_even_read() -> None:
 
 def test_a_body_alone_is_read_as_its_class() -> None:
     body = xml.read(sample("withdrawal")).body
-    assert json.read_body(Withdrawal, text_of.dumps(json.plain(body)).encode()) == body
-    assert notice().body == json.read_body(type(notice().body), text_of.dumps(json.plain(notice().body)).encode())
+    assert json.read_body(Withdrawal, text_of.dumps(json.build_plain(body)).encode()) == body
+    assert notice().body == json.read_body(type(notice().body), text_of.dumps(json.build_plain(notice().body)).encode())

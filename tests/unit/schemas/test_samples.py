@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from schemas import codes, rules, xml
-from schemas.inspection import inspect
-from schemas.layout import is_ours, slots
+from schemas.inspection import inspect_file
+from schemas.layout import is_ours, list_slots
 from schemas.message import BODIES, Header
 from schemas.samples import make
 from schemas.shapes import CodeList
-from schemas.xsd import schema
+from schemas.xsd import build_schema
 
 SCHEMAS = Path(str(files("schemas")))
 VALID = sorted((SCHEMAS / "samples" / "valid").glob("*.xml"))
@@ -31,13 +31,13 @@ def test_a_valid_sample_comes_back_byte_for_byte_and_breaks_no_rule(path: Path) 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
 def test_an_invalid_sample_breaks_the_rule_that_names_it_and_no_other(path: Path) -> None:
-    problems = inspect(path.read_bytes(), today=TODAY).problems
+    problems = inspect_file(path.read_bytes(), today=TODAY).problems
     assert {problem.code for problem in problems} == {path.stem}
     assert all(problem.sentence.endswith(".") for problem in problems)
 
 
 def test_the_invalid_samples_are_what_their_maker_writes() -> None:
-    assert {path.stem: path.read_text("utf-8") for path in INVALID} == make.samples()
+    assert {path.stem: path.read_text("utf-8") for path in INVALID} == make.build_samples()
 
 
 def test_every_way_of_not_being_readable_stands_in_the_table_and_has_a_sample() -> None:
@@ -62,7 +62,7 @@ def test_every_body_has_a_valid_sample() -> None:
 
 
 def test_the_xsd_is_what_the_classes_and_the_code_lists_make() -> None:
-    assert (SCHEMAS / "message-1.xsd").read_text("utf-8") == schema()
+    assert (SCHEMAS / "message-1.xsd").read_text("utf-8") == build_schema()
 
 
 def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
@@ -70,17 +70,17 @@ def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
     lists = set()
     while todo:
         cls: type = todo.pop()
-        for slot in slots(cls):
+        for slot in list_slots(cls):
             if isinstance(slot.shape, CodeList):
                 lists.add(slot.shape.name)
             if is_ours(slot.kind):
                 todo.append(slot.kind)
     for name in lists:
-        assert codes.labels(name)
+        assert codes.get_labels(name)
         assert (SCHEMAS / "codes" / f"{name}.csv").read_text("utf-8").startswith("# Source: ")
 
 
 @pytest.mark.parametrize("path", INVALID, ids=lambda path: path.stem)
 def test_what_is_said_never_quotes_the_child(path: Path) -> None:
-    for finding in inspect(path.read_bytes(), today=TODAY).problems:
+    for finding in inspect_file(path.read_bytes(), today=TODAY).problems:
         assert not any(word in finding.sentence for word in ("Testchild", "Ada", "X333210123001", "Specimen"))

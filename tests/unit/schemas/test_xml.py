@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import xml
-from schemas.identifiers import is_upn, upn_check_letter, uuid7
+from schemas.identifiers import build_uuid7, is_upn, upn_check_letter
 from tests.children import sample
 
 NOTICE = sample("transfer-notice")
@@ -66,7 +66,7 @@ def test_the_check_letter_of_a_upn(upn: str) -> None:
 
 @given(st.binary(min_size=10, max_size=10))
 def test_a_message_id_is_a_uuid_of_version_7_that_sorts_by_time(entropy: bytes) -> None:
-    earlier, later = (uuid7(datetime(2026, 11, 23, 9, 30, second, tzinfo=UTC), entropy) for second in (0, 1))
+    earlier, later = (build_uuid7(datetime(2026, 11, 23, 9, 30, second, tzinfo=UTC), entropy) for second in (0, 1))
     assert earlier < later
     assert earlier[14] == "7"
     assert earlier[19] in "89ab"
