@@ -13,8 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from gateway.context import SYSTEM, Gateway
-from gateway.core import audit_sentences, merkle
-from gateway.core.labels import name_kind
+from gateway.core import audit_sentences, labels, merkle
 from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
@@ -83,9 +82,8 @@ def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: s
         logged_entries = audit_search.search_entries(tx, sought, before, PAGE + 1)
         below = {"below": before} if before is not None else {}
         audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail=asked.build_detail() | below)])
-        called = _list_called(tx)
         return AuditPage(
-            [_explain_entry(logged, called) for logged in logged_entries[:PAGE]],
+            explain_entries(tx, logged_entries[:PAGE]),
             logged_entries[PAGE - 1].number if logged_entries[PAGE:] else None,
             case,
         )
@@ -101,11 +99,14 @@ def list_newest_entries(
     actor: str | None = None,
     partner: str | None = None,
     limit: int,
-) -> list[LoggedEntry]:
-    """List the newest entries of which all that is given holds, the newest first."""
-    return gw.store.look(
-        lambda tx: audit_log.list_newest_entries(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
-    )
+) -> list[tuple[LoggedEntry, AuditLine]]:
+    """List the newest entries of which all that is given holds, the newest first, each with its sentence."""
+
+    def read(tx: Connection) -> list[tuple[LoggedEntry, AuditLine]]:
+        entries = audit_log.list_newest_entries(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
+        return list(zip(entries, explain_entries(tx, entries), strict=True))
+
+    return gw.store.look(read)
 
 
 def check_question(gw: Gateway, asked: AuditQuestion) -> None:
@@ -154,6 +155,12 @@ def _find_case(tx: Connection, message_id: MessageId) -> CaseId | None:
     return None
 
 
+def explain_entries(tx: Connection, logged_entries: Sequence[LoggedEntry]) -> list[AuditLine]:
+    """Return entries that were read, each as a sentence."""
+    called = _list_called(tx)
+    return [_explain_entry(logged, called) for logged in logged_entries]
+
+
 def _list_called(tx: Connection) -> dict[str, str]:
     return {person.name: person.called for person in people.list_people(tx)} | {SYSTEM: "The gateway"}
 
@@ -162,7 +169,8 @@ def _explain_entry(logged: LoggedEntry, called: Mapping[str, str]) -> AuditLine:
     detail = json.loads(logged.entry).get("detail", {})
     partner = _authority_name(logged.partner) if logged.partner else ""
     names = {"who": called.get(logged.actor, logged.actor), "about": called.get(logged.about or "", logged.about or "")}
-    parts = {name: called.get(str(value), str(value)) for name, value in detail.items()} | names
+    worded = {name: labels.name_audit_code(logged.act, name, str(value)) for name, value in detail.items()}
+    parts = {name: called.get(text, text) for name, text in worded.items()} | names
     if "owner" in parts:
         parts["owner"] = _authority_name(parts["owner"])
     if partner:
@@ -172,7 +180,7 @@ def _explain_entry(logged: LoggedEntry, called: Mapping[str, str]) -> AuditLine:
         audit_sentences.find_unexplained(logged.act, detail),
     )
     if "kind" in more and logged.act != "audit.reviewed":
-        more["kind"] = name_kind(more["kind"])
+        more["kind"] = labels.name_kind(more["kind"])
     return AuditLine(
         logged.number, logged.at, logged.act, logged.actor, logged.about, logged.partner, sentence, more, logged.entry
     )
@@ -200,7 +208,7 @@ def read_entry(gw: Gateway, number: int, by: str) -> PlacedEntry:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
         whole = merkle.hash_leaf(logged.entry.encode()) == logged.leaf
-        return PlacedEntry(_explain_entry(logged, _list_called(tx)), logged.leaf, whole, over[0] if over else None)
+        return PlacedEntry(explain_entries(tx, [logged])[0], logged.leaf, whole, over[0] if over else None)
 
     return gw.store.run(read_and_log)
 

@@ -23,6 +23,7 @@ from gateway.cli.output import (
     err,
     format_for_list,
     get_user_name,
+    join_lines,
     open_gateway,
     print_answer,
     read_bytes,
@@ -162,9 +163,16 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = get_user_name
 @commands.command("search")
 def audit_search(
     home: Home = DEFAULT_HOME,
-    about: Annotated[str | None, typer.Option(help="Show only entries about this MessageId or authority.")] = None,
-    act: Annotated[str | None, typer.Option(help="Show only this act, or acts that begin so, such as notice.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Show only what this person did, or cme-gateway.")] = None,
+    about: Annotated[str | None, typer.Option(help="Show only entries about this MessageId, leaver or case.")] = None,
+    act: Annotated[
+        str | None,
+        typer.Option(
+            help="Show only this activity, such as notice.read, or all that begin with a word, such as notice."
+        ),
+    ] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Show only what this user did. For automatic activity: cme-gateway.")
+    ] = None,
     partner: Annotated[str | None, typer.Option(help="Show only entries about this partner (DfE code).")] = None,
     limit: Limit = 50,
     as_json: AsJson = False,
@@ -172,13 +180,17 @@ def audit_search(
     """Search the audit log."""
     with open_gateway(home) as gw:
         entries = browse.list_newest_entries(gw, about=about, act=act, actor=actor, partner=partner, limit=limit)
-    rows = [(e.number, format_for_list(e.at), f"{e.act}\nby {e.actor}", e.partner, e.about) for e in entries]
-    value = {"entries": [json.loads(entry.entry) for entry in entries]}
+    rows = [
+        # With the words that --act, --actor and --partner take.
+        (e.number, format_for_list(e.at), join_lines(e.sentence, f"{e.act}, by {e.actor}"), e.partner, e.about)
+        for _, e in entries
+    ]
+    value = {"entries": [json.loads(entry.entry) for entry, _ in entries]}
     print_answer(
         as_json,
         value,
         lambda: build_table(
-            "Audit log", ("Number", "Date", "Act", "Partner", "About"), rows, empty="No entries found."
+            "Audit log", ("Number", "Date", "Activity", "Partner", "Reference"), rows, empty="No entries found."
         ),
     )
 

@@ -97,9 +97,10 @@ def _describe(duty: Owed) -> str:
 
 def _say_due(duty: Owed) -> str:
     at = f"{duty.late_at:%d %b %Y}"
+    tried = f"{labels.describe_last_try(duty.tried)}." if duty.tried else None
     if duty.step is DutyStep.WAIT:
-        return join_lines(at, duty.tried)
-    return join_lines(at, f"{labels.name_step(duty.step)}.", duty.tried, _say_next(duty))
+        return join_lines(at, tried)
+    return join_lines(at, f"{labels.name_step(duty.step)}.", tried, _say_next(duty))
 
 
 def _say_next(duty: Owed) -> str:

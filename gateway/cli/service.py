@@ -17,6 +17,7 @@ from rich.markup import escape
 from gateway import app, home_folder
 from gateway.cli.output import DEFAULT_HOME, AsJson, By, Home, count_of, get_user_name, open_gateway, print_answer
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.findings import FindingLevel
 from gateway.demo.story import run_demo
 from gateway.monitoring import doctor
@@ -31,7 +32,6 @@ HOST = re.compile(
     r"(?=.{1,253}$)(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 )
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
-LEVELS = {"ok": "OK", "warn": "Warning", "fail": "Problem"}
 
 commands = typer.Typer()
 
@@ -210,7 +210,8 @@ def _list_checks(checks: Sequence[Check]) -> str:
     counts = Counter(check.result for check in checks)
     failed, warned = count_of(counts[FindingLevel.FAIL], "problem"), count_of(counts[FindingLevel.WARN], "warning")
     rows = [
-        f"{escape(check.label):32} [{COLOURS[check.result]}]{LEVELS[check.result]:8}[/] {escape(check.detail)}"
+        f"{escape(check.label):32} [{COLOURS[check.result]}]{labels.name_level(check.result):8}[/]"
+        f" {escape(check.detail)}"
         for check in checks
     ]
     return "\n".join(

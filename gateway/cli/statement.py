@@ -10,21 +10,10 @@ from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, build_table, open_gateway, print_answer
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.statement_diff import DifferenceKind
 from gateway.errors import Unusable
 from gateway.exchange import statements
-from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN, HealedDifference
+from gateway.exchange.statements import FOR_A_PERSON, HealedDifference
 from keys.statement import StatementRow
-
-DIFFERENCES = {
-    DifferenceKind.MISSING_THERE: "They do not have it",
-    DifferenceKind.MISSING_HERE: "You do not have it",
-    DifferenceKind.FORGOTTEN_HERE: "They have it from you, and it is not recorded here",
-    DifferenceKind.RECEIPT_LOST: "The delivery receipt is missing here",
-    DifferenceKind.DIGEST: "The contents differ",
-    DifferenceKind.STATE: "The status differs",
-}
-DONE = {SENT_AGAIN: "Sent again", ASKED_FOR: "Asked for", FOR_A_PERSON: "Call them"}
 
 commands = typer.Typer()
 
@@ -51,7 +40,10 @@ def compare_command(
                 "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
             ) from None
     value = {"differences": [_plain(difference) for difference in told]}
-    rows = [(o.difference.message_id, DIFFERENCES[o.difference.differs], DONE[o.done], *_states(o)) for o in told]
+    rows = [
+        (o.difference.message_id, labels.name_difference(o.difference.differs), labels.name_remedy(o.done), *_states(o))
+        for o in told
+    ]
     name = labels.name_authority_in_full(authority)
     print_answer(
         as_json,
@@ -76,11 +68,14 @@ async def _compared(gw: Gateway, authority: str, since: datetime) -> list[Healed
 
 
 def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
-    return _say_state(healed.difference.ours), _say_state(healed.difference.theirs)
+    """Return how the message stands here and there, each in the words of that side."""
+    here: labels.Side = "sent" if healed.difference.is_sent else "came"
+    there: labels.Side = "came" if healed.difference.is_sent else "sent"
+    return _name_state(here, healed.difference.ours), _name_state(there, healed.difference.theirs)
 
 
-def _say_state(row: StatementRow | None) -> str | None:
-    return row.state.replace("-", " ").capitalize() if row else None
+def _name_state(side: labels.Side, row: StatementRow | None) -> str | None:
+    return labels.name_status(side, row.kind, row.state) if row else None
 
 
 def _plain(healed: HealedDifference) -> dict[str, object]:

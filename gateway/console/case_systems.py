@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.case_systems import clients, overview, webhooks
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
+from gateway.core import labels
 from gateway.core.permissions import Permission, Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
@@ -20,21 +21,8 @@ from gateway.errors import NotAllowed
 # Not below the room: an id may be any word.
 ROOM, ADDING = "/case-systems", "/add-case-system"
 SYSTEM, WEBHOOK = "{system:[a-z0-9-]{3,40}}", "{webhook:wh-[0-9a-f]{24}}"
-SCOPES = {
-    Scope.NOTICES_READ: ("View notices", "Lists and views notices. Each view is logged."),
-    Scope.NOTICES_SEND: ("Send notices", "Sends and withdraws notices."),
-    Scope.NOTICES_ANSWER: ("Reply to notices", "Sends acknowledgements, answers and outcomes."),
-    Scope.STATUS_READ: ("View the status of notices", "Also lists authorities. Shows nothing about a child."),
-    Scope.WEBHOOKS: (
-        "Receive notifications",
-        "Gets a notification when a notice changes. Includes nothing about a child.",
-    ),
-}
-EVENTS = {
-    WebhookEvent.RECEIVED: "Message received",
-    WebhookEvent.STATE: "Status of a message may have changed",
-    WebhookEvent.RECEIPT: "Delivery receipt received",
-}
+SCOPES = {scope: labels.explain_scope(scope) for scope in Scope}
+EVENTS = {event: labels.name_event(event) for event in WebhookEvent}
 ENDING = (
     "Remove this system",
     (

@@ -9,6 +9,7 @@ from aiohttp import web
 from gateway.casework import messages
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import NOTICE, Door
+from gateway.core import labels
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
 from gateway.exchange.release import release_notice
@@ -16,12 +17,9 @@ from gateway.monitoring import health
 from schemas.shapes import MessageId
 
 SHOWN = 50
+COLOURS = {FindingLevel.FAIL: "red", FindingLevel.WARN: "yellow", FindingLevel.OK: "green"}
 # In words and colours.
-LEVELS = {
-    FindingLevel.FAIL: ("Problem", "red"),
-    FindingLevel.WARN: ("Warning", "yellow"),
-    FindingLevel.OK: ("OK", "green"),
-}
+LEVELS = {level: (labels.name_level(level), colour) for level, colour in COLOURS.items()}
 
 
 async def show_health(visit: Visit) -> web.StreamResponse:

@@ -22,27 +22,6 @@ from schemas.shapes import CaseId
 
 SHOWN = 50
 MOST_DIGITS = 9
-# In a hundred.
-STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
-# What an extract says of a child, in words.
-SAID = (
-    ("surname", "Surname"),
-    ("forename", "Forename"),
-    ("middle_names", "Middle names"),
-    ("preferred_surname", "Preferred surname"),
-    ("preferred_forename", "Preferred forename"),
-    ("former_surname", "Former surname"),
-    ("dob", "Date of birth"),
-    ("sex", "Sex"),
-    ("upn", "UPN"),
-    ("former_upn", "Former UPN"),
-    ("postcode", "Postcode"),
-)
-
-
-def describe_strength(in_hundred: int) -> str:
-    """Describe how strong a match is, in words."""
-    return next(words for least, words in STRENGTHS if in_hundred >= least)
 
 
 async def show_matches(visit: Visit) -> web.StreamResponse:
@@ -55,7 +34,7 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
         more=len(worklist.searches) > SHOWN,
         cases=match_incoming.list_search_cases(gw, worklist.searches),
         strengths=worklist.strengths,
-        strength=describe_strength,
+        strength=labels.name_strength,
         counts=worklist.counts,
         near_nobody=match_incoming.count_unmatched_searches(gw),
         indexed=worklist.index is not None,
@@ -91,9 +70,9 @@ async def show_match(visit: Visit) -> web.StreamResponse:
         search=search,
         candidates=candidates,
         rows=list_rows,
-        fields=SAID,
+        pupil_fields=labels.list_pupil_fields(),
         reasons=REASONS,
-        strength=describe_strength,
+        strength=labels.name_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
     )
 

@@ -7,16 +7,10 @@ from aiohttp import web
 from gateway.authorities import partners
 from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
-from gateway.core import expiry
+from gateway.core import expiry, labels
 from gateway.core.permissions import Permission
 
 CODE = "{authority:[0-9]{3}}"
-PROTECTIONS = {
-    "person-smime": "Encrypted email (S/MIME)",
-    "person-tls": "Email sent over TLS only",
-    "notify-only": "Email that only asks them to call you",
-    "sealed": "Encrypted. Only their gateway can open notices",
-}
 COLOURS = {
     expiry.ExpiryLevel.SOON: "yellow",
     expiry.ExpiryLevel.NOW: "orange",
@@ -41,7 +35,7 @@ async def show_partner(visit: Visit) -> web.StreamResponse:
 def _render_endings(visit: Visit, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = visit.gw.now()
-    how = {"ending": expiry, "colours": COLOURS, "now": now, "protections": PROTECTIONS}
+    how = {"ending": expiry, "colours": COLOURS, "now": now, "name_protection": labels.name_protection}
     return visit.render_page(template, status=200, **how, **values)
 
 

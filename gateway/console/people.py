@@ -15,16 +15,7 @@ from gateway.core.permissions import Permission, Role
 from gateway.errors import NotAllowed
 
 NAME = "{name:[^/]{3,80}}"
-HINTS = {
-    Role.CME_OFFICER: "Views and answers notices, sends new ones, searches for children.",
-    Role.PUPIL_TRACKING: "The same as a CME officer. Also reviews searches every 14 days.",
-    Role.OUTREACH: "Views assigned cases and records calls.",
-    Role.SERVICE_MANAGER: "The same as a CME officer. Also sees reports, system health and the audit log.",
-    Role.AUDITOR: "Reviews the audit log. Cannot see a child's record.",
-    Role.OPERATOR: "Sees whether the gateway is working. Cannot see anything about a child.",
-    Role.ADMIN: "Manages users, roles and connected systems. Cannot see anything about a child.",
-}
-ROLES = {role: (labels.name_role(role), hint) for role, hint in HINTS.items()}
+ROLES = {role: (labels.name_role(role), labels.explain_role(role)) for role in Role}
 
 
 async def show_people(visit: Visit) -> web.StreamResponse:

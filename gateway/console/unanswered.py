@@ -17,6 +17,7 @@ from gateway.console.console_request import Visit
 from gateway.console.endpoints import Door
 from gateway.console.files import build_csv_file
 from gateway.console.paging import paginate_rows
+from gateway.core import labels
 from gateway.core.duties import DutyStep
 from gateway.core.permissions import Permission, Reach
 from gateway.paper import as_csv
@@ -26,7 +27,7 @@ from gateway.reports import owed
 
 # Cases on one page, as in the inbox.
 SHOWN = 25
-SIDES = {"them": "Other authorities", "us": "You"}
+SIDES = {side: labels.name_owed_by(side) for side in ("them", "us")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,18 @@ from aiohttp import web
 
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
+from gateway.core import labels
 from gateway.core.permissions import Permission
 from gateway.errors import NotFound
 from gateway.one import held_files
 
 FILE = "{file:[0-9]{8}-[0-9]{6}-[0-9a-f]{8}}"
-KINDS = {"leavers": "Leavers", "children": "Pupil index"}
 
 
 async def show_waiting_files(visit: Visit) -> web.StreamResponse:
     """Show the files that wait, the oldest first. No child is described."""
     files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
-    return visit.render_page("waiting-files.html", files=files, kinds=KINDS)
+    return visit.render_page("waiting-files.html", files=files, name_extract=labels.name_extract)
 
 
 async def show_waiting_file(visit: Visit) -> web.StreamResponse:
@@ -27,7 +27,7 @@ async def show_waiting_file(visit: Visit) -> web.StreamResponse:
     except NotFound:
         # Somebody else has decided.
         return redirect_to("/drafts/files")
-    return visit.render_page("waiting-file.html", file=waiting_file, kinds=KINDS)
+    return visit.render_page("waiting-file.html", file=waiting_file, name_extract=labels.name_extract)
 
 
 async def accept_waiting_file(visit: Visit) -> web.StreamResponse:

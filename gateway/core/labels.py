@@ -5,7 +5,7 @@ they are: they are stored, signed and scripted. The texts are in `labels_en.py`;
 same tables. Codes that messages carry have their labels in the lists of `schemas/codes`, and `name_code` reads them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -169,6 +169,12 @@ def _name_partner(partner: str) -> str:
     return name_authority(partner) if partner else "another authority"
 
 
+def describe_last_try(tried: str) -> str:
+    """Return how the last try to deliver a message ended, which is kept as "https: later"."""
+    route, _, ending = tried.rpartition(": ")
+    return texts.LAST_TRIES.get(ending, tried).format(route=name_route(route))
+
+
 def describe_call(result: str | None) -> str:
     """Return what a call was about: a handover, or a result that was told."""
     if result is None:
@@ -191,9 +197,81 @@ def name_step(step: str) -> str:
     return texts.STEPS[step]
 
 
+def name_next_step(step: str) -> str:
+    """Return what is to be done next about what is due."""
+    return texts.NEXT_STEPS[step]
+
+
+def name_owed_by(side: str) -> str:
+    """Return from whom something is due."""
+    return texts.OWED_BY[side]
+
+
+def list_counted(*names: str) -> dict[str, str]:
+    """Return how a report calls what it counts and no code list has."""
+    return {name: texts.COUNTED[name] for name in names}
+
+
+def name_level(level: str) -> str:
+    """Return how well something is (`findings.FindingLevel`)."""
+    return texts.LEVELS[level]
+
+
+def name_difference(difference: str) -> str:
+    """Return how the records of two authorities differ (`statement_diff.DifferenceKind`)."""
+    return texts.DIFFERENCES[difference]
+
+
+def name_remedy(done: str) -> str:
+    """Return what was done about a difference (`statements.HealedDifference`)."""
+    return texts.REMEDIES[done]
+
+
+def list_pupil_fields() -> Mapping[str, str]:
+    """Return what the columns of the extract of all pupils are called, in the order in which they are shown."""
+    return texts.PUPIL_FIELDS
+
+
+def name_extract(kind: str) -> str:
+    """Return what a file from ONE holds."""
+    return texts.EXTRACTS[kind]
+
+
+def name_strength(in_hundred: int) -> str:
+    """Return how strong a possible match is."""
+    return next(words for least, words in texts.STRENGTHS if in_hundred >= least)
+
+
+def name_audit_code(act: str, part: str, code: str) -> str:
+    """Return a code in the detail of an entry of the audit log, as a sentence has it.
+
+    Some details are several codes with spaces between them. What has no label is shown as it is.
+    """
+    if (act, part) == ("notice.outcome-told", "result"):
+        return _name_result("told", code)
+    known = texts.AUDIT_CODES.get(f"{act}/{part}", {})
+    named = [known[code]] if code in known else [known.get(word, word) for word in code.split(" ")]
+    return ", ".join(map(_lower_first, named)) if known else code
+
+
 def name_role(role: str) -> str:
     """Return what a role is called, of a person who signs in or of an officer whom a message names."""
     return texts.ROLES.get(role) or codes.get_labels("roles").get(role, role)
+
+
+def explain_role(role: str) -> str:
+    """Return what a role may do."""
+    return texts.ROLE_HINTS[role]
+
+
+def explain_scope(scope: str) -> tuple[str, str]:
+    """Return what a connected system may do: its name, and a hint."""
+    return texts.SCOPES[scope]
+
+
+def name_event(event: str) -> str:
+    """Return what a connected system is notified of."""
+    return texts.EVENTS[event]
 
 
 def name_route(route: str) -> str:

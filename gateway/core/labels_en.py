@@ -142,6 +142,16 @@ MISSING = {
     "decision": "Decision",
 }
 STEPS = {"wait": "Due", "ring": "Overdue", "escalate": "Overdue: escalated to the service manager"}
+# What is to be done about it next, in a report.
+NEXT_STEPS = {
+    "wait": "Not overdue",
+    "ring": "Overdue: call them",
+    "escalate": "Overdue: service manager to call",
+    "reply": "Overdue: reply now",
+    "decide": "Overdue: decide",
+}
+# From whom it is due.
+OWED_BY = {"them": "Other authorities", "us": "You"}
 
 # Of people who sign in, by `permissions.Role`; the roles that messages name are in schemas/codes/roles.csv.
 ROLES = {
@@ -152,6 +162,32 @@ ROLES = {
     "auditor": "Auditor",
     "operator": "System operator",
     "admin": "Administrator",
+}
+
+# What a role may do, for those who give it to a user.
+ROLE_HINTS = {
+    "cme_officer": "Views and answers notices, sends new ones, searches for children.",
+    "pupil_tracking": "The same as a CME officer. Also reviews searches every 14 days.",
+    "outreach": "Views assigned cases and records calls.",
+    "service_manager": "The same as a CME officer. Also sees reports, system health and the audit log.",
+    "auditor": "Reviews the audit log. Cannot see a child's record.",
+    "operator": "Sees whether the gateway is working. Cannot see anything about a child.",
+    "admin": "Manages users, roles and connected systems. Cannot see anything about a child.",
+}
+
+# What a connected system may do (`permissions.Scope`): its name, and a hint.
+SCOPES = {
+    "notices:read": ("View notices", "Lists and views notices. Each view is logged."),
+    "notices:send": ("Send notices", "Sends and withdraws notices."),
+    "notices:answer": ("Reply to notices", "Sends acknowledgements, answers and outcomes."),
+    "status:read": ("View the status of notices", "Also lists authorities. Shows nothing about a child."),
+    "webhooks": ("Receive notifications", "Gets a notification when a notice changes. Includes nothing about a child."),
+}
+# Of what it is notified, by `webhook_events.WebhookEvent`.
+EVENTS = {
+    "notice.received": "Message received",
+    "notice.state": "Status of a message may have changed",
+    "receipt.received": "Delivery receipt received",
 }
 
 RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-only": "Phone only"}
@@ -167,6 +203,49 @@ PROTECTIONS = {
     "notify-only": "Email that only asks them to call you",
 }
 
+# How well the gateway is, by `findings.FindingLevel`.
+LEVELS = {"ok": "OK", "warn": "Warning", "fail": "Problem"}
+
+# How the records of two authorities differ, by `statement_diff.DifferenceKind`; and what is done about it.
+DIFFERENCES = {
+    "missing-there": "They do not have it",
+    "missing-here": "You do not have it",
+    "forgotten-here": "They have it from you, and it is not recorded here",
+    "receipt-lost": "The delivery receipt is missing here",
+    "digest-differs": "The contents differ",
+    "state-differs": "The status differs",
+}
+REMEDIES = {"sent again": "Sent again", "asked for": "Asked for", "for a person": "Call them"}
+
+# Of a child in the pupil index, by the columns of the extract.
+PUPIL_FIELDS = {
+    "surname": "Surname",
+    "forename": "Forename",
+    "middle_names": "Middle names",
+    "preferred_surname": "Preferred surname",
+    "preferred_forename": "Preferred forename",
+    "former_surname": "Former surname",
+    "dob": "Date of birth",
+    "sex": "Sex",
+    "upn": "UPN",
+    "former_upn": "Former UPN",
+    "postcode": "Postcode",
+}
+# How strong a possible match is, from how many in a hundred.
+STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
+
+# What a file from ONE holds.
+EXTRACTS = {"leavers": "Leavers", "children": "Pupil index"}
+
+# What a statistics report says where a code list has nothing.
+COUNTED = {
+    "gone": "Deleted",
+    "not-said": "Not recorded",
+    "rejected": "Rejected",
+    "ended": "No outcome",
+    "none-yet": "None yet",
+}
+
 # How one try to deliver ended.
 TRIES = {
     "later": "{kind} could not be delivered by {route}. The gateway will try again.",
@@ -175,6 +254,17 @@ TRIES = {
     "refused": "{kind} could not be delivered by {route}. It was refused.",
     "rejected": "{kind} refused by the gateway of {partner}.",
     "receipted": "{kind} delivered by {route}.",
+}
+
+# The same of the last try (`Owed.tried`), in a list.
+LAST_TRIES = {
+    "not tried yet": "Not tried yet",
+    "later": "Could not be delivered by {route}",
+    "handed over": "Passed on by {route}, awaiting a delivery receipt",
+    "gave up": "Could not be delivered by {route}",
+    "refused": "Refused by {route}",
+    "rejected": "Refused by their gateway",
+    "receipted": "Delivered by {route}",
 }
 
 # The acts of the timeline of a case, by the acts of the audit log: `{kind}` is the message, `{partner}` the other
@@ -252,4 +342,35 @@ MISFITS = {
     "test": "One of the two is a test, and the other is not.",
     "late": "It arrived after the message it answers had already ended.",
     "unknown": "It is about a message that is not held here.",
+}
+
+# The codes in the details of entries of the audit log, by act and part.
+AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
+    "case.closed/ground": {"accepted": "accepted", "handed over by telephone": "handed over by phone"},
+    "client.added/scopes": {code: name for code, (name, _) in SCOPES.items()},
+    "client.refused/why": {"unknown": "unknown system", "secret": "wrong secret", "ended": "removed system"},
+    "notice.mail-came/what": MAIL_REPLIES,
+    "notice.searched/by": {
+        "name": "name",
+        "dob": "date of birth",
+        "upn": "UPN",
+        "uln": "ULN",
+        "reference": "reference",
+    },
+    "person.added/roles": ROLES,
+    "person.refused/why": {
+        "unknown": "unknown user",
+        "ended": "deactivated user",
+        "locked": "locked account",
+        "password": "wrong password",
+        "code": "wrong security code",
+        "expired": "expired one-time password",
+    },
+    "person.roles/from": ROLES,
+    "person.roles/to": ROLES,
+    "person.signed-in/through": {"local": "gateway account", "oidc": "council account", "directory": "council account"},
+    "reply.judged/judgement": MAIL_REPLIES,
+    "reply.without-effect/why": {code: text.rstrip(".") for code, text in MISFITS.items()},
+    "statement.difference/difference": DIFFERENCES,
+    "webhook.added/events": EVENTS,
 }

@@ -64,6 +64,8 @@ class StatementDifference:
     message_id: MessageId
     ours: StatementRow | None
     theirs: StatementRow | None
+    # We sent it; else they did.
+    is_sent: bool
 
 
 def compare_accounts(
@@ -73,7 +75,7 @@ def compare_accounts(
     for message_id in listed:
         mine = ours.sent[message_id]
         if message_id not in theirs.received and (mine.state in HAS_IT or _is_overdue(mine, now)):
-            yield StatementDifference(DifferenceKind.MISSING_THERE, message_id, mine, None)
+            yield StatementDifference(DifferenceKind.MISSING_THERE, message_id, mine, None, is_sent=True)
     for message_id, there in theirs.received.items():
         sent = ours.sent.get(message_id)
         differs = DifferenceKind.FORGOTTEN_HERE if sent is None else _compare_rows(sent, there, sent, there, now)
@@ -85,16 +87,16 @@ def compare_accounts(
         ):
             differs = DifferenceKind.RECEIPT_LOST
         if differs:
-            yield StatementDifference(differs, message_id, sent, there)
+            yield StatementDifference(differs, message_id, sent, there, is_sent=True)
     for message_id, there in theirs.sent.items():
         got = ours.received.get(message_id)
         if got is None and there.state in HAS_IT:
-            yield StatementDifference(DifferenceKind.MISSING_HERE, message_id, None, there)
+            yield StatementDifference(DifferenceKind.MISSING_HERE, message_id, None, there, is_sent=False)
         elif got is not None and (differs := _compare_rows(got, there, there, got, now)) not in (
             None,
             DifferenceKind.RECEIPT_LOST,
         ):
-            yield StatementDifference(differs, message_id, got, there)
+            yield StatementDifference(differs, message_id, got, there, is_sent=False)
 
 
 def _is_overdue(sent: StatementRow, now: datetime) -> bool:

@@ -14,7 +14,6 @@ from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import format_authority, format_moment, format_own_authority
 
-STEPS = {DutyStep.WAIT: "not overdue", DutyStep.RING: "call them", DutyStep.ESCALATE: "service manager to call"}
 COLUMNS = (
     *("Reference", "Due from", "Type of notice", "What is due", "Since", "Working days", "Overdue from", "Next step"),
     *("Last attempt", "Done so far", "Contact"),
@@ -85,7 +84,7 @@ def _duty_row(duty: Owed) -> tuple[str | int, ...]:
     who = f"You (to {format_authority(duty.partner)})" if ours else format_authority(duty.partner)
     late = duty.step is not DutyStep.WAIT
     deciding = duty.missing is Missing.DECISION
-    what = "decide" if deciding else "reply now" if ours else STEPS[duty.step]
+    next_step = "wait" if not late else "decide" if deciding else "reply" if ours else duty.step
     return (
         duty.message_id,
         who,
@@ -94,8 +93,8 @@ def _duty_row(duty: Owed) -> tuple[str | int, ...]:
         _format_moment(duty.since),
         duty.working_days,
         _format_moment(duty.late_at),
-        f"Overdue: {what}" if late else STEPS[DutyStep.WAIT].capitalize(),
-        duty.tried,
+        labels.name_next_step(next_step),
+        labels.describe_last_try(duty.tried) if duty.tried else "",
         _describe_done(duty),
         "" if ours and not deciding else duty.ring or "No telephone number",
     )

@@ -32,10 +32,7 @@ from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, Wher
 TRANSFER, UNKNOWN, OUTCOME = (cls.__name__ for cls in (TransferNotice, WhereaboutsUnknownNotice, Outcome))
 # The row of totals in the first table, which the authorities add up to.
 PARTNERS = len(OPENS_A_CASE)
-GONE = {"gone": "Deleted"}
 YEARS = {year: year for year in ("N", "E", "R", *map(str, range(1, 15)), "X")}
-NOT_SAID = {"not-said": "Not recorded"}
-ENDED = {"rejected": "Rejected", "ended": "No outcome", "none-yet": "None yet"}
 
 ENDINGS: Mapping[str, str] = {DeliveryState.REJECTED: "rejected", DeliveryState.CONCLUDED: "ended"}
 
@@ -149,14 +146,14 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
         build_counts(
             "Transfer notices by DfE reason",
             "Reason",
-            codes.get_labels("cme_reasons") | GONE,
+            codes.get_labels("cme_reasons") | labels.list_counted("gone"),
             reasons + gone,
             part_of=row,
         ),
         build_counts(
             "Transfer notices by time out of education",
             "Time",
-            codes.get_labels("durations") | GONE,
+            codes.get_labels("durations") | labels.list_counted("gone"),
             bands + gone,
             part_of=row,
             note=(
@@ -164,7 +161,13 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
                 " outcome or the end of the period. Not known: the notice does not give that date."
             ),
         ),
-        build_counts("Transfer notices by year group", "Year", YEARS | NOT_SAID | GONE, years + gone, part_of=row),
+        build_counts(
+            "Transfer notices by year group",
+            "Year",
+            YEARS | labels.list_counted("not-said", "gone"),
+            years + gone,
+            part_of=row,
+        ),
         build_counts(
             "Transfer notices by risk group",
             "Group",
@@ -186,7 +189,7 @@ def _count_unknown(records: StatisticsRecords, bodies: Mapping[str, object], unt
     return build_counts(
         "Whereabouts unknown, by time",
         "Time",
-        codes.get_labels("durations") | GONE,
+        codes.get_labels("durations") | labels.list_counted("gone"),
         bands + gone,
         part_of=OPENS_A_CASE.index(UNKNOWN),
         note="From the date the whereabouts became unknown, to the end of the search or of the period.",
@@ -197,7 +200,7 @@ def _count_outcomes(records: StatisticsRecords, results: Mapping[str, str]) -> C
     return build_counts(
         "Transfer notices by outcome",
         "Outcome",
-        codes.get_labels("outcomes") | ENDED | GONE,
+        codes.get_labels("outcomes") | labels.list_counted("rejected", "ended", "none-yet", "gone"),
         [
             (_find_outcome(records, results, notice), notice.direction)
             for notice in records.notices

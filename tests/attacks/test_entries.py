@@ -170,7 +170,8 @@ def test_a_comparison_that_differs_in_many_rows_is_one_entry_with_a_count(tmp_pa
             StatementRow(f"{turn}-{n}", "TransferNotice", "case", "0" * 64, "received", world.now) for n in range(count)
         ]
         found = [
-            StatementDifference(DifferenceKind.FORGOTTEN_HERE, MessageId(row.message_id), None, row) for row in there
+            StatementDifference(DifferenceKind.FORGOTTEN_HERE, MessageId(row.message_id), None, row, is_sent=True)
+            for row in there
         ]
         gw.store.run(
             lambda tx, found=found: statements._heal_differences(tx, gw, "333", found, [], ["a statement"])  # type: ignore[misc]

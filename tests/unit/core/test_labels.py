@@ -6,11 +6,15 @@ from gateway.core import labels, labels_en
 from gateway.core.audit_sentences import BEFORE, SENTENCES
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
+from gateway.core.findings import FindingLevel
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyKind
-from gateway.core.permissions import Role
+from gateway.core.permissions import Role, Scope
 from gateway.core.replies import Misfit
 from gateway.core.search_status import AnswerState
+from gateway.core.statement_diff import DifferenceKind
+from gateway.core.webhook_events import WebhookEvent
+from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN
 from schemas import codes
 from schemas.message import BODIES
 
@@ -40,6 +44,15 @@ def test_every_other_code_has_a_label() -> None:
     for misfit in Misfit:
         assert labels.explain_misfit(misfit)
     assert set(labels_en.ACTS) <= set(SENTENCES) | set(BEFORE)
+    assert {key.split("/")[0] for key in labels_en.AUDIT_CODES} <= set(SENTENCES)
+    assert set(labels_en.ROLE_HINTS) == set(Role)
+    assert set(labels_en.SCOPES) == set(Scope)
+    assert set(labels_en.EVENTS) == set(WebhookEvent)
+    assert set(labels_en.LEVELS) == set(FindingLevel)
+    assert set(labels_en.DIFFERENCES) == set(DifferenceKind)
+    assert set(labels_en.REMEDIES) == {SENT_AGAIN, ASKED_FOR, FOR_A_PERSON}
+    assert set(DutyStep) < set(labels_en.NEXT_STEPS)
+    assert set(labels_en.TRIES) < set(labels_en.LAST_TRIES)
 
 
 @pytest.mark.parametrize(
@@ -104,3 +117,17 @@ def test_an_act_of_the_timeline_names_its_message() -> None:
         labels.describe_try("later", "https", "Outcome")
         == "Outcome could not be delivered by HTTPS. The gateway will try again."
     )
+
+
+def test_a_code_in_the_detail_of_an_entry_is_named_and_what_has_no_label_stays() -> None:
+    assert labels.name_audit_code("person.refused", "why", "password") == "wrong password"
+    assert labels.name_audit_code("person.added", "roles", "cme_officer admin") == "CME officer, administrator"
+    assert labels.name_audit_code("case.closed", "ground", "handed over by telephone") == "handed over by phone"
+    assert labels.name_audit_code("person.refused", "why", "sign-in.denied") == "sign-in.denied"
+    assert labels.name_audit_code("notice.queued", "note", "as it is") == "as it is"
+
+
+def test_the_last_try_is_told_with_its_route() -> None:
+    assert labels.describe_last_try("https: receipted") == "Delivered by HTTPS"
+    assert labels.describe_last_try("mailbox: later") == "Could not be delivered by mailbox"
+    assert labels.describe_last_try("not tried yet") == "Not tried yet"
