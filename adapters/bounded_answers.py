@@ -39,7 +39,7 @@ async def read_answer(answer: aiohttp.ClientResponse, most: int) -> bytes:
     """
     packing = answer.headers.get("Content-Encoding", "").strip().lower() or "identity"
     if packing not in ("identity", *PACKED):
-        raise NotReached(f"the answer is packed in a way that was not asked for ({packing[:20]!a})")
+        raise NotReached(f"the answer is compressed in a way that was not asked for ({packing[:20]!a})")
     body = bytearray()
     async for part in answer.content.iter_chunked(PART_BYTES):
         body += part
@@ -60,15 +60,15 @@ def _unpack(packed: bytes, most: int) -> bytes:
         try:
             body += unpacker.decompress(packed, most + 1 - len(body))
         except zlib.error:
-            raise NotReached("the answer cannot be unpacked") from None
+            raise NotReached("the answer cannot be decompressed") from None
         if len(body) > most:
             raise AnswerTooLong(most)
         if not unpacker.eof:
-            raise NotReached("the answer broke off")
+            raise NotReached("the answer is not complete")
         packed = unpacker.unused_data
         if not packed:
             return bytes(body)
-    raise NotReached("the answer cannot be unpacked: it has too many parts")
+    raise NotReached("the answer cannot be decompressed: it has too many parts")
 
 
 def _has_head(packed: bytes) -> bool:

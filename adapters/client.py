@@ -78,11 +78,11 @@ def _not_to_be_called(address: RouteAddress) -> str | None:
         parts = urlsplit(address.url)
         host = parts.hostname or ""
     except ValueError:
-        return "the address on their card is none"
+        return "the address on their card is not valid"
     if parts.scheme != "https" or not host or parts.username is not None or parts.query or parts.fragment:
         return "the address on their card is not a plain https address"
     if not is_name_or_may_be_called(host, loopback=address.loopback):
-        return "the address on their card leads to this machine, or to no other"
+        return "the address on their card is this machine's own, or cannot be used"
     return None
 
 
@@ -93,4 +93,4 @@ def _sentence(why: BaseException) -> str:
         case aiohttp.ClientConnectorError():
             return "the partner's gateway cannot be reached"
         case _:
-            return f"the connection broke ({type(why).__name__})"
+            return f"the connection was lost ({type(why).__name__})"

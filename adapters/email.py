@@ -46,12 +46,12 @@ SEND_SECONDS = 30
 POLL_SECONDS = 5.0
 PORTS = {"smtp": 587, "smtps": 465}
 TOO_LARGE = 552
-TOO_LONG = "mails that take too long to read"
-CHANGED = "sealed mails whose content was cut, changed or taken away on its way: ask whoever runs the mail servers"
-NO_RECEIPTS = "mails that are durable here, and whose receipts our mail server does not take"
+TOO_LONG = "emails that take too long to read"
+CHANGED = "encrypted emails that were cut, changed or emptied on the way: ask the team that runs the email servers"
+NO_RECEIPTS = "emails that are saved here, but your email server does not accept their receipts"
 _TROUBLE = (TimeoutError, OSError, ValueError, NotReached, aiosmtplib.SMTPException)
-NO_ACCOUNT = "no mail account of ours is set: [email] in gateway.toml"
-UNSURE = "nobody vouches for TLS on the whole way to their mailbox, and this letter can be read without"
+NO_ACCOUNT = "there is no email account: complete [email] in gateway.toml"
+UNSURE = "it is not confirmed that TLS protects the whole way to their mailbox, and this email is not encrypted"
 
 
 class Email:
@@ -172,7 +172,7 @@ class Email:
                 await relay.sendmail(account.address, [to], raw, mail_options=options)
         except _TROUBLE as why:
             return _ending(why)
-        return HandedOver("in the mail", ticket)
+        return HandedOver("sent by email", ticket)
 
     async def try_servers(self, account: MailAccount) -> list[tuple[str, str | None]]:
         """Sign in at both servers, and send nothing: the name of each, and why it does not let us in."""
@@ -249,21 +249,23 @@ def _ending(why: Exception) -> TryLater | Refused:
             return _ending(why.recipients[0])
         # It is told the size with the sender (RFC 1870).
         case aiosmtplib.SMTPSenderRefused() if why.code == TOO_LARGE:
-            return Refused(f"email.{TOO_LARGE}", "our mail server finds it too large")
+            return Refused(f"email.{TOO_LARGE}", "your email server says it is too large")
         case aiosmtplib.SMTPAuthenticationError() | aiosmtplib.SMTPSenderRefused():
-            return TryLater(f"our mail server refused us ({why.code})")
+            return TryLater(f"your email server refused this gateway ({why.code})")
         case aiosmtplib.SMTPRecipientRefused() | aiosmtplib.SMTPDataError() if why.code >= 500:
-            return Refused(f"email.{why.code}", f"our mail server refused it: {why.code} {mail.one_line(why.message)}")
+            return Refused(
+                f"email.{why.code}", f"your email server refused it: {why.code} {mail.one_line(why.message)}"
+            )
         case aiosmtplib.SMTPResponseException():
-            return TryLater(f"our mail server said {why.code}")
+            return TryLater(f"your email server answered {why.code}")
         case TimeoutError() | aiosmtplib.SMTPTimeoutError():
-            return TryLater("our mail server did not answer in time")
+            return TryLater("your email server did not answer in time")
         case _ if _of_certificate(why):
-            return TryLater("the certificate of our mail server does not hold")
+            return TryLater("the certificate of your email server is not valid")
         case aiosmtplib.SMTPException() if "STARTTLS" in str(why):
-            return TryLater("our mail server offers no TLS, so nothing was sent")
+            return TryLater("your email server does not offer TLS, so nothing was sent")
         case _:
-            return TryLater(f"our mail server cannot be reached ({type(why).__name__})")
+            return TryLater(f"your email server cannot be reached ({type(why).__name__})")
 
 
 def _of_certificate(why: BaseException | None) -> bool:

@@ -22,9 +22,9 @@ from adapters.route import Left, MailAccount, NotDone, NotReached
 ASIDE = "CME handled"
 # A keyword on mails that we have taken note of, where they cannot be moved (RFC 9051, 2.3.2).
 HANDLED = "CME-Handled"
-NOT_GIVEN = "mails that our mailbox's server does not give"
-NOT_MOVED = "mails that we have taken note of, and that our mailbox's server does not let us move or delete"
-OTHER_SIZE = "mails in whose place our mailbox's server gave something else"
+NOT_GIVEN = "emails that your mailbox server does not hand over"
+NOT_MOVED = "emails that were processed, but your mailbox server does not let the gateway move or delete them"
+OTHER_SIZE = "emails that your mailbox server replaced with something else"
 # In one visit.
 MOST_MAILS = 20
 # Seconds: what is nothing of ours is looked at again, as a server may give something in its place at first.
@@ -260,7 +260,7 @@ class Inbox:
     def _connected(self) -> Iterator[IMAPClient]:
         with self._alone:
             if self._closed:
-                raise NotReached("we have closed the connection to our mailbox")
+                raise NotReached("the connection to your mailbox was closed")
             try:
                 if self._client is None:
                     self._client = self._connect()
@@ -333,12 +333,12 @@ def _find_aside(client: IMAPClient) -> str:
 def _sentence(why: Exception) -> str:
     match why:
         case LoginError():
-            return "our mailbox refused our login"
+            return "your mailbox refused the sign-in"
         case ssl.SSLCertVerificationError():
-            return "the certificate of our mailbox's server does not hold"
+            return "the certificate of your mailbox server is not valid"
         case TimeoutError():
-            return "our mailbox's server did not answer in time"
+            return "your mailbox server did not answer in time"
         case IMAPClientError():
-            return f"our mailbox's server did not do what was asked ({type(why).__name__})"
+            return f"your mailbox server did not do what was asked ({type(why).__name__})"
         case _:
-            return f"our mailbox's server cannot be reached ({type(why).__name__})"
+            return f"your mailbox server cannot be reached ({type(why).__name__})"

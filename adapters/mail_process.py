@@ -78,7 +78,7 @@ class Reader:
         await to.drain()
         line, rest = ANSWERED.unpack(await back.readexactly(ANSWERED.size))
         if line > MAX_LINE or rest > MAX_REST:
-            raise ValueError("more than a mail holds")
+            raise ValueError("larger than an email may be")
         return await back.readexactly(line), await back.readexactly(rest)
 
     async def close(self) -> None:

@@ -24,9 +24,9 @@ from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE, in_halves
 from adapters.route import Attempt, Bundle, Found, HandedOver, Left, NotDone, NotReached, Parcel, RouteAddress, TryLater
 from adapters.statuses import Means, get_meaning, is_of_exchange, not_taken
 
-NOT_NOW = {404: "the host does not hold their mailbox any more", 507: "their mailbox is full"}
-NOT_AGREED = "bundles that are not in the form that was agreed"
-NOT_LET_GO = "bundles that are durable here, and that the host does not let go"
+NOT_NOW = {404: "the host no longer has their mailbox", 507: "their mailbox is full"}
+NOT_AGREED = "bundles that are not in the agreed format"
+NOT_LET_GO = "bundles that are saved here, but the host does not remove them"
 # As hosts call a bundle.
 NAME = re.compile("[0-9]{3}-[0-9a-f]{64}")
 # A host hands out no more at once.
@@ -62,7 +62,7 @@ class Mailbox:
             return await in_halves(self, address, parcels)
         if answer.status in NOT_NOW:
             return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
-        return [not_taken(answer, "the mailbox's host")] * len(parcels)
+        return [not_taken(answer, "the mailbox host")] * len(parcels)
 
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
@@ -70,7 +70,7 @@ class Mailbox:
         what: Literal["messages", "receipts"] = "messages" if ours else "receipts"
         answer = await self._client.send_request("GET", address, f"/{what}", most=MAX_LIST_BYTES)
         if answer.status != 200:
-            raise NotReached(f"the mailbox's host answered {answer.status}")
+            raise NotReached(f"the mailbox host answered {answer.status}")
         rows = _list_in(answer.body)
         bundles: list[Bundle] = []
         for row in rows:
@@ -96,7 +96,7 @@ class Mailbox:
         # 404: another process was quicker.
         if answer.status not in (200, 404):
             await self.put_off(address, item, NOT_LET_GO)
-            raise NotDone(f"the mailbox's host answered {answer.status}")
+            raise NotDone(f"the mailbox host answered {answer.status}")
         self._put_off[address.url].mark_handled(item.name)
 
     async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
@@ -124,7 +124,7 @@ def _list_in(body: bytes) -> list[Any]:
             return list(json.loads(body))
     except (ValueError, TypeError, RecursionError):
         pass
-    raise NotReached("the mailbox's host did not answer in the form that was agreed")
+    raise NotReached("the mailbox host did not answer in the agreed format")
 
 
 def _name(name: str) -> str:

@@ -111,13 +111,13 @@ class IdentityProvider:
         if status != 200 and isinstance(members.get("error"), str):
             raise CodeRefused(members["error"])
         if status != 200 or not isinstance(members.get("id_token"), str):
-            raise NotAsAgreed("the identity provider gave no ID token")
+            raise NotAsAgreed("the identity provider did not give an ID token")
         return str(members["id_token"])
 
     async def _get(self, url: str) -> Mapping[str, Any]:
         status, members = await self._ask("GET", url, None, {})
         if status != 200:
-            raise NotAsAgreed(f"the identity provider answers {status} where it should describe itself")
+            raise NotAsAgreed(f"the identity provider answers {status} instead of describing itself")
         return members
 
     async def _ask(
@@ -130,7 +130,7 @@ class IdentityProvider:
                 session.request(method, url, data=form, headers=asked, allow_redirects=False) as answer,
             ):
                 if answer.status >= 500 or answer.status == 429:
-                    raise NotReached(f"the identity provider is not able to answer now ({answer.status})")
+                    raise NotReached(f"the identity provider cannot answer now ({answer.status})")
                 return answer.status, _object(await read_answer(answer, MAX_BYTES))
         except AnswerTooLong:
             raise NotAsAgreed("the identity provider's answer is too large") from None
@@ -156,14 +156,14 @@ def _object(body: bytes) -> Mapping[str, Any]:
 def _endpoints(members: Mapping[str, Any], issuer: str) -> Endpoints:
     """Return what the provider says of itself. It must call itself what the settings call it (Discovery 1.0, 4.3)."""
     if members.get("issuer") != issuer:
-        raise NotAsAgreed("the identity provider calls itself something else than [sign_in] issuer")
+        raise NotAsAgreed("the identity provider does not call itself what [sign_in] issuer says")
     authorization, token, keys = (
         _guarded(members.get(name), issuer) for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
     )
     # Discovery 1.0, 3: the default.
     methods = members.get("token_endpoint_auth_methods_supported", [BASIC])
     if not (isinstance(methods, list) and {BASIC, POST} & {method for method in methods if isinstance(method, str)}):
-        raise NotAsAgreed("the identity provider takes no client secret")
+        raise NotAsAgreed("the identity provider does not accept a client secret")
     names_itself = members.get("authorization_response_iss_parameter_supported") is True
     return Endpoints(authorization, token, keys, BASIC not in methods, names_itself)
 

@@ -27,7 +27,7 @@ class CarefulResolver(AbstractResolver):
         results = await self._plain.resolve(host, port, family)
         allowed = [result for result in results if may_be_called(result["host"], loopback=self._loopback)]
         if not allowed:
-            raise OSError("the name leads to this machine, or to nowhere")
+            raise OSError("the name is this machine's own, or has no address")
         return allowed
 
     async def close(self) -> None:

@@ -57,8 +57,8 @@ from adapters.sftp_files import (
 IN, OUT, ARCHIVE = "in", "out", "archive"
 NAME = re.compile(r"(?P<stem>(?P<sender>[0-9]{3})-(?P<digest>[0-9a-f]{64}))\.(?P<kind>sealed|taken|receipts)")
 PART = re.compile(r"[.]?[0-9a-f]{64}[.]part")
-NOT_READ = "files that the server does not let us take or read"
-NOT_FINISHED = "files that are durable here, and that the server does not let us answer or take away"
+NOT_READ = "files that the server does not let the gateway take or read"
+NOT_FINISHED = "files that are saved here, but the server does not let the gateway answer or remove them"
 # Whoever began to write a file has finished by then, or never will.
 STUCK_SECONDS = 3600
 # What was taken and not finished by then is taken up again: doing it twice has one effect.
@@ -187,7 +187,9 @@ class Sftp:
             place, login = urlsplit(address.url), address.login
             if login is None or address.pin is None:
                 raise NotReached(
-                    "no login is set for the partner's server" if login is None else "no host key is pinned"
+                    "there is no login for the partner's server"
+                    if login is None
+                    else "there is no host key for the server"
                 )
             host = await _leads_to(address, place.hostname or "")
             connection = await ssh.open_session(host, place.port or 22, login, address.pin)
@@ -222,7 +224,7 @@ async def _start(connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClien
         return await connection.start_sftp_client()
     except (asyncssh.ChannelOpenError, asyncssh.SFTPError) as why:
         connection.abort()
-        raise NotReached("the server lets us in, and offers no SFTP") from why
+        raise NotReached("the server accepted the login, but does not offer SFTP") from why
 
 
 async def _put_away(server: asyncssh.SFTPClient, path: str, name: str) -> None:
@@ -340,6 +342,6 @@ def _sentence(why: BaseException) -> str:
         case TimeoutError():
             return "the server did not answer in time"
         case socket.gaierror():
-            return "the server cannot be reached: its name is not known"
+            return "the server cannot be reached: its name cannot be found"
         case _:
             return f"the server cannot be reached ({type(why).__name__})"

@@ -36,7 +36,7 @@ WAYS = (".{}.part", "{}.part", "")
 LIST, WRITE, RENAME, CLAIM, READ, REMOVE = (
     "list the folder",
     "write there",
-    "rename what we wrote",
+    "rename a new file",
     "mark a file as taken",
     "read a file",
     "remove a file",
@@ -61,24 +61,24 @@ def explain_error(why: asyncssh.SFTPError) -> str:
     if isinstance(why, asyncssh.SFTPNoSpaceOnFilesystem | asyncssh.SFTPQuotaExceeded) or any(
         word in reason for word in FULL
     ):
-        return "the server's disk is full, or our share of it"
+        return "the server's disk is full, or the gateway's share of it"
     if isinstance(why, DENIED):
-        return f"the server does not let us {what}"
+        return f"the server does not let the gateway {what}"
     if isinstance(why, (*GONE, asyncssh.SFTPNotADirectory)):
         return {
-            RENAME: "what we wrote was gone at once: the server moves new files away",
-            CLAIM: "a file was gone before we could take it",
-            READ: "a file was gone before we could read it",
-            REMOVE: "a file was gone before we could remove it",
+            RENAME: "a new file disappeared: the server moves new files away",
+            CLAIM: "a file disappeared before it was taken",
+            READ: "a file disappeared before it was read",
+            REMOVE: "a file disappeared before it was removed",
         }.get(what, "the folder is not on the server")
     if isinstance(why, asyncssh.SFTPOpUnsupported):
-        return f"the server has no command to {what}"
+        return f"the server does not support a command to {what}"
     if isinstance(why, asyncssh.SFTPInvalidFilename):
-        return "the server does not take file names like ours"
+        return "the server does not accept the gateway's file names"
     if isinstance(why, LOST):
         return "the connection was lost"
     if isinstance(why, asyncssh.SFTPBadMessage):
-        return "the server answered what is no SFTP"
+        return "the server's answer is not SFTP"
     return f"the server failed to {what}" + ("; its disk may be full" if what == WRITE else "")
 
 
@@ -196,5 +196,5 @@ async def _read(server: asyncssh.SFTPClient, path: str) -> bytes:
         async with server.open(path, "rb") as file:
             content = bytes(await file.read(MAX_BYTES + 1))  # type: ignore[arg-type]  # opened for bytes
     if len(content) > MAX_BYTES:
-        raise asyncssh.SFTPFailure("the server gives more than a file holds by its own word")
+        raise asyncssh.SFTPFailure("the server sends more of a file than the size it gives")
     return content

@@ -78,13 +78,11 @@ class _Offer:
         if not set(signs) & set(self.host_keys):
             if "rsa-sha2-512" in signs and "ssh-rsa" in self.host_keys:
                 return f"{OLD} signatures of its host key with SHA-1 only"
-            return "the server's host key is not the one that is pinned, but of another kind"
+            return "the server's host key is not the one that is pinned: it is of another type"
         if not set(CIPHERS) & set(self.ciphers):
             return f"{OLD} no AES-GCM and no AES-CTR"
         if not {cipher for cipher in CIPHERS if "gcm" in cipher} & set(self.ciphers) and not set(MACS) & set(self.macs):
-            return (
-                f"{OLD} no AES-GCM, and beside AES-CTR no HMAC with SHA-2 (one whose name ends in -etm does not serve)"
-            )
+            return f"{OLD} no AES-GCM, and with AES-CTR no HMAC with SHA-2 (names that end in -etm do not count)"
         return None
 
 
@@ -151,8 +149,8 @@ def _import_login_keys(login: Login) -> list[asyncssh.SSHKey] | None:
         return [asyncssh.import_private_key(login.private_key)]
     except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as why:
         if "assphrase" in str(why):
-            raise NotReached("our key for the server is locked with a passphrase, and must lie without one") from None
-        raise NotReached("our key for the server cannot be read: it must be in OpenSSH's form or PEM") from None
+            raise NotReached("the login key for the server has a passphrase, and must not have one") from None
+        raise NotReached("the login key for the server cannot be read: it must be in OpenSSH format or PEM") from None
 
 
 async def _ask_what_lacks(host: str, port: int, signs: Sequence[str]) -> str | None:
@@ -191,22 +189,22 @@ def _explain(why: BaseException, greeted: bool, agreed: bool, keys: list[asyncss
         case asyncssh.HostKeyNotVerifiable():
             return "the server's host key is not the one that is pinned"
         case asyncssh.PermissionDenied() if any(b"ssh-rsa" in key.sig_algorithms for key in keys or ()):
-            return (
-                "the server refused our login; if it is old and knows RSA with SHA-1 only, use an Ed25519 or ECDSA key"
-            )
+            return "the server refused the login: if it accepts RSA with SHA-1 only, use an Ed25519 or ECDSA key"
         case asyncssh.PermissionDenied():
-            return "the server refused our login"
+            return "the server refused the login"
         case TimeoutError():
             return "the server did not answer in time"
         case socket.gaierror():
-            return "the server cannot be reached: its name is not known"
+            return "the server cannot be reached: its name cannot be found"
         case ConnectionRefusedError():
-            return "the server cannot be reached: nothing answers at its port"
+            return "the server cannot be reached: nothing answers on its port"
         case asyncssh.DisconnectError() | ConnectionError() if agreed:
-            return "the server broke off as we signed in"
+            return "the server closed the connection during the login"
         case asyncssh.DisconnectError() | ConnectionError() if greeted:
-            return "the server broke off as the session began"
+            return "the server closed the connection when the session began"
         case asyncssh.DisconnectError() | ConnectionError():
-            return "the server broke off before it spoke SSH; it may be no SFTP server, or turn away our address"
+            return (
+                "the server closed the connection before it used SSH: it may not offer SFTP, or may block this gateway"
+            )
         case _:
             return f"the server cannot be reached ({type(why).__name__})"

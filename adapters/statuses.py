@@ -37,7 +37,7 @@ class StatusRow:
 TABLE = (
     StatusRow((413,), "413 for more than one message", Means.HALVES),
     StatusRow((400, 405, 415), "400, 405 or 415 with a problem of the exchange", Means.AT_ONCE),
-    StatusRow((), "anything else, whoever answers it", Means.LATER),
+    StatusRow((), "any other answer", Means.LATER),
 )
 
 
@@ -69,6 +69,6 @@ def not_taken(answer: PartnerAnswer, whom: str = "the partner's gateway") -> Try
     of_exchange = is_of_exchange(answer)
     code = f"{'refused' if of_exchange else 'answered'}.{answer.status}"
     at_once = get_meaning(answer.status, of_exchange=of_exchange, messages=1) is Means.AT_ONCE
-    how = "does not take what we send: it" if at_once else ""
+    how = "does not accept what was sent: it" if at_once else ""
     reason = f"{whom} {how} answered {answer.status}".replace("  ", " ")
     return TryLater(reason, answer.after, answer.answered_at, code=code)

@@ -56,6 +56,6 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
             members = json.loads(await read_answer(answer, MAX_BYTES))
             return str(members["access_token"]), float(members.get("expires_in", 300))
     except (aiohttp.ClientError, OSError) as why:
-        raise NotReached(f"the token for our mail account cannot be got ({type(why).__name__})") from None
+        raise NotReached(f"a token for the email account cannot be fetched ({type(why).__name__})") from None
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise NotReached("our identity at the mail service was refused: no token came") from None
+        raise NotReached("the email service refused this gateway's identity and gave no token") from None

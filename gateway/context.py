@@ -161,7 +161,7 @@ class Gateway:
         def issue_bearer() -> str:
             if called is None:
                 raise NotReached(
-                    "no card that we hold is of the gateway that keeps their mailbox; ask its host, and them, for their"
+                    "no card held here is of the gateway that hosts their mailbox: ask that host, and them, for their"
                     " newest cards"
                 )
             return bearer.issue(called, ring=self.ring, now=self.now())

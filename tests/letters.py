@@ -33,7 +33,7 @@ async def letter(gw: Gateway) -> tuple[MessageId, str]:
 def hand_over(gw: Gateway) -> None:
     """Our mail server takes what is due to Birmingham."""
     for one in gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), "330", 9)):
-        attempt = HandedOver("in the mail", build_reference(one.message_id, gw.ring))
+        attempt = HandedOver("sent by email", build_reference(one.message_id, gw.ring))
         ending = settle_try(gw, one, attempt, route="email", jitter=0)
         gw.store.run(lambda tx: write_endings(tx, gw, "330", [ending]))  # noqa: B023 - called at once
 

@@ -85,10 +85,10 @@ def build_description(operations: Sequence[Operation]) -> dict[str, Any]:
 
 def _to_send(message: dict[str, Any]) -> dict[str, Any]:
     """A message with the codes of the doubts that its caller confirms."""
-    says = "The codes of doubts of which an officer says that the notice is right as it stands; the refusal names them."
+    says = "The codes of warnings that an officer has checked. The refusal names them."
     member = {"type": "array", "items": {"type": "string", "enum": DOUBTS}, "description": says}
     kinds = [kind | {"properties": kind["properties"] | {CONFIRMED: member}} for kind in message["oneOf"]]
-    return {"description": f"A Message, and beside it what is confirmed ({CONFIRMED}).", "oneOf": kinds}
+    return {"description": f"A Message, and the warnings that are confirmed ({CONFIRMED}).", "oneOf": kinds}
 
 
 def _shapes(operations: Sequence[Operation]) -> list[type]:
@@ -125,7 +125,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _schema_in(operation: Operation, kind: str) -> dict[str, Any]:
     if kind == XML:
-        return {"type": "string", "description": "A Message as message-1.xsd has it."}
+        return {"type": "string", "description": "A Message, by message-1.xsd."}
     return _ref(operation.takes)
 
 
@@ -134,11 +134,11 @@ def _given(operation: Operation) -> dict[str, Any]:
         return {"description": "Done."}
     content = {form: {"schema": _ref(operation.gives)} if form == JSON else {} for form in operation.forms}
     made: dict[str, Any] = {
-        "description": "Done." if operation.status == 200 else "Taken; it is durable.",
+        "description": "Done." if operation.status == 200 else "Accepted and saved.",
         "content": content,
     }
     if operation.status in (201, 202):
-        made["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where to see how it goes on."}}
+        made["headers"] = {"Location": {"schema": {"type": "string"}, "description": "Where to get its status."}}
     return made
 
 
@@ -170,7 +170,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for each in operation.query
     ]
     if operation.method == "POST":
-        says = "A new one for each act, and the same again when it is repeated. Kept for 24 hours."
+        says = "A new key for each request. Use the same key when you repeat a request. Kept for 24 hours."
         schema = {"type": "string", "pattern": f"^({KEY})$"}
         parameters.append(
             {"name": "Idempotency-Key", "in": "header", "required": True, "description": says, "schema": schema}
@@ -188,7 +188,7 @@ def _told_of(event: WebhookEvent) -> dict[str, Any]:
         "summary": EVENTS[event],
         "parameters": headers,
         "requestBody": {"required": True, "content": {JSON: {"schema": _ref(Happened)}}},
-        "responses": {"2XX": {"description": "Taken; anything else is told again."}},
+        "responses": {"2XX": {"description": "Received. After any other answer the event is sent again."}},
         "security": [],
     }
 
@@ -200,13 +200,13 @@ def _token() -> dict[str, Any]:
         "client_secret": {"type": "string"},
         "scope": {
             "type": "string",
-            "description": "With spaces between them; all that the client has, if none are named.",
+            "description": "With spaces between them. Default: all scopes of the client.",
         },
     }
     form = {"type": "object", "properties": fields_of_form, "required": ["grant_type", "client_id", "client_secret"]}
     refusals = {
         400: "the request for a token is not valid, or asks for a scope that the client does not have",
-        401: "the client is not known, has ended or is locked, or the secret is wrong",
+        401: "the client is not known, was removed or is locked, or the secret is wrong",
         **{status: OF_POST[status] for status in (408, 413, 415)},
         **{status: ALWAYS[status] for status in (429, 500, 503)},
     }

@@ -114,13 +114,13 @@ def take_request(request: web.Request, name: str) -> None:
 def _query(request: web.Request, operation: Operation) -> dict[str, str]:
     known = {parameter.name: parameter for parameter in operation.query}
     if request.query.keys() - known.keys() or len(request.query) > len(set(request.query)):
-        raise _malformed("the query holds a parameter that is not known, or one twice")
+        raise _malformed("the query has a parameter that is not known, or the same parameter twice")
     values = {name: str(value) for name, value in request.query.items()}
     for parameter in operation.query:
         if parameter.must and parameter.name not in values:
-            raise _malformed(f"the query lacks {parameter.name}")
+            raise _malformed(f"the query has no {parameter.name}")
         if parameter.name in values and not re.fullmatch(_form(parameter), values[parameter.name], re.ASCII):
-            raise _malformed(f"{parameter.name} is not written as it must be")
+            raise _malformed(f"{parameter.name} is not in the right format")
     return values
 
 

@@ -15,9 +15,13 @@ from schemas import json
 PAGE = 50
 QUERY = (
     Parameter(
-        "waiting", "those only that nobody has read, the oldest first", {"type": "string", "enum": ["yes", "no"]}
+        "waiting", "only replies that no officer has read, oldest first", {"type": "string", "enum": ["yes", "no"]}
     ),
-    Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[0-9]{1,15}$"}),
+    Parameter(
+        "cursor",
+        "where the page begins: take it from `next` of the page before",
+        {"type": "string", "pattern": "^[0-9]{1,15}$"},
+    ),
 )
 
 
@@ -50,7 +54,7 @@ def judge_reply(call: Call) -> ApiResponse:
     """What an officer read in it."""
     members = json.load_object(call.body)
     if members.keys() != {"judgement"} or members["judgement"] not in list(Judgement):
-        raise Malformed("request.malformed", what="a judgement is one of three")
+        raise Malformed("request.malformed", what="the judgement must be one of those in the description")
     write_answer = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
     reply = by_mail.judge_mail_reply(
         call.gw, int(call.parts["reply"]), Judgement(str(members["judgement"])), call.by, also=write_answer

@@ -41,12 +41,22 @@ from schemas.shapes import MessageId
 LONGEST_PAGE, PAGE = 200, 50
 STATES = sorted({*map(str, DeliveryState), *map(str, InboxState)})
 QUERY = (
-    Parameter("direction", "what we sent, or what came", {"type": "string", "enum": ["sent", "came"]}, must=True),
-    Parameter("state", "those in this state", {"type": "string", "enum": STATES}),
-    Parameter("partner", "those to or from this authority", {"type": "string", "pattern": "^[0-9]{3}$"}),
-    Parameter("since", "those queued or received then or later", {"type": "string", "pattern": f"^{MOMENT.pattern}$"}),
-    Parameter("limit", "at most so many", {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}),
-    Parameter("cursor", "as `next` of the page before has it", {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"}),
+    Parameter(
+        "direction", "messages sent, or messages received", {"type": "string", "enum": ["sent", "came"]}, must=True
+    ),
+    Parameter("state", "only messages in this state", {"type": "string", "enum": STATES}),
+    Parameter("partner", "only messages to or from this authority", {"type": "string", "pattern": "^[0-9]{3}$"}),
+    Parameter(
+        "since",
+        "only messages queued or received at this time or later",
+        {"type": "string", "pattern": f"^{MOMENT.pattern}$"},
+    ),
+    Parameter("limit", "the most to list", {"type": "string", "pattern": "^([1-9][0-9]?|1[0-9][0-9]|200)$"}),
+    Parameter(
+        "cursor",
+        "where the page begins: take it from `next` of the page before",
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,200}$"},
+    ),
 )
 CHECK = "Check the restriction with the sender: until then the address and the note are hidden."
 # A member beside Header and body; of a notice in XML, a parameter.
@@ -55,8 +65,8 @@ DOUBTS = [safeguard.code for safeguard in SAFEGUARDS if safeguard.level == "warn
 CONFIRMING = (
     Parameter(
         "confirmed",
-        "the codes of doubts, with commas between, of which an officer says that it is right as it stands; of a notice"
-        " in JSON, the member Confirmed does the same",
+        "the codes of the warnings that an officer has checked, with commas between them; for a notice in JSON, the"
+        " member Confirmed does the same",
         {
             "type": "string",
             "pattern": f"^(?:{'|'.join(map(re.escape, DOUBTS))})(?:,(?:{'|'.join(map(re.escape, DOUBTS))}))*$",
@@ -66,7 +76,7 @@ CONFIRMING = (
 IN_FULL = (
     Parameter(
         "in_full",
-        "yes: an officer has checked the restriction with the sender, and reads what came without anything hidden",
+        "yes: an officer has checked the restriction with the sender, so nothing is hidden",
         {"type": "string", "enum": ["yes"]},
     ),
 )

@@ -27,7 +27,7 @@ class Taken:
 
     # Of the message that was made; of the notice itself where nobody need be told.
     id: str
-    # Where to see how it goes on.
+    # Where to get its status.
     status: str
 
 

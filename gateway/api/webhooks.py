@@ -42,7 +42,7 @@ def _wanted(members: dict[str, Any]) -> tuple[str, set[WebhookEvent]]:
     known = [str(event) for event in WebhookEvent]
     fits = isinstance(url, str) and isinstance(events, list) and len(events) <= MOST_EVENTS
     if not fits or members.keys() != {"url", "events"} or not all(event in known for event in events or ()):
-        raise Malformed("request.malformed", what="a webhook has a url and events")
+        raise Malformed("request.malformed", what="a webhook must have a url and events")
     return str(url), {WebhookEvent(event) for event in events or ()}
 
 

@@ -72,5 +72,5 @@ async def _ask_partner(gw: Gateway, partner: str) -> str | None:
     try:
         note = json.loads(answer.body)["checkpoint"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise NotReached("the partner's gateway answered in no form that can be read") from None
+        raise NotReached("the partner's gateway gave an answer that cannot be read") from None
     return note if isinstance(note, str) and len(note) <= MAX_NOTE_CHARACTERS else None

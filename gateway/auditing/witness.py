@@ -135,7 +135,7 @@ def find_way_to_ask(gw: Gateway, partner: str) -> tuple[Asker, RouteAddress]:
             carrier = gw.carriers.get(route.kind)
             if carrier is not None and isinstance(carrier, Asker):
                 return carrier, gw.build_address(partner, route)
-    raise NotReached("the partner's card lists no route by which its gateway could be asked")
+    raise NotReached("the partner's card has no route to ask its gateway")
 
 
 async def watch_logs_forever(gw: Gateway, stop: asyncio.Event) -> None:

@@ -76,7 +76,7 @@ def record_outcome(gw: Gateway, message_id: MessageId, result: str, call: PhoneC
     stored_call = _lock_call(gw, message_id, call, result, by)
 
     def write_outcome(tx: Connection) -> None:
-        reason, cause = f"told to an officer of ours: {result}", build_cause(causes.TOLD, result)
+        reason, cause = f"told by phone or letter: {labels.name_result(result)}", build_cause(causes.TOLD, result)
         if not outbox.advance_delivery(
             tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
         ):

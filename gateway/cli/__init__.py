@@ -52,7 +52,7 @@ class Commands(LazyGroup):
             REPLIES,
             old_names=("outcome",),
         ),
-        CommandRow("put-aside", "answers", "Clear a reply that does not fit, once you have looked at it.", REPLIES),
+        CommandRow("put-aside", "answers", "Mark a reply that has no effect as checked.", REPLIES),
         CommandRow("correct", "corrections", "Replace a notice you sent with a corrected one.", REPLIES),
         CommandRow("withdraw", "corrections", "Withdraw a notice you sent.", REPLIES),
         CommandRow("retry", "corrections", "Retry messages that are waiting or could not be delivered.", REPLIES),

@@ -155,10 +155,10 @@ def answer_enquiry(
 def put_aside_command(
     message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
 ) -> None:
-    """Clear a reply that does not fit, once you have looked at it."""
+    """Mark a reply that has no effect as checked."""
     with open_gateway(home) as gw:
         respond.put_reply_aside(gw, message_id, by)
-    print_answer(as_json, {"put_aside": message_id}, lambda: "Reply cleared.")
+    print_answer(as_json, {"put_aside": message_id}, lambda: "Reply marked as checked.")
 
 
 @commands.command("send-outcome")

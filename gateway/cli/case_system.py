@@ -92,7 +92,7 @@ def one_children(
     file: Annotated[Path, typer.Argument(help="The extract of all your pupils, as CSV.")],
     home: Home = DEFAULT_HOME,
     fewer: Annotated[
-        bool, typer.Option("--fewer", help="Accept an extract with less than half of the pupils before.")
+        bool, typer.Option("--fewer", help="Accept an extract with less than half as many pupils as the last one.")
     ] = False,
     accept: Annotated[
         bool,
@@ -124,7 +124,7 @@ def one_children(
 
 @commands.command("waiting")
 def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
-    """List files from ONE to check before they count, oldest first."""
+    """List files from ONE that must be checked before they are used, oldest first."""
     with open_gateway(home) as gw:
         files = held_files.find_all(gw.config.home)
     rows = [(file.file_id, file.kind, format_moment(file.since), escape(file.sentence)) for file in files]
@@ -142,7 +142,7 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 
 @commands.command("accept")
 def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
-    """Accept a file as it is. Its headings are known from then on."""
+    """Accept a file as it is. Its headings will not need checking again."""
     with open_gateway(home) as gw:
         file = held_files.accept_file(gw, file_id, by)
     print_answer(
@@ -152,7 +152,7 @@ def one_accept(file_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name()
 
 @commands.command("put-aside")
 def one_put_aside(file_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
-    """Put a file aside. Nothing in it is used."""
+    """Put a file aside. It is not used."""
     with open_gateway(home) as gw:
         file = held_files.put_aside(gw, file_id, by)
     print_answer(as_json, {"put_aside": file.file_id}, lambda: "File put aside. Nothing in it is used.")

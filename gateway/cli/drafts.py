@@ -173,7 +173,7 @@ def drafts_correct(
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
-    """Send a leaver in place of the notice that was sent before about this child."""
+    """Send a leaver as a correction of the notice sent before about this child."""
     with open_gateway(home) as gw:
         level = _restriction(gw, restriction, reason, review_on, by)
         sent = drafts.send_correction(gw, draft_id, level, by, confirmed=confirmed or ())
@@ -183,7 +183,7 @@ def drafts_correct(
 @commands.command("discard")
 def drafts_discard(
     draft_id: str,
-    reason: Annotated[str, build_code_parameter(typer.Argument, "discard_reasons", "Why nothing is sent.")],
+    reason: Annotated[str, build_code_parameter(typer.Argument, "discard_reasons", "Why no notice is needed.")],
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,

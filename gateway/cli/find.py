@@ -37,16 +37,20 @@ def find_command(
         str | None,
         typer.Argument(
             metavar="WORDS",
-            help='Such as "malik 2015-09-03". Best left out: then you are asked for it, and it stays out of the '
-            "history of the shell.",
+            help='For example, "malik 2015-09-03". Leave it out to be asked for it, so that it is not in the shell '
+            "history.",
         ),
     ] = None,
     alike: Annotated[
         bool,
-        typer.Option("--alike", help="Find names that sound alike and short forms too, and day and month swapped."),
+        typer.Option(
+            "--alike", help="Include names that sound alike, short forms, and dates with day and month swapped."
+        ),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=MOST, help="The most to show, newest first.")] = 50,
-    before: Annotated[int | None, typer.Option(help="Show the next page, as the page before it says.")] = None,
+    before: Annotated[
+        int | None, typer.Option(help="Show the next page: give the number that the last page shows.")
+    ] = None,
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,

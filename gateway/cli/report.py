@@ -27,7 +27,7 @@ Month = Annotated[
     typer.Option("--month", formats=[MONTH], help="A month, such as 2026-11. Default: the last whole month."),
 ]
 ForTheTeam = Annotated[
-    bool, typer.Option("--for-the-team", help="Show small numbers too. The report is marked not to be passed on.")
+    bool, typer.Option("--for-the-team", help="Show numbers from 1 to 5 too. The report is marked for your team only.")
 ]
 
 

@@ -36,7 +36,7 @@ commands = typer.Typer()
 @commands.command("enquire")
 def enquire_command(
     file: Annotated[
-        Path | None, typer.Argument(help="The file of the enquiry or notice. Its recipient does not matter.")
+        Path | None, typer.Argument(help="The file of the enquiry or notice. Its recipient is not used.")
     ] = None,
     case: Annotated[str | None, typer.Option(help="Ask more authorities in this case, not those asked before.")] = None,
     to: Annotated[list[str] | None, typer.Option(help="Ask this authority (DfE code). Can be repeated.")] = None,

@@ -107,7 +107,7 @@ async def _guard_answers(request: web.Request, handler: Handler) -> web.StreamRe
     """Answer our own hosts only; every answer with its headers; no answer but an asset is kept by anybody."""
     config = request.app[GATEWAY].config
     if request.host not in _list_hosts(config.console_url, config.console.host, config.console.port):
-        answer: web.StreamResponse = web.Response(status=421, text="This is not the host that you asked for.\n")
+        answer: web.StreamResponse = web.Response(status=421, text="This gateway does not serve that host name.\n")
     else:
         answer = await handler(request)
     for name, value in HEADERS.items():

@@ -59,38 +59,38 @@ OF_HTTP: Mapping[int, ProblemPage] = {
         ProblemPage(
             405,
             "page.form-only",
-            "This page opens from a form only",
-            ("Go back to the page with the form, and press its button again.",),
+            "This page cannot be opened directly",
+            ("Go back to the page with the form, then select its button again.",),
         ),
         ProblemPage(
             413,
             "form.too-large",
-            "What you sent is too large",
-            ("Nothing of it was kept. Go back, shorten what you wrote, and send it again.",),
+            "Your text or file is too large",
+            ("Nothing was saved. Go back, shorten it, then send it again.",),
         ),
         ProblemPage(
             429,
             "page.too-often",
-            "You have asked too often",
-            ("Wait a minute, and try again.",),
+            "Too many requests",
+            ("Wait one minute, then try again.",),
         ),
     )
 }
 UNREADABLE = ProblemPage(
-    400, "page.unreadable", "This request cannot be answered", ("Go back to the page where you were, and try again.",)
+    400, "page.unreadable", "This page is not available", ("Go back to the page that you came from, and try again.",)
 )
 UNAVAILABLE = ProblemPage(
     503,
     # Whichever it is is told of the error itself.
     "store.busy",
     "Sorry, the service is unavailable",
-    ("Nothing can be read or kept now. Try again in a minute: what was kept before is safe.",),
+    ("Nothing can be viewed or saved at the moment. Try again in one minute. What you saved before is safe.",),
 )
 INTERNAL = ProblemPage(
     500,
     "console.internal",
     "Sorry, there is a problem with the service",
-    ("Try again later. Before you do something a second time, look whether it was done.",),
+    ("Try again later. Before you repeat what you did, check if it was saved.",),
 )
 
 
@@ -124,7 +124,7 @@ async def _list_written(request: web.Request) -> Sequence[tuple[str, str]]:
         return ()
     form = await request.post()
     texts = [str(value).strip() for name, value in form.items() if name != "form_token"]
-    return [("What you wrote", text) for text in texts if len(text) >= LONG_TEXT]
+    return [("What you entered", text) for text in texts if len(text) >= LONG_TEXT]
 
 
 async def explain_fault(request: web.Request, why: Exception) -> web.Response:

@@ -57,8 +57,8 @@ async def _tell_to_wait(visit: Visit, seconds: int) -> web.Response:
     problem = ProblemPage(
         429,
         "sign-in.wait",
-        "Too many passwords were wrong from where you are, so none is looked at for now",
-        (f"Try again in {-(-seconds // 60)} minutes, or in a browser in which you have signed in before.",),
+        "There were too many wrong passwords from your network, so no password is checked at the moment",
+        (f"Try again in {-(-seconds // 60)} minutes, or use a browser that you have signed in with before.",),
     )
     answer = await problems.render_problem(visit.request, problem)
     answer.headers["Retry-After"] = str(seconds)

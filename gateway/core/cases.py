@@ -12,10 +12,10 @@ from schemas.message import OPENS_A_CASE
 GROUPS = {
     "under_way": ("under way", (DeliveryState.QUEUED, DeliveryState.SENT)),
     "there": (
-        "with them",
+        "delivered",
         (DeliveryState.RECEIVED, DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.PASSED_ON),
     ),
-    "stuck": ("stuck", (DeliveryState.FAILED, DeliveryState.REJECTED)),
+    "stuck": ("decision due", (DeliveryState.FAILED, DeliveryState.REJECTED)),
 }
 LIVE = tuple(state for _, states in GROUPS.values() for state in states)
 
@@ -37,7 +37,7 @@ def format_replies() -> str:
     for row in ROWS:
         if row.by is NamedBy.REPLY:
             reply = row.reply if row.decision is None else f"{row.reply}, {row.decision}"
-            states, effect = ", ".join(row.states) or "none", str(row.effect or "is noted")
+            states, effect = ", ".join(row.states) or "none", str(row.effect or "is recorded")
             kinds_by_reply.setdefault((reply, row.who, states, effect, ", ".join(row.agrees) or "none"), []).append(
                 row.answers
             )
@@ -45,7 +45,7 @@ def format_replies() -> str:
         f"| {reply} | {', '.join(kinds)} | {who} | {states} | {effect} | {agrees} |"
         for (reply, who, states, effect, agrees), kinds in kinds_by_reply.items()
     ]
-    head = "| reply | to | who says it | moves it from | to the state | says what stands already in |"
+    head = "| reply | to | who sends it | moves it from | to the state | changes nothing in |"
     corrects = [row for row in ROWS if row.by is NamedBy.CORRECTION and row.answers in OPENS_A_CASE]
     states, agrees = ", ".join(corrects[0].states), ", ".join(corrects[0].agrees)
     rows.append(

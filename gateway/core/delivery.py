@@ -68,55 +68,58 @@ _STUCK = (DeliveryState.FAILED, DeliveryState.REJECTED)
 _LIVE = (*_UNDER_WAY, *_THERE, *_STUCK)
 
 EVENTS = (
-    DeliveryEvent("handed over", DeliveryActor.GATEWAY, (DeliveryState.QUEUED,), DeliveryState.SENT),
+    DeliveryEvent("sent, awaiting receipt", DeliveryActor.GATEWAY, (DeliveryState.QUEUED,), DeliveryState.SENT),
+    DeliveryEvent("retried", DeliveryActor.GATEWAY, (DeliveryState.SENT, DeliveryState.FAILED), DeliveryState.QUEUED),
+    DeliveryEvent("not delivered, or returned", DeliveryActor.GATEWAY, _UNDER_WAY, DeliveryState.FAILED),
     DeliveryEvent(
-        "tried again", DeliveryActor.GATEWAY, (DeliveryState.SENT, DeliveryState.FAILED), DeliveryState.QUEUED
+        "delivery receipt received", DeliveryActor.PARTNER, (*_UNDER_WAY, DeliveryState.FAILED), DeliveryState.RECEIVED
     ),
-    DeliveryEvent("gave up, or came back", DeliveryActor.GATEWAY, _UNDER_WAY, DeliveryState.FAILED),
-    DeliveryEvent("receipt", DeliveryActor.PARTNER, (*_UNDER_WAY, DeliveryState.FAILED), DeliveryState.RECEIVED),
-    DeliveryEvent("refused by receipt", DeliveryActor.PARTNER, _UNDER_WAY, DeliveryState.REJECTED),
+    DeliveryEvent("refused by their gateway", DeliveryActor.PARTNER, _UNDER_WAY, DeliveryState.REJECTED),
     DeliveryEvent("accepted", DeliveryActor.THEIR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.ACKNOWLEDGED),
-    DeliveryEvent("passed on", DeliveryActor.THEIR_OFFICER, _LIVE, DeliveryState.PASSED_ON),
+    DeliveryEvent("referred back", DeliveryActor.THEIR_OFFICER, _LIVE, DeliveryState.PASSED_ON),
     DeliveryEvent(
         "rejected", DeliveryActor.THEIR_OFFICER, (*_UNDER_WAY, *_THERE, DeliveryState.FAILED), DeliveryState.REJECTED
     ),
     DeliveryEvent(
-        "accepted by mail", DeliveryActor.OUR_OFFICER, (*_UNDER_WAY, *_STUCK), DeliveryState.ACCEPTED_BY_MAIL
+        "accepted by email", DeliveryActor.OUR_OFFICER, (*_UNDER_WAY, *_STUCK), DeliveryState.ACCEPTED_BY_MAIL
     ),
     DeliveryEvent(
-        "not accepted, by mail",
+        "not accepted, by email",
         DeliveryActor.OUR_OFFICER,
         (*_UNDER_WAY, DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.FAILED),
         DeliveryState.REJECTED,
     ),
     DeliveryEvent(
-        "no person's mail after all",
+        "email found not to be from a person",
         DeliveryActor.OUR_OFFICER,
         (DeliveryState.ACCEPTED_BY_MAIL, DeliveryState.REJECTED),
         DeliveryState.SENT,
     ),
     DeliveryEvent(
-        "came back, accepted by mail without a signature",
+        "returned, after an unsigned acceptance by email",
         DeliveryActor.GATEWAY,
         (DeliveryState.ACCEPTED_BY_MAIL,),
         DeliveryState.FAILED,
     ),
     DeliveryEvent(
-        "outcome, or answer", DeliveryActor.THEIR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.CONCLUDED
+        "outcome or answer received",
+        DeliveryActor.THEIR_OFFICER,
+        (*_LIVE, DeliveryState.EXPIRED),
+        DeliveryState.CONCLUDED,
     ),
-    DeliveryEvent("outcome told, and written down", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED),
-    DeliveryEvent("located", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CONCLUDED),
+    DeliveryEvent("result recorded by phone", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED),
+    DeliveryEvent("search ended", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CONCLUDED),
     DeliveryEvent(
-        "closed on acceptance, or on a recorded call", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED
+        "closed after acceptance or a phone handover", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED
     ),
     DeliveryEvent(
-        "sent on to another authority",
+        "redirected to another authority",
         DeliveryActor.OUR_OFFICER,
         (DeliveryState.PASSED_ON, *_STUCK),
         DeliveryState.CLOSED,
     ),
     DeliveryEvent(
-        "withdrawn, or corrected", DeliveryActor.OUR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.WITHDRAWN
+        "withdrawn or corrected", DeliveryActor.OUR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.WITHDRAWN
     ),
     DeliveryEvent("expired", DeliveryActor.GATEWAY, (*_UNDER_WAY, *_THERE), DeliveryState.EXPIRED),
 )
@@ -144,7 +147,7 @@ LONGEST_WAIT = timedelta(minutes=15)
 BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 
 # Begins the reason of a try that was answered with one that we do not believe.
-NOT_HOLDING = "the receipt does not hold"
+NOT_HOLDING = "the delivery receipt is not valid"
 
 DECIDED = {
     "accepted": DeliveryState.ACKNOWLEDGED,

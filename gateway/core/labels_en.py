@@ -249,7 +249,7 @@ COUNTED = {
 # How one try to deliver ended.
 TRIES = {
     "later": "{kind} could not be delivered by {route}. The gateway will try again.",
-    "handed over": "{kind} passed on by {route}. Awaiting a delivery receipt.",
+    "handed over": "{kind} sent by {route}. Awaiting a delivery receipt.",
     "gave up": "{kind} could not be delivered by {route}. The gateway stopped trying.",
     "refused": "{kind} could not be delivered by {route}. It was refused.",
     "rejected": "{kind} refused by the gateway of {partner}.",
@@ -260,7 +260,7 @@ TRIES = {
 LAST_TRIES = {
     "not tried yet": "Not tried yet",
     "later": "Could not be delivered by {route}",
-    "handed over": "Passed on by {route}, awaiting a delivery receipt",
+    "handed over": "Sent by {route}, awaiting a delivery receipt",
     "gave up": "Could not be delivered by {route}",
     "refused": "Refused by {route}",
     "rejected": "Refused by their gateway",
@@ -275,7 +275,7 @@ ACTS = {
     "notice.read-in-full": "{kind} viewed in full, after the restriction was checked with the sender",
     "notice.withdrawn": "{kind} withdrawn",
     "receipt.verified": "{kind} delivered to {partner}",
-    "notice.sent": "{kind} passed on for delivery to {partner}",
+    "notice.sent": "{kind} on its way to {partner}",
     "notice.rejected": "{kind} refused by the gateway of {partner}",
     "notice.failed": "{kind} not delivered to {partner}",
     "notice.retried": "{kind} retried",

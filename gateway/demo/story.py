@@ -227,8 +227,8 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(
-            f"  {f'{cut} is cut' if cut else 'no route is cut':16} {child:20} delivered by"
-            f" [green]{went[extract]}[/green]"
+            f"  {f'{labels.name_route(cut)} is cut' if cut else 'no route is cut':16} {child:20} delivered by"
+            f" [green]{labels.name_route(went[extract])}[/green]"
         )
         if _times_here(worcestershire, sent) != 1:
             raise Unusable("demo.let-in", "repeated")

@@ -41,9 +41,9 @@ from keys.errors import Refusal
 
 # Seconds.
 LOOK_EVERY = 2.0
-STRANGE = "nothing of the gateway's"
-STANDING = "handled, and not to be taken away"
-UNFORESEEN = "things over which the gateway stumbles: please report it, with the line in the log"
+STRANGE = "not recognised by the gateway"
+STANDING = "processed, but cannot be removed"
+UNFORESEEN = "not processed, because of a fault in the gateway: report it, with the line in the log"
 # Of one bundle; ours hold a hundred.
 MOST_LINES = 1000
 

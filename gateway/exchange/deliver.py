@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness_checkpoints
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
 from gateway.exchange.delivery_result import TryEnding, settle_try
@@ -34,7 +35,7 @@ BATCH = 100
 IN_FLIGHT = 4
 # Receipts verified (some 4 ms) before other work has its turn.
 YIELD_EVERY = 32
-UNFORESEEN = "something went wrong here that should not have; see the log"
+UNFORESEEN = "this is a fault in the gateway: see its log"
 # The kind of route by which they go.
 LETTERS = "email"
 # Seconds; other processes queue too, and cannot wake this one.
@@ -189,7 +190,7 @@ async def _carry_sealed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDeli
         routes = list_sealed_routes(gw, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
-    ends: list[Carried] = [("none", TryLater("their card lists no route that this gateway serves"))] * len(claimed)
+    ends: list[Carried] = [("none", TryLater("their card has no route that this gateway uses"))] * len(claimed)
     for route in routes:
         left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater | Refused)]
         if not left:
@@ -231,7 +232,7 @@ def _join_attempts(before: Carried, after: Carried) -> Attempt:
         or not isinstance(second_attempt, TryLater | Refused)
     ):
         return second_attempt
-    reason = f"{first}: {first_attempt.reason}; {second}: {second_attempt.reason}"
+    reason = f"{labels.name_route(first)}: {first_attempt.reason}; {labels.name_route(second)}: {second_attempt.reason}"
     waits = [attempt for attempt in (second_attempt, first_attempt) if isinstance(attempt, TryLater)]
     if not waits:
         return replace(second_attempt, reason=reason)

@@ -45,7 +45,7 @@ def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route
                 )
             if now - claimed.queued_at >= delivery.PATIENCE:
                 return _build_ending(
-                    claimed, DeliveryState.FAILED, route, "gave up", "handed over, but no receipt came", "notice.failed"
+                    claimed, DeliveryState.FAILED, route, "gave up", "no delivery receipt was received", "notice.failed"
                 )
             due_at = now + delivery.RECEIPT_WAIT
             return _build_ending(
@@ -96,7 +96,7 @@ def _settle_by_result(
         return _build_ending(
             claimed, DeliveryState.RECEIVED, route, "receipted", None, "receipt.verified", stored_receipt
         )
-    reason = "refused there: " + ", ".join(theirs.codes)
+    reason = "refused by their gateway: " + ", ".join(theirs.codes)
     if all(is_passing(code) for code in theirs.codes):
         wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _try_again(claimed, route, reason, wait)

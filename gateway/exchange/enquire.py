@@ -70,9 +70,9 @@ def resolve_recipients(
         if codes.authority_name(code) is None:
             raise NotAllowed("enquire.no-such-authority", code=code)
         if code == gw.code:
-            not_asked[code] = "that is ourselves"
+            not_asked[code] = "this is your own authority"
         elif not codes.is_live(code):
-            not_asked[code] = "it has ended; ask its successor"
+            not_asked[code] = "it no longer exists: ask its successor"
         else:
             meant.add(code)
     if not meant and not not_asked:
@@ -202,12 +202,12 @@ def _has_search_ended(gw: Gateway, case: CaseId) -> bool:
 def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
     """Return why nothing that we send now would get there; None where it may."""
     if gw.letters_go_to(code):
-        return None if gw.mail else "letters go there, and this gateway has no mail account"
+        return None if gw.mail else "it is contacted by email, and this gateway has no email account"
     if not gw.trust.knows(code):
-        return "neither a partner nor entered for letters"
+        return "it is not a partner authority, and has no email address here"
     try:
         gw.trust.sealing_key(code, gw.now())
-        return None if list_sealed_routes(gw, code) else "their card lists no route that this gateway serves"
+        return None if list_sealed_routes(gw, code) else "their card has no route that this gateway uses"
     except Refusal as why:
         return f"their card cannot be used: {why.sentence}"
 

@@ -128,9 +128,9 @@ async def post_letter(gw: Gateway, claimed: ClaimedDelivery) -> Attempt:
     """Write the letter for a message that is due, and hand it to our mail server."""
     to, carrier = gw.correspondents.get(claimed.recipient), gw.carriers.get("email")
     if to is None:
-        return Refused("letter.nobody", "no email address is recorded for them any more")
+        return Refused("letter.nobody", "their email address was removed")
     if carrier is None or not isinstance(carrier, Post):
-        return TryLater("this gateway sends no mail")
+        return TryLater("this gateway has no email account")
     copy = await gw.store.read(lambda tx: copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER))
     try:
         message = copies.open_copy(gw, copy)

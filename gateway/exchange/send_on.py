@@ -39,7 +39,7 @@ def send_notice_on(
     [ready] = prepare_messages(gw, [Message(head, notice.body)], by, confirmed=confirmed)
 
     def write_sent_on(tx: Connection) -> None:
-        reason = f"sent on to {to} as {head.message_id}"
+        reason = f"redirected to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(
             tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause

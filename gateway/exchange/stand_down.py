@@ -27,7 +27,7 @@ from schemas.shapes import MessageId
 
 # How a search ends, as it stands beside each of its notices.
 ENDED = {
-    row["code"]: "the child is located" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
+    row["code"]: "the child is found" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
     for row in codes.list_rows("located_ways")
 }
 

@@ -19,6 +19,7 @@ from adapters.route import NotReached, PartnerAnswer
 from gateway.auditing.witness import find_way_to_ask, witness_checkpoints
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
+from gateway.core import labels
 from gateway.core.checkpoint_rules import BroughtCheckpoint
 from gateway.core.statement_diff import DifferenceKind, ExchangeAccount, StatementDifference, compare_accounts
 from gateway.errors import StoreUnavailable
@@ -141,7 +142,7 @@ async def _fetch_statement(
         )
         if pages[-1].following is None:
             return tokens, pages
-    raise NotReached("the partner's statement does not end; compare fewer days")
+    raise NotReached("the partner's record of messages is too long: compare fewer days")
 
 
 def _check_answer(answer: PartnerAnswer) -> PartnerAnswer:
@@ -186,8 +187,7 @@ def _heal_differences(
 def _heal_difference(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> str:
     match difference.differs:
         case DifferenceKind.MISSING_THERE | DifferenceKind.RECEIPT_LOST:
-            was = difference.ours.state if difference.ours else ""
-            reason = f"{difference.differs.value}, as their statement says; was {was}"
+            reason = f"found in the daily comparison: {labels.name_difference(difference.differs)}"
             since = now - SEALED_SINCE
             again = _request_lost_receipt(tx, now, partner, difference) or statements.queue_again(
                 tx, now, difference.message_id, sealed_since=since, reason=reason

@@ -103,7 +103,7 @@ def _check_files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
         else:
             yield pass_check(name, "Only its owner can read it")
     here_or_not = (home / home_folder.KEYS / IDENTITY_FILE).exists()
-    is_here = "On this server. It is needed only to renew the card"
+    is_here = "On this server. It is only needed to renew the card"
     is_away = "Kept somewhere else. Bring it back to renew the card"
     yield pass_check("identity key", is_here if here_or_not else is_away)
 
@@ -181,7 +181,7 @@ def _check_correspondents(gw: Gateway) -> Iterator[HealthFinding]:
     domains = gw.mail.tls_domains if gw.mail else frozenset()
     for to in gw.correspondents.values():
         if to.protection == "person-tls" and to.domain not in domains:
-            missing = "It is no longer confirmed that your mail server requires TLS to their domain."
+            missing = "It is no longer confirmed that your email server requires TLS to their domain."
             confirm = (
                 "Confirm the domain in gateway.toml, or change the protection.",
                 "Add the domain to [email] tls_domains, or add the address again with another `--protection`.",

@@ -102,7 +102,12 @@ async def read_body(request: web.Request, authority: str) -> AsyncIterator[bytes
     bodies = request.app[BODIES]
     if bodies.callers[authority] >= AT_ONCE + WAITING:
         raise BodyRefused(
-            build_problem(429, "exchange.too-fast", "Too many requests at once; wait a little.", retry=RETRY_SECONDS)
+            build_problem(
+                429,
+                "exchange.too-fast",
+                "Too many requests at once. Wait a few seconds, then try again.",
+                retry=RETRY_SECONDS,
+            )
         )
     bodies.callers[authority] += 1
     size = 0
@@ -132,7 +137,12 @@ def _check_size(request: web.Request, bodies: HeldBodies, size: int) -> None:
         raise web.HTTPRequestEntityTooLarge(max_size=request.client_max_size, actual_size=size)
     if bodies.held > MOST_HELD:
         raise BodyRefused(
-            build_problem(503, "exchange.too-fast", "Too much is sent at once; wait a little.", retry=RETRY_SECONDS)
+            build_problem(
+                503,
+                "exchange.too-fast",
+                "Too much was sent at once. Wait a few seconds, then try again.",
+                retry=RETRY_SECONDS,
+            )
         )
 
 
@@ -171,7 +181,10 @@ def refuse_too_many_within(request: web.Request, authority: str, body: bytes, li
 def _refuse_too_fast(request: web.Request, authority: str, messages: int) -> web.Response | None:
     if wait := _get_budget(request, authority).take_messages(messages, time.monotonic()):
         return build_problem(
-            429, "exchange.too-fast", "More messages than were agreed; wait a little.", retry=int(wait) + 1
+            429,
+            "exchange.too-fast",
+            "More messages than were agreed. Wait a few seconds, then try again.",
+            retry=int(wait) + 1,
         )
     return None
 

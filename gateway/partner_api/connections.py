@@ -259,7 +259,7 @@ class Port:
             [connection for connection in self._by_address[address] if not connection.busy] for address in addresses
         ]
         fullest = max(waiting, key=lambda some: (bool(some), not (some and some[0].proxy), len(some)), default=[])
-        log_seldom("connections: no place is free, so those that bring nothing are let go")
+        log_seldom("connections: all places are in use, so those that send nothing are closed")
         if not fullest:
             return False
         min(fullest, key=lambda connection: connection.since).drop_connection()

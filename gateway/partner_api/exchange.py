@@ -47,7 +47,7 @@ async def take_messages(request: web.Request) -> web.Response:
     if refused := refuse_too_many(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
-        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
+        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one encrypted message on each line.")
     async with read_body(request, sender) as body:
         parcels = split_lines(body, gw.config.limits.messages_per_request)
         if refused := refuse_too_many_within(request, sender, body, len(parcels)):

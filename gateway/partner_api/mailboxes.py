@@ -67,7 +67,7 @@ async def take_mailbox_messages(request: web.Request) -> web.Response:
     if refused := refuse_too_many(request, sender, 1):
         return refused
     if request.content_type != MESSAGES_TYPE:
-        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one sealed message a line.")
+        return build_problem(415, "exchange.content-type", f"Send {MESSAGES_TYPE}, one encrypted message on each line.")
     async with read_body(request, sender) as body:
         _check_body(request, sender, body)
         lines = split_lines(body, gw.config.limits.messages_per_request)
@@ -90,7 +90,9 @@ async def fetch_messages(request: web.Request) -> web.Response:
     if refused := refuse_too_many(request, owner, 1):
         return refused
     if polls[owner] >= MOST_POLLS:
-        return build_problem(429, "exchange.too-fast", "The mailbox is being looked into already.", retry=POLL_SECONDS)
+        return build_problem(
+            429, "exchange.too-fast", "The mailbox is already being collected from.", retry=POLL_SECONDS
+        )
     polls[owner] += 1
     try:
         return _build_bundle_list(await _wait_for_messages(request, owner))

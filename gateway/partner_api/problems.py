@@ -31,7 +31,7 @@ async def turn_errors_into_problems(request: web.Request, handler: Handler) -> w
     except BodyRefused as why:
         return why.answer
     except web.HTTPUnauthorized as why:
-        return build_problem(401, why.text or "bearer.malformed", "The caller did not prove who they are.")
+        return build_problem(401, why.text or "bearer.malformed", "The caller did not prove its identity.")
     except web.HTTPRequestEntityTooLarge:
         most = request.client_max_size
         return build_problem(413, "exchange.too-large", f"At most {most} bytes in one request.")
@@ -42,12 +42,14 @@ async def turn_errors_into_problems(request: web.Request, handler: Handler) -> w
         return build_problem(408, "exchange.too-slow", "The request took too long to arrive.")
     except StoreUnavailable as why:
         log_failure("request", why)
-        return build_problem(503, why.code, "Nothing can be taken in now; try later.", retry=RETRY_SECONDS)
+        return build_problem(503, why.code, "Nothing can be saved at the moment. Try again later.", retry=RETRY_SECONDS)
     except GatewayError as why:
         return build_problem(403, why.code, why.sentence)
     except Exception as why:  # noqa: BLE001 - the last line before the caller
         log_failure("request", why)
-        return build_problem(500, "exchange.internal", "Something went wrong here; try later.", retry=RETRY_SECONDS)
+        return build_problem(
+            500, "exchange.internal", "This is a fault in the gateway. Try again later.", retry=RETRY_SECONDS
+        )
 
 
 def build_problem(

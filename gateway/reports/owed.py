@@ -36,7 +36,7 @@ def build_owed_page(gw: Gateway, owed_duties: Sequence[Owed]) -> ReportPage:
                 f"{len(owed_duties)} outstanding, {late} overdue. Times are UK times. Bank holidays in England do not"
                 " count as working days."
             ),
-            "What is overdue has a mark at the left edge, and says so in the column Next step.",
+            'Overdue rows have a mark at the left edge. The column "Next step" says what to do.',
         ),
         tables=(build_ageing_table(owed_duties), build_duty_table(owed_duties)),
     )

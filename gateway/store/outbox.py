@@ -464,7 +464,7 @@ def has_overdue(tx: Connection, now: datetime) -> bool:
 
 def queue_overdue(tx: Connection, now: datetime) -> None:
     """Make it due again."""
-    reason = "handed over, but no receipt came"
+    reason = "no delivery receipt was received"
     tx.execute(update(outbox).where(_is_overdue(now)).values(state=DeliveryState.QUEUED, state_at=now, reason=reason))
 
 

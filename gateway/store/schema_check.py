@@ -27,11 +27,11 @@ WEAKENING = {
 }
 # What somebody else put there.
 MORE = {
-    "remove_table": "the table {} is not ours",
-    "remove_column": "the column {} is not ours",
-    "remove_index": "the index {} is not ours",
-    "remove_constraint": "the constraint {} is not ours",
-    "remove_fk": "the foreign key {} is not ours",
+    "remove_table": "the table {} does not belong to the gateway",
+    "remove_column": "the column {} does not belong to the gateway",
+    "remove_index": "the index {} does not belong to the gateway",
+    "remove_constraint": "the constraint {} does not belong to the gateway",
+    "remove_fk": "the foreign key {} does not belong to the gateway",
 }
 
 
@@ -59,7 +59,7 @@ def list_schema_differences(tx: Connection) -> list[SchemaDifference]:
         changes = compare_metadata(MigrationContext.configure(tx), metadata)
     named_differences = [difference for each in changes for difference in _describe_change(each)]
     return named_differences + [
-        SchemaDifference(f"the table {table} can be changed, and must not be", DifferenceHarm.WEAKENS)
+        SchemaDifference(f"the table {table} can be changed, but must not be", DifferenceHarm.WEAKENS)
         for table in _unguarded_tables(tx)
     ]
 
@@ -70,7 +70,7 @@ def _describe_change(change: Any) -> Iterator[SchemaDifference]:
             yield from _describe_change(part)
         return
     what, *about = change
-    says = (BREAKING | WEAKENING | MORE).get(what, "{} is another than it should be").format(_format_name(about))
+    says = (BREAKING | WEAKENING | MORE).get(what, "{} is not what it should be").format(_format_name(about))
     yield SchemaDifference(
         says,
         DifferenceHarm.NONE if what in MORE else DifferenceHarm.BREAKS if what in BREAKING else DifferenceHarm.WEAKENS,

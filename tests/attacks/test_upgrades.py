@@ -98,7 +98,9 @@ def test_a_table_of_somebody_else_is_named_and_stops_nothing(pair: tuple[Gateway
     with gw.store.engine.begin() as tx:
         tx.exec_driver_sql("CREATE TABLE theirs (number INTEGER)")
     assert gw.store.look(schema_check.list_schema_differences) == [
-        schema_check.SchemaDifference("the table theirs is not ours", schema_check.DifferenceHarm.NONE)
+        schema_check.SchemaDifference(
+            "the table theirs does not belong to the gateway", schema_check.DifferenceHarm.NONE
+        )
     ]
 
 

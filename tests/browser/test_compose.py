@@ -244,5 +244,8 @@ async def test_an_enquiry_is_written_and_goes_to_whom_an_officer_chooses(officer
     assert await officer.page.get_by_text("All authorities in Yorkshire and The Humber, Worcestershire").count() == 1
     await officer.page.get_by_role("button", name="Send notice").dblclick()
     await officer.page.get_by_text("Notice submitted").wait_for()
-    assert await officer.page.get_by_text("Leeds: neither a partner nor entered for letters").count() == 1
+    assert (
+        await officer.page.get_by_text("Leeds: it is not a partner authority, and has no email address here").count()
+        == 1
+    )
     assert [one.recipient for one in officer.gw.store.look(lambda tx: outbox.search_outbox(tx))] == ["885"]

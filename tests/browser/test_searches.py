@@ -113,4 +113,4 @@ async def test_a_case_in_which_many_were_asked_shows_the_search_and_not_every_no
     await gw.page.get_by_role("button", name="Ask more authorities").click()
     await gw.page.get_by_label("Wales (22)").check()
     await gw.page.get_by_role("button", name="Send to selected authorities").click()
-    assert await gw.page.get_by_text("neither a partner nor entered for letters").count() == 1
+    assert await gw.page.get_by_text("it is not a partner authority, and has no email address here").count() == 1

@@ -450,4 +450,4 @@ async def test_nothing_that_anybody_may_write_is_an_acceptance(shared: Gateway, 
         gw.store.run(lambda tx: hear_mail.receive_mail(tx, gw, "email", found))  # noqa: B023 - called at once
         assert state(gw, sent) in (DeliveryState.SENT, DeliveryState.FAILED)
     assert all(one.judgement is None for one in kept(gw, sent))
-    assert re.search("returned|in the mail", gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
+    assert re.search("returned|sent by email", gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")

@@ -329,7 +329,7 @@ async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(
     sandwell, _ = pair
     [sent] = await send_notices(sandwell, [notice()], by="olive")
     [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9))
-    ending = settle_try(sandwell, claimed, HandedOver("in the mail", TICKET), route="email", jitter=0)
+    ending = settle_try(sandwell, claimed, HandedOver("sent by email", TICKET), route="email", jitter=0)
     sandwell.store.run(lambda tx: write_endings(tx, sandwell, "885", [ending]))
     later = sandwell.now() + timedelta(seconds=1)
     sandwell.now = lambda: later

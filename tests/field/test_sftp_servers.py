@@ -278,7 +278,7 @@ async def test_a_server_that_moves_whatever_is_closed_is_named_until_it_brings_i
             path.unlink()
 
     async with serving(tmp_path, Quirk(closed=take)) as address:
-        says = "what we wrote was gone at once: the server moves new files away"
+        says = "a new file disappeared: the server moves new files away"
         assert await carrier.deliver(address, PARCELS) == [TryLater(says)] * 2
         os.rename(away, tmp_path / "in" / f"{STEM}.sealed")
         assert await carrier.deliver(address, PARCELS) == [HandedOver("on their SFTP server")] * 2
@@ -288,21 +288,24 @@ async def test_a_server_that_moves_whatever_is_closed_is_named_until_it_brings_i
 NO_SPACE = asyncssh.SFTPFailure("No space left on device")
 # A server on which nothing can be left, and what is said of it.
 FAILS: dict[str, tuple[Quirk, str]] = {
-    "writing is denied": (Quirk(opening=always(DENIED)), "the server does not let us write there"),
+    "writing is denied": (Quirk(opening=always(DENIED)), "the server does not let the gateway write there"),
     "no folder": (Quirk(opening=always(MISSING)), "the folder is not on the server"),
-    "the disk is full, in words": (Quirk(writing=always(NO_SPACE)), "the server's disk is full, or our share of it"),
+    "the disk is full, in words": (
+        Quirk(writing=always(NO_SPACE)),
+        "the server's disk is full, or the gateway's share of it",
+    ),
     "quota": (
         Quirk(writing=always(asyncssh.SFTPFailure("Disk quota exceeded"))),
-        "the server's disk is full, or our share of it",
+        "the server's disk is full, or the gateway's share of it",
     ),
     "a failure without a word": (
         Quirk(writing=always(FAILED)),
         "the server failed to write there; its disk may be full",
     ),
-    "no such command": (Quirk(opening=always(UNKNOWN)), "the server has no command to write there"),
+    "no such command": (Quirk(opening=always(UNKNOWN)), "the server does not support a command to write there"),
     "our own names are denied": (
         Quirk(opening=lambda name: DENIED if name.endswith(".sealed") else None, renaming=always(DENIED)),
-        "the server does not let us write there",
+        "the server does not let the gateway write there",
     ),
 }
 
@@ -320,7 +323,7 @@ async def test_what_a_server_does_not_do_is_named(tmp_path: Path, name: str) -> 
 async def test_what_cannot_be_listed_is_named(tmp_path: Path) -> None:
     carrier = Sftp()
     async with serving(tmp_path, Quirk(listing=always(DENIED))) as address:
-        with pytest.raises(NotReached, match="does not let us list the folder"):
+        with pytest.raises(NotReached, match="does not let the gateway list the folder"):
             await carrier.collect(owned(address))
         await carrier.close()
 
@@ -330,7 +333,7 @@ async def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
     async with serving(tmp_path, Quirk(removing=always(DENIED))) as address:
         (tmp_path / "in" / f"{STEM}.sealed").write_bytes(BUNDLE)
         [bundle] = await fetch(carrier, owned(address))
-        with pytest.raises(NotReached, match="does not let us remove a file"):
+        with pytest.raises(NotReached, match="does not let the gateway remove a file"):
             await carrier.finish(owned(address), bundle, RECEIPTS)
         await carrier.close()
 
@@ -346,9 +349,9 @@ OLD: dict[str, tuple[dict[str, Any], str | None]] = {
     "ChaCha20": ({"encryption_algs": ["chacha20-poly1305@openssh.com"]}, "it offers no AES-GCM and no AES-CTR"),
     "SHA-1": (
         GOOD | {"mac_algs": ["hmac-sha1", "hmac-md5"]},
-        "it offers no AES-GCM, and beside AES-CTR no HMAC with SHA-2",
+        "it offers no AES-GCM, and with AES-CTR no HMAC with SHA-2",
     ),
-    "-etm": (GOOD | {"mac_algs": ["hmac-sha2-256-etm@openssh.com"]}, "whose name ends in -etm does not serve"),
+    "-etm": (GOOD | {"mac_algs": ["hmac-sha2-256-etm@openssh.com"]}, "names that end in -etm do not count"),
     "a key exchange of SHA-1": (
         {"kex_algs": ["diffie-hellman-group14-sha1", "diffie-hellman-group1-sha1"]},
         "it offers no key exchange with SHA-2",
@@ -381,11 +384,11 @@ OPENSSH: dict[str, tuple[str, str]] = {
     "ChaCha20": ("Ciphers chacha20-poly1305@openssh.com", "it offers no AES-GCM and no AES-CTR"),
     "SHA-1": (
         "Ciphers aes128-ctr\nMACs hmac-sha1,umac-64@openssh.com",
-        "it offers no AES-GCM, and beside AES-CTR no HMAC with SHA-2",
+        "it offers no AES-GCM, and with AES-CTR no HMAC with SHA-2",
     ),
     "-etm": (
         "Ciphers aes128-ctr\nMACs hmac-sha2-256-etm@openssh.com",
-        "it offers no AES-GCM, and beside AES-CTR no HMAC with SHA-2",
+        "it offers no AES-GCM, and with AES-CTR no HMAC with SHA-2",
     ),
     "a key exchange of SHA-1": ("KexAlgorithms diffie-hellman-group14-sha1", "it offers no key exchange with SHA-2"),
     "a signature of SHA-1": (
@@ -396,7 +399,7 @@ OPENSSH: dict[str, tuple[str, str]] = {
         "HostKeyAlgorithms rsa-sha2-512\nHostKey {home}/rsa",
         "is not the one that is pinned",
     ),
-    "a login of SHA-1": ("PubkeyAcceptedAlgorithms ssh-rsa", "the server refused our login"),
+    "a login of SHA-1": ("PubkeyAcceptedAlgorithms ssh-rsa", "the server refused the login"),
 }
 
 
@@ -453,14 +456,14 @@ async def test_a_host_key_is_read_in_whatever_form_it_is_pinned(tmp_path: Path, 
 UNREADABLE_PIN = "the host key that is pinned for the server cannot be read"
 LOGINS: dict[str, tuple[Login, str]] = {
     "PuTTY's form": (Login("sandwell", b"PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n"), "cannot be read"),
-    "nothing": (Login("sandwell", b"x"), "our key for the server cannot be read"),
+    "nothing": (Login("sandwell", b"x"), "the login key for the server cannot be read"),
     "a passphrase": (
         Login("sandwell", LOGIN_KEY.export_private_key("pkcs8-pem", passphrase="x")),
-        "is locked with a passphrase",
+        "has a passphrase",
     ),
     "a stranger's": (
         Login("sandwell", asyncssh.generate_private_key("ssh-ed25519").export_private_key()),
-        "the server refused our login",
+        "the server refused the login",
     ),
 }
 
@@ -489,7 +492,7 @@ async def _hangs_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest.mark.parametrize(
     ("behaves", "says"),
-    [(_greets, "broke off before it spoke SSH"), (_hangs_up, "broke off before it spoke SSH")],
+    [(_greets, "closed the connection before it used SSH"), (_hangs_up, "closed the connection before it used SSH")],
 )
 async def test_what_is_no_ssh_server_is_named(behaves: object, says: str) -> None:
     server = await asyncio.start_server(behaves, "127.0.0.1", 0)  # type: ignore[arg-type]
@@ -506,7 +509,10 @@ async def test_what_is_no_ssh_server_is_named(behaves: object, says: str) -> Non
 async def test_a_server_without_sftp_is_named(tmp_path: Path) -> None:
     carrier = Sftp()
     async with serving(tmp_path, sftp_factory=None) as address:
-        assert await carrier.deliver(address, PARCELS) == [TryLater("the server lets us in, and offers no SFTP")] * 2
+        assert (
+            await carrier.deliver(address, PARCELS)
+            == [TryLater("the server accepted the login, but does not offer SFTP")] * 2
+        )
 
 
 def test_a_file_of_line_ends_is_no_bundle() -> None:

@@ -210,7 +210,7 @@ def test_an_enquiry_goes_to_all_who_can_be_reached_and_names_the_others(pair: Pa
     sandwell, _ = pair
     name = written(sandwell, "WhereaboutsEnquiry", {"to": ["885", "330"]})
     told = compose.send_composition(sandwell, name, [], "olive")
-    assert (told.asked, told.not_asked) == (1, {"330": "neither a partner nor entered for letters"})
+    assert (told.asked, told.not_asked) == (1, {"330": "it is not a partner authority, and has no email address here"})
     assert compose.send_composition(sandwell, name, [], "olive") == told
     [one] = sent_of(sandwell)
     assert (one.kind, one.conversation_id) == ("WhereaboutsEnquiry", told.case)

@@ -156,7 +156,7 @@ async def test_a_place_in_a_list_that_is_none_is_told_so(client: Client, address
 async def test_a_form_that_is_too_large_or_of_another_kind_is_refused_with_a_sentence(client: Client) -> None:
     large = await client.post("/sign-in", data={"name": "x" * MAX_FORM_BYTES, "password": "x"})
     assert large.status == 413
-    assert "What you sent is too large" in await large.text()
+    assert "Your text or file is too large" in await large.text()
     with_a_file = FormData()
     with_a_file.add_field("name", b"x", filename="x.txt")
     assert (await client.post("/sign-in", data=with_a_file)).status == 415

@@ -63,10 +63,10 @@ def _raises(why: Exception) -> Callable[[web.Request], Awaitable[web.StreamRespo
 REFUSED = [
     ("GET", "/no-such-page", 404, "Page not found"),
     ("GET", "/cases/x", 404, "Page not found"),
-    ("DELETE", "/sign-in", 405, "This page opens from a form only"),
-    ("PUT", "/inbox", 405, "This page opens from a form only"),
-    ("POST", "/sign-in", 413, "What you sent is too large"),
-    ("GET", "/too-often", 429, "You have asked too often"),
+    ("DELETE", "/sign-in", 405, "This page cannot be opened directly"),
+    ("PUT", "/inbox", 405, "This page cannot be opened directly"),
+    ("POST", "/sign-in", 413, "Your text or file is too large"),
+    ("GET", "/too-often", 429, "Too many requests"),
     *[("GET", path, status, title) for path, (_, status, title) in FAULTS.items()],
 ]
 

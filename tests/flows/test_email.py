@@ -98,8 +98,8 @@ async def test_what_one_route_refuses_the_next_may_take(world: World) -> None:
     assert isinstance(attempt, HandedOver)
     [(route, attempt)] = await _carry_sealed(sandwell, "885", [claimed])
     assert isinstance(attempt, TryLater)
-    assert "https: " in attempt.reason
-    assert "email: our mail server cannot be reached" in attempt.reason
+    assert "HTTPS: " in attempt.reason
+    assert "email: your email server cannot be reached" in attempt.reason
 
 
 async def test_tls_may_begin_at_once_or_when_it_is_asked_for(world: World) -> None:

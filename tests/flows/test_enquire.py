@@ -152,12 +152,12 @@ def test_who_cannot_be_reached_is_named_and_the_others_are_asked(world: dict[str
         sandwell, "336", "cme@wolverhampton.example", "notify-only", telephone="01902 000000", by="tara"
     )
     meant, not_asked = enquire.resolve_recipients(sandwell, ["909", "333"], ["west midlands"])
-    assert not_asked == {"909": "it has ended; ask its successor", "333": "that is ourselves"}
+    assert not_asked == {"909": "it no longer exists: ask its successor", "333": "this is your own authority"}
     done = enquire.ask_authorities(sandwell, notice(name="whereabouts-enquiry"), meant, not_asked, by="tara")
     assert sorted(done.asked) == ["330", "332", "336", "885"]
     # The region without us; and the two above.
     assert len(done.not_asked) == 14 - 1 - 4 + 2
-    assert done.not_asked["331"] == "neither a partner nor entered for letters"
+    assert done.not_asked["331"] == "it is not a partner authority, and has no email address here"
     # Not the region: most of it could not be asked.
     assert done.circulation == "several"
     by_authority = {one.recipient: one.protection for one in outgoing(sandwell)}

@@ -320,13 +320,13 @@ async def test_nothing_leaves_without_tls_or_with_a_certificate_that_does_not_ho
     assert sandwell.mail is not None
     ours = sandwell.mail
     sandwell.mail = replace(ours, authorities=for_mail(OURS)[1].decode())
-    assert "certificate of our mail server does not hold" in await one_try(sandwell)
+    assert "certificate of your email server is not valid" in await one_try(sandwell)
     with mail.home() as home, mail.servers(home, free_port(), free_port(), offer_tls=False) as plain:
         sandwell.mail = replace(ours, smtp=f"smtp://127.0.0.1:{plain.smtp}")
-        assert "offers no TLS" in await one_try(sandwell)
+        assert "does not offer TLS" in await one_try(sandwell)
         assert plain.list_mails(THEIRS) == []
     sandwell.mail = replace(ours, tls_domains=frozenset())
-    assert "nobody vouches for TLS" in await one_try(sandwell)
+    assert "it is not confirmed that TLS protects" in await one_try(sandwell)
     assert servers.list_mails(THEIRS) == []
 
 
@@ -336,11 +336,11 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_lat
     assert sandwell.mail.login is not None
     ours = sandwell.mail
     sandwell.mail = replace(ours, login=replace(sandwell.mail.login, password="another"))
-    assert "refused us (535)" in await one_try(sandwell)
+    assert "refused this gateway (535)" in await one_try(sandwell)
     sandwell.mail = replace(ours, smtp=f"smtp://127.0.0.1:{free_port()}")
     assert "cannot be reached" in await one_try(sandwell)
     sandwell.mail = None
-    assert "no mail account" in await one_try(sandwell)
+    assert "no email account" in await one_try(sandwell)
 
 
 async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Gateway) -> None:
@@ -438,11 +438,11 @@ def test_doctor_says_which_mail_server_does_not_let_us_in(sandwell: Gateway) -> 
     found = {one.name: one for one in doctor.run_checks(sandwell)}
     assert (found["mail server"].result, found["mail server"].detail) == (
         "fail",
-        "The sign-in failed: our mail server refused us (535). Check the server, and [email] in gateway.toml.",
+        "The sign-in failed: your email server refused this gateway (535). Check the server, and [email] in gateway.toml.",
     )
     assert (
         found["mailbox's server"].detail
-        == "The sign-in failed: our mailbox refused our login. Check the server, and [email] in gateway.toml."
+        == "The sign-in failed: your mailbox refused the sign-in. Check the server, and [email] in gateway.toml."
     )
 
 

@@ -119,8 +119,8 @@ async def test_a_token_that_no_server_knows_is_told() -> None:
         made.token, made.stands = "another", False
         carrier = Email()
         assert await carrier.try_servers(account) == [
-            ("mail server", "our mail server refused us (535)"),
-            ("mailbox's server", "our mailbox refused our login"),
+            ("mail server", "your email server refused this gateway (535)"),
+            ("mailbox's server", "your mailbox refused the sign-in"),
         ]
         await carrier.close()
 
@@ -130,7 +130,7 @@ async def test_a_wrong_secret_is_told() -> None:
         assert account.tokens is not None
         wrong = replace(account, tokens=replace(account.tokens, client_secret="another"))
         carrier = Email()
-        said = "our identity at the mail service was refused: no token came"
+        said = "the email service refused this gateway's identity and gave no token"
         assert await carrier.try_servers(wrong) == [("mail server", said), ("mailbox's server", said)]
         await carrier.close()
 
@@ -146,7 +146,7 @@ async def test_a_token_is_got_anew_before_it_ends() -> None:
 
 
 async def test_a_token_server_that_is_away_is_told() -> None:
-    with pytest.raises(NotReached, match="cannot be got"):
+    with pytest.raises(NotReached, match="cannot be fetched"):
         await Tokens().get_token(TokenSource(f"https://127.0.0.1:{free_port()}/token", "333", "", SECRET), None)
 
 

@@ -243,7 +243,9 @@ def test_the_fortnight_at_the_command_line(home: Path) -> None:
 
     file = str(home.parent / "search.xml")
     sent = run("enquire", file, "--to", "885", "--to", "330", "--by", "tara")
-    assert "Not asked: Birmingham (330): neither a partner nor entered for letters" in " ".join(sent.stdout.split())
+    assert "Not asked: Birmingham (330): it is not a partner authority, and has no email address here" in " ".join(
+        sent.stdout.split()
+    )
     again = run("enquire", file, "--to", "885")
     assert (again.returncode, "enquire.case-used" in again.stderr) == (5, True)
     assert run("enquire", "--to", "885").returncode == 2

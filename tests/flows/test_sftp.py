@@ -210,8 +210,8 @@ async def test_a_server_that_does_not_let_us_is_named(pair: Pair, server: Sshd, 
     new_key(tmp_path / "stranger")
     stranger = Login(server.user, (tmp_path / "stranger").read_bytes())
     cases = {
-        "no login": (replace(address, login=None), "no login is set"),
-        "other key": (replace(address, login=stranger), "refused our login"),
+        "no login": (replace(address, login=None), "there is no login"),
+        "other key": (replace(address, login=stranger), "refused the login"),
         "no such folder": (replace(address, url=f"{address.url}/nowhere"), "folder is not on the server"),
         "no server": (replace(address, url="sftp://127.0.0.1:1/nowhere"), "cannot be reached"),
     }
@@ -233,7 +233,7 @@ async def test_a_read_only_server_is_named(pair: Pair, tmp_path: Path) -> None:
             replace(address, url=server.url, pin=server.host_key, login=login), [Parcel("x", b"sealed")]
         )
         await closed(sandwell)
-    assert attempt == TryLater("the server does not let us write there")
+    assert attempt == TryLater("the server does not let the gateway write there")
 
 
 async def test_a_full_server_is_named_and_takes_what_has_room(pair: Pair, tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ async def test_what_was_handed_over_and_never_receipted_is_delivered_again_and_g
         await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         sandwell.now = lambda: clock() + PATIENCE + timedelta(minutes=1)
         await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
-    assert "no receipt" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
+    assert "no delivery receipt" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
 class Door(asyncssh.SSHServer):

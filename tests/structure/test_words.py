@@ -1,0 +1,101 @@
+"""The old and private words of the product stand in no text that people read: templates, labels, help texts, reasons
+of routes, code lists, pictures and documents.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+from gateway.core import labels_en
+from schemas import codes
+from tests.structure.test_documents import commands
+from tests.structure.test_errors import AMERICAN, NEVER, texts_of
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "gateway" / "console" / "templates"
+# What no document says either, where protocols may speak of what is sealed, and developers of a carrier.
+OLD = re.compile(
+    r"\b(whoever|somebody|besides|anew|dead letters?|st(?:an|oo)d(?:s|ing)? down|taken back|of ours|e-mails?"
+    r"|(?:by|our|a|their) mail|mails|mail (?:server|team|account)s?|rings? (?:them|us|him|her|up|the)|rung|half written"
+    r"|what waits|near nobody|nobody is near|comes? near|is owed|owes?|lies|stands|throw away|thrown away|nothing of it"
+    r"|no word of|written down|thinks? better|by machine|our account)\b",
+    re.IGNORECASE,
+)
+MARKUP = re.compile(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}|<(script|style).*?</\1>|<[^>]+>", re.DOTALL)
+CODE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|^ {4}.*?$", re.DOTALL | re.MULTILINE)
+QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+# Their texts are for programs: how mail servers write, and a subject by which gateways know each other's emails.
+FOR_PROGRAMS = {"mail_machines.py", "mail_sealed.py"}
+# What this word is elsewhere: an accessibility statement, and codes that a person may have to type.
+NAMES = re.compile(
+    r"accessibility statement|this statement applies|witness[- ]protection|ring-me|statement of special", re.IGNORECASE
+)
+
+
+def read_template(path: Path) -> Iterator[str]:
+    """Yield what a template says: its own text, and the texts that it gives to components."""
+    source = path.read_text()
+    yield re.sub(r"\s+", " ", MARKUP.sub(" ", source))
+    for markup in re.findall(r"\{[{%].*?[}%]\}", source, re.DOTALL):
+        yield from (said for pair in QUOTED.findall(markup) for said in pair if " " in said)
+
+
+def read_labels(table: object) -> Iterator[str]:
+    """Yield every text of a table of labels."""
+    if isinstance(table, str):
+        yield table
+    elif isinstance(table, Mapping):
+        yield from chain.from_iterable(map(read_labels, table.values()))
+    elif isinstance(table, tuple):
+        yield from chain.from_iterable(map(read_labels, table))
+
+
+def read_help() -> Iterator[str]:
+    """Yield what every command says of itself and of its options."""
+    for command in commands().values():
+        yield command.help or ""
+        yield from (getattr(option, "help", None) or "" for option in command.params)
+
+
+def list_texts() -> Iterator[tuple[str, str]]:
+    """Yield where each text is, and the text."""
+    for path in sorted(TEMPLATES.glob("*.html")):
+        yield from ((path.name, said) for said in read_template(path))
+    for name, table in vars(labels_en).items():
+        if name.isupper():
+            yield from ((f"labels_en.{name}", said) for said in read_labels(table))
+    yield from (("help", said) for said in read_help())
+    for path in sorted((ROOT / "adapters").glob("*.py")):
+        if path.name not in FOR_PROGRAMS:
+            yield from ((path.name, said) for said in texts_of(path) if re.search(r"[a-z] [a-z]+ [a-z]", said))
+    for path in sorted((ROOT / "schemas" / "codes").glob("*.csv")):
+        if "label" in codes.list_rows(path.stem)[0]:
+            yield from ((path.name, said) for said in codes.get_labels(path.stem).values())
+
+
+def list_documents() -> Iterator[Path]:
+    """Yield the documents for people who use or run a gateway."""
+    yield ROOT / "README.md"
+    yield from sorted((ROOT / "docs").rglob("*.md"))
+    yield from sorted((ROOT / "docs").glob("*.svg"))
+
+
+def test_no_text_of_the_product_has_an_old_word() -> None:
+    texts = list(list_texts())
+    assert len(texts) > 1000
+    wrong = [
+        (where, word[0], said)
+        for where, said in texts
+        for pattern in (OLD, NEVER, AMERICAN)
+        if (word := pattern.search(NAMES.sub("", said)))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", list(list_documents()), ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_document_has_an_old_word(path: Path) -> None:
+    text = (MARKUP if path.suffix == ".svg" else CODE).sub(" ", path.read_text())
+    assert [(word[0], text[max(0, word.start() - 40) : word.end() + 40]) for word in OLD.finditer(text)] == []
