@@ -80,7 +80,7 @@ _NOT_IN_EMAIL = "@\\s<>,;:\x7f-\x9f\u2028-\u202e\u2066-\u2069"
 _LABEL = f"[^.{_NOT_IN_EMAIL}]+"
 Email = Annotated[
     str,
-    Text(254, rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(\.{_LABEL})+", "an e-mail address, such as officer@council.example"),
+    Text(254, rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(\.{_LABEL})+", "an email address, such as officer@council.example"),
 ]
 PostCode = Annotated[str, Text(10)]
 Moment = datetime

@@ -116,7 +116,7 @@ class Commands(LazyGroup):
         CommandRow("card", "cards:card_commands", "This authority's card, which partners have.", PARTNERS, True),
         CommandRow("keys", "cards:keys_commands", "The gateway's own keys.", PARTNERS, True),
         CommandRow("postcodes", "places", "Which authority a postcode is in (ONS Postcode Directory).", PARTNERS, True),
-        CommandRow("one", "case_system", "Files for and from ONE, or another case system.", PARTNERS, True),
+        CommandRow("one", "case_system", "Files for and from ONE, or another case management system.", PARTNERS, True),
         CommandRow("users", "people", "Who can sign in to the console, and their roles.", USERS, True, ("people",)),
         CommandRow("api", "api_clients", "Connected systems that can use the API.", USERS, True),
         CommandRow("audit", "audit_log", "Search, export and check the audit log.", USERS, True),

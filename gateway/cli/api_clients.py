@@ -1,5 +1,6 @@
 """Commands on connected systems, which can use the API."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -17,6 +18,7 @@ from gateway.cli.output import (
     open_gateway,
     print_answer,
 )
+from gateway.core import labels
 from gateway.core.permissions import Scope
 
 Name = Annotated[str, typer.Argument(help="The id of the system, such as one-sandwell.")]
@@ -31,7 +33,7 @@ def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     with open_gateway(home) as gw:
         systems = clients.list_clients(gw)
     value = [{"id": c.id, "name": c.name, "scopes": sorted(c.scopes), "active": c.active} for c in systems]
-    rows = [(c.id, c.name, ", ".join(sorted(c.scopes)), "Active" if c.active else "Removed") for c in systems]
+    rows = [(c.id, c.name, _name_scopes(c.scopes), "Active" if c.active else "Removed") for c in systems]
     print_answer(
         as_json,
         {"clients": value},
@@ -39,6 +41,11 @@ def api_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             "Connected systems", ("System", "Name", "Permissions", "Status"), rows, empty="No connected systems."
         ),
     )
+
+
+def _name_scopes(scopes: Iterable[str]) -> str:
+    """Name each permission, with the word that --scope takes."""
+    return "\n".join(f"{labels.explain_scope(scope)[0]} ({scope})" for scope in sorted(scopes))
 
 
 @commands.command("add")
@@ -103,7 +110,7 @@ def api_webhooks(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         (
             h.id,
             h.client,
-            ", ".join(h.events),
+            ", ".join(map(labels.name_event, h.events)),
             "Active" if h.active else "Stopped",
             h.failing_since and format_moment(h.failing_since),
             h.failed_as,

@@ -180,7 +180,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         ("Fingerprint", partner.fingerprint),
         ("Confirmed", f"{format_moment(partner.confirmed_at)} by {partner.confirmed_by}"),
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
-        *(("Route", f"{route.kind} {route.url}") for route in theirs.routes),
+        *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),
         *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]

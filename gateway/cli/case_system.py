@@ -31,7 +31,7 @@ from schemas.shapes import MessageId
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
-commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case system.")
+commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case management system.")
 
 
 @commands.command("imports")
@@ -63,7 +63,7 @@ def one_imports(
 
 def _describe_file(stage: TransferStage, sender: str, file: str | None, shortened: Sequence[str]) -> str:
     cut = f"Shortened: {', '.join(shortened)}" if shortened else None
-    return join_lines(stage.value.capitalize(), f"From {labels.name_authority_in_full(sender)}", file, cut)
+    return join_lines(labels.name_import(stage), f"From {labels.name_authority_in_full(sender)}", file, cut)
 
 
 @commands.command("s2s")
@@ -127,7 +127,10 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List files from ONE that must be checked before they are used, oldest first."""
     with open_gateway(home) as gw:
         files = held_files.find_all(gw.config.home)
-    rows = [(file.file_id, file.kind, format_moment(file.since), escape(file.sentence)) for file in files]
+    rows = [
+        (file.file_id, labels.name_extract(file.kind), format_moment(file.since), escape(file.sentence))
+        for file in files
+    ]
     print_answer(
         as_json,
         {
@@ -136,7 +139,9 @@ def one_waiting(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
                 for file in files
             ]
         },
-        lambda: build_table("Files to check", ("File", "Kind", "Date", "Problem"), rows, empty="No files to check."),
+        lambda: build_table(
+            "Files to check", ("File", "Contains", "Date", "Problem"), rows, empty="No files to check."
+        ),
     )
 
 

@@ -31,11 +31,11 @@ def people_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             p.called,
             ", ".join(map(labels.name_role, sorted(p.roles))),
             "Active" if p.active else "Deactivated",
-            p.through,
+            labels.name_account(p.through),
         )
         for p in users
     ]
-    columns = ("User", "Name", "Roles", "Status", "Signs in through")
+    columns = ("User", "Name", "Roles", "Status", "Signs in with")
     print_answer(
         as_json,
         {"people": value},

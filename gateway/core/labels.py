@@ -232,6 +232,16 @@ def list_pupil_fields() -> Mapping[str, str]:
     return texts.PUPIL_FIELDS
 
 
+def name_import(stage: str) -> str:
+    """Return how far a notice has come that is written for import into ONE."""
+    return texts.IMPORTS[stage]
+
+
+def name_account(through: str) -> str:
+    """Return with which account a user signs in."""
+    return _capitalise_first(texts.ACCOUNTS.get(through, through))
+
+
 def name_extract(kind: str) -> str:
     """Return what a file from ONE holds."""
     return texts.EXTRACTS[kind]

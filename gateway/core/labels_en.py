@@ -164,6 +164,9 @@ ROLES = {
     "admin": "Administrator",
 }
 
+# With which account a user signs in.
+ACCOUNTS = {"local": "gateway account", "oidc": "council account", "directory": "council account"}
+
 # What a role may do, for those who give it to a user.
 ROLE_HINTS = {
     "cme_officer": "Views and answers notices, sends new ones, searches for children.",
@@ -234,6 +237,15 @@ PUPIL_FIELDS = {
 # How strong a possible match is, from how many in a hundred.
 STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
 
+# How far a notice has come that is written for import into ONE, by `transfer_files.TransferStage`.
+IMPORTS = {
+    "waiting": "Waiting to be written",
+    "written": "Written, no result yet",
+    "matched": "Matched",
+    "conflicts": "Matched with conflicts",
+    "unmatched": "Unmatched",
+    "dropped": "Cancelled. The notice was withdrawn, corrected or rejected",
+}
 # What a file from ONE holds.
 EXTRACTS = {"leavers": "Leavers", "children": "Pupil index"}
 
@@ -368,7 +380,7 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     },
     "person.roles/from": ROLES,
     "person.roles/to": ROLES,
-    "person.signed-in/through": {"local": "gateway account", "oidc": "council account", "directory": "council account"},
+    "person.signed-in/through": ACCOUNTS,
     "reply.judged/judgement": MAIL_REPLIES,
     "reply.without-effect/why": {code: text.rstrip(".") for code, text in MISFITS.items()},
     "statement.difference/difference": DIFFERENCES,

@@ -182,7 +182,7 @@ async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: C
             await send_notices(gw, [_message(name, ids[name], gw.code, _other(sender), gw)], by="olive (demo)")
         out.print(f"  {labels.name_authority(sender)} to {labels.name_authority(_other(sender))}: {says}")
     ids = ids | {"leaver": await _leaver(both[0], "leavers")}
-    out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE. Nobody had to type it again")
+    out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE, without typing it again")
     out.print("\n[bold]2. Each is delivered and accepted, and the outcome is sent[/bold]. The enquiry stays open\n")
     for name, sender in (*((name, sender) for name, sender, _ in STEPS), ("leaver", "333")):
         gw, there = by_code[sender], by_code[_other(sender)]
@@ -223,7 +223,7 @@ async def _cut(both: tuple[Gateway, Gateway], wires: Mapping[str, Wire], out: Co
         if cut is not None:
             await wires[cut].break_off()
         sent = await _leaver(sandwell, extract)
-        await wait_until(_reached(sandwell, sent, AFTER_RECEIPT), "a receipt, by whatever route is left")
+        await wait_until(_reached(sandwell, sent, AFTER_RECEIPT), "a delivery receipt by one of the routes left")
         went[extract] = _route_of(sandwell, sent)
         child = " ".join(reversed(LEAVERS[extract]))
         out.print(
@@ -261,7 +261,7 @@ async def _leaver(sandwell: Gateway, extract: str) -> MessageId:
         # It has not grown for long.
         os.utime(fresh, (0, 0))
         fresh.rename(folder / f"{extract}.csv")
-    await wait_until(lambda: bool(reports()), "what became of ONE's extract")
+    await wait_until(lambda: bool(reports()), "the report about ONE's extract")
     return MessageId(reports()[0]["MessageId"])
 
 
@@ -277,7 +277,7 @@ async def _import(gw: Gateway) -> str:
         answer_files(home / settings.import_folder, home / settings.answers_folder, PUPILS, today)
         return not files(TransferStage.WAITING, TransferStage.WRITTEN)
 
-    await wait_until(answered, "what ONE made of the files")
+    await wait_until(answered, "the results from ONE")
     counts = Counter(getattr(gw.config.one_answers, file.state.value) for file in files())
     return ", ".join(f"{count} {word}" for word, count in sorted(counts.items()))
 

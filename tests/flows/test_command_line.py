@@ -53,7 +53,7 @@ def homes(tmp_path: Path) -> tuple[Path, Path]:
         (("init", "--authority", "999"), 2, "DfE code"),
         (("init", "--authority", "333", "--host", "no host!"), 2, "host name"),
         (("init", "--authority", "333", "--telephone", "ring me"), 2, "telephone number"),
-        (("init", "--authority", "333", "--email", "nobody"), 2, "e-mail address"),
+        (("init", "--authority", "333", "--email", "nobody"), 2, "email address"),
         (("init", "--authority", "333", "--store-url", "nonsense"), 2, "postgresql+psycopg"),
         (("init", "--authority", "333"), 5, "home.exists"),
         (("acknowledge", "x", "--reject", "no-such-reason"), 2, "not-our-area"),

@@ -301,7 +301,7 @@ async def test_where_the_provider_calls_itself_something_else_nobody_signs_in(gw
     registration = gw.identity_provider.registration
     other = replace(registration, issuer=registration.issuer.replace("127.0.0.1", "localhost"))
     gw.identity_provider = IdentityProvider(other)
-    with pytest.raises(Unusable, match="calls itself something else") as refused:
+    with pytest.raises(Unusable, match="does not call itself") as refused:
         await begin_directory_sign_in(gw, ANSWER)
     assert refused.value.code == "sign-in.not-as-agreed"
 

@@ -29,9 +29,16 @@ CODE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|^ {4}.*?$", re.DOTALL | re.MUL
 QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 # Their texts are for programs: how mail servers write, and a subject by which gateways know each other's emails.
 FOR_PROGRAMS = {"mail_machines.py", "mail_sealed.py"}
+# Whose texts people read; the rest of the product names checks, states and jobs, which are codes.
+PLACES = (
+    *("adapters", "gateway/api", "gateway/cli", "gateway/console", "gateway/demo", "gateway/one", "gateway/reports"),
+    *("gateway/auditing", "gateway/casework", "gateway/reconciliation", "gateway/searches", "gateway/settings"),
+)
 # What this word is elsewhere: an accessibility statement, and codes that a person may have to type.
 NAMES = re.compile(
-    r"accessibility statement|this statement applies|witness[- ]protection|ring-me|statement of special", re.IGNORECASE
+    r"accessibility statement|this statement applies|witness[- ]protection|ring-me|statement of special"
+    r"|why is no notice needed",
+    re.IGNORECASE,
 )
 
 
@@ -68,7 +75,7 @@ def list_texts() -> Iterator[tuple[str, str]]:
         if name.isupper():
             yield from ((f"labels_en.{name}", said) for said in read_labels(table))
     yield from (("help", said) for said in read_help())
-    for path in sorted((ROOT / "adapters").glob("*.py")):
+    for path in sorted(chain.from_iterable((ROOT / place).rglob("*.py") for place in PLACES)):
         if path.name not in FOR_PROGRAMS:
             yield from ((path.name, said) for said in texts_of(path) if re.search(r"[a-z] [a-z]+ [a-z]", said))
     for path in sorted((ROOT / "schemas" / "codes").glob("*.csv")):

@@ -15,6 +15,7 @@ from gateway.core.search_status import AnswerState
 from gateway.core.statement_diff import DifferenceKind
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN
+from gateway.core.transfer_stage import TransferStage
 from schemas import codes
 from schemas.message import BODIES
 
@@ -50,6 +51,7 @@ def test_every_other_code_has_a_label() -> None:
     assert set(labels_en.EVENTS) == set(WebhookEvent)
     assert set(labels_en.LEVELS) == set(FindingLevel)
     assert set(labels_en.DIFFERENCES) == set(DifferenceKind)
+    assert set(labels_en.IMPORTS) == set(TransferStage)
     assert set(labels_en.REMEDIES) == {SENT_AGAIN, ASKED_FOR, FOR_A_PERSON}
     assert set(DutyStep) < set(labels_en.NEXT_STEPS)
     assert set(labels_en.TRIES) < set(labels_en.LAST_TRIES)
