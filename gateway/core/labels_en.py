@@ -237,14 +237,14 @@ PUPIL_FIELDS = {
 # How strong a possible match is, from how many in a hundred.
 STRENGTHS = ((90, "Very strong"), (75, "Strong"), (50, "Possible"), (0, "Weak"))
 
-# How far a notice has come that is written for import into ONE, by `transfer_files.TransferStage`.
+# How far a notice has come that is written for import into ONE, by `core.transfer_stage`.
 IMPORTS = {
     "waiting": "Waiting to be written",
     "written": "Written, no result yet",
     "matched": "Matched",
     "conflicts": "Matched with conflicts",
     "unmatched": "Unmatched",
-    "dropped": "Cancelled. The notice was withdrawn, corrected or rejected",
+    "dropped": "Not written: notice withdrawn, replaced or rejected",
 }
 # What a file from ONE holds.
 EXTRACTS = {"leavers": "Leavers", "children": "Pupil index"}

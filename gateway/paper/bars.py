@@ -55,7 +55,7 @@ def _head(picture: Bars, height: int) -> Iterator[str]:
 
 def _legend() -> Iterator[str]:
     yield f"<rect x='{LEFT}' y='7' width='14' height='14' fill='{BLUE}'/>"
-    yield _text(LEFT + 20, 19, "in time")
+    yield _text(LEFT + 20, 19, "on time")
     yield from _hatched(LEFT + 90, 7, 14, 14)
     yield _text(LEFT + 110, 19, "overdue")
 

@@ -13,9 +13,9 @@ from gateway.core.permissions import Role, Scope
 from gateway.core.replies import Misfit
 from gateway.core.search_status import AnswerState
 from gateway.core.statement_diff import DifferenceKind
+from gateway.core.transfer_stage import TransferStage
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN
-from gateway.core.transfer_stage import TransferStage
 from schemas import codes
 from schemas.message import BODIES
 

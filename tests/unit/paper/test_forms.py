@@ -122,7 +122,7 @@ def test_the_picture_is_the_same_each_time_and_says_its_figures_in_words() -> No
     assert drawn == bars.draw_svg(PICTURE)
     found = etree.fromstring(drawn)
     said = ["".join(text.itertext()) for text in found.iterfind(".//{*}text")]
-    assert {"in time", "overdue", "0 days", "3", "4, 2 overdue", "0"} <= set(said)
+    assert {"on time", "overdue", "0 days", "3", "4, 2 overdue", "0"} <= set(said)
     assert found.findtext("{*}title") == "How long"
     assert found.findtext("{*}desc") == "Seven wait."
 
