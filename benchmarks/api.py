@@ -33,8 +33,8 @@ from gateway.auditing import audit
 from gateway.case_systems import clients
 from gateway.context import Gateway
 from gateway.core.permissions import Scope
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from schemas import json
 from schemas.shapes import MessageId
 from tests.children import notice

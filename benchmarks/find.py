@@ -33,7 +33,8 @@ from gateway.casework import find
 from gateway.context import Gateway
 from gateway.core.matching import ComparedChild
 from gateway.core.search_terms import Term, list_terms
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import blind_index, tables
 from gateway.store.blind_index import IndexedMessage
 from keys import blind

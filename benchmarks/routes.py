@@ -35,7 +35,8 @@ from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import collect
 from gateway.exchange.deliver import BATCH
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import send_notices
 from gateway.store import tables
 from tests.children import notice
 from tests.contract.test_hostile_servers import server
@@ -74,7 +75,7 @@ async def whole(world: World, folder: Path, messages: int) -> float:
         ready = [notice() for _ in range(messages)]
         began = time.perf_counter()
         for at in range(0, messages, BATCH):
-            await send_notices(sandwell, ready[at : at + BATCH], by="bench")
+            send_notices(sandwell, ready[at : at + BATCH], by="bench")
         while await sandwell.store.read(lambda tx: tx.scalar(ON_THE_WAY)):
             await asyncio.sleep(0.02)
         return messages / (time.perf_counter() - began)

@@ -25,7 +25,7 @@ def enter(gw: Gateway) -> None:
 
 async def letter(gw: Gateway) -> tuple[MessageId, str]:
     """A letter that our mail server took: the notice, and its reference."""
-    [sent] = await send_notices(gw, [notice(gw.code, "330")], by="test")
+    [sent] = send_notices(gw, [notice(gw.code, "330")], by="test")
     hand_over(gw)
     return sent, build_reference(sent, gw.ring)
 

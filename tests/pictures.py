@@ -78,7 +78,7 @@ async def main() -> None:
         async with two_houses(Path(folder), tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
             now = sandwell.now()
             sent = [notice(name=name, now=now + timedelta(milliseconds=at)) for at, name in enumerate(SAMPLES)]
-            await send_notices(sandwell, sent, sign_in_name(Role.CME_OFFICER))
+            send_notices(sandwell, sent, sign_in_name(Role.CME_OFFICER))
             await settled(sandwell, worcestershire)
             await pictures(worcestershire, sandwell, browser, sent[1].header.conversation_id)
 

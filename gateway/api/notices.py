@@ -87,9 +87,8 @@ def send_notice(call: Call) -> ApiResponse:
     notice, confirmed = (xml.read(call.body), ()) if call.kind == XML else _confirmed(json.load_object(call.body))
     confirmed = (*confirmed, *confirmed_in(call))
     made = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
-    return build_stored_response(
-        build_taken_answer(send.send_notice(call.gw, notice, call.by, confirmed=confirmed, also=made))
-    )
+    [message_id] = send.send_notices(call.gw, [notice], call.by, confirmed=confirmed, also=made)
+    return build_stored_response(build_taken_answer(message_id))
 
 
 def confirmed_in(call: Call) -> list[str]:

@@ -26,18 +26,14 @@ from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import enquire, respond
 from gateway.exchange.correct import correct_notice, read_withheld_places
-from gateway.exchange.send import (
-    build_first_header,
-    look_up_known_children,
-    new_case_id,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_first_header, look_up_known_children, new_case_id
+from gateway.exchange.send import queue_messages, send_messages, write_and_wake
 from gateway.one import drafts, leaver_rules
 from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, compositions, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.compositions import Composition, CompositionState
+from gateway.store.outbox import QueuedNotice
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import rules
@@ -310,28 +306,25 @@ def _send_message(
     gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
     if now.composition.corrects:
-        done = _send_correction(gw, now, message, now.composition.corrects, confirmed, by)
-    elif now.is_search:
-        done = _send_search(gw, now, message, confirmed, by)
-    else:
-        done = _send_notice(gw, now, message, confirmed, by)
-    gw.due.set()
-    return done
+        return _send_correction(gw, now, message, now.composition.corrects, confirmed, by)
+    if now.is_search:
+        return _send_search(gw, now, message, confirmed, by)
+    return _send_notice(gw, now, message, confirmed, by)
 
 
 def _send_notice(
     gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
-    [ready] = prepare_messages(gw, [message], by, confirmed=confirmed)
-    done = SentResult(ready.conversation_id, 1, {})
-    end = _build_ending(gw, now, done, ready.recipient, by)
+    head = message.header
+    done = SentResult(head.conversation_id, 1, {})
+    end = _build_ending(gw, now, done, head.recipient.authority, by)
 
-    def write_notice(tx: Connection) -> None:
-        end(tx, ready.message_id)
-        queue_messages(tx, gw, [ready])
+    def write_notice(tx: Connection, ready: Sequence[QueuedNotice]) -> SentResult:
+        end(tx, head.message_id)
+        queue_messages(tx, gw, ready)
+        return done
 
-    gw.store.run(write_notice)
-    return done
+    return send_messages(gw, [message], by, write_notice, confirmed=confirmed)
 
 
 def _send_search(
@@ -348,12 +341,12 @@ def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSear
     done = SentResult(ready.enquired.case, len(ready.notices), ready.enquired.not_asked)
     end = _build_ending(gw, now, done, "enquiry", by)
 
-    def write_queued_search(tx: Connection) -> None:
+    def write_queued_search(tx: Connection) -> SentResult:
         end(tx, ready.notices[0].message_id)
         enquire.write_search(tx, gw, ready)
+        return done
 
-    gw.store.run(write_queued_search)
-    return done
+    return write_and_wake(gw, write_queued_search)
 
 
 def _send_correction(
@@ -371,7 +364,7 @@ def _send_correction(
     done = SentResult(old.conversation_id, 1, {})
     end = _build_ending(gw, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
-    correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx: end(tx, corrects))
+    correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx, _: end(tx, corrects))
     return done
 
 

@@ -1,6 +1,7 @@
 """Commands on notices: check, send, list, read."""
 
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from secrets import token_bytes
 from typing import Annotated
@@ -39,7 +40,7 @@ from gateway.core.inbox_state import TASKS, InboxState
 from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.message_summary import MessageSummary
 from gateway.errors import Unusable
-from gateway.exchange.send import look_up_known_children, prepare_notices, queue_notices
+from gateway.exchange.send import send_notices
 from gateway.searches import match_incoming
 from schemas import xml
 from schemas.identifiers import build_uuid7
@@ -80,33 +81,30 @@ def send_command(
     if len(files) > MAX_FILES:
         raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
     with open_gateway(home) as gw:
-        ready = []
-        doubts: dict[str, str | None] = {}
         notices = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
-        known = look_up_known_children(gw, notices)
-        for message in track(notices, "Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal):
-            ready.extend(prepare_notices(gw, [message], by, confirmed=confirmed or (), known=known))
-            doubts[ready[-1].message_id] = postcodes.describe_other_authority(gw, message)
-        gw.store.run(lambda tx: queue_notices(tx, gw, ready))
+        watch = partial(track, description="Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal)
+        send_notices(gw, notices, by, confirmed=confirmed or (), watch=watch)
+        doubts = [postcodes.describe_other_authority(gw, notice) for notice in notices]
     value = [
         {
-            "message_id": notice.message_id,
-            "recipient": notice.recipient,
+            "message_id": notice.header.message_id,
+            "recipient": notice.header.recipient.authority,
             "kind": notice.kind,
             "state": "queued",
-            "doubt": doubts[notice.message_id],
+            "doubt": doubt,
         }
-        for notice in ready
+        for notice, doubt in zip(notices, doubts, strict=True)
     ]
-    for doubt in filter(None, doubts.values()):
+    for doubt in filter(None, doubts):
         err.print(f"[yellow]{escape(doubt)}[/yellow] To withdraw the notice: cme-gateway withdraw", soft_wrap=True)
     print_answer(
         as_json,
         {"queued": value},
         lambda: "\n".join(
-            f"{labels.name_kind(notice.kind)} queued for {labels.name_authority_in_full(notice.recipient)}: "
-            f"[bold]{notice.message_id}[/bold]"
-            for notice in ready
+            f"{labels.name_kind(notice.kind)} queued for"
+            f" {labels.name_authority_in_full(notice.header.recipient.authority)}:"
+            f" [bold]{notice.header.message_id}[/bold]"
+            for notice in notices
         ),
     )
 

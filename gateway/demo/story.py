@@ -47,7 +47,8 @@ from gateway.demo.stage import (
 )
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import send_notices
 from gateway.one import imports
 from gateway.one.watched_folder import REPORT_ENDING
 from gateway.store import inbox, outbox, transfer_files
@@ -179,7 +180,7 @@ async def _tell(both: tuple[Gateway, Gateway], ids: dict[str, MessageId], out: C
     for name, sender, says in STEPS:
         gw = by_code[sender]
         if not _queued(gw, ids[name]):
-            await send_notices(gw, [_message(name, ids[name], gw.code, _other(sender), gw)], by="olive (demo)")
+            send_notices(gw, [_message(name, ids[name], gw.code, _other(sender), gw)], by="olive (demo)")
         out.print(f"  {labels.name_authority(sender)} to {labels.name_authority(_other(sender))}: {says}")
     ids = ids | {"leaver": await _leaver(both[0], "leavers")}
     out.print("  Sandwell to Worcestershire: a leaver from an extract of ONE, without typing it again")

@@ -1,11 +1,21 @@
 """The review of a search, as the exchange begins and ends it with what is sent."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
-from gateway.context import Gateway
+from gateway.context import SYSTEM, Gateway
 from gateway.core.review import ReviewAct, ReviewActKind, find_review
 from gateway.store import reviews
+from gateway.store.outbox import QueuedNotice
+from schemas.message import SEARCHES
 from schemas.shapes import CaseId
+
+
+def begin_case_reviews(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
+    """Begin the fourteen-day review of each case in which one of these is a search, unless it is a test."""
+    if searches := [notice.conversation_id for notice in notices if notice.kind in SEARCHES and not notice.test]:
+        reviews.begin_reviews(tx, gw.now(), searches, SYSTEM)
 
 
 def end_case_review(

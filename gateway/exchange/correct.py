@@ -1,6 +1,6 @@
 """Send a notice in the place of one that was wrong."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -10,13 +10,10 @@ from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import causes, safeguards
 from gateway.errors import NotAllowed
-from gateway.exchange.send import (
-    build_next_header,
-    look_up_known_children,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_next_header, look_up_known_children
+from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.exchange.withdraw import get_amendable, withdraw_delivery
+from gateway.store.outbox import QueuedNotice
 from keys.errors import Destroyed
 from schemas.message import Message
 from schemas.shapes import MessageId
@@ -29,7 +26,7 @@ def correct_notice(
     by: str,
     *,
     confirmed: Collection[str] = (),
-    also: Callable[[Connection], None] | None = None,
+    also: Also | None = None,
 ) -> MessageId:
     """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
 
@@ -47,17 +44,15 @@ def correct_notice(
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
     new = Message(head, notice.body)
     known = look_up_known_children(gw, [new], {head.message_id: read_withheld_places(gw, message_id)})
-    [ready] = prepare_messages(gw, [new], by, confirmed=confirmed, known=known)
 
-    def write_correction(tx: Connection) -> None:
+    def write_correction(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
         if also:
-            also(tx)
+            also(tx, head.message_id)
         withdraw_delivery(tx, gw, sent, by, f"corrected by {head.message_id}", causes.REPLACED)
-        queue_messages(tx, gw, [ready])
+        queue_messages(tx, gw, ready)
+        return head.message_id
 
-    gw.store.run(write_correction)
-    gw.due.set()
-    return head.message_id
+    return send_messages(gw, [new], by, write_correction, confirmed=confirmed, known=known)
 
 
 def read_withheld_places(gw: Gateway, message_id: MessageId) -> frozenset[str]:

@@ -21,7 +21,8 @@ from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.review import find_review
 from gateway.errors import NotAllowed
 from gateway.exchange.deliver import list_sealed_routes
-from gateway.exchange.send import look_up_known_children, prepare_messages, queue_messages
+from gateway.exchange.prepare import look_up_known_children, prepare_messages
+from gateway.exchange.send import queue_messages, write_and_wake
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
@@ -234,8 +235,7 @@ def _build_search_notice(
 
 def queue_search(gw: Gateway, ready: PreparedSearch) -> EnquiryResult:
     """Queue what is sealed, in a transaction of its own."""
-    gw.store.run(lambda tx: write_search(tx, gw, ready))
-    gw.due.set()
+    write_and_wake(gw, lambda tx: write_search(tx, gw, ready))
     return ready.enquired
 
 

@@ -4,6 +4,7 @@ from sqlalchemy import Connection
 
 from gateway.context import Gateway
 from gateway.errors import NotAllowed
+from gateway.exchange.send import write_and_wake
 from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
@@ -20,9 +21,7 @@ def release_all(gw: Gateway, recipient: str | None, by: str) -> int:
         )
         return count
 
-    count = gw.store.run(write_release)
-    gw.due.set()
-    return count
+    return write_and_wake(gw, write_release)
 
 
 def release_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
@@ -39,5 +38,4 @@ def release_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
             tx, gw.now(), [AuditEntry("notice.retried", by, message_id, sent.recipient, sent.digest)]
         )
 
-    gw.store.run(write_retry)
-    gw.due.set()
+    write_and_wake(gw, write_retry)

@@ -1,6 +1,6 @@
 """An officer's acts on what came: read it, acknowledge it, say what became of the child."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -14,10 +14,12 @@ from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, InboxState
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
 from gateway.exchange import import_queue
-from gateway.exchange.send import Also, build_next_header, prepare_messages, queue_messages
+from gateway.exchange.prepare import build_next_header
+from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.inbox import InboxItem
+from gateway.store.outbox import QueuedNotice
 from schemas.message import (
     OPENS_A_CASE,
     Acknowledgement,
@@ -142,23 +144,32 @@ def _send_reply(
     if item.restriction != "none" and _says_too_much(body, item.restriction):
         raise NotAllowed("reply.restricted")
     head = build_next_header(gw, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
-    [ready] = prepare_messages(gw, [Message(head, body)], by, confirmed=confirmed)
-    ready = replace(ready, restriction=item.restriction, conversation_id=item.conversation_id, said_case=item.said_case)
 
-    def write_reply(tx: Connection) -> None:
+    def write_reply(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
         if not inbox.set_state(
             tx, gw.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
         ):
             raise NotAllowed("reply.overtaken", name=item.name)
-        queue_messages(tx, gw, [ready])
+        queue_messages(
+            tx,
+            gw,
+            [
+                replace(
+                    reply,
+                    restriction=item.restriction,
+                    conversation_id=item.conversation_id,
+                    said_case=item.said_case,
+                )
+                for reply in ready
+            ],
+        )
         if isinstance(body, Acknowledgement) and body.decision == "accepted":
             import_queue.queue_for_import(tx, gw, [item])
         if also:
-            also(tx, ready.message_id)
+            also(tx, head.message_id)
+        return head.message_id
 
-    gw.store.run(write_reply)
-    gw.due.set()
-    return ready.message_id
+    return send_messages(gw, [Message(head, body)], by, write_reply, confirmed=confirmed)
 
 
 def _does_not_fit_error(item: InboxItem, body: Body) -> NotAllowed:

@@ -1,36 +1,27 @@
-"""Outgoing notices, top to bottom: check, sign, seal, queue.
+"""The one way out: whatever is sent is made ready (`prepare`), and queued here.
 
-Everything that can refuse a notice comes before the transaction, so of a refused notice nothing is kept. When `send`
-returns, the notices are on the disk, and the gateway will not rest until each has ended in a named state.
+Everything that can refuse a message comes before the transaction, so of a refused message nothing is kept. When
+`send_messages` returns, the messages are on the disk.
 """
 
-import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from hashlib import sha256
-from secrets import token_bytes
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from sqlalchemy import Connection
 
-from gateway.context import SYSTEM, Gateway
-from gateway.core import labels, safeguards
-from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
-from gateway.core.search_terms import list_terms
-from gateway.errors import NotAllowed, Unconfirmed, Unfit
-from gateway.exchange import known_children, letters
-from gateway.store import audit_log, blind_index, inbox, outbox, reviews
-from gateway.store.audit_log import AuditEntry
-from gateway.store.blind_index import IndexedMessage
+from gateway.context import Gateway
+from gateway.core import labels
+from gateway.core.safeguards import KnownFacts
+from gateway.errors import NotAllowed
+from gateway.exchange.case_review import begin_case_reviews
+from gateway.exchange.delivery_queue import add_to_queue
+from gateway.exchange.prepare import look_up_known_children, prepare_messages
+from gateway.store import inbox, outbox
 from gateway.store.outbox import QueuedNotice
-from keys import at_rest, blind, envelope
-from schemas import rules, xml
-from schemas.hidden_signs import check_message
-from schemas.identifiers import build_uuid7
-from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Header, Message, Party
-from schemas.shapes import CaseId, MessageId
+from schemas.message import OPENS_A_CASE, Message
+from schemas.shapes import MessageId
 
-# what belongs to another message has a command of its own, which moves that one on too
+# What belongs to another message has a command of its own, which moves that one on too.
 INSTEAD = {
     "Acknowledgement": "accept",
     "Outcome": "send-outcome",
@@ -41,179 +32,43 @@ INSTEAD = {
 }
 # What is written in the transaction that makes a message, of which it is told the id.
 Also = Callable[[Connection, MessageId], None]
-# How a hidden sign is shown (`schemas/hidden_signs.py`): in ASCII there is no other.
-SHOWN = b"[U+"
-# Notices that go through each step together (some 14 ms); after them, other work has its turn.
+# Notices that go through each step together (some 14 ms): the code of one step stays in the processor's caches, which
+# saves about a tenth.
 TOGETHER = 32
+# Passes these batches on, each as its turn comes; a progress bar does.
+Watch = Callable[[Sequence[Sequence[Message]]], Iterable[Sequence[Message]]]
+Result = TypeVar("Result")
 
 
-def prepare_notices(
+def send_messages(
     gw: Gateway,
-    notices: Sequence[Message],
+    messages: Sequence[Message],
     by: str,
+    write: Callable[[Connection, Sequence[QueuedNotice]], Result],
     *,
     confirmed: Collection[str] = (),
     known: Mapping[MessageId, KnownFacts] | None = None,
-) -> list[QueuedNotice]:
-    """Check, sign and seal notices that stand by themselves. Raises NotAllowed for a reply or a correction too."""
-    for notice in notices:
-        instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
-        if instead:
-            raise NotAllowed("notice.not-alone", instead=instead)
-    return prepare_messages(gw, notices, by, confirmed=confirmed, known=known)
+) -> Result:
+    """Make these messages ready, and do in one transaction what `write` does, which calls `queue_messages` for those
+    that still go; return what it returns.
 
-
-def prepare_messages(
-    gw: Gateway,
-    notices: Sequence[Message],
-    by: str,
-    *,
-    confirmed: Collection[str] = (),
-    known: Mapping[MessageId, KnownFacts] | None = None,
-) -> list[QueuedNotice]:
-    """Check, sign and seal notices. Raises Unfit, Unconfirmed, NotAllowed, or a Refusal for the first that cannot go.
-
-    `confirmed`: the codes of the doubts of which an officer says that it is right as it stands. `known`: what is known
-    beside them, by MessageId, for who has asked already (`known_children`); it is asked here otherwise.
-
-    They go step by step, not one by one: the code of one step stays in the processor's caches, which saves about a
-    tenth.
+    Raises what `prepare_messages` and `write` raise; then nothing is kept.
     """
-    if known is None:
-        known = look_up_known_children(gw, notices)
-    doubts = [
-        _check_notice(gw, notice, confirmed, known.get(notice.header.message_id, NOTHING_KNOWN)) for notice in notices
-    ]
-    texts = [xml.write(notice) for notice in notices]
-    _check_hidden_signs(notices, texts)
-    ready = [_seal_notice(gw, notice, text, by) for notice, text in zip(notices, texts, strict=True)]
-    return [
-        replace(queued, confirmed=" ".join(codes)) if codes else queued
-        for queued, codes in zip(ready, doubts, strict=True)
-    ]
+    ready = prepare_messages(gw, messages, by, confirmed=confirmed, known=known)
+    return write_and_wake(gw, lambda tx: write(tx, ready))
 
 
-def look_up_known_children(
-    gw: Gateway,
-    notices: Sequence[Message],
-    withheld: Mapping[str, Collection[str]] | None = None,
-    *,
-    of_rows: bool = False,
-) -> Mapping[MessageId, KnownFacts]:
-    """Look up what is known beside these notices, in this thread, as `known_children` has it; nothing is asked about
-    replies.
-    """
-    if not any(notice.kind in OPENS_A_CASE for notice in notices):
-        return {}
-    return gw.store.look(lambda tx: known_children.look_up_known(tx, gw, notices, withheld, of_rows=of_rows))
-
-
-def _check_notice(gw: Gateway, notice: Message, confirmed: Collection[str], known: KnownFacts) -> list[str]:
-    """Check a notice, and return the codes of the doubts that it has, all of which are confirmed."""
-    if notice.header.sender.authority != gw.code:
-        raise NotAllowed(
-            "notice.not-ours",
-            sender=labels.name_authority_in_full(notice.header.sender.authority),
-            ours=labels.name_authority_in_full(gw.code),
-        )
-    today = gw.now().date()
-    slips = safeguards.find_slips(notice, today=today, known=known)
-    if refusals := rules.list_errors([*rules.check(notice, today=today), *slips]):
-        raise Unfit(refusals)
-    if doubts := safeguards.list_unconfirmed(slips, confirmed):
-        raise Unconfirmed(doubts)
-    return sorted({slip.code for slip in slips})
-
-
-def _check_hidden_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> None:
-    """Check that nothing is sent that nobody sees. A partner's message is taken with it, and shown as it is."""
-    for notice, text in zip(notices, texts, strict=True):
-        if not (text.isascii() and SHOWN not in text) and (signs := check_message(notice)):
-            raise Unfit(signs)
-
-
-def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNotice:
-    head = notice.header
-    to = gw.letters_go_to(head.recipient.authority)
-    if to is None:
-        names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
-        sealed, how = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now()), "sealed"
-    else:
-        # It is written when it leaves, for nothing that can be read lies here.
-        sealed, how = b"", letters.choose_protection(to, notice.restriction)
-    copy = at_rest.lock(text, about=head.message_id, ring=gw.ring)
-    assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
-    return QueuedNotice(
-        message_id=head.message_id,
-        conversation_id=head.conversation_id,
-        in_reply_to=head.in_reply_to,
-        sequence=head.sequence,
-        recipient=head.recipient.authority,
-        kind=notice.kind,
-        restriction=notice.restriction,
-        test=head.test,
-        digest=sha256(sealed or text).hexdigest(),
-        sealed=sealed,
-        data_key=copy.data_key,
-        content=copy.content,
-        queued_by=by,
-        protection=how,
-        marks=blind.compute_marks(list_terms(notice), gw.ring),
-        decision=notice.body.decision if isinstance(notice.body, Acknowledgement) else None,
-    )
-
-
-def build_next_header(
-    gw: Gateway,
-    conversation_id: CaseId,
-    recipient: str,
-    *,
-    in_reply_to: MessageId | None = None,
-    supersedes: MessageId | None = None,
-    test: bool = False,
-) -> Header:
-    """Build the header of our next message to that authority in a case."""
-    sequence = gw.store.look(lambda tx: outbox.get_next_sequence(tx, conversation_id, recipient))
-    first = build_first_header(gw, conversation_id, recipient)
-    return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
-
-
-def build_first_header(gw: Gateway, conversation_id: CaseId, recipient: str) -> Header:
-    """Build the header of our first message to that authority in a new case."""
-    now = gw.now()
-    return Header(
-        message_id=MessageId(build_uuid7(now, token_bytes(10))),
-        conversation_id=conversation_id,
-        sequence=1,
-        sender=Party(authority=gw.code, role="cme_officer"),
-        recipient=Party(authority=recipient, role="cme_officer"),
-        created_at=now.replace(microsecond=now.microsecond // 1000 * 1000),
-        legal_basis="ea1996-436a",
-    )
-
-
-def new_case_id(gw: Gateway) -> CaseId:
-    """Return the ConversationId of a case that begins now."""
-    return CaseId(build_uuid7(gw.now(), token_bytes(10)))
+def write_and_wake(gw: Gateway, write: Callable[[Connection], Result]) -> Result:
+    """Do this in one transaction, and wake whoever delivers; return what it returns."""
+    result = gw.store.run(write)
+    gw.due.set()
+    return result
 
 
 def queue_messages(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
-    """Queue sealed notices, and add them to the audit log, in the caller's transaction. A search begins a review."""
-    now = gw.now()
-    outbox.add_deliveries(tx, now, notices)
-    blind_index.index_messages(
-        tx, [IndexedMessage("sent", notice.recipient, notice.message_id, notice.marks) for notice in notices]
-    )
-    if searches := [notice.conversation_id for notice in notices if notice.kind in SEARCHES and not notice.test]:
-        reviews.begin_reviews(tx, now, searches, SYSTEM)
-    audit_log.append_entries(
-        tx,
-        now,
-        [
-            AuditEntry("notice.queued", n.queued_by, n.message_id, n.recipient, n.digest, _entry_detail(n))
-            for n in notices
-        ],
-    )
+    """Queue what is sealed, in the caller's transaction. A search begins its review."""
+    add_to_queue(tx, gw.now(), notices)
+    begin_case_reviews(tx, gw, notices)
 
 
 def queue_notices(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
@@ -230,39 +85,34 @@ def queue_notices(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) 
     queue_messages(tx, gw, notices)
 
 
-def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
-    """Return the entry's detail, with the digest of our copy, so that `audit verify` sees what was changed later."""
-    detail = {"kind": notice.kind, "case": notice.conversation_id, "copy": sha256(notice.content).hexdigest()}
-    detail |= {"confirmed": notice.confirmed} if notice.confirmed else {}
-    return detail | {"decision": notice.decision} if notice.decision else detail
-
-
-async def send_notices(
-    gw: Gateway, notices: Sequence[Message], by: str, *, confirmed: Collection[str] = ()
+def send_notices(
+    gw: Gateway,
+    notices: Sequence[Message],
+    by: str,
+    *,
+    confirmed: Collection[str] = (),
+    also: Also | None = None,
+    watch: Watch = iter,
 ) -> list[MessageId]:
-    """Take these notices, all or none, and return their ids once they are durable."""
+    """Send notices that stand by themselves, all or none; return their ids once they are durable.
+
+    `also` is written with each, or not at all. Raises NotAllowed for a reply or a correction, and what
+    `prepare_messages` raises.
+    """
+    for notice in notices:
+        instead = "correct" if notice.header.supersedes else INSTEAD.get(notice.kind)
+        if instead:
+            raise NotAllowed("notice.not-alone", instead=instead)
+    known = look_up_known_children(gw, notices)
     ready: list[QueuedNotice] = []
-    for at in range(0, len(notices), TOGETHER):
-        some = notices[at : at + TOGETHER]
-        known = await gw.store.read(partial(known_children.look_up_known, gw=gw, notices=some))
-        ready += prepare_notices(gw, some, by, confirmed=confirmed, known=known)
-        await asyncio.sleep(0)
-    await gw.store.write(lambda tx: queue_notices(tx, gw, ready))
-    gw.due.set()
-    return [notice.message_id for notice in ready]
+    for batch in watch([notices[at : at + TOGETHER] for at in range(0, len(notices), TOGETHER)]):
+        ready += prepare_messages(gw, batch, by, confirmed=confirmed, known=known)
 
-
-def send_notice(
-    gw: Gateway, notice: Message, by: str, *, confirmed: Collection[str] = (), also: Also | None = None
-) -> MessageId:
-    """Send one notice as `send_notices`, in this thread. `also`: what is written with it, or not at all."""
-    [ready] = prepare_notices(gw, [notice], by, confirmed=confirmed)
-
-    def write_notice(tx: Connection) -> None:
-        queue_notices(tx, gw, [ready])
+    def write_notices(tx: Connection) -> None:
+        queue_notices(tx, gw, ready)
         if also:
-            also(tx, ready.message_id)
+            for notice in ready:
+                also(tx, notice.message_id)
 
-    gw.store.run(write_notice)
-    gw.due.set()
-    return ready.message_id
+    write_and_wake(gw, write_notices)
+    return [notice.message_id for notice in ready]

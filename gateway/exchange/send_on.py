@@ -1,6 +1,6 @@
 """Send a notice on that is stuck, or was passed on, to another authority."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from sqlalchemy import Connection
@@ -10,14 +10,12 @@ from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import DeliveryState, may_send_on
 from gateway.errors import NotAllowed, too_late
 from gateway.exchange.correct import open_own_copy
-from gateway.exchange.send import (
-    build_next_header,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_next_header
+from gateway.exchange.send import queue_messages, send_messages
 from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.outbox import QueuedNotice
 from schemas.message import Message
 from schemas.shapes import MessageId
 
@@ -36,9 +34,8 @@ def send_notice_on(
     notice = open_own_copy(gw, message_id)
     head = build_next_header(gw, sent.conversation_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
-    [ready] = prepare_messages(gw, [Message(head, notice.body)], by, confirmed=confirmed)
 
-    def write_sent_on(tx: Connection) -> None:
+    def write_sent_on(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
         reason = f"redirected to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(
@@ -49,8 +46,7 @@ def send_notice_on(
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("notice.sent-on", by, message_id, sent.recipient, sent.digest, detail)]
         )
-        queue_messages(tx, gw, [ready])
+        queue_messages(tx, gw, ready)
+        return head.message_id
 
-    gw.store.run(write_sent_on)
-    gw.due.set()
-    return head.message_id
+    return send_messages(gw, [Message(head, notice.body)], by, write_sent_on, confirmed=confirmed)

@@ -13,11 +13,8 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.review import find_review
 from gateway.errors import NotAllowed
 from gateway.exchange.case_review import end_case_review
-from gateway.exchange.send import (
-    build_first_header,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_first_header
+from gateway.exchange.send import queue_messages, send_messages
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
@@ -50,9 +47,8 @@ def stand_down_search(
     open_ones, conversation = _list_untold(case), case[0].conversation_id
     if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
         raise NotAllowed("amend.told-already")
-    ready = prepare_messages(gw, _build_stand_downs(gw, case, open_ones, body), by)
 
-    def write_stand_down(tx: Connection) -> list[MessageId]:
+    def write_stand_down(tx: Connection, ready: Sequence[QueuedNotice]) -> list[MessageId]:
         now = gw.now()
         if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
             notice.message_id for notice in case
@@ -69,9 +65,7 @@ def stand_down_search(
             queue_messages(tx, gw, known)
         return [notice.message_id for notice in known]
 
-    ids = gw.store.run(write_stand_down)
-    gw.due.set()
-    return ids
+    return send_messages(gw, _build_stand_downs(gw, case, open_ones, body), by, write_stand_down)
 
 
 def _conclude_searches(

@@ -1,5 +1,7 @@
 """Take back a notice that we sent."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from gateway.context import Gateway
@@ -7,15 +9,11 @@ from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.errors import NotAllowed, too_late
 from gateway.exchange.case_review import end_case_review
-from gateway.exchange.send import (
-    Also,
-    build_next_header,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_next_header
+from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
-from gateway.store.outbox import Delivery
+from gateway.store.outbox import Delivery, QueuedNotice
 from schemas.message import OPENS_A_CASE, SEARCHES, Message, Withdrawal
 from schemas.shapes import CaseId, MessageId
 
@@ -30,23 +28,20 @@ def withdraw_notice(
     """
     sent = get_amendable(gw, message_id)
     head = build_next_header(gw, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
-    [ready] = prepare_messages(gw, [Message(head, body)], by)
 
-    def write_withdrawal(tx: Connection) -> bool:
+    def write_withdrawal(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId | None:
         withdraw_delivery(tx, gw, sent, by, "withdrawn")
         if sent.kind in SEARCHES and not _is_search_open(tx, sent.conversation_id):
             end_case_review(tx, gw, sent.conversation_id, "withdrawn", by)
         # Read after the change, so that no claim is in between.
         is_told = outbox.get_delivery(tx, message_id).attempts > 0
         if is_told:
-            queue_messages(tx, gw, [ready])
+            queue_messages(tx, gw, ready)
         if also:
-            also(tx, ready.message_id if is_told else message_id)
-        return is_told
+            also(tx, head.message_id if is_told else message_id)
+        return head.message_id if is_told else None
 
-    is_told = gw.store.run(write_withdrawal)
-    gw.due.set()
-    return ready.message_id if is_told else None
+    return send_messages(gw, [Message(head, body)], by, write_withdrawal)
 
 
 def _is_search_open(tx: Connection, conversation_id: CaseId) -> bool:

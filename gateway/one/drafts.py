@@ -16,13 +16,8 @@ from gateway.core import composition
 from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed
 from gateway.exchange.correct import correct_notice
-from gateway.exchange.send import (
-    build_first_header,
-    look_up_known_children,
-    new_case_id,
-    prepare_messages,
-    queue_messages,
-)
+from gateway.exchange.prepare import build_first_header, look_up_known_children, new_case_id
+from gateway.exchange.send import queue_messages, send_messages
 from gateway.one import leaver_rules
 from gateway.one.extracts import EMPTY, Row
 from gateway.one.leaver_rules import LeaverRow
@@ -30,6 +25,7 @@ from gateway.store import audit_log, drafts, intake, outbox
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
+from gateway.store.outbox import QueuedNotice
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -213,16 +209,14 @@ def send_draft(
     who, notice = _decided(gw, draft_id, restriction, by)
     message = Message(build_first_header(gw, new_case_id(gw), to), notice)
     known = look_up_known_children(gw, [message], of_rows=True)
-    [ready] = prepare_messages(gw, [message], by, confirmed=_decided_too(restriction, confirmed), known=known)
-    remembered = build_sent_row(gw, who, to, ready.message_id)
+    remembered = build_sent_row(gw, who, to, message.header.message_id)
 
-    def write(tx: Connection) -> None:
+    def write_notice(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
         end_as_sent(tx, gw, draft_id, remembered, by)
-        queue_messages(tx, gw, [ready])
+        queue_messages(tx, gw, ready)
+        return message.header.message_id
 
-    gw.store.run(write)
-    gw.due.set()
-    return ready.message_id
+    return send_messages(gw, [message], by, write_notice, confirmed=_decided_too(restriction, confirmed), known=known)
 
 
 def _decided(gw: Gateway, draft_id: str, restriction: Restriction | None, by: str) -> tuple[LeaverRow, TransferNotice]:
@@ -268,7 +262,7 @@ def send_correction(
         message,
         by,
         confirmed=_decided_too(restriction, confirmed),
-        also=lambda tx: end_as_sent(tx, gw, draft_id, remembered, by),
+        also=lambda tx, _: end_as_sent(tx, gw, draft_id, remembered, by),
     )
 
 

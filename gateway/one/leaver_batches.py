@@ -24,7 +24,8 @@ from gateway.core.safeguards import KnownFacts
 from gateway.core.search_status import find_circulation
 from gateway.errors import Unconfirmed, Unfit
 from gateway.exchange import known_children
-from gateway.exchange.send import TOGETHER, build_first_header, new_case_id, prepare_messages, queue_messages
+from gateway.exchange.prepare import build_first_header, new_case_id, prepare_messages
+from gateway.exchange.send import TOGETHER, queue_messages
 from gateway.logs import log_failure
 from gateway.one import drafts, leaver_rules
 from gateway.one.extracts import Ignored, Row

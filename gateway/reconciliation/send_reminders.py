@@ -23,7 +23,8 @@ from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.core.duties import FROM_AN_OFFICER, DutyStep, Missing
 from gateway.errors import NotAllowed
-from gateway.exchange.send import build_next_header, prepare_messages, queue_messages
+from gateway.exchange.prepare import build_next_header, prepare_messages
+from gateway.exchange.send import queue_messages, write_and_wake
 from gateway.logs import log_failure
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
@@ -91,9 +92,8 @@ def remind_partner(gw: Gateway, message_id: MessageId, by: str) -> MessageId:
     if duty is None:
         raise NotAllowed("reminder.nothing-missing")
     ready = _prepare_reminder(gw, duty, by)
-    if not gw.store.run(lambda tx: _write_reminders(tx, gw, [(duty, ready)])):
+    if not write_and_wake(gw, lambda tx: _write_reminders(tx, gw, [(duty, ready)])):
         raise NotAllowed("reminder.already", contact=duty.ring or duty.partner)
-    gw.due.set()
     return ready.message_id
 
 

@@ -15,6 +15,7 @@ from gateway.core.search_status import SETTLED
 from gateway.errors import NotAllowed
 from gateway.exchange import enquire
 from gateway.exchange.enquire import EnquiryResult, PreparedSearch
+from gateway.exchange.send import write_and_wake
 from gateway.exchange.stand_down import stand_down_search
 from gateway.searches import search
 from gateway.store import audit_log, outbox, reviews
@@ -131,8 +132,7 @@ def do_review(
         assert stands is not None  # noqa: S101 - it did, and this act ends nothing
         return stands
 
-    stands = gw.store.run(write_review)
-    gw.due.set()
+    stands = write_and_wake(gw, write_review)
     return ReviewResult(case, stands.due_on, ready.enquired if ready else None)
 
 

@@ -105,11 +105,11 @@ class Lying:
     def __init__(self, some: list[bytes]) -> None:
         self.some, self.held = some, 0
 
-    def use(self, token: str | None) -> None: ...
-    def look(self) -> list[tuple[int, bytes]]:
+    def use_token(self, token: str | None) -> None: ...
+    def fetch_mails(self) -> list[tuple[int, bytes]]:
         return list(enumerate(self.some, 1))
 
-    def leave(self, uid: int, size: int, why: str | None = None) -> None: ...
+    def leave_mail(self, uid: int, size: int, why: str | None = None) -> None: ...
     def may_be_another(self, uid: int, size: int) -> bool:
         return False
 
@@ -118,10 +118,10 @@ class Lying:
     def put_off(self, uid: int, why: str) -> None:
         self.held += 1
 
-    def strangers(self) -> int:
+    def count_strangers(self) -> int:
         return 0
 
-    def left(self) -> list[Left]:
+    def list_left(self) -> list[Left]:
         return [Left(email.TOO_LONG, self.held)] if self.held else []
 
 

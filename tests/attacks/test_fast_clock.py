@@ -11,8 +11,9 @@ import pytest
 
 from gateway.auditing import audit
 from gateway.core.delivery import DeliveryState
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_all, release_notice
-from gateway.exchange.send import prepare_notices, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.monitoring import doctor
 from gateway.store import inbox, outbox
 from keys.trust import Trust
@@ -29,7 +30,7 @@ async def test_what_was_queued_under_a_false_time_goes_when_the_clock_is_right(t
     ids = []
     for _ in range(chance.randint(1, 5)):
         name = chance.choice(("transfer-notice", "whereabouts-enquiry"))
-        ready = prepare_notices(gw, [notice(name=name, now=gw.now())], "olive")
+        ready = prepare_messages(gw, [notice(name=name, now=gw.now())], "olive")
         await gw.store.write(partial(queue_messages, gw=gw, notices=ready))
         ids.append(ready[0].message_id)
     # Tries that fail, under the false time.
@@ -63,7 +64,7 @@ async def test_retry_of_one_means_now(tmp_path: Path) -> None:
     world = World(tmp_path)
     gw, _ = world.settle("333", "Sandwell"), world.settle("885", "Worcestershire")
     world.skew["333"] = timedelta(minutes=11)
-    ready = prepare_notices(gw, [notice(now=gw.now())], "olive")
+    ready = prepare_messages(gw, [notice(now=gw.now())], "olive")
     await gw.store.write(lambda tx: queue_messages(tx, gw, ready))
     world.skew.clear()
     release_notice(gw, ready[0].message_id, "olive")

@@ -226,7 +226,7 @@ async def test_notices_are_receipted_through_a_real_proxy_that_streams_and_packs
     worcestershire.config = replace(worcestershire.config, listen=replace(worcestershire.config.listen, port=behind))
     with nginx(tmp_path / "nginx", worcestershire.config.home, listen, behind):
         async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
-            sent = await send_notices(sandwell, [notice() for _ in range(5)], by="olive")
+            sent = send_notices(sandwell, [notice() for _ in range(5)], by="olive")
             await until(lambda: {state(sandwell, one) for one in sent} == {DeliveryState.RECEIVED})
             pinned = ssl.create_default_context(cafile=str(worcestershire.config.home / "tls.pem"))
             wanted = {"Accept-Encoding": "gzip"}

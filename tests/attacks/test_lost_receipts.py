@@ -20,8 +20,9 @@ from gateway.core.duties import Missing
 from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import respond, statements
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_notice
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.reconciliation import deadlines
 from gateway.reports.journeys import list_legs, read_period
 from gateway.store import audit_log, inbox, outbox, tables

@@ -24,7 +24,7 @@ from gateway.context import Gateway
 from gateway.core.resting import FIRST_REST, LONGEST_REST, Resting
 from gateway.errors import NotAllowed
 from gateway.exchange import mailbox
-from gateway.exchange.send import prepare_messages
+from gateway.exchange.prepare import prepare_messages
 from gateway.partner_api.exchange import build_exchange_application
 from gateway.settings.sections import HostingSettings
 from gateway.store import mailboxes

@@ -25,8 +25,9 @@ from gateway.core.message_name import MessageName, split_name
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Ambiguous, NotFound
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.one import imports
 from gateway.settings.sections import OneSettings
 from gateway.store import inbox, outbox, transfer_files

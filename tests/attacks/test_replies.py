@@ -24,8 +24,9 @@ from gateway.core.open_actions import CaseAction
 from gateway.core.replies import SENTENCES, Misfit
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.send import queue_messages, send_notices
 from gateway.monitoring import health
 from gateway.searches import match_incoming, search
 from gateway.store import audit_log, inbox, outbox, tables
@@ -523,14 +524,14 @@ def test_we_put_no_notice_of_ours_into_a_case_that_another_opened(
     conversation = fresh_case()
     first = written("333", ours, conversation, to=to)
     if ours_first:
-        asyncio.run(send_notices(sandwell, [first], "olive"))
+        send_notices(sandwell, [first], "olive")
     came(sandwell, worcestershire, written("885", kind, conversation))
     more = written("333", ours, conversation, to=to, sequence=2)
     if ours_first:
-        asyncio.run(send_notices(sandwell, [more], "olive"))
+        send_notices(sandwell, [more], "olive")
     else:
         with pytest.raises(NotAllowed) as why:
-            asyncio.run(send_notices(sandwell, [more], "olive"))
+            send_notices(sandwell, [more], "olive")
         assert why.value.code == "notice.other-case"
         assert not sandwell.store.look(lambda tx: outbox.is_queued(tx, more.header.message_id))
 

@@ -10,8 +10,8 @@ from gateway.case_systems import webhooks
 from gateway.case_systems.clients import add_client as make_client
 from gateway.core.permissions import Scope
 from gateway.core.webhook_events import WebhookEvent
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.world import World
 

@@ -24,7 +24,8 @@ from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
 from gateway.exchange import deliver
 from gateway.exchange.delivery_result import settle_try
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.monitoring import health
 from gateway.store import outbox, partner_health
 from schemas.shapes import MessageId

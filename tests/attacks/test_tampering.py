@@ -23,8 +23,9 @@ from gateway.core.merkle import Frontier
 from gateway.core.permissions import Role, Scope
 from gateway.errors import Unusable
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_notices, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox
 from gateway.store.database import Store
@@ -69,7 +70,7 @@ class Story:
 
     async def say(self, gw: Gateway, there: Gateway, kind: str) -> MessageId:
         message = notice(gw.code, there.code, name=kind, now=self.world.now)
-        [ready] = prepare_notices(gw, [message], "olive")
+        [ready] = prepare_messages(gw, [message], "olive")
         await gw.store.write(lambda tx: queue_messages(tx, gw, [ready]))
         await self.carry()
         return ready.message_id

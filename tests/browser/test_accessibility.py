@@ -49,8 +49,8 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Browser, dict[st
     """Worcestershire, to which a notice came and which sent one; and what stands in addresses."""
     async with two_houses(tmp_path, tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
         sent = notice(name="transfer-notice-siblings")
-        await send_notices(sandwell, [sent], "test")
-        await send_notices(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
+        send_notices(sandwell, [sent], "test")
+        send_notices(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
         await settled(sandwell, worcestershire)
         head = sent.header
         parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}

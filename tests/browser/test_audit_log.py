@@ -8,8 +8,8 @@ from playwright.async_api import expect
 from gateway.auditing import audit
 from gateway.casework import case
 from gateway.core.permissions import Role
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.consoles import assert_accessible, chromium, desk, sign_in_name, two_houses
 

@@ -17,8 +17,8 @@ from gateway.case_systems import clients, webhooks
 from gateway.context import Gateway
 from gateway.core.permissions import Role, Scope
 from gateway.core.webhook_events import WebhookEvent
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log
 from gateway.store import webhooks as kept
 from gateway.store.clients import find_client

@@ -13,7 +13,8 @@ from gateway.casework import compose
 from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Role
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.one import leavers_folder
 from gateway.store import drafts as kept
 from gateway.store import outbox

@@ -59,7 +59,7 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
 async def test_an_officer_leafs_through_what_is_owed_and_keeps_what_they_asked_for(tmp_path: Path) -> None:
     async with two_houses(tmp_path) as (gw, there), chromium() as browser:
         messages = [transfer(gw.now()) for _ in range(SHOWN + 1)]
-        await send_notices(gw, messages, "olive")
+        send_notices(gw, messages, "olive")
         await settled(gw, there)
         olive = await desk(browser, gw, Role.CME_OFFICER, viewport={"width": 320, "height": 800})
         page = olive.page

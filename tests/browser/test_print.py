@@ -9,8 +9,8 @@ from playwright.async_api import expect
 
 from gateway.auditing import audit
 from gateway.core.permissions import Role
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.consoles import NAMES, Desk, chromium, desk, two_houses
 from tests.needs import need

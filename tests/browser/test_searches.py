@@ -9,8 +9,8 @@ from gateway.context import Gateway
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.exchange import enquire
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from gateway.searches import match_incoming, review
 from gateway.store import audit_log, inbox, outbox
 from schemas.message import Message

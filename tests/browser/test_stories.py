@@ -37,7 +37,7 @@ async def state_of(gw: Gateway, message_id: MessageId) -> DeliveryState:
 async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send_notices(sandwell, [sent], sign_in_name(Role.CME_OFFICER))
+    send_notices(sandwell, [sent], sign_in_name(Role.CME_OFFICER))
     await settled(sandwell, worcestershire)
 
     theirs = await desk(browser, worcestershire, Role.CME_OFFICER)
@@ -73,7 +73,7 @@ async def test_worcestershire_accepts_and_concludes_and_sandwell_sees_it(two: Tw
 async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of_theirs_is_done(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send_notices(sandwell, [sent], "test")
+    send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     first = await desk(browser, worcestershire, Role.CME_OFFICER)
     second = await desk(browser, worcestershire, Role.PUPIL_TRACKING)
@@ -94,7 +94,7 @@ async def test_the_second_of_two_officers_sees_what_the_first_did_and_nothing_of
 
 async def test_going_back_and_sending_the_form_again_does_nothing_twice(two: Two) -> None:
     sandwell, worcestershire, browser = two
-    await send_notices(sandwell, [notice()], "test")
+    send_notices(sandwell, [notice()], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="Testchild-Example, Ada").click()
@@ -118,7 +118,7 @@ async def test_what_a_partner_writes_into_a_name_is_text_and_nothing_else(two: T
     assert isinstance(sent.body, TransferNotice)
     assert sent.body.child
     body = replace(sent.body, note=HOSTILE, child=replace(sent.body.child, surname="O'Test<b>child</b>"))
-    await send_notices(sandwell, [Message(sent.header, body)], "test")
+    send_notices(sandwell, [Message(sent.header, body)], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="O'Test<b>child</b>, Ada").click()
@@ -131,7 +131,7 @@ async def test_what_a_partner_writes_into_a_name_is_text_and_nothing_else(two: T
 async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no_other(two: Two) -> None:
     sandwell, worcestershire, browser = two
     mine, other = notice(), notice(name="transfer-notice-siblings")
-    await send_notices(sandwell, [mine, other], "test")
+    send_notices(sandwell, [mine, other], "test")
     await settled(sandwell, worcestershire)
     visitor = await desk(browser, worcestershire, Role.OUTREACH)
     await visitor.open("/inbox")
@@ -151,7 +151,7 @@ async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no
 async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send_notices(sandwell, [sent], "test")
+    send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, sandwell, Role.CME_OFFICER)
     await officer.open(f"/cases/{sent.header.conversation_id}")
@@ -176,7 +176,7 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
 async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in_an_address(two: Two) -> None:
     sandwell, worcestershire, browser = two
     sent = notice()
-    await send_notices(sandwell, [sent], "test")
+    send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="Find a notice", exact=True).click()

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import ClientTimeout
 
 from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, load_carriers
-from gateway.exchange.send import prepare_messages
+from gateway.exchange.prepare import prepare_messages
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
 

@@ -18,7 +18,7 @@ from gateway.core.days import MONTHS, read_day
 from gateway.core.names import Likeness, compare_names, normalise_name
 from gateway.core.search_terms import Term, parse_query
 from gateway.errors import Unfit, Unusable
-from gateway.exchange.send import send_notice
+from gateway.exchange.send import send_notices
 from schemas.findings import Unreadable
 from schemas.message import Message, TransferNotice
 from tests.children import notice
@@ -88,9 +88,9 @@ def test_a_child_is_found_as_people_type_the_name(
     message = Message(message.header, replace(message.body, child=child))
     if value == REFUSED:
         with pytest.raises((Unfit, Unreadable)):
-            send_notice(sandwell, message, "olive")
+            send_notices(sandwell, [message], "olive")
         return
-    send_notice(sandwell, message, "olive")
+    send_notices(sandwell, [message], "olive")
     if value == NOT_ENOUGH:
         with pytest.raises(Unusable, match=r"find\.too-little"):
             find.find_notices(sandwell, typed, "olive")

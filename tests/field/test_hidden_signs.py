@@ -26,7 +26,8 @@ from gateway.core.permissions import Role
 from gateway.core.search_terms import parse_query
 from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
-from gateway.exchange.send import prepare_messages, send_notice
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import send_notices
 from gateway.paper import as_csv, as_html
 from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.settings.file import load, parse
@@ -143,7 +144,7 @@ def test_a_name_passes_unharmed(name: str, sandwell: Gateway) -> None:
     assert composition.parse_value(SURNAME, name) == name
     assert [shown(name) for shown in SHOWN.values()] == [name] * len(SHOWN)
     message = with_surname(name)
-    send_notice(sandwell, message, "olive")
+    send_notices(sandwell, [message], "olive")
     # One letter is too little to find anybody by.
     if name != "O":
         hits = find.find_notices(sandwell, name.split()[-1], "olive").hits
@@ -271,7 +272,7 @@ def test_what_a_partner_sends_is_taken() -> None:
 
 def test_a_call_with_a_hidden_sign_is_refused(sandwell: Gateway) -> None:
     message = notice()
-    send_notice(sandwell, message, "olive")
+    send_notices(sandwell, [message], "olive")
     with pytest.raises(NotAllowed, match="cannot be seen"):
         by_hand.record_handover(sandwell, message.header.message_id, PhoneCall("Olive\u202e", sandwell.now()), "olive")
 

@@ -24,8 +24,9 @@ from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
 from gateway.exchange import enquire, respond
 from gateway.exchange.correct import correct_notice
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.exchange.send_on import send_notice_on
 from gateway.one import drafts, imports, leavers_folder
 from gateway.searches import children_index

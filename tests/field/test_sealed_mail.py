@@ -34,7 +34,8 @@ from gateway.core.delivery import DeliveryState
 from gateway.exchange import hear_mail
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.store import inbox, outbox
 from tests import mail as mail_servers
@@ -327,7 +328,7 @@ def test_our_own_mail_in_a_report_is_a_report() -> None:
 
 async def test_a_report_about_sealed_mail_ends_no_delivery_and_stands_in_health(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [sent] = send_notices(sandwell, [notice()], by="olive")
     [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9))
     ending = settle_try(sandwell, claimed, HandedOver("sent by email", TICKET), route="email", jitter=0)
     sandwell.store.run(lambda tx: write_endings(tx, sandwell, "885", [ending]))
@@ -367,9 +368,9 @@ async def test_by_real_servers_it_arrives_and_what_was_taken_away_stands_in_heal
         gw.carriers = {"email": gw.carriers["email"]}
     async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
         for _ in range(3):
-            [sent] = await send_notices(sandwell, [notice()], by="olive")
+            [sent] = send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)  # noqa: B023 - awaited at once
-        [lost] = await send_notices(sandwell, [notice()], by="olive")
+        [lost] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: worcestershire.left.get(("email", "885"), {}).get(CHANGED) == 1)
         assert state(sandwell, lost) is DeliveryState.SENT
     found = {one.name: one.sentence for one in health.measure_health(worcestershire).findings}

@@ -11,8 +11,9 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import inbox, outbox
 from gateway.store.outbox import SettledTry
 from schemas.message import Acknowledgement, Message, Outcome, TransferNotice

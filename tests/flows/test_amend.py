@@ -13,8 +13,9 @@ from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.correct import correct_notice
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox, outbox
@@ -31,7 +32,7 @@ ACCEPTED = Acknowledgement(decision="accepted", officer=OFFICER)
 
 async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [sent] = send_notices(sandwell, [notice()], by="olive")
     assert withdraw_notice(sandwell, sent, IN_ERROR, by="olive") is None
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
@@ -42,7 +43,7 @@ async def test_what_has_not_left_is_withdrawn_without_a_word(pair: Pair) -> None
 async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         assert withdraw_notice(sandwell, sent, IN_ERROR, by="olive")
         await until(
@@ -55,7 +56,7 @@ async def test_what_has_arrived_is_withdrawn_there_too(pair: Pair) -> None:
 async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) -> None:
     sandwell, worcestershire = pair
     first = notice()
-    await send_notices(sandwell, [first], by="olive")
+    send_notices(sandwell, [first], by="olive")
     # It has left, and is slow.
     sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
     told = withdraw_notice(sandwell, first.header.message_id, IN_ERROR, by="olive")
@@ -72,7 +73,7 @@ async def test_a_withdrawal_that_overtakes_its_notice_still_holds(pair: Pair) ->
 async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         new = correct_notice(sandwell, sent, notice(), by="olive")
         await until(lambda: state(sandwell, new) is DeliveryState.RECEIVED)
@@ -128,7 +129,7 @@ async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pai
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         asked = notice(name="whereabouts-enquiry")
-        [sent] = await send_notices(sandwell, [asked], by="olive")
+        [sent] = send_notices(sandwell, [asked], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         [told] = stand_down_search(sandwell, sent, FOUND, by="olive")
         await until(lambda: state(sandwell, told) is DeliveryState.RECEIVED)
@@ -142,7 +143,7 @@ async def test_everybody_who_was_asked_is_told_that_the_child_is_found(pair: Pai
 
 async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    [sent] = send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
     assert stand_down_search(sandwell, sent, FOUND, by="olive") == []
     # Or a statement would miss it there, and send it.
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
@@ -150,7 +151,7 @@ async def test_who_was_never_asked_is_not_told(pair: Pair) -> None:
 
 async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+    [sent] = send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
     # It has left, and is slow.
     sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
     [told] = stand_down_search(sandwell, sent, FOUND, by="olive")
@@ -162,6 +163,6 @@ async def test_a_stand_down_that_overtakes_its_enquiry_still_holds(pair: Pair) -
 
 async def test_a_notice_is_no_search_to_stand_down_from(pair: Pair) -> None:
     sandwell, _ = pair
-    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [sent] = send_notices(sandwell, [notice()], by="olive")
     with pytest.raises(NotAllowed, match=r"amend\.not-a-search"):
         stand_down_search(sandwell, sent, FOUND, by="olive")

@@ -18,8 +18,8 @@ from gateway.case_systems import clients
 from gateway.context import Gateway
 from gateway.core.permissions import Permission, Role, Scope, is_allowed
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log, inbox, outbox
 from keys import api_token
 from schemas import json, xml

@@ -19,9 +19,10 @@ from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.errors import StoreUnavailable
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.release import release_all
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.store import audit_log, inbox, outbox
 from keys import tls
 from keys.errors import RefusalCode
@@ -77,7 +78,7 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
                 lambda tx: audit_log.append_entries(tx, worcestershire.now(), [audit_log.AuditEntry("test", "x")])
             )
         assert caught.value.code == "store.read-only"
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: "503" in last_reason(sandwell, sent))
         assert state(sandwell, sent) is DeliveryState.QUEUED
         again()
@@ -88,7 +89,7 @@ async def test_while_their_database_is_read_only_a_notice_waits_and_then_arrives
 async def test_delivery_goes_on_by_itself_when_our_own_database_is_back(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         # Nobody answers yet.
         await until(lambda: bool(last_reason(sandwell, sent)))
         release_all(sandwell, None, by="ines")
@@ -112,12 +113,12 @@ async def test_a_database_server_that_crashes_and_comes_back_stops_nothing_for_g
         async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
             database.stop()
             with pytest.raises(StoreUnavailable) as caught:
-                await send_notices(sandwell, [notice()], by="olive")
+                send_notices(sandwell, [notice()], by="olive")
             assert caught.value.code == "store.unreachable"
             # The loops look, and fail, more than once.
             await asyncio.sleep(2.5)
             database.start()
-            [sent] = await send_notices(sandwell, [notice()], by="olive")
+            [sent] = send_notices(sandwell, [notice()], by="olive")
             await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         for gw in (sandwell, worcestershire):
             gw.store.close()
@@ -129,7 +130,7 @@ async def test_another_certificate_than_the_one_on_the_card_gets_nothing(pair: P
     (worcestershire.config.home / home_folder.TLS_KEY).write_bytes(key)
     (worcestershire.config.home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
     assert last_reason(sandwell, sent) == "the partner's certificate is not the one on its card"
     assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []
@@ -139,7 +140,7 @@ async def test_nothing_is_sealed_to_a_card_that_has_expired(pair: Pair) -> None:
     sandwell, _ = pair
     later(sandwell, 366 * DAY)
     with expect_refusal(RefusalCode.CARD_EXPIRED):
-        await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
+        send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
@@ -156,7 +157,7 @@ async def test_what_a_fast_clock_sealed_waits_until_that_time_has_come(pair: Pai
     sandwell, worcestershire = pair
     later(sandwell, timedelta(minutes=10))
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(last_reason(sandwell, sent)))
         assert state(sandwell, sent) is DeliveryState.QUEUED
         assert worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now())) == []

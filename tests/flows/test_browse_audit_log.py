@@ -14,8 +14,8 @@ from gateway.auditing.browse import PAGE, AuditQuestion
 from gateway.casework import case
 from gateway.context import Gateway
 from gateway.errors import NotAllowed, NotFound
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 from gateway.store.audit_search import RARE

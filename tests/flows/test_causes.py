@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 async def sent(world: World, name: str) -> MessageId:
-    [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    [message_id] = send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 

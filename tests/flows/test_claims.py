@@ -23,7 +23,7 @@ from tests.flows.test_order import claimed
 
 async def test_what_a_process_held_that_was_killed_is_free_within_seconds(pair: Pair) -> None:
     sandwell, _ = pair
-    sent = set(await send_notices(sandwell, [notice() for _ in range(5)], by="olive"))
+    sent = set(send_notices(sandwell, [notice() for _ in range(5)], by="olive"))
     start = sandwell.now()
     sandwell.now = lambda: start
     assert set(claimed(sandwell)) == sent
@@ -37,7 +37,7 @@ async def test_what_a_process_held_that_was_killed_is_free_within_seconds(pair: 
 async def test_what_is_renewed_is_held_and_what_has_ended_meanwhile_is_not(pair: Pair) -> None:
     sandwell, _ = pair
     chance = random.Random()
-    sent = await send_notices(sandwell, [notice() for _ in range(6)], by="olive")
+    sent = send_notices(sandwell, [notice() for _ in range(6)], by="olive")
     start = sandwell.now()
     claimed(sandwell)
     ended = set(chance.sample(sent, chance.randint(1, 5)))
@@ -58,7 +58,7 @@ async def test_a_partner_who_takes_longer_than_a_claim_gets_it_once(
     monkeypatch.setattr(deliver, "RENEW_EVERY", 0.2)
     carrier = Watched()
     sandwell.carriers = {"https": carrier}
-    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [sent] = send_notices(sandwell, [notice()], by="olive")
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: carrier.batches == [1])
         await asyncio.sleep(5)
@@ -78,7 +78,7 @@ def _put_off(gw: Gateway, message_id: MessageId) -> None:
 
 async def test_a_gateway_that_is_started_tries_at_once_what_waits(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    [sent] = await send_notices(sandwell, [notice()], by="olive")
+    [sent] = send_notices(sandwell, [notice()], by="olive")
     _put_off(sandwell, sent)
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)

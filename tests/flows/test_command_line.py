@@ -13,8 +13,9 @@ import pytest
 
 from gateway import home_folder
 from gateway.core import labels
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import outbox
 from schemas.shapes import MessageId
 from tests.children import notice, sample

@@ -24,7 +24,8 @@ from gateway.core.delivery import DeliveryState as Delivered
 from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.one import leavers_folder
 from gateway.store import audit_log, compositions, outbox
 from gateway.store import drafts as kept_drafts

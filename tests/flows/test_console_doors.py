@@ -14,8 +14,8 @@ from gateway.console.application import build_application
 from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import Door
 from gateway.core.permissions import TABLE, Permission, Reach, Role, get_reach
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.consoles import NAMES, house, session

@@ -26,7 +26,8 @@ from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import audit_log, audit_search, inbox, partner_checkpoints
 from gateway.store.audit_log import AuditEntry
 from gateway.store.audit_search import AuditQuery

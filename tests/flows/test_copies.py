@@ -5,7 +5,8 @@ from sqlalchemy.exc import NoResultFound
 
 from gateway import copies
 from gateway.copies import Machine
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 from schemas.shapes import MessageId

@@ -11,7 +11,8 @@ from sqlalchemy import Connection
 from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.monitoring import doctor
 from gateway.store import outbox
 from gateway.store.outbox import SettledTry

@@ -17,7 +17,8 @@ from gateway.errors import ConfigProblem
 
 # The fallback, over routes that answer as told.
 from gateway.exchange.deliver import _carry_sealed
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import send_notices
 from gateway.settings.file import parse
 from gateway.store import inbox, outbox
 from gateway.store.outbox import ClaimedDelivery
@@ -48,7 +49,7 @@ async def test_a_notice_goes_by_mail_and_its_receipt_comes_back(world: World) ->
     for gw in (sandwell, worcestershire):
         gw.carriers = {"email": gw.carriers["email"]}
     async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        sent = await send_notices(sandwell, [notice() for _ in range(3)], by="olive")
+        sent = send_notices(sandwell, [notice() for _ in range(3)], by="olive")
         await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in sent))
     came = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     assert {one.message_id for one in came} == set(sent)

@@ -18,8 +18,8 @@ from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import enquire, respond
 from gateway.exchange.enquire import EnquiryResult
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages
 from gateway.exchange.send import queue_messages as put
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice

@@ -20,9 +20,10 @@ from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
 from gateway.exchange.deliver import BATCH, IN_FLIGHT
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN, receive_parcels
 from gateway.exchange.release import release_all
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.settings.sections import LimitsSettings
 from gateway.store import audit_log, inbox, outbox
 from keys import envelope, receipt
@@ -71,7 +72,7 @@ def codes(gw: Gateway, there: Gateway, token: str, sealed: bytes) -> tuple[str, 
 async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
 
         item, opened = respond.read_incoming(worcestershire, sent, by="otto")
@@ -99,7 +100,7 @@ async def test_a_notice_is_sent_opened_acknowledged_and_concluded(pair: Pair) ->
 async def test_a_dead_partner_is_tried_again_and_nothing_is_lost(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent))
         assert delivery.state is DeliveryState.QUEUED
@@ -113,7 +114,7 @@ async def test_what_was_given_up_after_five_days_is_taken_up_again_when_a_person
     sandwell, worcestershire = pair
     clock = sandwell.now
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason is not None)
         sandwell.now = lambda: clock() + timedelta(days=6)
         await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
@@ -219,9 +220,9 @@ async def test_the_log_refuses_to_be_changed_and_tells_if_it_was(pair: Pair) -> 
 async def test_an_unfit_notice_leaves_nothing_behind(pair: Pair) -> None:
     sandwell, _ = pair
     with pytest.raises(Unfit, match="same authority"):
-        await send_notices(sandwell, [notice("333", "333")], by="olive")
+        send_notices(sandwell, [notice("333", "333")], by="olive")
     with pytest.raises(NotAllowed):
-        await send_notices(sandwell, [notice("885", "333")], by="olive")
+        send_notices(sandwell, [notice("885", "333")], by="olive")
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
 
 
@@ -246,7 +247,7 @@ async def test_many_notices_travel_in_batches(pair: Pair) -> None:
     carrier = Watched()
     carrier.gate.set()
     sandwell.carriers = {"https": carrier}
-    sent = await send_notices(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
+    sent = send_notices(sandwell, [notice() for _ in range(BATCH + 20)], by="olive")
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: {state(sandwell, message_id) for message_id in sent} == {DeliveryState.RECEIVED})
     assert sorted(carrier.batches) == [20, BATCH]
@@ -262,10 +263,10 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         sent = []
         for number in range(1, IN_FLIGHT + 1):
-            sent += await send_notices(sandwell, [notice()], by="olive")
+            sent += send_notices(sandwell, [notice()], by="olive")
             await until(lambda number=number: len(carrier.batches) == number)  # type: ignore[misc]
         # No place is left: they go together, later.
-        sent += await send_notices(sandwell, [notice(), notice()], by="olive")
+        sent += send_notices(sandwell, [notice(), notice()], by="olive")
         await asyncio.sleep(0.1)
         assert carrier.batches == [1] * IN_FLIGHT
         carrier.gate.set()
@@ -276,6 +277,6 @@ async def test_what_is_queued_while_batches_are_under_way_does_not_wait_for_them
 async def test_a_partner_that_takes_fewer_at_once_gets_fewer_at_once(pair: Pair) -> None:
     sandwell, worcestershire = pair
     worcestershire.config = replace(worcestershire.config, limits=LimitsSettings(messages_per_request=3))
-    sent = await send_notices(sandwell, [notice() for _ in range(8)], by="olive")
+    sent = send_notices(sandwell, [notice() for _ in range(8)], by="olive")
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: {state(sandwell, message_id) for message_id in sent} == {DeliveryState.RECEIVED})

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from gateway import cli, errors, home_folder
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from keys.errors import Refusal, RingRefused
 from schemas import xml
 from tests.children import notice

@@ -19,7 +19,7 @@ from gateway.context import Gateway
 from gateway.core.safeguards import KnownFacts
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
-from gateway.exchange.send import prepare_messages
+from gateway.exchange.prepare import prepare_messages
 from gateway.one import extracts, held_files, leaver_batches, leavers_folder
 from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings.file import parse

@@ -13,8 +13,9 @@ from gateway.context import Gateway
 from gateway.core.message_summary import MessageSummary
 from gateway.errors import Unusable
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.send import queue_messages, send_notices
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
@@ -54,7 +55,7 @@ def _restricted(level: RestrictionLevel) -> Restriction:
 async def exchange(pair: Pair, *notices: Message) -> list[MessageId]:
     """Sandwell sends these, and Worcestershire has them."""
     sandwell, worcestershire = pair
-    await send_notices(sandwell, notices, "olive")
+    send_notices(sandwell, notices, "olive")
     ids = [one.header.message_id for one in notices]
     sealed = [sandwell.store.look(lambda tx, one=one: outbox.get_sealed_notice(tx, one)) for one in ids]  # type: ignore[misc]
     await receive_parcels(worcestershire, sealed, "333")

@@ -19,8 +19,9 @@ from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_notice
-from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.send import queue_messages, send_notices
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, heartbeats, outbox, partner_health
@@ -108,7 +109,7 @@ async def test_a_clock_that_is_wrong_is_seen_by_what_the_partner_answers(pair: P
     clock = sandwell.now
     sandwell.now = lambda: clock() + timedelta(minutes=3)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
+        [sent] = send_notices(sandwell, [notice(now=sandwell.now())], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
     [partner] = health.measure_health(sandwell).partners
     assert partner.clock_ahead is not None

@@ -100,12 +100,13 @@ def begun(gw: Gateway) -> RequestClaim:
 
 def do(gw: Gateway, claim: RequestClaim, said: Message) -> str:
     """As the API does it."""
-    return send.send_notice(
+    [message_id] = send.send_notices(
         gw,
-        said,
+        [said],
         "api:one-test",
         also=idempotency.build_answer_writer(gw, claim, lambda made: StoredAnswer(202, made.encode())),
     )
+    return message_id
 
 
 def later(gw: Gateway, by: timedelta) -> None:
@@ -144,7 +145,7 @@ def test_a_crash_before_the_end_leaves_neither_the_effect_nor_an_answer(pair: Pa
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        send.send_notice(gw, said, "api:one-test", also=crash)
+        send.send_notices(gw, [said], "api:one-test", also=crash)
     assert queued(gw) == []
     later(gw, idempotency.UNDER_WAY)
     # The very same request goes through.

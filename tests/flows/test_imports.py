@@ -25,8 +25,9 @@ from gateway.demo.one import Student
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.exchange import respond
 from gateway.exchange.correct import correct_notice
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.send import queue_messages, send_notices
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
 from gateway.one import import_results, imports, watched_folder
@@ -113,7 +114,7 @@ async def test_an_accepted_notice_is_imported_and_ones_answer_is_read_back(
     for module in (imports, import_results):
         monkeypatch.setattr(module, "LOOK_EVERY", 0.1)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: bool(respond_if_there(worcestershire, sent)))
         await until(lambda: files(tmp_path) == [FIRST])
         assert run_one(tmp_path, replace(ADA, family_name="Other-Example")) == {FIRST: "matched with conflicts"}
@@ -520,7 +521,7 @@ async def searched(gw: Gateway, name: str = "whereabouts-enquiry", **changes: ob
     """A search of Sandwell's."""
     message = notice(name=name)
     head = replace(message.header, **changes)  # type: ignore[arg-type]
-    [message_id] = await send_notices(gw, [replace(message, header=head)], by="olive")
+    [message_id] = send_notices(gw, [replace(message, header=head)], by="olive")
     return message_id
 
 
@@ -550,7 +551,7 @@ async def test_a_restricted_child_is_never_written_for_school2school(pair: Pair,
     assert isinstance(hidden, TransferNotice)
     nowhere = replace(enquiry.body, previous_address=None, school=(), contact=(), circulation="named")
     asked = Message(enquiry.header, replace(nowhere, restriction=hidden.restriction))
-    [message_id] = await send_notices(sandwell, [asked], by="olive")
+    [message_id] = send_notices(sandwell, [asked], by="olive")
     with pytest.raises(NotAllowed, match="restricted"):
         school2school.write_lost_pupil_file(sandwell, message_id, tmp_path, "olive")
     assert acts(sandwell, "notice.read") == []

@@ -81,7 +81,7 @@ def enter(gw: Gateway, how: Protection, address: str = THEIRS, certificate: str 
 async def arrived(gw: Gateway, servers: Servers, message: Message) -> bytes:
     """Send it, and wait until the letter lies in their mailbox."""
     async with app.run_gateway(gw):
-        [sent] = await send_notices(gw, [message], by="olive")
+        [sent] = send_notices(gw, [message], by="olive")
         await until(lambda: state(gw, sent) is DeliveryState.SENT)
         await until(lambda: len(servers.list_mails(THEIRS)) == 1)
     return servers.list_mails(THEIRS)[0]
@@ -176,7 +176,7 @@ async def test_a_restricted_child_is_in_no_letter_that_can_be_read_on_its_way(
 
 async def test_nothing_that_can_be_read_lies_in_the_store(sandwell: Gateway) -> None:
     enter(sandwell, "person-tls")
-    [sent] = await send_notices(sandwell, [message := notice(recipient="330")], by="olive")
+    [sent] = send_notices(sandwell, [message := notice(recipient="330")], by="olive")
     assert sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, sent)) == b""
     sandwell.store.close()
     stored = b"".join(path.read_bytes() for path in sandwell.config.home.glob("store.db*"))
@@ -290,7 +290,7 @@ async def test_what_is_no_answer_acknowledges_nothing(
 async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Gateway, servers: Servers) -> None:
     enter(sandwell, "notify-only", f"nobody@{mail.SLOW}")
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
+        [sent] = send_notices(sandwell, [notice(recipient="330")], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
     reason = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or ""
     assert reason.startswith("returned: 5.")
@@ -299,13 +299,13 @@ async def test_a_letter_that_comes_back_has_failed_with_the_reason(sandwell: Gat
 async def test_an_address_that_the_server_does_not_know_has_failed_with_the_reason(sandwell: Gateway) -> None:
     enter(sandwell, "notify-only", "nobody@birmingham.example")
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
+        [sent] = send_notices(sandwell, [notice(recipient="330")], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.FAILED)
     assert "550" in (sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason or "")
 
 
 async def one_try(gw: Gateway) -> str:
-    [sent] = await send_notices(gw, [notice(recipient="330")], by="olive")
+    [sent] = send_notices(gw, [notice(recipient="330")], by="olive")
     [claimed] = gw.store.run(lambda tx: outbox.claim_deliveries(tx, gw.now(), "330", 9))
     assert claimed.message_id == sent
     attempt = await letters.post_letter(gw, claimed)
@@ -345,12 +345,12 @@ async def test_a_wrong_password_and_a_server_that_is_away_are_reasons_to_try_lat
 
 async def test_a_mailbox_that_was_taken_off_the_list_gets_no_letter(sandwell: Gateway) -> None:
     enter(sandwell, "notify-only")
-    [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
+    [sent] = send_notices(sandwell, [notice(recipient="330")], by="olive")
     correspondents.delete_correspondent(sandwell, "330", "olive")
     with pytest.raises(NotFound):
         correspondents.delete_correspondent(sandwell, "330", "olive")
     with pytest.raises(Refusal):
-        await send_notices(sandwell, [notice(recipient="330")], by="olive")
+        send_notices(sandwell, [notice(recipient="330")], by="olive")
     assert state(sandwell, sent) is DeliveryState.QUEUED
 
 
@@ -475,7 +475,7 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Gateway) -> None:
     certificate = for_mail(THEIRS)[1].decode()
     enter(sandwell, "person-smime", certificate=certificate)
     clock = sandwell.now
-    [sent] = await send_notices(sandwell, [notice(recipient="330")], by="olive")
+    [sent] = send_notices(sandwell, [notice(recipient="330")], by="olive")
     [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, clock(), "330", 9))
     sandwell.now = lambda: clock() + timedelta(days=40)
     attempt = await letters.post_letter(sandwell, claimed)

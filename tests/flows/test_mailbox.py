@@ -16,8 +16,9 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding
 from gateway.exchange import collect, mailbox
 from gateway.exchange.mailbox import KEPT_FOR
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor, health
 from gateway.settings.sections import HostingSettings, ListenSettings
 from gateway.store import audit_log, inbox, mailboxes, outbox, partner_health
@@ -64,7 +65,7 @@ async def closed(*all_of_them: Gateway) -> None:
 async def test_a_notice_waits_in_the_mailbox_and_its_receipt_comes_back(three: Three) -> None:
     sandwell, worcestershire, host = three
     async with app.run_gateway(sandwell), app.run_gateway(host):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         assert sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).reason == "waiting in their mailbox"
         async with app.run_gateway(worcestershire):

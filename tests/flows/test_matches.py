@@ -23,8 +23,9 @@ from gateway.core.inbox_state import WAITING, InboxState
 from gateway.core.match_state import MatchState
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import known_children, respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
@@ -139,8 +140,8 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
     unknown = notice(name="whereabouts-unknown-notice")
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         asked = [
-            *await send_notices(sandwell, [enquiry(), enquiry()], by="olive"),
-            *await send_notices(sandwell, [unknown], by="olive"),
+            *send_notices(sandwell, [enquiry(), enquiry()], by="olive"),
+            *send_notices(sandwell, [unknown], by="olive"),
         ]
         await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in asked))
         await until(lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.NONE))[0] == 3)
@@ -171,7 +172,7 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
     load(worcestershire)
     by_machine(worcestershire)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [asked] = await send_notices(sandwell, [enquiry()], by="olive")
+        [asked] = send_notices(sandwell, [enquiry()], by="olive")
         await until(lambda: state(sandwell, asked) is DeliveryState.CONCLUDED)
         await until(lambda: found(worcestershire, asked) is MatchState.ANSWERED)
     [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
@@ -295,7 +296,7 @@ async def test_matches_go_when_the_sender_searches_no_more(
     sandwell, worcestershire = pair
     load(worcestershire, EVE)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [asked] = await send_notices(sandwell, [enquiry()], by="olive")
+        [asked] = send_notices(sandwell, [enquiry()], by="olive")
         await until(
             lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.MATCHED))[0] == 1
         )

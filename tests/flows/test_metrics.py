@@ -72,10 +72,10 @@ async def test_a_real_prometheus_finds_every_metric_that_dashboard_and_rules_ask
     with_everything(sandwell, tmp_path)
     port = watched(sandwell)
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         # It is not running.
-        await send_notices(sandwell, [notice(recipient="330")], by="olive")
+        send_notices(sandwell, [notice(recipient="330")], by="olive")
         with scraping(tmp_path, port) as prometheus:
             await until_true(prometheus.up)
             await until_true(lambda: asked() <= {*(prometheus.ask("label/__name__/values") or [])})
@@ -98,7 +98,7 @@ async def test_what_waits_for_a_partner_is_counted_with_its_age(pair: Pair) -> N
     sandwell, _ = pair
     port = watched(sandwell)
     async with app.run_gateway(sandwell):
-        await send_notices(sandwell, [notice(), notice()], by="olive")
+        send_notices(sandwell, [notice(), notice()], by="olive")
         _, text = await scrape(port)
     assert 'cme_gateway_messages{state="queued"} 2.0' in text
     assert 'cme_gateway_partner_messages{authority="885",state="queued"} 2.0' in text
@@ -125,7 +125,7 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
     ports = [watched(gw) for gw in pair]
     message = notice()
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [message], by="olive")
+        [sent] = send_notices(sandwell, [message], by="olive")
         _, before = await scrape(ports[0])
         seen = [before, repr(health.measure_health(sandwell))]
         async with app.run_gateway(worcestershire):

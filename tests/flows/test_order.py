@@ -4,8 +4,9 @@ from datetime import timedelta
 
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ORDER_WAIT, InboxItem
 from schemas.shapes import CaseId
@@ -25,8 +26,8 @@ def shown(gw: Gateway) -> list[InboxItem]:
 
 async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
-    [other] = await send_notices(sandwell, [notice()], by="olive")
+    first, second = send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    [other] = send_notices(sandwell, [notice()], by="olive")
     assert claimed(sandwell, most=1) == [first]
     # Another case does not wait.
     assert claimed(sandwell) == [other]
@@ -38,7 +39,7 @@ async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> No
 
 async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = await send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    first, second = send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     start = sandwell.now()
     [one] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, start, "885", 1))
     again = outbox.SettledTry(

@@ -12,8 +12,9 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
 from gateway.store import outbox

@@ -20,8 +20,9 @@ from gateway.cli import main
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import ConfigProblem, StoreUnavailable, Unusable
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.send import queue_messages
 from gateway.partner_api.callers import MessageBudget
 from gateway.settings.file import parse
 from gateway.store import audit_log, inbox

@@ -10,8 +10,9 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.store import inbox
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
 from tests.children import notice
@@ -30,7 +31,7 @@ async def arrived(sandwell: Gateway, worcestershire: Gateway, name: str) -> str:
 async def test_an_enquiry_is_answered(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
-        [sent] = await send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
+        [sent] = send_notices(sandwell, [notice(name="whereabouts-enquiry")], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         respond.answer_search(worcestershire, sent, NO_TRACE, by="otto")
         await until(lambda: state(sandwell, sent) is DeliveryState.CONCLUDED)
@@ -76,7 +77,7 @@ async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair
 async def test_what_belongs_to_another_message_is_not_sent_by_itself(pair: Pair, name: str, instead: str) -> None:
     sandwell, _ = pair
     with pytest.raises(NotAllowed) as caught:
-        await send_notices(sandwell, [notice(name=name)], by="olive")
+        send_notices(sandwell, [notice(name=name)], by="olive")
     assert caught.value.code == "notice.not-alone"
     assert instead in caught.value.next_in_terminal
 
@@ -86,8 +87,8 @@ async def test_a_correction_is_not_sent_by_itself(pair: Pair) -> None:
     wrong = notice(name="transfer-notice-correction")
     assert wrong.header.supersedes
     with pytest.raises(NotAllowed, match=r"notice\.not-alone"):
-        await send_notices(sandwell, [wrong], by="olive")
-    await send_notices(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
+        send_notices(sandwell, [wrong], by="olive")
+    send_notices(sandwell, [replace(wrong, header=replace(wrong.header, supersedes=None))], by="olive")
 
 
 async def test_a_notice_that_was_concluded_is_not_answered_again(pair: Pair) -> None:

@@ -15,7 +15,7 @@ from gateway.core.inbox_state import WAITING
 from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
 from gateway.exchange import enquire, respond
-from gateway.exchange.send import prepare_messages
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages as put
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice

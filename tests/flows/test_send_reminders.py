@@ -42,7 +42,7 @@ def sandwell(world: World, settings: str = "") -> Gateway:
 
 
 async def sent(world: World, name: str = "transfer-notice") -> MessageId:
-    [message_id] = await send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
+    [message_id] = send_notices(world.houses["333"], [notice(name=name, now=world.now)], "olive")
     await world.carry()
     return message_id
 
@@ -175,7 +175,7 @@ async def test_two_working_days_are_two_working_days(world: World, sent_at: date
     world.houses.clear()
     world.settle("336", "Wolverhampton")
     gw = sandwell(world)
-    [message_id] = await send_notices(gw, [notice(recipient="336", now=world.now)], "olive")
+    [message_id] = send_notices(gw, [notice(recipient="336", now=world.now)], "olive")
     await world.carry()
     [one] = [duty for duty in reconcile.list_owed(gw) if duty.message_id == message_id]
     assert (one.missing, one.late_at) == (Missing.ACKNOWLEDGEMENT, late_at)

@@ -41,7 +41,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
 
 async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gateway, servers: Servers) -> None:
     message = notice()
-    [sent] = await send_notices(sandwell, [message], "olive")
+    [sent] = send_notices(sandwell, [message], "olive")
     real = sandwell.now
     # No receipt came.
     sandwell.now = lambda: real() + timedelta(hours=3)
@@ -66,7 +66,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gatewa
 
 
 async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Gateway, servers: Servers) -> None:
-    await send_notices(sandwell, [notice()], "olive")
+    send_notices(sandwell, [notice()], "olive")
     real, account = sandwell.now, sandwell.mail
     sandwell.now = lambda: real() + timedelta(hours=3)
     sandwell.mail = None

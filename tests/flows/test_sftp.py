@@ -17,7 +17,8 @@ from gateway.core.delivery import PATIENCE, RECEIPT_WAIT, DeliveryState
 from gateway.errors import ConfigProblem
 from gateway.exchange import collect
 from gateway.exchange.collect import collect_from as visit
-from gateway.exchange.send import prepare_messages, queue_messages, send_notices
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages, send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, inbox, outbox
 from tests.children import notice
@@ -60,7 +61,7 @@ async def test_when_https_is_cut_the_notice_goes_by_sftp_and_the_receipt_comes_b
     sandwell, worcestershire = pair
     # Nobody answers at Worcestershire's port.
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         assert len(files(server, "in")) == 1
         async with app.run_gateway(worcestershire):
@@ -269,7 +270,7 @@ async def test_what_was_handed_over_and_never_receipted_is_delivered_again_and_g
     sandwell, _ = pair
     clock = sandwell.now
     async with app.run_gateway(sandwell):
-        [sent] = await send_notices(sandwell, [notice()], by="olive")
+        [sent] = send_notices(sandwell, [notice()], by="olive")
         await until(lambda: state(sandwell, sent) is DeliveryState.SENT)
         before = sandwell.store.look(lambda tx: outbox.get_delivery(tx, sent)).attempts
         sandwell.now = lambda: clock() + RECEIPT_WAIT + timedelta(minutes=1)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from gateway.core.delivery import DeliveryState
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.store import outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database

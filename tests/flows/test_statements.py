@@ -44,7 +44,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def exchanged(gw: Gateway, there: Gateway) -> MessageId:
     """A notice that was sent and received."""
-    [sent] = await send_notices(gw, [notice(gw.code, there.code)], by="olive")
+    [sent] = send_notices(gw, [notice(gw.code, there.code)], by="olive")
     await until(lambda: state(gw, sent) is DeliveryState.RECEIVED)
     return sent
 
@@ -163,7 +163,7 @@ async def test_a_statement_is_complete_over_many_pages(pair: Pair, monkeypatch: 
         monkeypatch.setattr(f"{module}.ROWS", 3)
     sandwell, worcestershire = pair
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
-        sent = await send_notices(sandwell, [notice() for _ in range(10)], by="olive")
+        sent = send_notices(sandwell, [notice() for _ in range(10)], by="olive")
         await until(lambda: {state(sandwell, one) for one in sent} == {DeliveryState.RECEIVED})
         assert await compared(sandwell, worcestershire) == {}
         assert await compared(worcestershire, sandwell) == {}

@@ -11,7 +11,8 @@ from gateway.casework.by_hand import PhoneCall
 from gateway.context import Gateway
 from gateway.core.duties import Missing
 from gateway.core.periods import get_month
-from gateway.exchange.send import prepare_messages, queue_messages
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.send import queue_messages
 from gateway.paper.page import Cell, ReportPage
 from gateway.reconciliation import deadlines
 from gateway.reports import timeliness

@@ -27,8 +27,9 @@ from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.deliver import deliver_now
+from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from gateway.exchange.send import prepare_messages, send_notices
+from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, outbox
 from gateway.store import webhooks as kept
@@ -263,7 +264,7 @@ async def test_a_client_that_has_ended_is_told_nothing(told: Told) -> None:
 async def test_a_receipt_that_comes_is_told_of(told: Told) -> None:
     gw, sandwell, receiver = told
     hooked(gw, receiver.url)
-    [sent] = await send_notices(gw, [notice("885", "333")], "olive")
+    [sent] = send_notices(gw, [notice("885", "333")], "olive")
     world = World(gw.config.home, houses={"333": sandwell, "885": gw})
     gw.carriers = {"https": Wire(world)}
     await deliver_now(gw)

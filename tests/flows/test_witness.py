@@ -58,7 +58,7 @@ async def test_what_only_grew_is_proved_step_by_step(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         for _ in range(3):
-            [sent] = await send_notices(sandwell, [notice()], by="olive")
+            [sent] = send_notices(sandwell, [notice()], by="olive")
             await until(lambda sent=sent: state(sandwell, sent) is DeliveryState.RECEIVED)  # type: ignore[misc]
             await grown(worcestershire)
         first = summary(sandwell, "885")

@@ -104,7 +104,7 @@ class Year:
             recipient = self.chance.choice([code for code in self.codes if code != sender])
             name = self.chance.choice(["transfer-notice", "transfer-notice-restricted", "whereabouts-enquiry"])
             gw = self.house(sender)
-            await send_notices(gw, [notice(sender, recipient, name=name, now=gw.now())], "olive")
+            send_notices(gw, [notice(sender, recipient, name=name, now=gw.now())], "olive")
             self.awake.add(sender)
 
     def officers_answer(self) -> None:
@@ -205,7 +205,7 @@ class Year:
         other = self.chance.choice(others)
         for sender, recipient in ((code, other), (other, code)):
             gw = self.house(sender)
-            await send_notices(gw, [notice(sender, recipient, now=gw.now())], "olive")
+            send_notices(gw, [notice(sender, recipient, now=gw.now())], "olive")
             self.awake.add(sender)
 
     def arrived(self, sender: str, message_id: MessageId) -> bool:
