@@ -93,7 +93,7 @@ def build_entity(text: str, attached: tuple[str, bytes] | None) -> bytes:
 def read(raw: bytes, name: str) -> Mail:
     """What a mail is to us.
 
-    `name` is the carrier's own word for it. May take long over what is hostile (`mail_apart`).
+    `name` is the carrier's own word for it. May take long over what is hostile (`mail_process`).
     """
     if raw.count(b"\n--") > MOST_PARTS or max(map(len, raw.split(b"\n", MOST_HEADERS)[:-1]), default=0) > LONGEST_LINE:
         return "strange"

@@ -148,7 +148,7 @@ class Gateway:
     def host_of(self, mailbox: Route) -> str | None:
         """Return whose gateway holds this mailbox, by address and certificate on its card; None where we hold none.
 
-        No two cards that we take have both (`partners.examine`), and TLS proves that it is that gateway.
+        No two cards that we take have both (`partners.check_partner_card`), and TLS proves that it is that gateway.
         """
         base = mailbox.url.partition("/mailboxes/")[0]
         for own_or_partner_card in (self.own_card, *map(self.trust.get_card, self.trust.list_authorities())):

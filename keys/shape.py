@@ -1,4 +1,4 @@
-"""The shapes that values of a token may have. What has another raises `jose.Unreadable`, and its caller refuses."""
+"""The shapes that values of a token may have. What has another raises `UnreadableToken`, and its caller refuses."""
 
 import re
 from typing import Any

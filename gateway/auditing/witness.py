@@ -1,10 +1,10 @@
 """We watch our partners' audit logs, as they watch ours: nobody can quietly rewrite the past.
 
 Every receipt brings the newest checkpoint of its issuer's log. Each that is larger than the last is kept, and held
-against what was seen before (`core.witnessing`); once an hour, the partner's gateway is asked to prove that its log
-only grew. What does not hold is an alarm: an entry in our log, a line in that of the process, and `doctor` fails until
-a person has rung the partner and accepted that its log began anew. Until then nothing more of that log is judged, for
-there is nothing whole to hold it against; the receipts are kept in any case.
+against what was seen before (`core.checkpoint_rules`); once an hour, the partner's gateway is asked to prove that its
+log only grew. What does not hold is an alarm: an entry in our log, a line in that of the process, and `doctor` fails
+until a person has rung the partner and accepted that its log began anew. Until then nothing more of that log is judged,
+for there is nothing whole to hold it against; the receipts are kept in any case.
 
 Not watched: a partner that we reach by no HTTPS route proves nothing, so of its log only forks and rollbacks are found.
 A checkpoint that comes late, and has another size than all that were kept, is passed over.

@@ -1,7 +1,7 @@
 """Replies to letters, as an officer of ours reads them: only what a person says of one moves the notice.
 
 That a reply was read is an entry of the audit log, as of any notice. "Accepted by mail" is no signed acceptance, is
-shown as what it is, and closes nothing: `by_hand.close` wants a signature or a call.
+shown as what it is, and closes nothing: `by_hand.close_notice` wants a signature or a call.
 """
 
 from collections.abc import Callable, Sequence

@@ -3,8 +3,8 @@
     begin, or from a draft, or to correct what was sent --keep--> ... --send--> sent: its key is destroyed, the notice
     lies in the outbox
                                                           \\--give_up--> given up: its key is destroyed
-                                                           \\--28 days untouched (`lapse.py`)--> lapsed: its key is
-                                                           destroyed
+                                                           \\--28 days untouched (`expire_compositions.py`)--> lapsed:
+                                                           its key is destroyed
 
 That it was sent is written in the transaction that queues the notice. So whoever sends a second time, in another window
 or by a double click, gets the answer of the first.

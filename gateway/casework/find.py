@@ -1,9 +1,9 @@
 """Finding notices by what a person types: a name, a date of birth, a UPN, a reference, or several of these together.
 
-Our copies are locked, so they are found by marks (`keys/blind.py`) of their terms (`core/marks.py`), written in the
-transaction that queues or keeps a message. No copy is opened to find it: a mark that is shared by chance is rarer than
-any other error. What is found says where a message lies and how it stands, and nothing about the child; to read it is
-another act.
+Our copies are locked, so they are found by marks (`keys/blind.py`) of their terms (`core/search_terms.py`), written in
+the transaction that queues or keeps a message. No copy is opened to find it: a mark that is shared by chance is rarer
+than any other error. What is found says where a message lies and how it stands, and nothing about the child; to read it
+is another act.
 
 That somebody searched is an entry of the audit log: how many were found, and by which kinds of terms, never by which
 terms.

@@ -138,5 +138,5 @@ def _build_foreign_form_error() -> NotAllowed:
 
 def get_session(visit: Visit) -> Session:
     """Return the session of somebody who came through a door with an act."""
-    assert visit.session is not None  # noqa: S101 - see `guarded`
+    assert visit.session is not None  # noqa: S101 - see `guard_door`
     return visit.session

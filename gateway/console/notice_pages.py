@@ -1,7 +1,7 @@
 """What is asked of whom writes a notice: pages, the fields on each, and the words in which an officer is asked.
 
 Which fields there are, what may stand in them and what must, say the classes of `schemas.message`; here stands only
-what they cannot say. `asking.py` makes questions of both.
+what they cannot say. `notice_questions.py` makes questions of both.
 """
 
 from collections.abc import Mapping

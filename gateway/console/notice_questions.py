@@ -1,4 +1,5 @@
-"""The questions of each page of a notice, made from the classes of `schemas.message` and the words of `sections.py`.
+"""The questions of each page of a notice, made from the classes of `schemas.message` and the words of
+`notice_pages.py`.
 
 A page is left out for a kind of notice that has none of its fields.
 """

@@ -1,4 +1,4 @@
-"""How a gateway is, as values: figures only, and nothing of any child. `judging` says what is wrong with them."""
+"""How a gateway is, as values: figures only, and nothing of any child. `health_rules` says what is wrong with them."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

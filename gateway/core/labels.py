@@ -78,7 +78,7 @@ def build_status(
     Args:
         side: "sent" for a message of ours, "came" for one of theirs.
         kind: The kind of the message, such as "TransferNotice".
-        state: A `delivery.State` or an `inbox_state.Standing`.
+        state: A `delivery.DeliveryState` or an `inbox_state.InboxState`.
         cause: Why it stands so (`causes`), where that is stored.
         sealed: False for an email to people, of which no gateway gives a receipt.
         partner: The code of the other authority.
@@ -133,7 +133,7 @@ def _capitalise_first(line: str) -> str:
 
 
 def build_answering(answering: str) -> StatusLabel:
-    """Return how one authority stands in a search (`search_status.Answering`)."""
+    """Return how one authority stands in a search (`search_status.AnswerState`)."""
     text = texts.ANSWERING[answering]
     return StatusLabel(text.tag, ANSWERING_COLOURS.get(answering, "grey"), text.line)
 
@@ -193,7 +193,7 @@ def name_missing(missing: str) -> str:
 
 
 def name_step(step: str) -> str:
-    """Return how late something is (`duties.Step`)."""
+    """Return how late something is (`duties.DutyStep`)."""
     return texts.STEPS[step]
 
 
@@ -300,7 +300,7 @@ def name_restriction(restriction: str) -> str:
 
 
 def name_mail_reply(code: str) -> str:
-    """Return what an email reply is, or what an officer read in it (`mail_replies.What` and `Judgement`)."""
+    """Return what an email reply is, or what an officer read in it (`mail_replies.MailReplyKind` and `Judgement`)."""
     return texts.MAIL_REPLIES[code]
 
 
@@ -311,7 +311,7 @@ def name_result(code: str) -> str:
 
 def name_mail_stage(stage: str, what: str) -> str:
     """Return how an email reply stands that nobody has read yet, or that does not count any more
-    (`mail_replies.Stage`).
+    (`mail_replies.MailReplyStage`).
     """
     return texts.MAIL_STAGES[stage].format(what=name_mail_reply(what))
 

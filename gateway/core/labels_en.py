@@ -116,7 +116,7 @@ STATUSES: Mapping[str, StatusText] = {
     "came/about-nothing": StatusText("Unknown case", "It is about a message that is not held here. No action needed."),
 }
 
-# How one authority answers in a search, by the values of `search_status.Answering`.
+# How one authority answers in a search, by the values of `search_status.AnswerState`.
 ANSWERING: Mapping[str, StatusText] = {
     "found": StatusText("Known to them", "Call to confirm where the child is."),
     "ring": StatusText("Call them", "They ask you to call about this child."),
@@ -132,7 +132,7 @@ ANSWERING: Mapping[str, StatusText] = {
     "ended without an answer": StatusText("Ended, no answer"),
 }
 
-# What is due, by `duties.Missing`; and what is done about it, by `duties.Step`.
+# What is due, by `duties.Missing`; and what is done about it, by `duties.DutyStep`.
 MISSING = {
     "receipt": "Delivery receipt",
     "delivery": "Delivery",

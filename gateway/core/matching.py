@@ -97,7 +97,9 @@ NEAR_DAYS = 400
 
 @dataclass(frozen=True, slots=True)
 class ComparedChild:
-    """A child as it is compared: names as `names.normal` writes them, UPNs and postcode in capitals without spaces."""
+    """A child as it is compared: names as `names.normalise_name` writes them, UPNs and postcode in capitals without
+    spaces.
+    """
 
     # Or the only name.
     surname: str

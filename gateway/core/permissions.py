@@ -1,7 +1,7 @@
 """Who may do what: one table of roles and acts, and nothing is allowed that does not stand in it.
 
-Every page of the console names its act, and `console/doors.py` asks `reach` before anything else happens. A case system
-has scopes in place of roles: every call of the API names its act too, and `api/guard.py` asks `allows`.
+Every page of the console names its act, and `console/endpoints.py` asks `get_reach` before anything else happens. A
+case system has scopes in place of roles: every call of the API names its act too, and `api/guard.py` asks `is_allowed`.
 """
 
 from collections.abc import Iterable, Mapping

@@ -30,8 +30,8 @@ def correct_notice(
 ) -> MessageId:
     """Send a notice in the place of one that was wrong, in the same case; return the id of the new one.
 
-    `also` is done in the same transaction. `confirmed`, here and below: as `send.prepare` has it. What the old one said
-    of a place may not stand in the texts of a new one that withholds it.
+    `also` is done in the same transaction. `confirmed`, here and below: as `prepare.prepare_messages` has it. What the
+    old one said of a place may not stand in the texts of a new one that withholds it.
 
     Raises NotFound, Unfit, Unconfirmed, or NotAllowed where it is of another kind, or the old one is concluded or taken
     back.

@@ -99,7 +99,7 @@ def ask_authorities(
 ) -> EnquiryResult:
     """Ask these authorities about the child of a search, in the search's own case. Its recipient does not matter.
 
-    `confirmed`, here and below: as `send.prepare` has it.
+    `confirmed`, here and below: as `prepare.prepare_messages` has it.
     Raises NotAllowed, Unfit, Unconfirmed, or a keys.errors.Refusal; then nobody was asked.
     """
     case = search.header.conversation_id
@@ -120,7 +120,7 @@ def ask_more_authorities(
     """Ask those of these authorities who were not asked before in a case that was begun, in the words of its newest
     search.
 
-    Raises NotFound, and as `ask`.
+    Raises NotFound, and what `ask_authorities` raises.
     """
     search = get_newest_search(gw, name)
     return queue_search(gw, prepare_search(gw, search, meant, not_asked, by, confirmed=confirmed))

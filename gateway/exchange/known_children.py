@@ -55,8 +55,8 @@ def look_up_known(
     """Look up what is known beside each of these notices, by MessageId: few questions for all of them.
 
     `withheld`: values that may not stand in them, by the same. `of_rows`: they are made of rows of an extract, which
-    are held against what was sent of the same UPN before (`one.forward`); so only our own children are asked who bears
-    it.
+    are held against what was sent of the same UPN before (`one.leaver_batches`); so only our own children are asked who
+    bears it.
     """
     values = withheld or {}
     about = {notice.header.message_id: notice for notice in notices if notice.kind in OPENS_A_CASE}

@@ -115,7 +115,7 @@ def answer_search(
 ) -> MessageId:
     """Answer a search, an enquiry or a notice that whereabouts are unknown: found, no trace, or ring us; return its id.
 
-    `confirmed`: as `send.prepare` has it.
+    `confirmed`: as `prepare.prepare_messages` has it.
     """
     return _send_reply(gw, name, body, InboxState.CONCLUDED, by, was, also, confirmed)
 

@@ -1,9 +1,9 @@
 """Once a day, each pair of gateways compares what was sent and received; what differs is healed, or named to a person.
 
 We read our own account, ask the partner's gateway for its signed statement over the same days, page by page, and
-compare (`core.comparing`). What they do not have, or we hold no receipt for, is delivered again: the same sealed bytes,
-of which the receiver keeps one. What we do not have, they are asked to send: they compare with our statement, and find
-it missing there. What only one side knows, or both know differently, becomes an entry, once, with their signed
+compare (`core.statement_diff`). What they do not have, or we hold no receipt for, is delivered again: the same sealed
+bytes, of which the receiver keeps one. What we do not have, they are asked to send: they compare with our statement,
+and find it missing there. What only one side knows, or both know differently, becomes an entry, once, with their signed
 statement as evidence.
 """
 

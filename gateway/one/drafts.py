@@ -202,7 +202,7 @@ def send_draft(
 ) -> MessageId:
     """Tell that authority, as an officer decides: the id of the notice. What the restriction forbids is left out.
 
-    `confirmed`: as `send.prepare` has it.
+    `confirmed`: as `prepare.prepare_messages` has it.
     Raises NotFound, Unfit, Unconfirmed, a keys.errors.Refusal, or NotAllowed where it was sent already, or where the
     child's data are or may be restricted, and how far they may be shared is not said.
     """

@@ -92,7 +92,7 @@ class _TextReader(io.TextIOWrapper):
 
 
 def open_text(stream: BinaryIO, written: WrittenText) -> io.TextIOWrapper:
-    """Read the stream as text, lines as they end; bytes that are none stand as halves of a pair (`cells.clean` marks
-    them).
+    """Read the stream as text, lines as they end; bytes that are none stand as halves of a pair (`cells.clean_cell`
+    marks them).
     """
     return _TextReader(stream, written.encoding, errors="surrogateescape", newline="")

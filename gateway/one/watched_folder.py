@@ -3,7 +3,7 @@
     <share>/leavers.csv                         put there by the other
     <home>/taken-in/leavers/working/<id>/       taken, by one process: a copy of the file, and what it was called
     <home>/taken-in/leavers/done/ or failed/    with report.csv beside it
-    <home>/taken-in/leavers/waiting/            at which a person must look before it counts (`waiting.py`)
+    <home>/taken-in/leavers/waiting/            at which a person must look before it counts (`held_files.py`)
     <share>/<id>.report.csv                     the same report, for whoever looks into the share
 
 Nothing that lies in the share is followed or trusted (`share.py`), and no name of theirs is used in a path of ours. The

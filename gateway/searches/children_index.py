@@ -365,7 +365,7 @@ def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:
 
 
 def count_namesakes(tx: Connection, gw: Gateway, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
-    """Count how many of our children bear names that sound alike, by `blocking.namesakes`."""
+    """Count how many of our children bear names that sound alike, by `blocking.namesake_key`."""
     keys = {blocking.namesake_key(described) for described in some}
     by_digest = {digest: key for key in keys for digest in digest_keys(gw, load, [key])}
     counted = children.count_children(tx, load, by_digest)

@@ -105,8 +105,8 @@ def do_review(
     With `ask_again` those who found no trace, or did not answer, are asked again in the same step.
 
     `name` is the case's own id, or that of one of its notices. `was`: how many reviews had been done when the officer
-    looked; where it is another number by now, nothing is done. `confirmed`: as `send.prepare` has it, of what is asked
-    again.
+    looked; where it is another number by now, nothing is done. `confirmed`: as `prepare.prepare_messages` has it, of
+    what is asked again.
 
     Raises NotFound, NotAllowed, Unfit, Unconfirmed or a keys.errors.Refusal; then neither has happened.
     """

@@ -79,7 +79,7 @@ CACHE_KIB = 16_384
 
 
 class Store:
-    """One database. `write` and `read` are for the loop; `transaction` is for commands that have no loop."""
+    """One database. `write` and `read` are for the loop; `run` and `look` are for commands, which have no loop."""
 
     def __init__(self, url: str) -> None:
         """Open the database at a SQLAlchemy URL (sqlite:///... or postgresql+psycopg://...). Nothing is created."""

@@ -111,7 +111,7 @@ def _update_webhook(tx: Connection, hook: Webhook, values: dict[str, Any]) -> We
 def list_changed_messages(tx: Connection, act: str, about: str | None, partner: str | None) -> list[MessageName]:
     """List the messages that this one answers, takes back or replaces; none for another act than its coming or going.
 
-    One that is named is ours or its partner's: ids of ours are no partner's (`inbox.keep`).
+    One that is named is ours or its partner's: ids of ours are no partner's (`inbox.add_messages`).
     """
     if act == "notice.queued":
         query = select(outbox.c.in_reply_to).where(outbox.c.message_id == about)

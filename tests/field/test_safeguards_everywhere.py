@@ -22,7 +22,7 @@ from gateway.core.draft_state import DraftState
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
-from gateway.exchange import enquire, respond
+from gateway.exchange import enquire, respond, send
 from gateway.exchange.correct import correct_notice
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
@@ -563,7 +563,7 @@ def test_a_change_at_the_last_moment_is_not_sent_either(pair: Pair, monkeypatch:
         compose.save_composition(sandwell, replace(now, to={"to": "885"}), "percy")
         return prepare_one(*args, **more)
 
-    monkeypatch.setattr(compose, "prepare_messages", meanwhile)
+    monkeypatch.setattr(send, "prepare_messages", meanwhile)
     with pytest.raises(NotAllowed, match=r"composition\.stale"):
         compose.send_composition(sandwell, name, [], "olive", was=now.composition.changes)
     assert sent_by(sandwell) == []

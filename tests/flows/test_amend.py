@@ -11,7 +11,7 @@ from gateway import app
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.errors import NotAllowed
-from gateway.exchange import respond
+from gateway.exchange import respond, send
 from gateway.exchange.correct import correct_notice
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
@@ -94,11 +94,11 @@ async def test_of_two_officers_who_answer_at_once_one_is_told(pair: Pair, monkey
     sent, sealing = message.header.message_id, prepare_messages
 
     def while_the_other_answers(*given: object, **more: object) -> object:
-        monkeypatch.setattr(respond, "prepare_messages", sealing)
+        monkeypatch.setattr(send, "prepare_messages", sealing)
         respond.acknowledge_notice(worcestershire, sent, ACCEPTED, by="otto")
         return sealing(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(respond, "prepare_messages", while_the_other_answers)
+    monkeypatch.setattr(send, "prepare_messages", while_the_other_answers)
     rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
     with pytest.raises(NotAllowed) as caught:
         respond.acknowledge_notice(worcestershire, sent, rejected, by="petra")
