@@ -100,10 +100,14 @@ _OKP_CURVES = {"EdDSA": "Ed25519", "X25519": "X25519"}
 
 
 def compute_thumbprint(alg: str, public: bytes) -> bytes:
-    """Return the SHA-256 that names a public key.
+    """Return the SHA-256 (32 bytes) that names a public key.
 
     Where the key has a JWK form it is that of RFC 7638, 3 (with RFC 8037, 2); X-Wing has none, so there it is the
-    SHA-256 of its bytes. `alg` is "EdDSA" or the name of a KEM; `public` are the raw bytes of the key.
+    SHA-256 of its bytes.
+
+    Args:
+        alg: "EdDSA", or the name of a KEM (`KEMS`).
+        public: the raw bytes of the key: 32 of Ed25519 or X25519, 1216 of X-Wing.
     """
     if alg not in _OKP_CURVES:
         return sha256(public).digest()
@@ -114,7 +118,12 @@ def compute_thumbprint(alg: str, public: bytes) -> bytes:
 def key_id(authority: str, use: str, alg: str, public: bytes) -> str:
     """Return the id of a public key, for instance `333-sig-0f1e2d3c4b5a6978`: whose it is, what for, and which.
 
-    `use` is "sig", "enc" or "id"; `alg` and `public` are as for `compute_thumbprint`, of which the last 16
-    digits are made.
+    The last part are the first 16 hex digits of `compute_thumbprint`.
+
+    Args:
+        authority: the DfE code of the authority whose key it is.
+        use: "sig" of a key that signs, "enc" of one to seal to, "id" of the identity key.
+        alg: as for `compute_thumbprint`.
+        public: as for `compute_thumbprint`.
     """
     return f"{authority}-{use}-{compute_thumbprint(alg, public).hex()[:KID_DIGITS]}"

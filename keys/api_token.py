@@ -47,19 +47,29 @@ def new_secret() -> str:
 
 
 def digest_secret(secret: str) -> str:
-    """Return the secret as it is stored: its SHA-256."""
+    """Return the secret as it is stored: its SHA-256, as 64 digits of lower-case hex."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def is_right_secret(secret: str, stored: str | None) -> bool:
-    """Is it this secret? Where none is stored (`stored` is None) it takes as long."""
+    """Is it this secret? Both digests are compared in constant time.
+
+    Args:
+        secret: as the client sent it.
+        stored: what `digest_secret` gave for it; None where no such client is known, which takes as long.
+    """
     return compare_digest(digest_secret(secret), stored or digest_secret("")) and stored is not None
 
 
 def issue(client: str, scopes: tuple[str, ...], *, audience: str, ring: Ring, now: datetime) -> str:
-    """Return a signed access token (RFC 9068) for this client and these scopes. It is valid for 10 minutes.
+    """Return a signed access token (RFC 9068, 2) for this client and these scopes. It is valid for 10 minutes.
 
-    `audience` is the address of this gateway's API, which `verify` asks for again. `now` must know its time zone.
+    Args:
+        client: the client's id.
+        scopes: names without spaces.
+        audience: the address of this gateway's API, which `verify` asks for again.
+        ring: our keys. Its newest signing key signs.
+        now: the time, in any zone.
     """
     issued = jose.write_seconds(now)
     claims = {
@@ -85,7 +95,16 @@ def verify(token: str, *, audience: str, ring: Ring, now: datetime) -> Granted:
     4. issued by us, for this API
     5. now: not expired, not from the future, no longer life than ten minutes
 
-    Raises ApiTokenRefused, with the code of the first check that fails.
+    Args:
+        token: as the caller sent it, unchecked.
+        audience: the address of this gateway's API, as `issue` was given it.
+        ring: our keys.
+        now: the time, in any zone.
+
+    Raises:
+        ApiTokenRefused: the first check that fails. (1) `api-token.malformed`, `api-token.algorithm`, `api-token.type`;
+            (2) `api-token.key`; (3) `api-token.signature`, and `api-token.malformed` where what is signed is not such
+            claims; (4) `api-token.other-audience`; (5) `api-token.from-the-future`, `api-token.expired`.
     """
     # (1).
     signed = jose.read(KIND, token)

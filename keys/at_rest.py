@@ -2,7 +2,7 @@
 
 Destroying a notice is deleting its wrapped data key: copies of the content in old backups stay shut, provided that the
 wrapped key is not in them too, which is why the store keeps the two apart. What the notice was about is bound to both
-parts, so that no copy can be put in another's place.
+parts, so that no copy can be put in another's place. Both are encrypted with AES-256-GCM (`keys/wrapping.py`).
 """
 
 from dataclasses import dataclass, field
@@ -24,9 +24,12 @@ class Locked:
 
 
 def lock(payload: bytes, *, about: str, ring: Ring) -> Locked:
-    """Encrypt a copy of `payload` under a data key of its own, and wrap that key.
+    """Encrypt a copy of `payload` under a new data key of its own, and wrap that key.
 
-    `about` is what the copy is of, as a message id, and is asked for again by `unlock`.
+    Args:
+        payload: any bytes, as the XML of a message.
+        about: what the copy is of, as a message id. It is bound to both parts, and asked for again by `unlock`.
+        ring: our keys. Its newest wrapping key wraps.
     """
     data_key = token_bytes(DATA_KEY_BYTES)
     return Locked(
@@ -36,10 +39,17 @@ def lock(payload: bytes, *, about: str, ring: Ring) -> Locked:
 
 
 def unlock(locked: Locked, *, about: str, ring: Ring) -> bytes:
-    """Return the payload of our own copy. `about` is what it was locked with.
+    """Return the payload of our own copy.
 
-    Raises AtRestRefused: Destroyed where its data key is gone; `at-rest.unknown-key` where that was wrapped under a key
-    that the ring does not hold; `at-rest.altered` where anything of it does not fit.
+    Args:
+        locked: as `lock` returned it.
+        about: what it was locked with.
+        ring: our keys, among them the one that wrapped the data key.
+
+    Raises:
+        Destroyed: its data key is gone (`at-rest.destroyed`).
+        AtRestRefused: `at-rest.unknown-key` where the data key was wrapped under a key that the ring does not hold;
+            `at-rest.altered` where anything of it does not fit.
     """
     if locked.data_key is None:
         raise build_refusal(RefusalCode.AT_REST_DESTROYED)

@@ -31,7 +31,13 @@ KIND = jose.Kind(
 
 
 def issue(audience: str, *, ring: Ring, now: datetime) -> str:
-    """Return a token that says who we are to this authority (its DfE code). It is valid for 5 minutes."""
+    """Return a signed token (RFC 7519) that says who we are to one authority. It is valid for 5 minutes.
+
+    Args:
+        audience: the DfE code of the authority whose gateway is called; at a mailbox, of its host.
+        ring: our keys. Its newest signing key signs.
+        now: the time, in any zone.
+    """
     issued = jose.write_seconds(now)
     claims = {
         "iss": ring.authority,
@@ -48,16 +54,25 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     """Return the DfE code of the authority that is calling, after these checks:
 
     1. the form of such a token, and its `typ`
-    2. made for us (`audience`, our DfE code)
+    2. made for us
     3. made now: not expired, not from the future, no longer life than five minutes
     4. by an authority whose card we hold, and the card has not expired
     5. under a key on that card, valid and not revoked
     6. the signature
 
-    `owner` is the authority whose mailbox is called. Gateways of version 0.1 name it as the audience, and may do so
-    until the next version.
+    Args:
+        token: as the caller sent it, unchecked.
+        audience: our own DfE code.
+        trust: the cards that count.
+        now: the time, in any zone. A clock may differ by 5 minutes.
+        owner: the DfE code of the authority whose mailbox is called; None where it is none. Gateways of version 0.1
+            name it as the audience, and may do so until the next version.
 
-    Raises BearerRefused, CardRefused or KeyRefused, with the code of the first check that fails.
+    Raises:
+        BearerRefused: (1) `bearer.malformed`, `bearer.algorithm`, `bearer.type`; (2) `bearer.other-audience`;
+            (3) `bearer.from-the-future`, `bearer.expired`; (6) `bearer.algorithm`, `bearer.signature`.
+        CardRefused: (4) `card.unknown-authority`, `card.expired`, `card.from-the-future`.
+        KeyRefused: (5) `key.unknown`, `key.revoked`, `key.not-yet`, `key.out-of-date`.
     """
     # (1).
     signed = jose.read(KIND, token)

@@ -17,9 +17,13 @@ from keys.ring import Ring
 
 
 def compute_marks(terms: Iterable[tuple[str, str]], ring: Ring) -> tuple[int, ...]:
-    """Return the marks of these terms, each a kind and a value, once each and in rising order.
+    """Return the marks of these terms, once each and in rising order.
 
     A database writes what is in order faster. A mark is a whole number of 64 bits with a sign.
+
+    Args:
+        terms: each a kind, as "surname", and a value. Only what is spelt the same has the same mark.
+        ring: our keys. Its root makes the marks, so they do not change when keys rotate.
     """
     texts = (f"{kind}\0{value}" for kind, value in terms)
     return tuple(sorted(ring.digests.compute_numbers(Purpose.MARK, texts)))

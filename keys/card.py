@@ -108,8 +108,15 @@ class Card:
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
     """Return the card as a JWT (RFC 7519), signed with the identity key.
 
-    It is read back first, so that no card goes out that a partner would refuse. Raises CardRefused as `read` does, and
-    `card.signature` where the key is not the one that the card names.
+    It is read back first, so that no card goes out that a partner would refuse.
+
+    Args:
+        card: what it shall say.
+        identity_private: the key of which `card.identity` is the public half.
+
+    Raises:
+        CardRefused: `card.signature` where the key is not the one that the card names; `card.malformed` where `read`
+            would refuse what it says.
     """
     if identity_private.public_key().public_bytes_raw() != card.identity:
         raise build_refusal(RefusalCode.CARD_SIGNATURE)
@@ -136,7 +143,10 @@ def read(token: str) -> Card:
     """Read a card and verify that its own identity key signed it (RFC 7515, 5.2).
 
     Whether that is the authority's, people compare by `compute_fingerprint`; dates are judged by `check_replacement`
-    and `trust`. Raises CardRefused.
+    and `trust`, routes by `check_routes`.
+
+    Raises:
+        CardRefused: `card.malformed`, `card.algorithm`, `card.type`, `card.signature`.
     """
     unverified = jose.read(KIND, token)
     try:
@@ -152,9 +162,16 @@ def read(token: str) -> Card:
 
 
 def check_replacement(new: Card, old: Card, now: datetime) -> None:
-    """Check that a card may take the place of the one that we hold (`old`).
+    """Check that a card may take the place of the one that we hold.
 
-    Raises CardRefused: `card.other-authority`, `card.other-identity`, `card.older`, or as `check_dates` does.
+    Args:
+        new: as `read` returned it.
+        old: the confirmed card that we hold.
+        now: the time, in any zone.
+
+    Raises:
+        CardOlder: its serial is not higher (`card.older`).
+        CardRefused: `card.other-authority`, `card.other-identity`, or as `check_dates` does.
     """
     if new.authority != old.authority:
         raise build_refusal(RefusalCode.CARD_OTHER_AUTHORITY)
@@ -168,7 +185,10 @@ def check_replacement(new: Card, old: Card, now: datetime) -> None:
 def check_routes(card: Card) -> None:
     """Check that each route leads to a gateway's port, a folder or a mailbox (RFC 3986, 3), and nowhere else.
 
-    No user, query or fragment; https only for gateways and mailboxes. Raises CardRoute.
+    No user, query or fragment; https only for gateways and mailboxes.
+
+    Raises:
+        CardRoute: one of them does not (`card.route`).
     """
     for route in card.routes:
         if not _is_plain(route):
@@ -189,7 +209,11 @@ def _is_plain(route: Route) -> bool:
 
 
 def check_dates(card: Card, now: datetime) -> None:
-    """Check that the card is of use now. Raises CardRefused: `card.expired`, or `card.from-the-future`."""
+    """Check that the card is of use now. Its date of issue may be 5 minutes ahead, as clocks differ.
+
+    Raises:
+        CardRefused: `card.expired`, `card.from-the-future`.
+    """
     if now >= card.expires_at:
         raise build_refusal(RefusalCode.CARD_EXPIRED)
     if card.issued_at > now + jose.CLOCK_SKEW:

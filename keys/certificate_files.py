@@ -61,7 +61,12 @@ class CertificateFile:
 def read_certificates(data: bytes) -> CertificateFile:
     """Read the certificates in a file, in the order in which they stand there.
 
-    Raises SmimeRefused where there is none.
+    Args:
+        data: the whole file, of at most 1 MiB, in any form: DER, PEM, PKCS#7, base64 alone.
+
+    Raises:
+        SmimeRefused: there is none. `smime.key-store`, `smime.key-alone`, `smime.request` or `smime.damaged` where it
+            is seen what the file holds instead; `smime.unreadable` otherwise.
     """
     pieces = list(_read_pieces(data)) if len(data) <= MAX_BYTES else []
     certificates = tuple(piece for piece in pieces if isinstance(piece, x509.Certificate))
@@ -71,14 +76,18 @@ def read_certificates(data: bytes) -> CertificateFile:
 
 
 def read_issuers(data: bytes) -> str:
-    """Read whose certificates are believed, as PEM. Raises SmimeRefused where there is none."""
+    """Read whose certificates are believed, as PEM, one after the other.
+
+    Raises:
+        SmimeRefused: as `read_certificates` does.
+    """
     return "".join(
         certificate.public_bytes(Encoding.PEM).decode("ascii") for certificate in read_certificates(data).certificates
     )
 
 
 def decode_text(data: bytes) -> str:
-    """Decode what is text in some encoding of Unicode; with U+FFFD for what is not."""
+    """Decode what is text in some encoding of Unicode (UTF-8, UTF-16); with U+FFFD for what is not."""
     if data.startswith(BYTE_ORDER_MARKS):
         return data.decode("utf-16", "replace")
     if b"\0" in data[:2]:

@@ -51,9 +51,11 @@ class DigestKeys:
     __slots__ = ("_keyed",)
 
     def __init__(self, root: bytes, *, made_by_0_1: bool) -> None:
-        """Derive the key of each purpose from `root`, 32 random bytes.
+        """Derive the key of each purpose from the root (HKDF-Expand, RFC 5869, 2.3).
 
-        `made_by_0_1`: the home was made by version 0.1, whose digests must stay as they are.
+        Args:
+            root: 32 random bytes.
+            made_by_0_1: the home was made by version 0.1, whose digests must stay as they are.
         """
         self._keyed = {
             purpose: _key_of_0_1(root, purpose)
@@ -63,16 +65,24 @@ class DigestKeys:
         }
 
     def compute_digest(self, purpose: Purpose, *parts: str | bytes) -> bytes:
-        """Return 32 bytes: the digest of these parts, in this order. Text is taken as UTF-8.
+        """Return 32 bytes: the digest (HMAC-SHA256, RFC 2104) of these parts, in this order.
 
-        Parts are joined by a zero byte, so at most one of them may hold such bytes itself.
+        Args:
+            purpose: what it is for. Digests of two purposes have nothing in common.
+            *parts: text is taken as UTF-8. They are joined by a zero byte, so at most one of them may hold such bytes
+                itself.
         """
         keyed = self._keyed[purpose].copy()
         keyed.update(b"\0".join(part.encode() if isinstance(part, str) else part for part in parts))
         return keyed.finalize()
 
     def compute_numbers(self, purpose: Purpose, texts: Iterable[str]) -> set[int]:
-        """Return the first 64 bits of the digest of each text, as databases keep numbers: with a sign."""
+        """Return the first 64 bits of the digest of each text, as databases keep numbers: big-endian, with a sign.
+
+        Args:
+            purpose: as for `compute_digest`.
+            texts: each is digested by itself, as UTF-8.
+        """
         keyed = self._keyed[purpose]
         return {_compute_number(keyed.copy(), text) for text in texts}
 

@@ -89,10 +89,14 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
         trust: the cards, on one of which the recipient's key is looked up.
         now: the time, in any zone. It stands on the outside, in whole seconds.
 
+    Returns:
+        The wire text, in ASCII.
+
     Raises:
         EnvelopeRefused: `envelope.disagrees` where we are not the sender, `envelope.malformed` where a name may not
             stand on the outside, `envelope.too-large`.
-        CardRefused, KeyRefused: the recipient's card or key cannot be used now.
+        CardRefused: `card.unknown-authority`, `card.expired`, `card.from-the-future`: of the recipient's card.
+        KeyRefused: `key.unknown`, `key.revoked`, `key.not-yet`, `key.out-of-date`: no key on it can be used now.
     """
     if names.sender != ring.authority:
         raise build_refusal(RefusalCode.ENVELOPE_DISAGREES)
@@ -118,7 +122,11 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
 
 
 def peek(sealed: bytes) -> EnvelopeHeader:
-    """Read the outside of a sealed message. It proves nothing. Raises EnvelopeRefused where it cannot be read."""
+    """Read the outside of a sealed message. It proves nothing.
+
+    Raises:
+        EnvelopeRefused: it cannot be read: `envelope.too-large`, `envelope.malformed`.
+    """
     return _read_header(_split_halves(sealed)[0])
 
 
@@ -140,7 +148,19 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
 
     Left to the caller: that the payload, once read, agrees with `Opened.names`; and that this message is not a repeat.
 
-    Raises EnvelopeRefused, CardRefused or KeyRefused, with the code of the first check that fails.
+    Args:
+        sealed: the wire text, as it came.
+        ring: our keys. A retired one still opens.
+        trust: the cards that count.
+        now: the time, in any zone.
+
+    Raises:
+        EnvelopeRefused: (1) `envelope.too-large`; (2) `envelope.malformed`; (3) `envelope.not-for-us`;
+            (4) `envelope.algorithm`; (6) `envelope.too-old`, `envelope.from-the-future`; (7) `envelope.malformed`,
+            `envelope.does-not-decrypt`; (8) `envelope.malformed`, `envelope.algorithm`, `envelope.type`;
+            (9) `envelope.algorithm`, `envelope.signature`.
+        CardRefused: (5) `card.unknown-authority`, `card.expired`, `card.from-the-future`.
+        KeyRefused: (4) `key.unknown`; (8) `key.unknown`, `key.revoked`, `key.not-yet`, `key.out-of-date`.
     """
     # (1).
     head, body = _split_halves(sealed)

@@ -144,7 +144,7 @@ class RefusalText:
 
 @cache
 def read_texts() -> Mapping[str, RefusalText]:
-    """Read the table of all refusals. It is read when the first one is built."""
+    """Read the table of all refusals, by code. It is read when the first one is built."""
     lines = (files("keys") / "refusals.csv").read_text("utf-8").splitlines()
     return {
         row["code"]: RefusalText(
@@ -163,7 +163,9 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     def __init__(self, code: RefusalCode, detail: str = "") -> None:
         """Take the words of `code` from the table.
 
-        `detail` is one word for whoever runs the gateway, and names no person.
+        Args:
+            code: which refusal.
+            detail: one word for whoever runs the gateway, and names no person; empty where the sentence says it all.
         """
         text = read_texts()[code]
         super().__init__(f"{text.sentence} ({detail})" if detail else text.sentence)
@@ -262,7 +264,12 @@ _CAUGHT_ALONE: Mapping[RefusalCode, type[Refusal]] = {
 
 
 def build_refusal(code: RefusalCode, detail: str = "") -> Refusal:
-    """Build the refusal of this code, of its own class or that of its family. `detail` is as for `Refusal`."""
+    """Build the refusal of this code, of its own class or that of its family.
+
+    Args:
+        code: which refusal. What stands before its first dot is its family.
+        detail: as for `Refusal`.
+    """
     kind = _CAUGHT_ALONE.get(code) or _FAMILIES[code.partition(".")[0]]
     return kind(code, detail)
 
@@ -270,7 +277,7 @@ def build_refusal(code: RefusalCode, detail: str = "") -> Refusal:
 def is_passing(code: str) -> bool:
     """Is this the code of a refusal by `keys` after which the same bytes may be taken later?
 
-    False for every other code.
+    False for every other code, also for one that is none of `keys`.
     """
     text = read_texts().get(code)
     return text is not None and not text.lasting

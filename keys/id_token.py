@@ -47,7 +47,8 @@ class Expected:
 def key_id(token: str) -> str:
     """Return the name of the key that the token wants to be checked with. It proves nothing.
 
-    Raises IdTokenRefused.
+    Raises:
+        IdTokenRefused: `id-token.malformed`, or `id-token.algorithm` where it is not one that we allow.
     """
     return str(_read_header(token)["kid"])
 
@@ -58,11 +59,26 @@ def verify(token: str, keys: Sequence[object], *, expected: Expected, now: datet
     1. the form of a signed token, and an algorithm that we allow
     2. the key that it names is one of the provider's, made to sign, and fits the algorithm
     3. the signature
-    4. from the issuer, 5. for us, and for us alone where it names several
+    4. from the issuer
+    5. for us, and for us alone where it names several
     6. now: not expired, not from the future
     7. for this sign-in: the nonce; and for somebody: the subject
 
-    `keys` are the provider's, as JWK. Raises IdTokenRefused, with the code of the first check that fails.
+    Args:
+        token: as the provider returned it, unchecked.
+        keys: the provider's, each a JWK (RFC 7517, 4); those that are none are passed over.
+        expected: issuer, client id and nonce of this sign-in.
+        now: the time, in any zone. A clock may differ by 60 seconds.
+
+    Returns:
+        Every claim of the token, also those that were not checked.
+
+    Raises:
+        IdTokenRefused: the first check that fails. (1) `id-token.malformed`, `id-token.algorithm`;
+            (2) `id-token.unknown-key`, `id-token.algorithm`; (3) `id-token.signature`, `id-token.unknown-key` where the
+            key is too short, `id-token.malformed`; (4) `id-token.other-issuer`; (5) `id-token.other-audience`;
+            (6) `id-token.malformed`, `id-token.from-the-future`, `id-token.expired`; (7) `id-token.other-sign-in`,
+            `id-token.malformed`.
     """
     # (1).
     header = _read_header(token)

@@ -67,7 +67,8 @@ def encode(raw: bytes) -> str:
 def decode(text: bytes | str) -> bytes:
     """Read base64url: no padding, no other characters, no stray bits at the end (RFC 4648, 3.3 and 3.5).
 
-    Raises Unreadable.
+    Raises:
+        UnreadableToken: it is anything else.
     """
     ascii_text = text.encode("ascii", "replace") if isinstance(text, str) else text
     # The reader takes these for - and _ too.
@@ -85,9 +86,10 @@ def decode(text: bytes | str) -> bytes:
 
 
 def read_object(text: bytes) -> dict[str, Any]:
-    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no huge numbers.
+    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no number of more than 12 characters.
 
-    Raises Unreadable.
+    Raises:
+        UnreadableToken: it is anything else.
     """
     try:
         value = _strict_json.decode(text.decode("utf-8"))
@@ -130,7 +132,11 @@ def write_object(members: Mapping[str, object]) -> bytes:
 
 
 def read_moment(seconds: object) -> datetime:
-    """Read a NumericDate (RFC 7519, 2) in whole seconds, as a time in UTC. Raises Unreadable."""
+    """Read a NumericDate (RFC 7519, 2) in whole seconds, as a time in UTC.
+
+    Raises:
+        UnreadableToken: it is no whole number, or of a year before 1970 or after 9999.
+    """
     if type(seconds) is not int or not 0 <= seconds <= MAX_SECONDS:
         raise UnreadableToken("date")
     return datetime.fromtimestamp(seconds, UTC)
@@ -139,7 +145,11 @@ def read_moment(seconds: object) -> datetime:
 def write_seconds(at: datetime) -> int:
     """Write a NumericDate (RFC 7519, 2): whole seconds since 1970 in UTC, rounded down.
 
-    `at` must know its zone, so that nobody's summer time gets into a signature.
+    Args:
+        at: must know its zone, so that nobody's summer time gets into a signature.
+
+    Raises:
+        ValueError: it does not.
     """
     if at.tzinfo is None:
         raise ValueError("a moment must be aware of its zone")
@@ -147,7 +157,15 @@ def write_seconds(at: datetime) -> int:
 
 
 def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
-    """Write a token of this kind: a compact JWS (RFC 7515, 7.1) over `payload`, with `kid` and `alg` in its header."""
+    """Write a token of this kind: a compact JWS (RFC 7515, 7.1).
+
+    Args:
+        kind: whose `typ` and `cty` stand in the header.
+        payload: the bytes that are signed, as they are.
+        kid: the id of the key.
+        alg: "EdDSA" (RFC 8037, 3.1).
+        key: signs.
+    """
     signed_text = f"{_write_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
     return f"{signed_text}.{encode(_jws.get_algorithm_by_name(alg).sign(signed_text.encode(), key))}"
 
@@ -161,7 +179,14 @@ def _write_header(typ: str, cty: str | None, alg: str, kid: str) -> str:
 def read(kind: Kind, token: bytes | str) -> Unverified:
     """Take a token apart, and refuse every form but the one that `sign` writes. `crit` is an unknown member here.
 
-    Raises the refusals that `kind` names, for its form, algorithm or type. Nothing is proved until `verify`.
+    Nothing is proved until `verify`.
+
+    Args:
+        kind: the one kind that is wanted here.
+        token: the compact form, unchecked.
+
+    Raises:
+        Refusal: those that `kind` names: `malformed`, `wrong_algorithm`, `wrong_type`.
     """
     raw = token.encode("utf-8", "replace") if isinstance(token, str) else token
     if len(raw) > kind.max_bytes:
@@ -194,7 +219,14 @@ def _read_text(header: dict[str, Any], name: str) -> str:
 def verify(kind: Kind, token: Unverified, *, alg: str, key: Ed25519PublicKey) -> None:
     """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1).
 
-    Raises the refusals that `kind` names, for an algorithm or a signature that does not fit.
+    Args:
+        kind: as for `read`.
+        token: as `read` returned it.
+        alg: what belongs to the key, never what the token says.
+        key: the signer's.
+
+    Raises:
+        Refusal: those that `kind` names: `wrong_algorithm` where the token says another, `wrong_signature`.
     """
     if token.alg != alg or alg not in SIGNATURE_ALGORITHMS:
         raise build_refusal(kind.wrong_algorithm)

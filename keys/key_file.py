@@ -61,20 +61,34 @@ class OwnKey:
     def public(self) -> bytes:
         """Return the raw public key, which is derived, so that no file can say otherwise.
 
-        Keys of use "rest" or "root" have none.
+        Keys of use "rest" or "root" have none, and must not be asked.
         """
         return _public_bytes(self.alg, self.secret)
 
     @classmethod
     def create(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
-        """Build a key that starts now. Its secret is 32 random bytes, or those of a test vector."""
+        """Build a key that starts now, in whole seconds, and lasts two years.
+
+        Args:
+            authority: our DfE code.
+            use: "sig" signs, "enc" is sealed to, "rest" wraps, "root" makes digests, "id" signs the card.
+            alg: "EdDSA", the name of a KEM, `AT_REST` or `ROOT`, as fits the use.
+            secret: 32 random bytes, or those of a test vector.
+            now: the time, in any zone.
+        """
         start = whole_second(now)
         kid = _make_wrapping_kid(authority) if use == "rest" else _derive_kid(authority, use, alg, secret)
         return cls(kid, use, alg, start, start + KEY_LIFE, "active", secret)
 
 
 def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
-    """Return the text of a key file: these keys, locked under the passphrase."""
+    """Return the text of a key file (JSON): these keys, locked under the passphrase with scrypt (RFC 7914).
+
+    Args:
+        authority: our DfE code.
+        keys: one of use "root" among them makes it a file of version 2.
+        passphrase: any bytes.
+    """
     salt = token_bytes(16)
     kek = _key_from(passphrase, salt, SCRYPT)
     kdf = {"name": "scrypt", "salt": b64encode(salt).decode()} | SCRYPT
@@ -86,8 +100,13 @@ def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
 def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
     """Unlock what `write` wrote, or version 0.1: return whose keys they are, and the keys.
 
-    Raises RingRefused: `ring.passphrase`, `ring.newer` where a newer version of the gateway wrote it,
-    `ring.unreadable`.
+    Args:
+        text: the whole file.
+        passphrase: the one that `write` was given.
+
+    Raises:
+        RingRefused: `ring.passphrase` where it is another, or a locked key was changed; `ring.newer` where a newer
+            version of the gateway wrote it; `ring.unreadable`.
     """
     try:
         whole = jose.read_object(text)
@@ -118,7 +137,7 @@ def _read_cost(claims: object) -> tuple[bytes, dict[str, int]]:
 
 
 def read_wrapping_id(kid: str) -> bytes:
-    """Return the 8 bytes by which a wrapped data key names the key of this id; none for the one of version 0.1."""
+    """Return the 8 bytes by which a wrapped data key names the key of this id; empty for the one of version 0.1."""
     return bytes.fromhex(kid.partition("-rest-")[2])
 
 

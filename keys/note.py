@@ -43,15 +43,25 @@ class Checkpoint:
 
 
 def origin_of(authority: str) -> str:
-    """Return the name of an authority's log, which is the first line of its checkpoints."""
+    """Return the name of an authority's log, which is the first line of its checkpoints.
+
+    Args:
+        authority: its DfE code.
+    """
     return f"cme-gateway/{authority}"
 
 
 def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
     """Sign how our log stands: return a checkpoint (C2SP tlog-checkpoint).
 
-    `size` is the number of entries, `root` the 32 bytes of the Merkle tree's head (RFC 9162, 2.1.1). Raises NoteRefused
-    where a partner would refuse it.
+    Args:
+        origin: the name of our log, as `origin_of` returns it. It is also the name of the signer.
+        size: the number of entries.
+        root: the 32 bytes of the Merkle tree's head (RFC 9162, 2.1.1).
+        ring: our keys. Its newest signing key signs.
+
+    Raises:
+        NoteRefused: a partner would refuse it (`note.malformed`).
     """
     text = f"{origin}\n{size}\n{b64encode(root).decode()}\n"
     if _read_checkpoint(text) != Checkpoint(origin, size, root):
@@ -60,9 +70,17 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
 
 
 def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Checkpoint:
-    """Check a checkpoint offline, with one public key (32 bytes, Ed25519), and return it.
+    """Check a checkpoint offline, with one public key, and return it.
 
-    Raises NoteRefused, NoteSignature among them; or KeyRefused where the key is none.
+    Args:
+        text: the signed note, as it came.
+        origin: the name of the log whose checkpoint is wanted.
+        public_key_bytes: the 32 bytes of an Ed25519 key.
+
+    Raises:
+        NoteSignature: this key did not sign it (`note.signature`).
+        NoteRefused: `note.malformed`, `note.other-origin`.
+        KeyRefused: the key is none (`key.unknown`).
     """
     try:
         public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
@@ -74,15 +92,30 @@ def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Che
 def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
     """Check a partner's checkpoint with whichever of its keys signed it; it may be older than a rotation.
 
-    With `revoked`, with those of its keys that count no more: it tells a checkpoint that was honest in its time from a
-    forged one, and proves nothing by itself. Raises NoteRefused, or CardRefused where we hold no card of the authority.
+    Args:
+        text: the signed note, as it came.
+        authority: the partner's DfE code.
+        trust: the cards that count.
+        revoked: check with those of its keys that count no more: it tells a checkpoint that was honest in its time from
+            a forged one, and proves nothing by itself.
+
+    Raises:
+        NoteSignature: none of the keys signed it (`note.signature`).
+        NoteRefused: `note.malformed`, `note.other-origin`.
+        CardRefused: we hold no card of the authority (`card.unknown-authority`).
     """
     keys = trust.signing_keys(authority, revoked=revoked)
     return _verify_with_any(text, origin_of(authority), (key.public for key in keys))
 
 
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
-    """Write any signed note (C2SP signed-note) with one signature, under this name."""
+    """Write any signed note (C2SP signed-note) with one signature.
+
+    Args:
+        text: ends in a line break.
+        name: of the signer, without a space.
+        private: the signer's key.
+    """
     public = private.public_key()
     stamp = b64encode(key_id(name, public) + private.sign(text.encode())).decode()
     return f"{text}\n— {name} {stamp}\n"
@@ -91,7 +124,14 @@ def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
 def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
     """Return the text of a signed note, line break included, if this key signed it under this name.
 
-    Raises NoteRefused: `note.malformed`, or NoteSignature.
+    Args:
+        signed: the whole note. Signatures of others are passed over.
+        name: of the signer.
+        public: the signer's key.
+
+    Raises:
+        NoteSignature: it did not (`note.signature`).
+        NoteRefused: it is no signed note (`note.malformed`).
     """
     text, stamps = _split_note(signed)
     wanted = key_id(name, public)

@@ -19,7 +19,7 @@ AROUND = (0, -1, 1)
 
 
 def new_secret() -> bytes:
-    """Return a new secret (20 bytes) that the app and we share."""
+    """Return a new secret (20 random bytes) that the app and we share."""
     return token_bytes(SECRET_BYTES)
 
 
@@ -30,16 +30,27 @@ def format_secret(secret: bytes) -> str:
 
 
 def build_uri(secret: bytes, *, name: str, issuer: str) -> str:
-    """Return what the picture says that an app scans: an otpauth:// address for `name` at `issuer`."""
+    """Return what the picture says that an app scans: an `otpauth://totp/` address.
+
+    Args:
+        secret: as `new_secret` returned it.
+        name: of the account, as the app shall show it.
+        issuer: whose account it is.
+    """
     return _build_totp(secret).get_provisioning_uri(name, issuer)
 
 
 def find_step(secret: bytes, code: str, now: datetime, *, after: int = 0) -> int | None:
-    """Return the step of time (30 seconds since 1970) to which this code belongs.
+    """Return the step of time (30 seconds since 1970) to which this code belongs; None where the code is wrong.
 
-    None where the code is wrong, or of a step up to `after`, which was used. Keep the step that is returned, and name
-    it
-    the next time: a code counts once (RFC 6238, 5.2).
+    The step before and the next count too, as a clock may be half a minute off. Keep the step that is returned, and
+    give it the next time: a code counts once (RFC 6238, 5.2).
+
+    Args:
+        secret: as `new_secret` returned it.
+        code: as it was typed: six digits, with spaces or without.
+        now: the time, in any zone.
+        after: the step of the last code that was taken; no code of it, or of an earlier one, is right.
     """
     at = int(now.timestamp()) // SECONDS
     digits = code.replace(" ", "")

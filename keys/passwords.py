@@ -23,9 +23,9 @@ _ONE_AT_A_TIME = Lock()
 
 
 def hash_password(password: str) -> str:
-    """Return the password as it is stored: a PHC string with its own salt and parameters.
+    """Return the password as it is stored: a PHC string with its own salt and parameters (Argon2id, RFC 9106, 4).
 
-    Takes about an eighth of a second.
+    Takes about an eighth of a second. Nothing is asked of the password; one of more than 256 characters is never right.
     """
     slow = Argon2id(
         salt=token_bytes(SALT_BYTES), length=HASH_BYTES, iterations=PASSES, lanes=LANES, memory_cost=KIBIBYTES
@@ -37,7 +37,10 @@ def hash_password(password: str) -> str:
 def is_right_password(password: str, stored: str | None) -> bool:
     """Is it this password? Takes about an eighth of a second.
 
-    Where none is stored (`stored` is None) it takes as long, so that nobody learns who has an account.
+    Args:
+        password: as it was typed.
+        stored: what `hash_password` returned; None where there is no such account, which takes as long, so that nobody
+            learns who has one.
     """
     # Made before the first check of any kind, so that it makes none longer than another.
     nobodys = _hash_nobodys()
@@ -50,7 +53,7 @@ def is_right_password(password: str, stored: str | None) -> bool:
 
 
 def one_time() -> str:
-    """Return a password that nobody guesses, for the first time that somebody signs in."""
+    """Return a password that nobody guesses (120 bits), for the first time that somebody signs in."""
     return token_urlsafe(15)
 
 

@@ -68,13 +68,13 @@ def issue(
         audience: the DfE code of the authority that sent the message.
         message_id: None where the message was refused before it could be read.
         sha256: of the sealed bytes, in lower-case hex.
-        codes: of refusals and findings.
-        checkpoint: the newest of our audit log, as `note.sign_checkpoint` wrote it.
-        ring: our keys.
+        codes: of refusals and findings; of more than 64 the first.
+        checkpoint: the newest of our audit log, as `note.sign_checkpoint` wrote it; None where there is none yet.
+        ring: our keys. Its newest signing key signs.
         now: the time, in any zone.
 
     Raises:
-        ReceiptRefused: a partner would refuse it, as where `sha256` is none.
+        ReceiptRefused: a partner would refuse it, as where `sha256` is none (`receipt.malformed`).
     """
     claims = {
         "iss": ring.authority,
@@ -96,17 +96,29 @@ def issue(
 
 
 def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust, now: datetime) -> Receipt:
-    """Check that `issuer` signed for exactly these bytes, to us (`audience`), and return what it signed:
+    """Check that the partner signed for exactly these bytes, to us, and return what it signed:
 
     1. the form of a receipt, and its `typ`
     2. from the partner to whom we sent, and for us
-    3. for the bytes that we sent (`sha256` of them, in lower-case hex)
+    3. for the bytes that we sent
     4. not from the future
     5. under a key on the partner's card that was valid when it signed; the card itself may have expired since, because
        a receipt is evidence for years
     6. the signature
 
-    Raises ReceiptRefused, CardRefused or KeyRefused, with the code of the first check that fails.
+    Args:
+        token: as it came, unchecked.
+        issuer: the DfE code of the partner to whom we sent.
+        audience: our own DfE code.
+        sha256: of the sealed bytes that we sent, in lower-case hex.
+        trust: the cards that count.
+        now: the time, in any zone. A clock may differ by 5 minutes.
+
+    Raises:
+        ReceiptRefused: (1) `receipt.malformed`, `receipt.algorithm`, `receipt.type`; (2) `receipt.other-party`;
+            (3) `receipt.other-message`; (4) `receipt.from-the-future`; (6) `receipt.algorithm`, `receipt.signature`.
+        CardRefused: (5) `card.unknown-authority`.
+        KeyRefused: (5) `key.unknown`, `key.revoked`, `key.not-yet`, `key.out-of-date`.
     """
     # (1).
     signed = jose.read(KIND, token)
@@ -131,7 +143,11 @@ def verify(token: str, *, issuer: str, audience: str, sha256: str, trust: Trust,
 
 
 def read_claimed(token: str) -> Receipt:
-    """Return what a receipt says. It proves nothing. Raises ReceiptRefused where it cannot be read."""
+    """Return what a receipt says. It proves nothing.
+
+    Raises:
+        ReceiptRefused: it cannot be read: `receipt.malformed`, `receipt.algorithm`, `receipt.type`.
+    """
     try:
         return _read_receipt(jose.read_object(jose.read(KIND, token).payload))
     except jose.UnreadableToken:
@@ -141,7 +157,11 @@ def read_claimed(token: str) -> Receipt:
 def claimed_digest(token: str) -> str:
     """Return the digest for which this receipt says it was signed: to find the message, before `verify` is asked.
 
-    Raises ReceiptRefused where it cannot be read.
+    Returns:
+        The SHA-256 of the sealed bytes, in lower-case hex.
+
+    Raises:
+        ReceiptRefused: as `read_claimed` does.
     """
     try:
         return _read_receipt(jose.read_object(jose.read(KIND, token).payload)).sha256

@@ -61,7 +61,12 @@ class Ring:
     __slots__ = ("_keys", "_sealing", "authority", "digests", "signing", "wrapping")
 
     def __init__(self, authority: str, keys: tuple[OwnKey, ...]) -> None:
-        """Take these keys, which `create`, `unlock` and `rotate` give."""
+        """Take the keys of an authority, which `create`, `unlock` and `rotate` give, the newest first.
+
+        Args:
+            authority: our DfE code.
+            keys: of uses "sig", "enc" and "rest" at least one each is active.
+        """
         self.authority = authority
         self._keys = keys
         signer = _get_active(keys, "sig")
@@ -74,9 +79,7 @@ class Ring:
 
     @property
     def has_one_key_for_two(self) -> bool:
-        """Is the wrapping key the root too, as in a home that version 0.1 made and whose keys were not
-        rotated since?
-        """
+        """Is the wrapping key the root too, as in a home of version 0.1 whose keys were not rotated since?"""
         return _find_root(self._keys) is None
 
     def __repr__(self) -> str:
@@ -86,11 +89,18 @@ class Ring:
     def create(
         cls, folder: Path, *, authority: str, passphrase: bytes, now: datetime, kem: str = DEFAULT_KEM
     ) -> "Ring":
-        """Make all the keys of an authority in `folder`, and return them.
+        """Make all the keys of an authority, write them into two files, and return them.
 
-        `kem` is the name of the algorithm to which others seal (`algorithms.KEMS`). Raises RingRefused: `ring.exists`
-        where
-        there are keys already, for they are never overwritten; `ring.passphrase` where the passphrase is empty.
+        Args:
+            folder: where the files are made; it is made too, for its owner alone (mode 700).
+            authority: our DfE code.
+            passphrase: any bytes but none.
+            now: the time, in any zone, from which the keys are valid.
+            kem: the name of the algorithm to which others seal (`algorithms.KEMS`).
+
+        Raises:
+            RingRefused: `ring.exists` where there are keys already, for they are never overwritten; `ring.passphrase`
+                where the passphrase is empty.
         """
         if (folder / RING_FILE).exists() or (folder / IDENTITY_FILE).exists():
             raise build_refusal(RefusalCode.RING_EXISTS)
@@ -109,9 +119,9 @@ class Ring:
     def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
         """Open the ring. The identity key is not read, and need not be there.
 
-        Raises RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`,
-        `ring.newer`
-        where a newer version of the gateway wrote it, `ring.unreadable`.
+        Raises:
+            RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`, `ring.newer`
+                where a newer version of the gateway wrote it, `ring.unreadable`.
         """
         return cls(*_read_ring(folder, passphrase))
 
@@ -119,9 +129,17 @@ class Ring:
     def rotate(cls, folder: Path, *, passphrase: bytes, now: datetime, revoke: bool = False) -> "Ring":
         """Make new signing, sealing and wrapping keys beside the old, which keep verifying and opening.
 
-        A new card must be signed then. `revoke`, after a theft: nothing that any older key signed counts any more. What
-        was sealed to them, or wrapped under them, still opens. Version 0.1 cannot read the file after this. Raises as
-        `unlock` does.
+        A new card must be signed then. Version 0.1 cannot read the file after this.
+
+        Args:
+            folder: where `create` made the files.
+            passphrase: the one that they have, and keep.
+            now: the time, in any zone, from which the new keys are valid.
+            revoke: after a theft: nothing that any older key signed counts any more. What was sealed to them, or
+                wrapped under them, still opens.
+
+        Raises:
+            RingRefused: as `unlock` does.
         """
         authority, old = _read_ring(folder, passphrase)
         fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _is_rotated(key))
@@ -134,7 +152,12 @@ class Ring:
     def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
-        Raises RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
+        Args:
+            folder: where `identity.json` lies.
+            passphrase: the one that the file has.
+
+        Raises:
+            RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
         """
         if not (folder / IDENTITY_FILE).exists():
             raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
@@ -146,7 +169,8 @@ class Ring:
     def get_sealing_key(self, kid: str) -> SealingPrivate:
         """Return the key of this id. What we still hold opens, retired or not: the sender may have had an older card.
 
-        Raises KeyRefused: `key.unknown`.
+        Raises:
+            KeyRefused: we hold none of this id (`key.unknown`).
         """
         if kid not in self._sealing:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)

@@ -74,7 +74,10 @@ def read_signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, 
         now: the certificate must hold then.
 
     Raises:
-        SmimeRefused: they do not serve to sign what our address sends.
+        SmimeRefused: they do not serve to sign what our address sends. Of the key: `smime.key-unreadable`,
+            `smime.passphrase`, `smime.key-kind`. Of the file: `smime.unreadable`, `smime.damaged`, `smime.request`. Of
+            the certificate: `smime.not-together`, `smime.no-address`, `smime.other-address`, `smime.not-yet`,
+            `smime.out-of-date`.
     """
     key = _read_key(key_file, passphrase)
     try:
@@ -93,9 +96,17 @@ def read_signer(key_file: bytes, certificate_file: bytes, *, passphrase: bytes, 
 def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> Recipient:
     """Pick the certificate in a file to which letters to this address are to be encrypted.
 
-    Of several that serve it is the newest. Raises SmimeRefused where none does, for what is wrong with the one that
-    comes
-    nearest.
+    Of several that serve it is the newest.
+
+    Args:
+        certificate_file: in any form that `certificate_files` reads.
+        address: the recipient's, which the certificate must name; capitals or not are the same.
+        now: the certificate must hold then.
+
+    Raises:
+        SmimeRefused: none serves. It is said what the file holds instead, as `read_certificates` does; or what is wrong
+            with the certificate that comes nearest: `smime.no-address`, `smime.other-address`, `smime.no-rsa-key`,
+            `smime.short-key`, `smime.sign-only`, `smime.not-for-mail`, `smime.not-yet`, `smime.out-of-date`.
     """
     read = read_certificates(certificate_file)
     picked = _pick_newest(read.certificates, (_is_for(address), _check_encrypts, _is_in_date(now)))
@@ -104,9 +115,17 @@ def pick_recipient(certificate_file: bytes, *, address: str, now: datetime) -> R
 
 
 def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, now: datetime) -> bytes:
-    """Sign and encrypt a MIME entity (its lines ended by CR LF), and return a MIME entity again (RFC 8551, 3).
+    """Sign and encrypt a MIME entity, and return a MIME entity again (RFC 8551, 3).
 
-    `certificate_pem` is the recipient's, and must serve for `address` now. Raises SmimeRefused.
+    Args:
+        entity: its own headers and its body; its lines end in CR LF.
+        ours: as `read_signer` returned it.
+        certificate_pem: the recipient's.
+        address: the recipient's, for which the certificate must serve now.
+        now: the time, in any zone.
+
+    Raises:
+        SmimeRefused: the certificate does not serve, as for `pick_recipient`.
     """
     theirs = pick_recipient(certificate_pem, address=address, now=now)
     options = [PKCS7Options.DetachedSignature, PKCS7Options.Binary]
@@ -125,7 +144,13 @@ def seal(entity: bytes, *, ours: Signer, certificate_pem: bytes, address: str, n
 def is_signed_by(content: bytes | None, signature: bytes, certificate_pem: bytes) -> bool:
     """Did the holder of this very certificate sign the content? (RFC 5652, 5.4 and 5.6)
 
-    `content` is None where it lies within the signature.
+    False for all that cannot be read, and for a signature without signed attributes. Nobody is asked who issued the
+    certificate, or whether it holds now.
+
+    Args:
+        content: what is signed; None where it lies within the signature.
+        signature: signed data of CMS in a ContentInfo (RFC 5652, 3 and 5.1), in DER.
+        certificate_pem: the certificate that counts.
     """
     if _has_too_many_values(signature):
         return False

@@ -83,15 +83,15 @@ def issue(
     Args:
         audience: the DfE code of the authority that asked.
         window: the page and the days that it asked for.
-        following: the number of the next page; None where this is the last.
-        sent: what we sent to it in these days, as it stands with us.
-        received: what it sent to us.
-        checkpoint: the newest of our audit log.
-        ring: our keys.
+        following: the number of the next page, one more than this one's; None where this is the last.
+        sent: what we sent to it in these days, as it stands with us: at most 500.
+        received: what it sent to us: at most 500.
+        checkpoint: the newest of our audit log, as `note.sign_checkpoint` wrote it; None where there is none yet.
+        ring: our keys. Its newest signing key signs.
         now: the time, in any zone.
 
     Raises:
-        StatementRefused: a partner would refuse it.
+        StatementRefused: a partner would refuse it (`statement.malformed`).
     """
     claims = {
         "iss": ring.authority,
@@ -115,16 +115,29 @@ def issue(
 
 
 def verify(token: str, *, issuer: str, audience: str, window: Window, trust: Trust, now: datetime) -> Statement:
-    """Check that `issuer` signed this page for us (`audience`), just now, and return it:
+    """Check that the partner signed this page for us, just now, and return it:
 
     1. the form of a statement, and its `typ`
     2. from the partner that was asked, and for us
     3. the days and the page that were asked for
-    4. made now: an older one is no answer
+    4. made now, give or take 5 minutes: an older one is no answer
     5. under a key on the partner's card that was valid when it signed
     6. the signature
 
-    Raises StatementRefused, CardRefused or KeyRefused, with the code of the first check that fails.
+    Args:
+        token: as it came, unchecked.
+        issuer: the DfE code of the partner that was asked.
+        audience: our own DfE code.
+        window: the days and the page that were asked for, in whole seconds.
+        trust: the cards that count.
+        now: the time, in any zone.
+
+    Raises:
+        StatementRefused: (1) `statement.malformed`, `statement.algorithm`, `statement.type`;
+            (2) `statement.other-party`; (3) `statement.other-window`; (4) `statement.not-fresh`;
+            (6) `statement.algorithm`, `statement.signature`.
+        CardRefused: (5) `card.unknown-authority`.
+        KeyRefused: (5) `key.unknown`, `key.revoked`, `key.not-yet`, `key.out-of-date`.
     """
     # (1).
     signed = jose.read(KIND, token)

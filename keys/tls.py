@@ -28,9 +28,15 @@ _DIGITAL_SIGNATURE = x509.KeyUsage(
 
 
 def self_signed(host: str, *, now: datetime, days: int) -> tuple[bytes, bytes]:
-    """Make a key and a certificate for a host name or an address, valid for `days` from `now`.
+    """Make a key (ECDSA on P-256) and a certificate of our own that signs itself (RFC 5280).
 
-    Return both as PEM, the key first and in the clear, for `ssl` to load.
+    Args:
+        host: a name, or an address of IPv4 or IPv6.
+        now: the time, in any zone. The certificate begins 5 minutes before, as clocks differ.
+        days: how long it is valid.
+
+    Returns:
+        Both as PEM, the key first and in the clear, for `ssl` to load.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -59,12 +65,20 @@ def self_signed(host: str, *, now: datetime, days: int) -> tuple[bytes, bytes]:
 
 
 def der_base64(cert_pem: bytes) -> str:
-    """Return the certificate as a card's route carries it: base64 of its DER. Raises ValueError where it is none."""
+    """Return the certificate as a card's route carries it: base64 of its DER.
+
+    Raises:
+        ValueError: the PEM holds none.
+    """
     return b64encode(x509.load_pem_x509_certificate(cert_pem).public_bytes(Encoding.DER)).decode()
 
 
 def read_expiry(cert_pem: bytes) -> datetime:
-    """Return when the certificate ceases to be valid, in UTC. Raises ValueError where it is none."""
+    """Return when the certificate ceases to be valid, in UTC.
+
+    Raises:
+        ValueError: the PEM holds none.
+    """
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
 
 
@@ -72,6 +86,9 @@ def find_pinned_expiry(certificate: str) -> datetime | None:
     """Return when a certificate that a card pins ceases to be valid, in UTC.
 
     None where it is none, for a card may say anything.
+
+    Args:
+        certificate: base64 of its DER, as a card's route carries it.
     """
     try:
         return x509.load_der_x509_certificate(b64decode(certificate)).not_valid_after_utc
@@ -83,6 +100,10 @@ def own_host(cert_pem: bytes) -> str | None:
     """Return the host of a certificate that signs itself.
 
     None where an authority issued it, which alone can issue the next.
+
+    Raises:
+        ValueError: the PEM holds none, or the certificate names several hosts.
+        ExtensionNotFound: it names no host (RFC 5280, 4.2.1.6).
     """
     certificate = x509.load_pem_x509_certificate(cert_pem)
     if certificate.issuer != certificate.subject:

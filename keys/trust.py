@@ -39,7 +39,14 @@ class Trust:
     __slots__ = ("_cards", "_sealing", "_verifying")
 
     def __init__(self, cards: Mapping[str, Card]) -> None:
-        """Take the confirmed cards, by DfE code. They have been through `card.read`, so their keys load."""
+        """Take the confirmed cards. They have been through `card.read`, so their keys load.
+
+        Args:
+            cards: by the DfE code of the authority whose they are.
+
+        Raises:
+            ValueError: a card stands under another authority's code.
+        """
         if any(code != card.authority for code, card in cards.items()):
             raise ValueError("a card stands under another authority's code")
         self._cards = dict(cards)
@@ -63,25 +70,40 @@ class Trust:
     def get_card(self, authority: str) -> Card:
         """Return the card that we hold of an authority, whatever its dates.
 
-        Raises CardRefused: `card.unknown-authority`.
+        Raises:
+            CardRefused: we hold none (`card.unknown-authority`).
         """
         if authority not in self._cards:
             raise build_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY)
         return self._cards[authority]
 
     def current_card(self, authority: str, at: datetime) -> Card:
-        """Return the card, unless it has expired `at` that time. Raises CardRefused."""
+        """Return the card that we hold of an authority, if it is of use then.
+
+        Args:
+            authority: its DfE code.
+            at: the time that is asked about, in any zone.
+
+        Raises:
+            CardRefused: `card.unknown-authority`, `card.expired`, `card.from-the-future`.
+        """
         card = self.get_card(authority)
         check_dates(card, at)
         return card
 
     def signing_key(self, authority: str, kid: str, at: datetime) -> VerifyKey:
-        """Return the key with which this authority could sign `at` that moment.
+        """Return the key with which this authority could sign at that moment.
 
         The card's expiry is the caller's question, through `current_card`: it asks about now, and this about then.
-        Raises
-        CardRefused where we hold no card, KeyRefused where the key is not on it, was not valid then, or has been
-        revoked.
+
+        Args:
+            authority: its DfE code.
+            kid: the id of the key, as what was signed names it.
+            at: when it was signed, in any zone.
+
+        Raises:
+            CardRefused: we hold no card of it (`card.unknown-authority`).
+            KeyRefused: `key.unknown` where the key is not on the card, `key.revoked`, `key.not-yet`, `key.out-of-date`.
         """
         self.get_card(authority)
         if kid not in self._verifying[authority]:
@@ -91,17 +113,29 @@ class Trust:
         return loaded
 
     def signing_keys(self, authority: str, *, revoked: bool = False) -> Iterator[VerifyKey]:
-        """List every key that may have signed for this authority at some time; or those that it has revoked since.
+        """List every key that may have signed for this authority at some time, whatever its dates.
 
-        Raises CardRefused where we hold no card.
+        Args:
+            authority: its DfE code.
+            revoked: list those that it has revoked since, and no others.
+
+        Raises:
+            CardRefused: we hold no card of it (`card.unknown-authority`).
         """
         self.get_card(authority)
         return (loaded for key, loaded in self._verifying[authority].values() if (key.status == "revoked") == revoked)
 
     def sealing_key(self, authority: str, at: datetime) -> SealingPublic:
-        """Return the first key on the card, in its order, to which one may encrypt `at` that time.
+        """Return the first key on the card, in its order, to which one may encrypt at that time.
 
-        Raises CardRefused as `current_card` does, or KeyRefused for the last key that was looked at.
+        Args:
+            authority: the DfE code of the recipient.
+            at: the time that is asked about, in any zone.
+
+        Raises:
+            CardRefused: as `current_card` does.
+            KeyRefused: `key.unknown` where there is none; or `key.revoked`, `key.not-yet`, `key.out-of-date`, whichever
+                is wrong with the last key that was looked at.
         """
         self.current_card(authority, at)
         refusal: Refusal = build_refusal(RefusalCode.KEY_UNKNOWN, "no sealing key")

@@ -15,7 +15,7 @@ PREFIX = "whsec_"
 
 
 def new_secret() -> bytes:
-    """Return a new secret (32 bytes) for one webhook."""
+    """Return a new secret (32 random bytes) for one webhook."""
     return token_bytes(SECRET_BYTES)
 
 
@@ -25,9 +25,13 @@ def format_secret(secret: bytes) -> str:
 
 
 def sign(secret: bytes, name: str, seconds: int, body: bytes) -> str:
-    """Return the value of the header webhook-signature (Standard Webhooks 1.0).
+    """Return the value of the header webhook-signature (Standard Webhooks 1.0): `v1,` and base64.
 
-    `name` is the webhook-id, `seconds` the webhook-timestamp (since 1970), `body` the bytes that are sent.
+    Args:
+        secret: as `new_secret` returned it.
+        name: the value of webhook-id.
+        seconds: the value of webhook-timestamp: since 1970.
+        body: the bytes that are sent, as they are.
     """
     mac = HMAC(secret, SHA256())
     mac.update(f"{name}.{seconds}.".encode() + body)

@@ -34,15 +34,25 @@ class WrappingKeys:
         self._active = next(read_wrapping_id(key.kid) for key in own_keys if key.status == "active")
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
-        """Return the data key (32 bytes) encrypted under the newest key, and bound to `bound_to`."""
+        """Return the data key encrypted under the newest key, in the form that the module states.
+
+        Args:
+            data_key: 32 bytes.
+            bound_to: what must be given again to unwrap it; it is not stored.
+        """
         return self._active + encrypt_bound(self._by_id[self._active], data_key, bound_to)
 
     def unwrap_key(self, wrapped: bytes, bound_to: bytes) -> bytes:
-        """Return the data key.
+        """Return the data key (32 bytes).
 
-        Raises AtRestRefused (`at-rest.unknown-key`) where the ring lacks the key that wrapped it, InvalidTag, or
-        ValueError
-        where it is too short to be a wrapped key.
+        Args:
+            wrapped: as `wrap_key` returned it, or version 0.1.
+            bound_to: as it was given to `wrap_key`.
+
+        Raises:
+            AtRestRefused: the ring lacks the key that wrapped it (`at-rest.unknown-key`).
+            InvalidTag: it was changed, or bound to something else.
+            ValueError: it is too short to be a wrapped key.
         """
         key_id = wrapped[:-WRAPPED_BYTES]
         if key_id not in self._by_id:
@@ -51,12 +61,28 @@ class WrappingKeys:
 
 
 def encrypt_bound(key: bytes, plain: bytes, bound_to: bytes) -> bytes:
-    """Return nonce, ciphertext and tag (AES-256-GCM, NIST SP 800-38D), to be opened with the same `bound_to` alone."""
+    """Return nonce, ciphertext and tag (AES-256-GCM, NIST SP 800-38D), to be opened with the same `bound_to` alone.
+
+    Args:
+        key: 32 bytes.
+        plain: any bytes.
+        bound_to: additional authenticated data: it is not stored.
+    """
     # Random, so that one key is safe for 2^32 texts (SP 800-38D, 8.3).
     nonce = token_bytes(NONCE_BYTES)
     return nonce + AESGCM(key).encrypt(nonce, plain, bound_to)
 
 
 def decrypt_bound(key: bytes, locked: bytes, bound_to: bytes) -> bytes:
-    """Return what `encrypt_bound` encrypted. Raises InvalidTag, or ValueError where it is too short to be that."""
+    """Return what `encrypt_bound` encrypted.
+
+    Args:
+        key: 32 bytes.
+        locked: nonce, ciphertext and tag.
+        bound_to: as it was given to `encrypt_bound`.
+
+    Raises:
+        InvalidTag: it was changed, or bound to something else.
+        ValueError: it is too short to hold a nonce.
+    """
     return AESGCM(key).decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], bound_to)
