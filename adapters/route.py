@@ -239,8 +239,8 @@ class Carrier(Protocol):
         """Carry these parcels, in this order, and return what became of each: as many endings as parcels.
 
         What a server does wrong is not raised: where it does not answer, the parcels that it did not take are TryLater.
-        A parcel of which
-        it is not known whether it arrived is TryLater too, for a repeat of the same bytes has one effect.
+        A parcel of which it is not known whether it arrived is TryLater too, for a repeat of the same bytes has one
+        effect.
 
         Args:
             address: where the route leads, with what its card pins, and how we sign in there.
@@ -258,7 +258,12 @@ class Collector(Protocol):
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch what lies there for us, and leave it where it lies until `finish` or `put_off` is called for it.
 
-        Fetch it at our own address or, as receipts, at a partner's. Raises NotReached.
+        Args:
+            address: our own or, for receipts, a partner's.
+
+        Raises:
+            NotReached: the server does not answer, lets us not in, or does not answer in the agreed form
+                (`route.not-reached`).
         """
 
     async def finish(
@@ -268,19 +273,25 @@ class Collector(Protocol):
 
         Args:
             address: the one at which it was found.
-            found: as `collect` returned it.
+            item: as `collect` returned it.
             receipts: one line each, for the messages of a Bundle.
-            back: where the sender's own card says that this kind of route leads to it, if it says so.
+            back: where the sender's own card says that this kind of route leads to it; None where it does not say so.
 
         Raises:
-            NotReached: the server does not answer.
-            NotDone: it answers, and did not do this one thing. All else may go on.
+            NotReached: as for `collect`.
+            NotDone: the server answers, and did not do this one thing (`route.not-reached` too). All else may go on.
         """
 
     async def put_off(self, address: RouteAddress, item: Found, why: str) -> None:
         """Leave it for a while, as it could not be handled here: what lies behind it comes first.
 
-        `why` is one sentence for whoever runs the gateway. May raise NotReached.
+        Args:
+            address: the one at which it was found.
+            item: as `collect` returned it.
+            why: one sentence for whoever runs the gateway.
+
+        Raises:
+            NotReached: as for `collect`, by a carrier that has to ask the server.
         """
 
 
@@ -289,7 +300,12 @@ class Post(Protocol):
     """A carrier that takes letters to people."""
 
     async def post(self, address: RouteAddress, letter: Letter) -> Attempt:
-        """Carry one letter, and return what became of it. What a server does wrong is not raised."""
+        """Carry one letter, and return what became of it. What a server does wrong is not raised.
+
+        Args:
+            address: the mailbox of the people, with our own account.
+            letter: what they are to read.
+        """
 
 
 @runtime_checkable
@@ -297,9 +313,15 @@ class Asker(Protocol):
     """A carrier by which a partner's gateway can be asked something, and answers at once."""
 
     async def ask(self, address: RouteAddress, question: str, most: int) -> "PartnerAnswer":
-        """Ask, and return the answer, of which at most `most` bytes are read.
+        """Ask, and return the answer, whatever its status.
 
-        `question` is a path and a query (RFC 3986, 3.3 and 3.4), relative to the address. Raises NotReached.
+        Args:
+            address: of the partner's gateway.
+            question: a path and a query (RFC 3986, 3.3 and 3.4), relative to the address.
+            most: bytes of the answer that are read.
+
+        Raises:
+            NotReached: the gateway does not answer, or what it sends cannot be read (`route.not-reached`).
         """
 
 
@@ -313,7 +335,7 @@ class PartnerAnswer:
 
     @property
     def answered_at(self) -> datetime | None:
-        """Return what the server's clock said (RFC 9110, 6.6.1), if it said so in a form that can be read."""
+        """Return what the server's clock said (RFC 9110, 6.6.1); None where it did not say so in a readable form."""
         try:
             moment = parsedate_to_datetime(self.headers.get("Date", ""))
         except (ValueError, TypeError):
@@ -322,7 +344,7 @@ class PartnerAnswer:
 
     @property
     def after(self) -> timedelta | None:
-        """Return how long the server asks us to wait (RFC 9110, 10.2.3), if it says so in seconds."""
+        """Return how long the server asks us to wait (RFC 9110, 10.2.3); None where it does not say so in seconds."""
         seconds = self.headers.get("Retry-After", "")
         return timedelta(seconds=int(seconds)) if seconds.isdecimal() and len(seconds) < 6 else None
 
@@ -338,7 +360,7 @@ class NotDone(NotReached):
 
 
 def load_carriers() -> dict[str, Carrier]:
-    """Return every carrier that is installed, by the kind of route that it serves.
+    """Make every carrier that is installed, and return each by the kind of route that it serves.
 
     Each is an entry point of the group `cme_gateway.carriers`, named as the kind of its route.
     """

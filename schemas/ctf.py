@@ -67,20 +67,26 @@ class Leaver:
 
 
 def academic_year(today: date) -> int:
-    """Return the year in which the academic year of this day began. It begins on 1 September."""
+    """Return the year in which the academic year of this day began: on 1 August, as a version of the CTF does."""
     return today.year if (today.month, today.day) >= CHANGES else today.year - 1
 
 
 def get_version(today: date) -> int:
-    """Return the version of the Common Transfer File that is current on this day."""
+    """Return the version of the Common Transfer File that is current on this day, as 26 from 1 August 2026."""
     return academic_year(today) % 100
 
 
 def read(stream: BinaryIO, name: str, *, today: date) -> Iterator[Leaver]:
-    """Read every pupil of the Common Transfer File with this name, one by one.
+    """Read every pupil of a Common Transfer File, one by one.
 
-    `today` says which versions are current. Raises Unreadable where it is no such file, or of another version than the
-    newest two; perhaps only after some pupils.
+    Args:
+        stream: the bytes of the file, at its beginning; they must be seekable.
+        name: of the file, which may say that it is one of joiners.
+        today: says which versions are current.
+
+    Raises:
+        Unreadable: `ctf.malformed` where it is no such file; `ctf.version` where it is of another version than the
+            newest two. It may be raised only after some pupils were returned.
     """
     header: etree._Element | None = None
     number = 0

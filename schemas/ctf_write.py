@@ -67,9 +67,13 @@ class WrittenCtf:
 
 
 def file_name(source: str, destination: tuple[str, str], number: int) -> str:
-    """Return the name of the file with this running number: 333LLLL_CTF_885LLLL_001.xml.
+    """Return the name of a file, as `333LLLL_CTF_885LLLL_001.xml`.
 
-    `source` is the DfE code of our authority; `destination` are the DfE code and the establishment number.
+    Args:
+        source: the DfE code of our authority.
+        destination: the DfE code and the establishment number of the recipient, which for an authority itself is
+            `AUTHORITY`; or `NOT_KNOWN`.
+        number: counts the files from this source to this destination, from 1; after 999 they begin anew.
     """
     return f"{source}{AUTHORITY}_CTF_{''.join(destination)}_{(number - 1) % NUMBERS + 1:03}.xml"
 
@@ -77,7 +81,13 @@ def file_name(source: str, destination: tuple[str, str], number: int) -> str:
 def write(message: Message, destination: tuple[str, str], written_at: datetime) -> WrittenCtf:
     """Return the Common Transfer File of a notice about a child, and the elements in which it says less.
 
-    `written_at` is the time of the clock on the wall, without a zone, which also says the version. Raises NotCarried.
+    Args:
+        message: has passed the rules.
+        destination: as for `file_name`.
+        written_at: the time of the clock on the wall, without a zone, which also says the version.
+
+    Raises:
+        NotCarried: the notice is about no child, or its restriction is phone-only.
     """
     body = message.body
     if not isinstance(body, Carried) or body.child is None or message.restriction == "phone-only":
@@ -91,9 +101,13 @@ def write(message: Message, destination: tuple[str, str], written_at: datetime) 
 
 
 def shorten_name(text: str, longest: int) -> str:
-    """Return as much of a name as fits `longest` characters.
+    """Return as much of a name as fits, in Unicode's form NFC.
 
     A letter keeps its marks, and what is joined stays together.
+
+    Args:
+        text: the whole name.
+        longest: characters (code points) that there is room for.
     """
     whole = normalize("NFC", text)
     if len(whole) <= longest:

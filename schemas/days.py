@@ -48,13 +48,13 @@ SLASHED = re.compile(r"([0-9]{1,2})[/-]([0-9]{1,2})[/-](?:[0-9]{4}|[0-9]{2})(?![
 
 
 def is_month_first(text: str) -> bool:
-    """Does a text show that its writer puts the month before the day?"""
+    """Does a text show that its writer puts the month before the day, as 11/23/2026?"""
     match = SLASHED.match(text.strip())
     return match is not None and int(match[1]) <= 12 < int(match[2]) <= 31
 
 
 def could_be_either(text: str) -> bool:
-    """Would it be another day if the month stood first?"""
+    """Would it be another day if the month stood first, as 03/04/2026?"""
     match = SLASHED.match(text.strip())
     return match is not None and int(match[1]) <= 12 >= int(match[2]) and int(match[1]) != int(match[2])
 

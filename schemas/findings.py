@@ -21,7 +21,7 @@ class Unreadable(Exception):  # noqa: N818 - a refusal is an answer, not a fault
     """The text is not a message of this schema."""
 
     def __init__(self, problems: Sequence[Finding]) -> None:
-        """Take all problems, of which the first gives the code."""
+        """Take all problems, at least one, of which the first gives the code."""
         super().__init__(f"{problems[0].sentence} [{problems[0].code}]")
         self.problems = tuple(problems)
         self.code = problems[0].code

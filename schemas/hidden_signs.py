@@ -51,7 +51,12 @@ def find_hidden(text: str) -> str | None:
 
 
 def replace_hidden(text: str, by: Callable[[str], str]) -> str:
-    """Put something in the place of each such sign, and of those that nobody sees any more without it."""
+    """Put something in the place of each such sign, and of those that nobody sees any more without it.
+
+    Args:
+        text: of any script.
+        by: what to put for a sign, which it is given.
+    """
     for _ in range(PASSES):
         if not _MAYBE.search(text) or (replaced := _HIDDEN.sub(lambda match: by(match[0]), text)) == text:
             return text
@@ -60,12 +65,12 @@ def replace_hidden(text: str, by: Callable[[str], str]) -> str:
 
 
 def show_hidden(text: str) -> str:
-    """Write a text so that everything in it is seen."""
+    """Write a text so that everything in it is seen: each hidden sign as its code in brackets."""
     return replace_hidden(text, name_hidden)
 
 
 def name_hidden(sign: str) -> str:
-    """Write the code of a sign in its place."""
+    """Write the code of a sign in its place, as [U+202E]."""
     return f"[U+{ord(sign):04X}]"
 
 
@@ -75,7 +80,11 @@ def is_line(text: str) -> bool:
 
 
 def say_hidden(sign: str) -> str:
-    """Say what is to be done about such a sign, without quoting what it stands in."""
+    """Say what is to be done about such a sign, without quoting what it stands in, and without a full stop.
+
+    Args:
+        sign: its code, as `find_hidden` returns it.
+    """
     return (
         f"There is a character that cannot be seen ({sign}), often copied from another document. Delete it, or type"
         " this again"

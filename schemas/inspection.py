@@ -52,9 +52,13 @@ class Inspection:
 
 
 def inspect_file(data: bytes, *, today: date) -> Inspection:
-    """Find every problem in the bytes of a file, of shape and of meaning, in the order of the lines.
+    """Find every problem in a file, of shape and of meaning, in the order of the lines.
 
-    `today` is the date of whoever asks, for rules about dates. Nothing is raised, whatever the bytes are.
+    Nothing is raised, whatever the bytes are.
+
+    Args:
+        data: the whole file.
+        today: the date of whoever asks, for rules about dates.
     """
     try:
         root = xml.parse_root(data)
@@ -77,7 +81,7 @@ def inspect_file(data: bytes, *, today: date) -> Inspection:
 
 
 def list_values(slot: Slot) -> tuple[str, ...]:
-    """List some values that this element may have; of a code list, all."""
+    """List some values that this element may have, as they stand in XML; of a code list, all."""
     match slot.shape:
         case CodeList(name):
             return tuple(codes.get_labels(name))

@@ -1,9 +1,10 @@
 """JSON to message and message to JSON: the same message as in XML, under the same names, and nothing is lost either
 way.
 
-An object has the elements as its members. What may stand more than once is an array; whole numbers and truth are JSON's
-own; dates and moments are text, written as in XML; what is absent is left out, never null. What was read is written as
-XML too, so that the XSD has the last word on both forms. What is found wrong is said without quoting the text.
+An object (RFC 8259, 4) has the elements as its members. What may stand more than once is an array; whole numbers and
+truth are JSON's own; dates and moments are text, written as in XML; what is absent is left out, never null. What was
+read is written as XML too, so that the XSD has the last word on both forms. What is found wrong is said without
+quoting the text.
 """
 
 import json
@@ -28,12 +29,24 @@ FORMS: dict[type, re.Pattern[str]] = {date: DAY, datetime: MOMENT}
 
 
 def read(data: bytes) -> Message:
-    """Read the message in this JSON text. Raises Unreadable with every problem that is found."""
+    """Read the message in a JSON text.
+
+    Args:
+        data: UTF-8, at most `MAX_BYTES`.
+
+    Raises:
+        Unreadable: as `load_object` and `of_object` do.
+    """
     return of_object(load_object(data))
 
 
 def of_object(members: dict[str, Any]) -> Message:
-    """Read the message in this object, which was read before. Raises Unreadable with every problem that is found."""
+    """Read the message in this object, which `load_object` returned.
+
+    Raises:
+        Unreadable: with every problem that is found: `json.shape` where it is no header and one body; `json.schema`;
+            `xml.schema` where only the XSD refuses it.
+    """
     findings: list[Finding] = []
     kinds = sorted(members.keys() & BODY_OF.keys())
     if len(kinds) != 1 or members.keys() != {"Header", kinds[0]}:
@@ -48,7 +61,18 @@ def of_object(members: dict[str, Any]) -> Message:
 
 
 def read_body(cls: type[Body], data: bytes) -> Any:
-    """Read a body alone, of this class. Whoever puts it into a message has the XSD asked. Raises Unreadable."""
+    """Read a body alone. Whoever puts it into a message has the XSD asked.
+
+    Args:
+        cls: which of the bodies.
+        data: as for `read`; the object is the body's.
+
+    Returns:
+        A value of this class.
+
+    Raises:
+        Unreadable: as `load_object` does, or with every problem that is found (`json.schema`).
+    """
     findings: list[Finding] = []
     body = _whole(cls, load_object(data), f"Message/{cls.__name__}", findings)
     if findings:
@@ -57,13 +81,17 @@ def read_body(cls: type[Body], data: bytes) -> Any:
 
 
 def write(message: Message) -> bytes:
-    """Return the JSON text of this message, UTF-8."""
+    """Return the JSON text of this message, UTF-8, its moments in UTC to the millisecond (RFC 3339, 5.6)."""
     members = {"Header": build_plain(message.header), message.kind: build_plain(message.body)}
     return json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def build_plain(value: object) -> dict[str, object]:
-    """Return a value of one of our classes as JSON has it."""
+    """Return a value of one of our classes as JSON has it.
+
+    Args:
+        value: a header, a body, or a part of one.
+    """
     members: dict[str, object] = {}
     cls: type = type(value)
     for slot in list_slots(cls):
@@ -82,7 +110,11 @@ def _plain(slot: Slot, value: object) -> object:
 
 
 def load_object(data: bytes) -> dict[str, Any]:
-    """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), not too large. Raises Unreadable."""
+    """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), not too large.
+
+    Raises:
+        Unreadable: `json.too-large`, `json.malformed`, `json.shape` where it is no object.
+    """
     if len(data) > MAX_BYTES:
         raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
     try:

@@ -19,7 +19,10 @@ LINE = Text(100)
 
 
 def build_definitions() -> dict[str, Any]:
-    """Return JSON Schema for every class of a message, every code list that it uses, and the message, by name."""
+    """Return JSON Schema for every class of a message, every code list that it uses, and the message, by name.
+
+    They refer to each other as parts of a description in OpenAPI do (`REF`).
+    """
     schemas: dict[str, Any] = {"Message": _message()}
     for cls in (Header, *BODIES):
         _collect(cls, schemas)
@@ -64,7 +67,11 @@ def _class(cls: type) -> dict[str, Any]:
 
 
 def code_list(name: str) -> dict[str, Any]:
-    """Return JSON Schema for one code list: the codes, and what they mean."""
+    """Return JSON Schema for one code list: the codes, and what they mean.
+
+    Args:
+        name: as for `codes.list_rows`.
+    """
     labels = codes.get_labels(name)
     return {
         "type": "string",

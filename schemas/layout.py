@@ -38,7 +38,7 @@ class Slot:
 
 @cache
 def list_slots(cls: type) -> tuple[Slot, ...]:
-    """List the fields of a class in order."""
+    """List the fields of a class of `message`, in the order in which their elements stand."""
     hints = get_type_hints(cls, include_extras=True)
     return tuple(_slot(field.name, hints[field.name]) for field in fields(cls))
 

@@ -18,7 +18,12 @@ LONGEST = 150
 
 
 def on_wire(name: str, role: str) -> tuple[str, str]:
-    """Return the name and the role as a message has them. A name that leaves no room for the role is cut."""
+    """Return the name and the role as a message has them. A name that leaves no room for the role is cut.
+
+    Args:
+        name: as a person entered it.
+        role: a code of the list `roles`, or of `service_roles`, whose label then stands after the name.
+    """
     label = codes.get_labels("service_roles").get(role)
     if label is None:
         return name, role
@@ -26,7 +31,7 @@ def on_wire(name: str, role: str) -> tuple[str, str]:
 
 
 def as_said(officer: Officer) -> tuple[str, str]:
-    """Return the name and the role as a person said them: the code of one list or the other."""
+    """Return the name and the role as a person said them: a code of `roles` or of `service_roles`."""
     match = re.fullmatch(r"(.+) \(([^()]+)\)", officer.name)
     by_label = {label: code for code, label in codes.get_labels("service_roles").items()}
     if match and match[2] in by_label:
@@ -35,5 +40,5 @@ def as_said(officer: Officer) -> tuple[str, str]:
 
 
 def is_of_other_service(officer: object) -> bool:
-    """Is the role in the message not the person's own?"""
+    """Is the role in the message not the person's own? False for what is no officer."""
     return isinstance(officer, Officer) and as_said(officer)[1] not in codes.get_labels("roles")

@@ -88,7 +88,12 @@ class Row:
 
 
 def list_rows(value: object, depth: int = 0) -> Iterator[Row]:
-    """List every value within one of our classes, in the order of the schema, each so `depth` deep."""
+    """List every value within one of our classes, in the order of the schema.
+
+    Args:
+        value: a header, a body, or a part of one.
+        depth: of the outermost rows; what lies within them is one deeper.
+    """
     for slot in _slots(value):
         inner = getattr(value, slot.field)
         for part in inner if slot.repeated else (() if inner is None else (inner,)):

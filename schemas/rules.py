@@ -58,9 +58,11 @@ def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Calla
 
 
 def check(message: Message, *, today: date) -> list[Finding]:
-    """Return everything that the rules find, in their order. The message has passed the XSD.
+    """Return everything that the rules find, in their order.
 
-    `today` is the date of whoever asks: of the sender before it sends, of the receiver when it has come.
+    Args:
+        message: has passed the XSD.
+        today: the date of whoever asks: of the sender before it sends, of the receiver when it has come.
     """
     findings = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
     # Two children of a list break a rule at the same path: said once.

@@ -62,18 +62,26 @@ PLACES = _places()
 
 
 def not_xml(data: bytes) -> str:
-    """Return the sentence on a file that does not begin as XML does: what it is."""
+    """Return the sentence on a file that does not begin as XML does: what it is.
+
+    Args:
+        data: the file, or its beginning.
+    """
     return next(sentence for begin, sentence in BEGINS if re.match(begin, data))
 
 
 def describe_malformed(code: int) -> str:
-    """Return the sentence on why the parser could not go on. `code` is libxml2's own, 0 where it had none."""
+    """Return the sentence on why the parser could not go on.
+
+    Args:
+        code: libxml2's own for the error, 0 where it had none.
+    """
     why = MALFORMED.get(code)
     return "The file is not valid XML" + (f": {why}." if why else ".")
 
 
 def get_path(element: etree._Element) -> str:
-    """Return the path of this element, as far down as it leads through elements of ours."""
+    """Return the path of this element, as `Message/Header/Sender`, as far down as it leads through elements of ours."""
     names = [_name(ancestor) for ancestor in (*reversed(list(element.iterancestors())), element)]
     while len(names) > 1 and "/".join(names) not in PLACES:
         names.pop()
@@ -83,7 +91,10 @@ def get_path(element: etree._Element) -> str:
 def describe_misfit(kind: str, element: etree._Element, *, lacks: bool) -> str:
     """Return the sentence on what the XSD has against this element.
 
-    `kind` is libxml2's name for the fault. `lacks`: the element ends before everything stands in it that must.
+    Args:
+        kind: libxml2's name for the fault, as SCHEMAV_ELEMENT_CONTENT.
+        element: at which the fault was found.
+        lacks: the element ends before everything stands in it that must.
     """
     path = get_path(element)
     name = path.rsplit("/", 1)[-1]
@@ -104,7 +115,7 @@ def _name(element: etree._Element) -> str:
 
 
 def describe_wanted(slot: Slot) -> str:
-    """Return the sentence on what may stand in this element."""
+    """Return what may stand in this element, in words that end a sentence."""
     match slot.shape:
         case CodeList(name):
             return _either([_code(code, label) for code, label in codes.get_labels(name).items()])

@@ -1,8 +1,9 @@
 """XML to message and message to XML, exactly: what is written reads back as the same message.
 
-The text comes from another authority, or from a file that somebody sent in. So: UTF-8 only, bounded in size and depth,
-no DTD, no entity, no processing instruction, no network; and the XSD before anything else is believed. What is found
-wrong is said without quoting the text, because the text is about a child.
+The form is XML 1.0 under an XSD 1.0, `message-1.xsd`. The text comes from another authority, or from a file that
+somebody sent in. So: UTF-8 only, bounded in size and depth, no DTD, no entity, no processing instruction, no network;
+and the XSD before anything else is believed. What is found wrong is said without quoting the text, because the text is
+about a child.
 """
 
 import re
@@ -49,15 +50,22 @@ ENCODING = re.compile(rb"""^\s*<\?xml[^>]*encoding\s*=\s*["']([A-Za-z0-9._-]+)["
 
 
 def read(data: bytes) -> Message:
-    """Read the message in this XML text. Raises Unreadable with every problem that the XSD finds."""
+    """Read the message in this XML text.
+
+    Raises:
+        Unreadable: as `parse_root` does; or `xml.schema`, with what `list_faults` finds, or for a date that no calendar
+            of ours has, as in the year 0000.
+    """
     return _message(_tree(data))
 
 
 def write(message: Message) -> bytes:
     """Return the one XML text of this message, UTF-8, valid under the XSD.
 
-    The text is put together first and then parsed and checked, so that what was checked is what gets signed. Raises
-    Unreadable where a value does not fit its element.
+    The text is put together first and then parsed and checked, so that what was checked is what gets signed.
+
+    Raises:
+        Unreadable: a value does not fit its element (`xml.schema`).
     """
     lines = [f'<Message xmlns="{NAMESPACE}">']
     _write(lines, "Header", message.header, "  ")
@@ -79,7 +87,12 @@ def _tree(data: bytes) -> etree._Element:
 
 
 def parse_root(data: bytes) -> etree._Element:
-    """Return the root of this text, a Message by its name; the XSD was not asked yet. Raises Unreadable."""
+    """Return the root of this text, a Message by its name; the XSD was not asked yet.
+
+    Raises:
+        Unreadable: with the first problem: `xml.too-large`, `xml.encoding`, `xml.not-xml`, `xml.malformed`, `xml.dtd`,
+            `xml.instruction`, `xml.too-deep`, `xml.namespace`.
+    """
     if len(data) > MAX_BYTES:
         raise _unreadable("xml.too-large", f"The file is larger than {MAX_BYTES // 1024} KiB.")
     _check_text(data)
@@ -155,7 +168,13 @@ def _validate(root: etree._Element) -> None:
 
 
 def list_faults(root: etree._Element) -> list[tuple[etree._Element, Finding]]:
-    """List what the XSD has against this tree: one finding for each place and line, with its element."""
+    """List what the XSD has against this tree: one finding (`xml.schema`) for each place and line, with its element.
+
+    Of a text with very many faults the first 200 are looked at.
+
+    Args:
+        root: as `parse_root` returned it.
+    """
     schema = _schema()
     if schema.validate(root):
         return []

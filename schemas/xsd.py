@@ -1,4 +1,4 @@
-"""Writes `message-1.xsd` from the classes and the code lists, so that the three cannot drift apart.
+"""Writes `message-1.xsd` (XSD 1.0) from the classes and the code lists, so that the three cannot drift apart.
 
 python -m schemas.xsd > schemas/message-1.xsd
 """

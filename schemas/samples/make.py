@@ -28,7 +28,7 @@ EMAIL = "<Email>cme@sandwell.example</Email>"
 
 
 def drop_element(element: str) -> Edit:
-    """Return every element of this name is left out."""
+    """Return the edit that leaves out every element of this name."""
     return rf" *<{element}>(?:(?!<{element}>).)*?</{element}>\n", ""
 
 
@@ -111,7 +111,11 @@ BROKEN: dict[str, tuple[str, *tuple[Edit, ...]]] = {
 
 
 def build_samples() -> dict[str, str]:
-    """Return the text of each invalid sample by its code. Raises ValueError where a change finds nothing to change."""
+    """Return the text of each invalid sample by its code.
+
+    Raises:
+        ValueError: a change finds nothing to change.
+    """
     return {code: _changed(*row) for code, row in BROKEN.items()}
 
 
