@@ -86,13 +86,17 @@ def decode(text: bytes | str) -> bytes:
 
 
 def read_object(text: bytes) -> dict[str, Any]:
-    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no fractions, no number of more than 12 characters.
+    """Read one JSON object: UTF-8, no member twice (RFC 8259, 4), no half of a surrogate pair (RFC 7493, 2.1), no
+    fractions, no number of more than 12 characters.
 
     Raises:
         UnreadableToken: it is anything else.
     """
     try:
         value = _strict_json.decode(text.decode("utf-8"))
+        # Only an escape can stand for a half, and no text that holds one can be written in UTF-8 again.
+        if b"\\u" in text:
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise UnreadableToken("JSON") from None
     if not isinstance(value, dict):

@@ -12,7 +12,7 @@ version 2 as `ring.unreadable`.
 import json
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from secrets import token_bytes, token_hex
@@ -43,6 +43,14 @@ WRAPPING_ID_BYTES = 8
 VERSION = 2
 
 RingUse = Literal["sig", "enc", "rest", "root", "id"]
+# What a key of each use may be a key of.
+FITS: Mapping[RingUse, Collection[str]] = {
+    "sig": (SIGNING,),
+    "id": (SIGNING,),
+    "enc": KEMS.keys(),
+    "rest": (AT_REST,),
+    "root": (ROOT, ROOT_OF_0_1),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,7 @@ def _unlock_rows(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
         row = shape.read_members(claims, "kid use alg nbf exp status private")
         kid, alg = shape.read_name(row["kid"]), shape.read_line(row["alg"])
         use = cast("RingUse", shape.read_one_of(row["use"], "sig enc rest root id"))
-        if alg not in {SIGNING, AT_REST, ROOT, ROOT_OF_0_1, *KEMS}:
+        if alg not in FITS[use]:
             raise jose.UnreadableToken("algorithm")
         locked = b64decode(shape.read_line(row["private"]), validate=True)
         try:

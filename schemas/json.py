@@ -110,7 +110,8 @@ def _plain(slot: Slot, value: object) -> object:
 
 
 def load_object(data: bytes) -> dict[str, Any]:
-    """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), not too large.
+    """Read one JSON object, strictly: UTF-8, no member twice (RFC 8259, 4), no half of a surrogate pair (RFC 7493,
+    2.1), not too large.
 
     Raises:
         Unreadable: `json.too-large`, `json.malformed`, `json.shape` where it is no object.
@@ -119,6 +120,9 @@ def load_object(data: bytes) -> dict[str, Any]:
         raise _unreadable("json.too-large", f"The text is larger than {MAX_BYTES // 1024} KiB.")
     try:
         members = _strict.decode(data.decode("utf-8"))
+        # Only an escape can stand for a half, and no text that holds one can be written in UTF-8 again.
+        if b"\\u" in data:
+            json.dumps(members, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise _unreadable("json.malformed", "The text is not JSON in UTF-8, or has the same member twice.") from None
     if not isinstance(members, dict):

@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(ToldAtOnce(config), "told at once")
 
 
-@dataclass
+@dataclass(eq=False)
 class ToldAtOnce:
     """Names each test that fails as it fails, so that a run that is stopped has said which they were."""
 

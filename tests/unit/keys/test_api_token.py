@@ -1,5 +1,6 @@
 """The token of a case system: made and believed by one gateway alone."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -64,6 +65,13 @@ def test_what_was_changed_does_not_count(part: int) -> None:
     )
     with expect_refusal(RefusalCode.API_TOKEN_SIGNATURE):
         verify(".".join(parts))
+
+
+@pytest.mark.parametrize("kid", ["\ud800", "\u0000", "é", "", "x" * 5_000])
+def test_whatever_key_a_stranger_names_is_refused(kid: str) -> None:
+    head = json.dumps({"alg": "EdDSA", "typ": "at+jwt", "kid": kid}).encode()
+    with pytest.raises(errors.ApiTokenRefused):
+        verify(".".join([jose.encode(head), *TOKEN.split(".")[1:]]))
 
 
 @given(st.one_of(st.text(max_size=200), st.text("eyJ.hbGciOi_-", max_size=200)))

@@ -43,12 +43,15 @@ def test_other_spellings_are_refused(text: str) -> None:
         b'{"a":' + b"9" * 5_000 + b"}",
         b"[" * 100_000,
         b'{"a":"\xff"}',
+        b'{"a":"\\ud800"}',
+        b'{"\\udfff":"a"}',
+        b'{"a":[{"b":"\\ude00\\ud83d"}]}',
         b"\xef\xbb\xbf{}",
         b"[]",
         b"null",
         b"",
     ],
-    ids=range(13),
+    ids=range(16),
 )
 def test_json_that_two_readers_may_understand_in_two_ways_is_refused(text: bytes) -> None:
     with pytest.raises(UnreadableToken):

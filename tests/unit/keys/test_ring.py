@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from keys import at_rest, blind
+from keys.algorithms import KEMS
 from keys.digests import Purpose
 from keys.errors import RefusalCode
 from keys.ring import IDENTITY_FILE, RING_FILE, Ring
@@ -141,6 +142,16 @@ def test_root_cannot_be_taken_out_of_the_file_or_used_as_that_of_another_version
     change(folder / RING_FILE, "keys", [row | {"alg": "HMAC-SHA256"} if row["use"] == "root" else row for row in rows])
     with expect_refusal(RefusalCode.RING_UNREADABLE):
         Ring.unlock(folder, passphrase=PASSPHRASE)
+
+
+@pytest.mark.parametrize("alg", ["EdDSA", "AES-256-GCM", "HKDF-SHA256", "HMAC-SHA256", *KEMS])
+def test_no_key_is_taken_for_one_of_another_algorithm(folder: Path, alg: str) -> None:
+    rows = json.loads((folder / RING_FILE).read_bytes())["keys"]
+    for number, row in enumerate(rows):
+        if row["alg"] != alg:
+            change(folder / RING_FILE, "keys", [*rows[:number], row | {"alg": alg}, *rows[number + 1 :]])
+            with expect_refusal(RefusalCode.RING_UNREADABLE):
+                Ring.unlock(folder, passphrase=PASSPHRASE)
 
 
 def test_a_key_cannot_be_put_in_the_place_of_another(folder: Path) -> None:

@@ -115,3 +115,10 @@ def test_a_body_alone_is_read_as_its_class() -> None:
     body = xml.read(sample("withdrawal")).body
     assert json.read_body(Withdrawal, text_of.dumps(json.build_plain(body)).encode()) == body
     assert notice().body == json.read_body(type(notice().body), text_of.dumps(json.build_plain(notice().body)).encode())
+
+
+@pytest.mark.parametrize("text", [rb'{"a":"\ud800"}', rb'{"\udfff":1}', rb'{"a":{"b":["\ude00\ud83d"]}}'])
+def test_half_of_a_surrogate_pair_is_no_text(text: bytes) -> None:
+    [(_, sentence)] = problems(text)
+    assert "not JSON in UTF-8" in sentence
+    assert json.load_object(rb'{"a":"\ud83d\ude00 \\ud800"}') == {"a": "\N{GRINNING FACE} \\ud800"}
