@@ -10,18 +10,17 @@ import resource
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
 from aiohttp import web
-from sqlalchemy import Connection
 
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
-from gateway.background import is_stopped_within, run_every
+from gateway.background import run_every
 from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find
 from gateway.console import application as console
@@ -253,18 +252,14 @@ async def _sign_checkpoints(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
-    while not stop.is_set():
-        await is_stopped_within(stop, NOTE_EVERY)
-        if looked := list(gw.looked.values()):
-            await _write_heartbeats(gw, partial(heartbeats.replace_heartbeats, looked=looked))
-    await _write_heartbeats(gw, heartbeats.delete_heartbeats)
 
+    async def note() -> None:
+        await gw.store.write(partial(heartbeats.replace_heartbeats, looked=list(gw.looked.values())))
 
-async def _write_heartbeats(gw: Gateway, work: Callable[[Connection], None]) -> None:
+    await run_every(gw, stop, "noting the loops", note, seconds=NOTE_EVERY, waits_first=True)
     try:
-        await gw.store.write(work)
+        await gw.store.write(heartbeats.delete_heartbeats)
     except StoreUnavailable as why:
-        # The next time will do.
         log_failure("noting the loops", why)
 
 

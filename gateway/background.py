@@ -1,8 +1,8 @@
 """Background loops: work that a running gateway does again and again, each watched by Health under its name.
 
 A loop never ends by itself: whatever its work raises, it is tried again. The same trouble is said once in the log, not
-at every turn. Which loops a gateway runs stands in `gateway.app`; delivery has a loop of its own, which what is queued
-wakes.
+at every turn. Which loops a gateway runs stands in `gateway.app`; delivery alone has a loop of its own, which what is
+queued wakes.
 """
 
 import asyncio

@@ -12,16 +12,16 @@ terms.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import Connection
 
 from gateway import copies
-from gateway.background import is_stopped_within
+from gateway.background import is_stopped_within, run_every
 from gateway.context import Gateway
 from gateway.copies import Copy, Key, Machine
 from gateway.core.message_summary import MessageSummary
 from gateway.core.search_terms import NoticeQuery, list_terms, parse_query
-from gateway.errors import GatewayError
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
@@ -34,8 +34,12 @@ from schemas.shapes import MessageId
 TOGETHER = 100
 # Seconds after them, for whatever else there is to do: a million take some half an hour.
 REST = 0.05
-# Seconds after which it is tried again where the database stands in the way.
+# Seconds between two turns, and so until it is tried again where the database stands in the way.
 AGAIN = 60.0
+# In one turn, so that Health sees it go on: some minutes.
+BATCHES = 1_000
+# A turn that takes longer has come to a stop.
+LATE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +91,15 @@ def _read_summaries(
 
 
 async def index_forever(gw: Gateway, stop: asyncio.Event) -> None:
-    """Make the messages of before the index findable, until all are, or until told to stop."""
-    while not stop.is_set():
-        pause = REST
-        try:
-            if not await index_old_batch(gw):
-                return
-        except GatewayError as why:
-            # The database stands in the way.
-            log_failure("making old notices findable", why)
-            pause = AGAIN
-        await is_stopped_within(stop, pause)
+    """Make the messages of before the index findable, until told to stop. Once all are, a turn finds nothing to do."""
+
+    async def index_old_messages() -> None:
+        batches = 0
+        while batches < BATCHES and not stop.is_set() and await index_old_batch(gw):
+            batches += 1
+            await is_stopped_within(stop, REST)
+
+    await run_every(gw, stop, "making old notices findable", index_old_messages, seconds=AGAIN, late_after=LATE)
 
 
 async def index_old_batch(gw: Gateway) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness_checkpoints
+from gateway.background import run_every
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import StoreUnavailable
@@ -50,10 +51,14 @@ Carried = tuple[str, Attempt]
 
 
 async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
-    """Deliver until told to stop; then let what is under way end. A database that is away is waited for."""
+    """Deliver until told to stop; then let what is under way end. A database that is away is waited for.
+
+    `run_every` does not fit: what is queued wakes this loop (`gw.due`), and the lanes that it starts outlive a turn.
+    """
     lanes: dict[str, set[asyncio.Task[None]]] = {}
     held: set[MessageId] = set()
-    renewing = asyncio.create_task(_renew_claims(gw, held))
+    ended = asyncio.Event()
+    renewing = asyncio.create_task(_renew_claims(gw, ended, held))
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
     started = False
@@ -74,20 +79,21 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
             log_failure("delivery", why)
         await _wait_for_first(gw.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
-    renewing.cancel()
+    ended.set()
+    await renewing
 
 
-async def _renew_claims(gw: Gateway, held: set[MessageId]) -> None:
-    """Keep what is under way from other processes, however long a slow partner takes; a process that
-    dies lets go soon.
+async def _renew_claims(gw: Gateway, ended: asyncio.Event, held: set[MessageId]) -> None:
+    """Keep what is under way from other processes until it has ended, however long a slow partner takes.
+
+    A process that dies lets go soon.
     """
-    while True:
-        await asyncio.sleep(RENEW_EVERY)
+
+    async def renew() -> None:
         if held:
-            try:
-                await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.now(), set(held)))
-            except Exception as why:  # noqa: BLE001 - it is tried again before the claims have run out
-                log_failure("renewing claims", why)
+            await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.now(), set(held)))
+
+    await run_every(gw, ended, "renewing claims", renew, seconds=RENEW_EVERY, waits_first=True)
 
 
 async def _list_partners_due(gw: Gateway) -> list[str]:

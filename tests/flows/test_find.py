@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select
 
+from gateway import background
 from gateway.casework import find
 from gateway.context import Gateway
 from gateway.core.message_summary import MessageSummary
@@ -21,6 +23,7 @@ from gateway.store import audit_log, blind_index, inbox, outbox, tables
 from schemas.message import Acknowledgement, Child, Message, Restriction, RestrictionLevel, TransferNotice, Withdrawal
 from schemas.shapes import MessageId
 from tests.children import notice
+from tests.flows.test_exchange import until
 
 Pair = tuple[Gateway, Gateway]
 DOB = date(2015, 9, 3)
@@ -222,8 +225,36 @@ async def test_a_running_gateway_makes_them_findable_until_all_are_or_until_told
     stop.set()
     await find.index_forever(worcestershire, stop)
     assert found(worcestershire, "testchild") == []
-    await find.index_forever(worcestershire, asyncio.Event())
-    assert len(found(worcestershire, "testchild")) == 1
+    stop = asyncio.Event()
+    loop = asyncio.create_task(find.index_forever(worcestershire, stop))
+    await until(lambda: len(found(worcestershire, "testchild")) == 1)
+    stop.set()
+    await loop
+
+
+async def test_making_them_findable_goes_on_after_an_unforeseen_error_which_is_logged(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, worcestershire = pair
+    await exchange(pair, about("Testchild"))
+    unfindable(worcestershire)
+    logged: list[str] = []
+    write = find._write_old_marks
+
+    def fail_once(*args: Any) -> None:
+        if not logged:
+            raise ZeroDivisionError("unforeseen")
+        write(*args)
+
+    monkeypatch.setattr(find, "AGAIN", 0.01)
+    monkeypatch.setattr(find, "_write_old_marks", fail_once)
+    monkeypatch.setattr(background, "log_failure", lambda name, why: logged.append(f"{name}: {why}"))
+    stop = asyncio.Event()
+    loop = asyncio.create_task(find.index_forever(worcestershire, stop))
+    await until(lambda: len(found(worcestershire, "testchild")) == 1)
+    stop.set()
+    await loop
+    assert logged == ["making old notices findable: unforeseen"]
 
 
 async def test_one_that_cannot_be_opened_does_not_hold_up_the_others(pair: Pair) -> None:
