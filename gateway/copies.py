@@ -4,7 +4,7 @@ A person sees what a copy says only with the entries of the audit log that say s
 that takes it out, before it is opened. A machine shows nothing of it to anybody.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
@@ -37,11 +37,17 @@ class Machine(StrEnum):
     INDEX = "find it by what it says"
     COUNT = "count it in a report"
     CHECK = "check whether it contradicts itself"
-    # The names in a list. Which of them are shown is known once they are opened; then their entry is written.
-    LIST = "name the children in a list"
 
 
-Reader = Machine | Sequence[AuditEntry]
+@dataclass(frozen=True, slots=True)
+class View:
+    """That a person sees what copies say: the entries of the audit log that say so, of which there is at least one."""
+
+    entry: AuditEntry
+    more: Sequence[AuditEntry] = ()
+
+
+Reader = Machine | View
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,20 @@ def take_copy(tx: Connection, gw: Gateway, key: Key, reader: Reader) -> Copy:
 def take_copies(tx: Connection, gw: Gateway, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
     """Take out many copies with two queries, as the others do one."""
     _log_views(tx, gw, reader)
+    return _take_many(tx, keys)
+
+
+def take_held(
+    tx: Connection, gw: Gateway, keys: Collection[Key], describe_view: Callable[[Collection[Key]], View]
+) -> dict[Key, Copy]:
+    """Take out those that can still be opened, for a person; which these are is told to whoever writes the entries."""
+    held = {key: copy for key, copy in _take_many(tx, keys).items() if copy.is_held}
+    if held:
+        _log_views(tx, gw, describe_view(held))
+    return held
+
+
+def _take_many(tx: Connection, keys: Collection[Key]) -> dict[Key, Copy]:
     sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in keys if not sender])
     received = inbox.list_locked_messages(tx, {key for key in keys if key[0]})
     locked = {("", message_id): copy for message_id, copy in sent.items()} | received
@@ -106,5 +126,5 @@ def open_held(gw: Gateway, some: Mapping[T, Copy]) -> Iterator[tuple[T, Message]
 
 
 def _log_views(tx: Connection, gw: Gateway, reader: Reader) -> None:
-    if not isinstance(reader, Machine):
-        audit_log.append_entries(tx, gw.now(), list(reader))
+    if isinstance(reader, View):
+        audit_log.append_entries(tx, gw.now(), [reader.entry, *reader.more])

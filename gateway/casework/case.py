@@ -5,7 +5,7 @@ search that went to many authorities the newest notice is opened, for all say th
 (`search.py`).
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
@@ -17,7 +17,7 @@ from gateway.auditing import audit
 from gateway.casework import by_hand
 from gateway.casework.messages import StoredMessage
 from gateway.context import Gateway
-from gateway.copies import Copy, Machine
+from gateway.copies import Copy, Key, View
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
@@ -30,7 +30,7 @@ from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import SearchOverview
-from gateway.store import assignments, audit_log, calls, inbox, mail_replies, outbox, people
+from gateway.store import assignments, calls, inbox, mail_replies, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
@@ -206,8 +206,8 @@ def _read_case(tx: Connection, gw: Gateway, case: CaseId, terms: AgreedTerms, by
     duties = {message.name: message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[StoredMessage] = [*shown_sent, *shown_came]
-    views = [AuditEntry("notice.read", by, message.message_id, message.summary.partner) for message in in_full]
-    taken = copies.take_copies(tx, gw, [message.name for message in in_full], views)
+    first, *more = [AuditEntry("notice.read", by, message.message_id, message.summary.partner) for message in in_full]
+    taken = copies.take_copies(tx, gw, [message.name for message in in_full], View(first, more))
     called = {message.name: message.called for message in people.list_people(tx)}
     done, readings = _list_steps(tx, case, sent, called)
     stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
@@ -272,23 +272,35 @@ def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: st
 
     It is one entry of the log, which mentions each notice.
     """
-    some = [message if message.kind in OPENS_A_CASE else None for message in listed]
-    keys = [message.name for message in some if message]
-    taken = gw.store.look(lambda tx: copies.take_copies(tx, gw, keys, Machine.LIST))
-    child_names = [_format_child_name(_open_held_copy(gw, taken[message.name])) if message else "" for message in some]
-    shown = [message.message_id for message, name in zip(listed, child_names, strict=True) if name]
-    if shown:
-        entry = AuditEntry("list.read", by, detail={"names": len(shown)}, mentions=tuple(dict.fromkeys(shown)))
-        gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
-    return child_names
+
+    def describe_view(named: Collection[Key]) -> View:
+        mentions = tuple(dict.fromkeys(message.message_id for message in listed if message.name in named))
+        return View(AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions))
+
+    def take_and_log(tx: Connection) -> dict[Key, Copy]:
+        return copies.take_held(tx, gw, _list_nameable(tx, gw, listed), describe_view)
+
+    taken = gw.store.run(take_and_log)
+    return [_format_child_name(copies.open_copy(gw, taken[it.name])) if it.name in taken else "" for it in listed]
+
+
+def _list_nameable(tx: Connection, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[Key]:
+    """List the notices of these that say how a child is called: of a child that is phone-only, none does."""
+    names: set[Key] = {message.name for message in listed if message.kind in OPENS_A_CASE}
+    ids = sorted({message.message_id for message in listed})
+    stored: list[StoredMessage] = [
+        *outbox.list_deliveries_by_id(tx, ids),
+        *inbox.list_messages_by_id(tx, gw.now(), ids),
+    ]
+    return names & {message.name for message in stored if message.restriction != "phone-only"}
 
 
 def _open_held_copy(gw: Gateway, copy: Copy) -> Message | None:
     return copies.open_copy(gw, copy) if copy.is_held else None
 
 
-def _format_child_name(message: Message | None) -> str:
-    child: Child | None = getattr(message.body, "child", None) if message else None
+def _format_child_name(message: Message) -> str:
+    child: Child | None = getattr(message.body, "child", None)
     if child is None:
         return ""
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
@@ -310,7 +322,7 @@ def read_case_subject(gw: Gateway, case: CaseId, by: str, name: str | None = Non
         if opening is None:
             return case, None
         view = AuditEntry("notice.read", by, opening.message_id, opening.summary.partner)
-        return opening.message_id, copies.take_copies(tx, gw, [opening.name], [view])[opening.name]
+        return opening.message_id, copies.take_copies(tx, gw, [opening.name], View(view))[opening.name]
 
     message_id, copy = gw.store.run(get_and_log)
     message = _open_held_copy(gw, copy) if copy else None

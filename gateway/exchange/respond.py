@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.context import Gateway
-from gateway.copies import Copy, Machine
+from gateway.copies import Copy, Machine, View
 from gateway.core import labels, replies, safeguards
 from gateway.core.causes import find_cause
 from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, InboxState
@@ -46,7 +46,7 @@ def read_incoming(gw: Gateway, name: Name, by: str, *, in_full: bool = False) ->
         item = inbox.get_message(tx, name)
         usual = AuditEntry("notice.read", by, item.message_id, item.sender)
         whole = AuditEntry("notice.read-in-full", by, item.message_id, item.sender)
-        return item, copies.take_received(tx, gw, item.sender, item.message_id, [whole if in_full else usual])
+        return item, copies.take_received(tx, gw, item.sender, item.message_id, View(whole if in_full else usual))
 
     item, copy = gw.store.run(get_and_log)
     message = copies.open_copy(gw, copy)
@@ -71,7 +71,7 @@ def read_outgoing(gw: Gateway, message_id: MessageId, by: str) -> Message:
 
     def get_and_log(tx: Connection) -> Copy:
         view = AuditEntry("notice.read", by, message_id, outbox.get_delivery(tx, message_id).recipient)
-        return copies.take_sent(tx, gw, message_id, [view])
+        return copies.take_sent(tx, gw, message_id, View(view))
 
     return copies.open_copy(gw, gw.store.run(get_and_log))
 

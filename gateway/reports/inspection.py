@@ -5,14 +5,14 @@ the log answers who read this child's record. A restricted child stands there as
 opened.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.context import Gateway
-from gateway.copies import Copy, Machine
+from gateway.copies import Copy, Key, View
 from gateway.core import labels
 from gateway.core.calendar import Span
 from gateway.core.periods import get_moments
@@ -80,29 +80,29 @@ def _read_and_log(tx: Connection, gw: Gateway, days: Span, by: str) -> Inspectio
         for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)
         if notice.kind == TransferNotice.__name__
     }
-    # Which can still be opened is known once they are taken out; then the views are entries, before any is opened.
-    taken = {
-        case: copies.take_copy(
-            tx, gw, ("" if notice.direction == "sent" else notice.partner, notice.message_id), Machine.LIST
-        )
-        for case, notice in newest.items()
-        if notice.restriction == "none"
-    }
-    held = {case: copy for case, copy in taken.items() if copy.is_held}
+    unrestricted = {_copy_key(notice): case for case, notice in newest.items() if notice.restriction == "none"}
+
+    def describe_view(held: Collection[Key]) -> View:
+        first, *more = [
+            AuditEntry("notice.read", by, key[1], newest[case].partner, detail={"for": "report.inspection"})
+            for key, case in unrestricted.items()
+            if key in held
+        ]
+        return View(first, more)
+
+    held = copies.take_held(tx, gw, unrestricted, describe_view)
     detail: dict[str, str | int] = {
         "from": days.first.isoformat(),
         "to": days.last.isoformat(),
         "listed": len(newest),
         "opened": len(held),
     }
-    read = [
-        AuditEntry(
-            "notice.read", by, newest[case].message_id, newest[case].partner, detail={"for": "report.inspection"}
-        )
-        for case in held
-    ]
-    audit_log.append_entries(tx, gw.now(), [AuditEntry("report.inspection", by, detail=detail), *read])
-    return InspectionNotices(list(newest.values()), held)
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("report.inspection", by, detail=detail)])
+    return InspectionNotices(list(newest.values()), {unrestricted[key]: copy for key, copy in held.items()})
+
+
+def _copy_key(notice: ReportedNotice) -> Key:
+    return ("" if notice.direction == "sent" else notice.partner), notice.message_id
 
 
 def _notice_row(notice: ReportedNotice, body: object, owed: Sequence[Owed]) -> Sequence[str]:

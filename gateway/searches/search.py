@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.context import Gateway
-from gateway.copies import Copy
+from gateway.copies import Copy, View
 from gateway.core import review, search_status
 from gateway.core.delivery import DeliveryState
 from gateway.core.replies import Misfit, may_answer
@@ -129,7 +129,7 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
             message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or MessageId("")))
         ]
         view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
-        taken = copies.take_copies(tx, gw, {(message.sender, message.message_id) for message in fitting}, [view])
+        taken = copies.take_copies(tx, gw, {(message.sender, message.message_id) for message in fitting}, View(view))
         replies = [(message, taken[message.sender, message.message_id]) for message in fitting]
         return (
             sent,

@@ -164,6 +164,8 @@ async def test_a_child_about_whom_only_a_call_may_tell_has_no_name_in_the_list(v
     await exchange(visitor.gw, visitor.there, notice(now=visitor.gw.now(), name="transfer-notice-phone-only"))
     page = await visitor.get(Role.CME_OFFICER, "/unanswered")
     assert ">Transfer notice</a>" in page
+    listed = AuditQuery(acts=("list.read",))
+    assert visitor.gw.store.look(lambda tx: audit_search.search_entries(tx, listed, None, 9)) == []
 
 
 async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:
