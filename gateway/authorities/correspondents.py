@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.protection import Protection
+from gateway.core.protection import LetterProtection
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS
@@ -34,7 +34,7 @@ def enter_correspondent(
     gw: Gateway,
     authority: str,
     address: str,
-    how: Protection,
+    how: LetterProtection,
     *,
     telephone: str,
     certificate: bytes | str | None = None,
@@ -80,7 +80,7 @@ def delete_correspondent(gw: Gateway, authority: str, by: str) -> None:
     gw.refresh_trust()
 
 
-def _check_correspondent(gw: Gateway, authority: str, address: str, how: Protection, telephone: str) -> None:
+def _check_correspondent(gw: Gateway, authority: str, address: str, how: LetterProtection, telephone: str) -> None:
     if authority == gw.code or codes.authority_name(authority) is None:
         raise NotAllowed("correspondent.authority", authority=authority)
     if gw.trust.knows(authority):

@@ -24,7 +24,7 @@ from gateway.cli.output import (
     read_bytes,
 )
 from gateway.core import labels
-from gateway.core.protection import Protection
+from gateway.core.protection import LetterProtection
 from gateway.errors import NotAllowed
 from keys import card
 from keys.card import Card
@@ -88,7 +88,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
 def partner_email(
     authority: Annotated[str, typer.Argument(help="The DfE code of an authority without a gateway.")],
     address: Annotated[str, typer.Argument(help="The mailbox of its CME officers.")],
-    how: Annotated[Protection, typer.Option("--protection", help="How email to it is protected.")],
+    how: Annotated[LetterProtection, typer.Option("--protection", help="How email to it is protected.")],
     telephone: Annotated[str, typer.Option(help="The telephone number of its CME officers.")],
     certificate: Annotated[
         Path | None, typer.Option(help="With person-smime: the certificate file of that mailbox.")

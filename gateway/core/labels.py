@@ -11,6 +11,7 @@ from typing import Literal
 
 from gateway.core import labels_en as texts
 from gateway.core.causes import split_cause
+from gateway.core.protection import Protection
 from schemas import codes
 
 Side = Literal["sent", "came"]
@@ -289,9 +290,9 @@ def name_route(route: str) -> str:
     return texts.ROUTES.get(route, route)
 
 
-def name_protection(protection: str) -> str:
+def name_protection(protection: Protection) -> str:
     """Return how a message is protected on its way."""
-    return texts.PROTECTIONS.get(protection, protection)
+    return texts.PROTECTIONS[protection]
 
 
 def name_restriction(restriction: str) -> str:

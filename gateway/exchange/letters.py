@@ -11,6 +11,7 @@ from base64 import b32encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from textwrap import fill
+from typing import assert_never
 
 from adapters import mail
 from adapters.route import Attempt, Letter, Post, Refused, TryLater
@@ -18,7 +19,7 @@ from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import labels
-from gateway.core.protection import Protection
+from gateway.core.protection import LetterProtection
 from gateway.errors import ConfigProblem
 from gateway.store.correspondents import Correspondent
 from gateway.store.outbox import ClaimedDelivery
@@ -29,14 +30,14 @@ from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
-from schemas.message import Message, Officer, RestrictionLevel
+from schemas.message import Message, MessageKind, Officer, RestrictionLevel
 from schemas.reading import list_rows
 from schemas.shapes import MessageId
 
 # Eighty bits: nobody guesses what would count as an answer.
 REFERENCE_BYTES = 10
 WIDTH, LABEL = 76, 32
-OPENINGS = {
+OPENINGS: dict[MessageKind, str] = {
     "TransferNotice": (
         "We believe a child has moved to your area. Please confirm that your team will take on this case."
     ),
@@ -76,7 +77,7 @@ def build_reference(message_id: MessageId, ring: Ring) -> str:
     return "-".join(("CME", *(text[at : at + 4] for at in range(0, len(text), 4))))
 
 
-def choose_protection(to: Correspondent, restriction: RestrictionLevel) -> Protection:
+def choose_protection(to: Correspondent, restriction: RestrictionLevel) -> LetterProtection:
     """Choose how a letter about a child so restricted is protected: it says no more than their mailbox allows."""
     if restriction == "phone-only" or (restriction != "none" and to.protection == "person-tls"):
         return "notify-only"
@@ -84,12 +85,20 @@ def choose_protection(to: Correspondent, restriction: RestrictionLevel) -> Prote
 
 
 def compose_letter(
-    message: Message, how: str, *, us: str, name: str, called: str, belongs_to: str | None, ring: Officer
+    message: Message,
+    how: LetterProtection,
+    *,
+    us: str,
+    name: str,
+    called: str,
+    belongs_to: str | None,
+    ring: Officer,
 ) -> LetterWords:
     """Compose the words of a letter. `called` is its reference, `belongs_to` that of the letter which it answers."""
     head = message.header
     test = "TEST, no real child: " if head.test else ""
-    opening = f"From {name} ({us}). {_choose_opening(message, how, ring)}"
+    readable = _may_name_child(how)
+    opening = f"From {name} ({us}). {_choose_opening(message, ring, readable=readable)}"
     lines: list[str] = [head.marking, "", fill(f"{test}{opening}", WIDTH), ""]
     if belongs_to:
         lines.append(f"{'About our earlier email':{LABEL}} {belongs_to}")
@@ -100,17 +109,28 @@ def compose_letter(
         fill(REPLY, WIDTH),
     ]
     attached = None
-    if how != "notify-only":
+    if readable:
         lines += ["", "Details", "", *_format_rows(message), ""]
         lines.append(fill("The attached XML file has the same details, for your case management system.", WIDTH))
         attached = f"{called}.xml", xml.write(message)
-    what = f"Please call {name}" if how == "notify-only" else f"{labels.name_kind(message.kind)} from {name}"
+    what = f"{labels.name_kind(message.kind)} from {name}" if readable else f"Please call {name}"
     subject = f"{head.marking}: {test}{what} CME team, reference {called}"
     return LetterWords(show_hidden(subject), show_hidden("\n".join(lines)) + "\n", attached)
 
 
-def _choose_opening(message: Message, how: str, ring: Officer) -> str:
-    if how != "notify-only":
+def _may_name_child(how: LetterProtection) -> bool:
+    """Tell whether a letter so protected has the notice in it. What is no protection that we know sends nothing."""
+    match how:
+        case "person-smime" | "person-tls":
+            return True
+        case "notify-only":
+            return False
+        case _:
+            assert_never(how)
+
+
+def _choose_opening(message: Message, ring: Officer, *, readable: bool) -> str:
+    if readable:
         return OPENINGS.get(message.kind, OTHERWISE)
     return (
         "We need to speak to you about a child. We cannot send details by email. "
@@ -144,10 +164,11 @@ async def post_letter(gw: Gateway, claimed: ClaimedDelivery) -> Attempt:
 
 def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, message: Message) -> Letter:
     ours, called = gw.config.authority, build_reference(claimed.message_id, gw.ring)
+    how = _get_letter_protection(claimed)
     before = message.header.in_reply_to or message.header.supersedes
     words = compose_letter(
         message,
-        claimed.protection,
+        how,
         us=gw.code,
         name=ours.name,
         called=called,
@@ -157,15 +178,32 @@ def _build_letter(gw: Gateway, to: Correspondent, claimed: ClaimedDelivery, mess
         or gw.build_officer(ours.officer),
     )
     entity = mail.build_entity(words.text, words.attached)
-    if claimed.protection == "person-smime":
-        entity = smime.seal(
-            entity,
-            ours=get_signer(gw),
-            certificate_pem=(to.certificate or "").encode(),
-            address=to.address,
-            now=gw.now(),
-        )
-    return Letter(called, words.subject, entity, demand_tls=claimed.protection == "person-tls")
+    match how:
+        case "person-smime":
+            return Letter(called, words.subject, _seal_letter(gw, to, entity), demand_tls=False)
+        case "person-tls":
+            return Letter(called, words.subject, entity, demand_tls=True)
+        case "notify-only":
+            return Letter(called, words.subject, entity, demand_tls=False)
+        case _:
+            assert_never(how)
+
+
+def _get_letter_protection(claimed: ClaimedDelivery) -> LetterProtection:
+    """Return how this letter is protected. Raises ValueError for a notice that goes to a gateway, sealed."""
+    if claimed.protection == "sealed":
+        raise ValueError("a sealed notice is no letter")
+    return claimed.protection
+
+
+def _seal_letter(gw: Gateway, to: Correspondent, entity: bytes) -> bytes:
+    return smime.seal(
+        entity,
+        ours=get_signer(gw),
+        certificate_pem=(to.certificate or "").encode(),
+        address=to.address,
+        now=gw.now(),
+    )
 
 
 def get_signer(gw: Gateway) -> smime.Signer:

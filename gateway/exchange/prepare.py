@@ -10,6 +10,7 @@ from secrets import token_bytes
 
 from gateway.context import Gateway
 from gateway.core import labels, safeguards
+from gateway.core.protection import Protection
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.core.search_terms import list_terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit
@@ -98,6 +99,7 @@ def _check_hidden_signs(notices: Sequence[Message], texts: Sequence[bytes]) -> N
 def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNotice:
     head = notice.header
     to = gw.letters_go_to(head.recipient.authority)
+    how: Protection
     if to is None:
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed, how = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now()), "sealed"

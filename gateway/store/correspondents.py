@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from gateway.core.protection import Protection
+from gateway.core.protection import LetterProtection
 from gateway.store.rows import get_values
 from gateway.store.tables import correspondents
 
@@ -16,7 +16,7 @@ class Correspondent:
 
     authority: str
     address: str
-    protection: Protection
+    protection: LetterProtection
     # PEM, with person-smime.
     certificate: str | None
     telephone: str

@@ -27,6 +27,7 @@ from gateway.core import causes
 from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
 from gateway.core.message_name import MessageName
 from gateway.core.message_summary import MessageSummary
+from gateway.core.protection import Protection
 from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among
@@ -65,7 +66,7 @@ class QueuedNotice:
     content: bytes
     queued_by: str
     # Or the class of protection of a letter.
-    protection: str = "sealed"
+    protection: Protection = "sealed"
     # By which it is found.
     marks: tuple[int, ...] = ()
     # Of an acknowledgement.
@@ -96,7 +97,7 @@ class Delivery:
     attempts: int
     due_at: datetime
     reason: str | None
-    protection: str
+    protection: Protection
     # By telephone.
     handed_over_at: datetime | None
     # Why it stands in its state: `core.causes`.
@@ -137,7 +138,7 @@ class OwedDelivery(NamedTuple):
     test: bool
     queued_at: datetime
     state_at: datetime
-    protection: str
+    protection: Protection
     # By telephone.
     handed_over_at: datetime | None
     state: DeliveryState
@@ -154,7 +155,7 @@ class ClaimedDelivery:
     queued_at: datetime
     # This one counted.
     attempts: int
-    protection: str = "sealed"
+    protection: Protection = "sealed"
     # An officer there has it: no more than its receipt is asked for.
     answered: bool = False
 

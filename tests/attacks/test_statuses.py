@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import cast, get_args
 
 import pytest
 from aiohttp import web
@@ -22,6 +22,7 @@ from gateway.context import Gateway
 from gateway.core.delivery import PATIENCE, DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
+from gateway.core.protection import Protection
 from gateway.exchange import deliver
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.prepare import prepare_messages
@@ -37,7 +38,7 @@ SEED = random.SystemRandom().randrange(2**32)
 DOCS = Path(__file__).parents[2] / "docs" / "routes.md"
 BODIES = ("", "<html>It works!</html>", "{}", "[1]", '{"type": "about:blank"}', '{"type": 7}', "[" * 5000, "null")
 OF_EXCHANGE = f'{{"type": "{PROBLEM}http.405", "status": 405, "title": "no"}}'
-PROTECTIONS = ("sealed", "person-smime", "person-tls", "notify-only")
+PROTECTIONS: tuple[Protection, ...] = get_args(Protection)
 Behaviour = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -68,7 +69,7 @@ def test_the_page_repeats_the_table() -> None:
 @given(
     st.sampled_from(["email.550", "email.552", "email.554", "other.code-that-is-longer"]), st.sampled_from(PROTECTIONS)
 )
-def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, protection: str) -> None:
+def test_no_word_of_a_mail_server_ends_what_a_gateway_must_receipt(code: str, protection: Protection) -> None:
     """It is a finding at once. A letter is another matter: a person wrote it, and chooses another way."""
     now = datetime(2026, 11, 26, 9, tzinfo=UTC)
     gw = cast(Gateway, SimpleNamespace(now=lambda: now))

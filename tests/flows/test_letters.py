@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from adapters.route import HandedOver, TryLater
 from gateway import app, home_folder
@@ -20,7 +21,7 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
-from gateway.core.protection import Protection
+from gateway.core.protection import LetterProtection
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import enquire, letters
 from gateway.exchange.send import send_notices
@@ -28,6 +29,7 @@ from gateway.exchange.stand_down import stand_down_search
 from gateway.monitoring import doctor
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.mail_replies import MailReply
+from gateway.store.tables import outbox as outbox_table
 from keys.errors import Refusal, RefusalCode
 from schemas import xml
 from schemas.message import Child, LocatedNotice, Message
@@ -74,7 +76,7 @@ def sandwell(tmp_path: Path, servers: Servers) -> Iterator[Gateway]:
     gw.store.close()
 
 
-def enter(gw: Gateway, how: Protection, address: str = THEIRS, certificate: str | None = None) -> None:
+def enter(gw: Gateway, how: LetterProtection, address: str = THEIRS, certificate: str | None = None) -> None:
     correspondents.enter_correspondent(gw, "330", address, how, telephone=RING, certificate=certificate, by="olive")
 
 
@@ -198,7 +200,7 @@ def reply(raw: bytes, **headers: str) -> EmailMessage:
 
 
 async def sent_letter(
-    gw: Gateway, servers: Servers, how: Protection = "notify-only", certificate: str | None = None
+    gw: Gateway, servers: Servers, how: LetterProtection = "notify-only", certificate: str | None = None
 ) -> tuple[MessageId, bytes]:
     enter(gw, how, certificate=certificate)
     message = notice(recipient="330")
@@ -482,6 +484,19 @@ async def test_a_try_that_could_not_be_made_is_told(sandwell: Gateway) -> None:
     assert isinstance(attempt, TryLater)
     assert "smime.out-of-date" in attempt.reason
     assert state(sandwell, sent) is DeliveryState.QUEUED
+
+
+async def test_a_letter_of_a_protection_that_nobody_knows_does_not_leave(sandwell: Gateway) -> None:
+    """A row that says "notify_only" would else have sent all of it."""
+    enter(sandwell, "person-tls")
+    [sent] = send_notices(sandwell, [notice(recipient="330")], by="olive")
+    slip = update(outbox_table).where(outbox_table.c.message_id == sent).values(protection="notify_only")
+    sandwell.store.run(lambda tx: tx.execute(slip))
+    [claimed] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "330", 9))
+    with pytest.raises(AssertionError):
+        await letters.post_letter(sandwell, claimed)
+    with pytest.raises(ValueError, match="no letter"):
+        await letters.post_letter(sandwell, replace(claimed, protection="sealed"))
 
 
 async def test_a_search_and_its_end_reach_an_authority_without_a_gateway_by_letter(
