@@ -12,6 +12,7 @@ from typing import TypeVar
 from sqlalchemy import Connection
 
 from gateway.context import Gateway
+from gateway.core.message_name import MessageName
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from keys import at_rest
@@ -21,9 +22,6 @@ from schemas.message import Message
 from schemas.shapes import MessageId
 
 T = TypeVar("T")
-
-# Whose message: the code of its sender, nothing where we sent it; and its id.
-Key = tuple[str, MessageId]
 
 
 class Machine(StrEnum):
@@ -77,37 +75,40 @@ def take_received(tx: Connection, gw: Gateway, sender: str, message_id: MessageI
     return Copy(message_id, Locked(*inbox.get_locked_message(tx, sender, message_id)))
 
 
-def take_copy(tx: Connection, gw: Gateway, key: Key, reader: Reader) -> Copy:
+def take_copy(tx: Connection, gw: Gateway, name: MessageName, reader: Reader) -> Copy:
     """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views
     it.
     """
-    sender, message_id = key
+    sender, message_id = name
     if sender:
         return take_received(tx, gw, sender, message_id, reader)
     return take_sent(tx, gw, message_id, reader)
 
 
-def take_copies(tx: Connection, gw: Gateway, keys: Collection[Key], reader: Reader) -> dict[Key, Copy]:
+def take_copies(tx: Connection, gw: Gateway, names: Collection[MessageName], reader: Reader) -> dict[MessageName, Copy]:
     """Take out many copies with two queries, as the others do one."""
     _log_views(tx, gw, reader)
-    return _take_many(tx, keys)
+    return _take_many(tx, names)
 
 
 def take_held(
-    tx: Connection, gw: Gateway, keys: Collection[Key], describe_view: Callable[[Collection[Key]], View]
-) -> dict[Key, Copy]:
+    tx: Connection,
+    gw: Gateway,
+    names: Collection[MessageName],
+    describe_view: Callable[[Collection[MessageName]], View],
+) -> dict[MessageName, Copy]:
     """Take out those that can still be opened, for a person; which these are is told to whoever writes the entries."""
-    held = {key: copy for key, copy in _take_many(tx, keys).items() if copy.is_held}
+    held = {name: copy for name, copy in _take_many(tx, names).items() if copy.is_held}
     if held:
         _log_views(tx, gw, describe_view(held))
     return held
 
 
-def _take_many(tx: Connection, keys: Collection[Key]) -> dict[Key, Copy]:
-    sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in keys if not sender])
-    received = inbox.list_locked_messages(tx, {key for key in keys if key[0]})
-    locked = {("", message_id): copy for message_id, copy in sent.items()} | received
-    return {key: Copy(key[1], Locked(*copy)) for key, copy in locked.items()}
+def _take_many(tx: Connection, names: Collection[MessageName]) -> dict[MessageName, Copy]:
+    sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in names if not sender])
+    received = inbox.list_locked_messages(tx, {name for name in names if name.sender})
+    locked = {MessageName("", message_id): copy for message_id, copy in sent.items()} | received
+    return {name: Copy(name.message_id, Locked(*copy)) for name, copy in locked.items()}
 
 
 def open_copy(gw: Gateway, copy: Copy) -> Message:

@@ -158,7 +158,7 @@ def to_row(message: MessageSummary) -> Listed:
         message.message_id,
         message.case,
         message.kind,
-        message.lies,
+        message.direction,
         message.partner,
         message.state,
         message.state_at,

@@ -5,9 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from gateway.core.mail_replies import Judgement, MailReplyKind, MailReplyStage
+from gateway.core.message_name import Direction
 from gateway.core.webhook_events import WebhookEvent
-
-Direction = Literal["sent", "came"]
 
 
 @dataclass(frozen=True, slots=True)

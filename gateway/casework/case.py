@@ -17,7 +17,7 @@ from gateway.auditing import audit
 from gateway.casework import by_hand
 from gateway.casework.messages import StoredMessage
 from gateway.context import Gateway
-from gateway.copies import Copy, Key, View
+from gateway.copies import Copy, View
 from gateway.core import labels, open_actions, safeguards
 from gateway.core.audit_acts import READINGS
 from gateway.core.inbox_state import UNFIT
@@ -273,20 +273,20 @@ def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: st
     It is one entry of the log, which mentions each notice.
     """
 
-    def describe_view(named: Collection[Key]) -> View:
+    def describe_view(named: Collection[MessageName]) -> View:
         mentions = tuple(dict.fromkeys(message.message_id for message in listed if message.name in named))
         return View(AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions))
 
-    def take_and_log(tx: Connection) -> dict[Key, Copy]:
+    def take_and_log(tx: Connection) -> dict[MessageName, Copy]:
         return copies.take_held(tx, gw, _list_nameable(tx, gw, listed), describe_view)
 
     taken = gw.store.run(take_and_log)
     return [_format_child_name(copies.open_copy(gw, taken[it.name])) if it.name in taken else "" for it in listed]
 
 
-def _list_nameable(tx: Connection, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[Key]:
+def _list_nameable(tx: Connection, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[MessageName]:
     """List the notices of these that say how a child is called: of a child that is phone-only, none does."""
-    names: set[Key] = {message.name for message in listed if message.kind in OPENS_A_CASE}
+    names: set[MessageName] = {message.name for message in listed if message.kind in OPENS_A_CASE}
     ids = sorted({message.message_id for message in listed})
     stored: list[StoredMessage] = [
         *outbox.list_deliveries_by_id(tx, ids),

@@ -19,13 +19,14 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.background import is_stopped_within, run_every
 from gateway.context import Gateway
-from gateway.copies import Copy, Key, Machine
+from gateway.copies import Copy, Machine
+from gateway.core.message_name import DIRECTIONS, Direction
 from gateway.core.message_summary import MessageSummary
 from gateway.core.search_terms import NoticeQuery, list_terms, parse_query
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
-from gateway.store.blind_index import IndexHit, Lies
+from gateway.store.blind_index import IndexHit
 from keys import blind
 from keys.errors import Destroyed
 from schemas.shapes import MessageId
@@ -75,8 +76,9 @@ def _read_summaries(
     tx: Connection, gw: Gateway, sought: NoticeQuery, lying: Sequence[IndexHit]
 ) -> tuple[MessageSummary, ...]:
     """Return how these stand, without those that may not be shown yet, and those of which only the id's end agrees."""
-    ids: dict[Lies, list[MessageId]] = {
-        lies: [message.message_id for message in lying if message.lies == lies] for lies in ("sent", "came")
+    ids: dict[Direction, list[MessageId]] = {
+        direction: [message.message_id for message in lying if message.direction == direction]
+        for direction in DIRECTIONS
     }
     known = {
         ("sent", message.recipient, message.message_id): message.summary
@@ -86,7 +88,7 @@ def _read_summaries(
         ("came", message.sender, message.message_id): message.summary
         for message in inbox.list_messages_by_id(tx, gw.now(), ids["came"])
     }
-    hits = [known.get((message.lies, message.partner, message.message_id)) for message in lying]
+    hits = [known.get((message.direction, message.partner, message.message_id)) for message in lying]
     return tuple(hit for hit in hits if hit and sought.ids <= {hit.message_id, hit.case})
 
 
@@ -122,11 +124,7 @@ def _write_old_marks(
 
 
 def _get_copy(tx: Connection, gw: Gateway, hit: IndexHit) -> Copy:
-    return copies.take_copy(tx, gw, _hit_key(hit), Machine.INDEX)
-
-
-def _hit_key(hit: IndexHit) -> Key:
-    return ("" if hit.lies == "sent" else hit.partner), hit.message_id
+    return copies.take_copy(tx, gw, hit.name, Machine.INDEX)
 
 
 def _compute_marks(gw: Gateway, some: Sequence[tuple[IndexHit, Copy]]) -> list[tuple[IndexHit, tuple[int, ...]]]:

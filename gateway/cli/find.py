@@ -59,11 +59,18 @@ def find_command(
     asked = _asked() if typed is None else typed
     with open_gateway(home) as gw:
         result = find.find_notices(gw, asked, by, alike=alike, limit=limit, before=before)
-    print_answer(as_json, {"found": [asdict(hit) for hit in result.hits]} | _rest(result), lambda: _shown(result.hits))
+    print_answer(
+        as_json, {"found": [_to_members(hit) for hit in result.hits]} | _rest(result), lambda: _shown(result.hits)
+    )
     if result.more is not None:
         err.print(f"There are older ones. To show them: --before={result.more}")
     if not result.complete:
         err.print("[yellow]Not all notices can be found yet, after an update.[/yellow] Try again later.")
+
+
+def _to_members(hit: MessageSummary) -> dict[str, object]:
+    """Return what programs read: there, its direction is called "lies"."""
+    return {"lies" if name == "direction" else name: value for name, value in asdict(hit).items()}
 
 
 def _rest(result: find.FoundNotices) -> dict[str, object]:
@@ -83,7 +90,7 @@ def _shown(hits: Sequence[MessageSummary]) -> object:
 
 
 def _with(hit: MessageSummary) -> str:
-    return f"{'To' if hit.lies == 'sent' else 'From'} {labels.name_authority_in_full(hit.partner)}"
+    return f"{'To' if hit.direction == 'sent' else 'From'} {labels.name_authority_in_full(hit.partner)}"
 
 
 def _describe(hit: MessageSummary) -> str:

@@ -64,13 +64,18 @@ def reconcile_command(
             " reply-all"
         )
     value = {
-        "owed": [duty._asdict() for duty in owed_duties],
+        "owed": [_to_members(duty) for duty in owed_duties],
         "unmatched": unmatched and asdict(unmatched),
         "late": late,
     }
     written.print_answer(value | written.describe_files(), lambda: _shown(owed_duties))
     if late:
         raise typer.Exit(LATE)
+
+
+def _to_members(duty: Owed) -> dict[str, object]:
+    """Return what programs read: there, the direction of its message is called "lies"."""
+    return {"lies" if name == "direction" else name: value for name, value in duty._asdict().items()}
 
 
 def _shown(owed_duties: Sequence[Owed]) -> Table | str:

@@ -10,6 +10,7 @@ from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, build_table, open_gateway, print_answer
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.message_name import Direction
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, HealedDifference
@@ -69,13 +70,13 @@ async def _compared(gw: Gateway, authority: str, since: datetime) -> list[Healed
 
 def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
     """Return how the message stands here and there, each in the words of that side."""
-    here: labels.Side = "sent" if healed.difference.is_sent else "came"
-    there: labels.Side = "came" if healed.difference.is_sent else "sent"
+    here: Direction = "sent" if healed.difference.is_sent else "came"
+    there: Direction = "came" if healed.difference.is_sent else "sent"
     return _name_state(here, healed.difference.ours), _name_state(there, healed.difference.theirs)
 
 
-def _name_state(side: labels.Side, row: StatementRow | None) -> str | None:
-    return labels.name_status(side, row.kind, row.state) if row else None
+def _name_state(direction: Direction, row: StatementRow | None) -> str | None:
+    return labels.name_status(direction, row.kind, row.state) if row else None
 
 
 def _plain(healed: HealedDifference) -> dict[str, object]:

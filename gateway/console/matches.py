@@ -79,7 +79,7 @@ async def show_match(visit: Visit) -> web.StreamResponse:
 
 def _check_search(visit: Visit) -> None:
     notice = case.get_case_notice(visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice"))
-    if notice.lies != "came" or notice.kind not in SEARCHES:
+    if notice.direction != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
 

@@ -11,10 +11,10 @@ from typing import Literal
 
 from gateway.core import labels_en as texts
 from gateway.core.causes import split_cause
+from gateway.core.message_name import Direction
 from gateway.core.protection import Protection
 from schemas import codes
 
-Side = Literal["sent", "came"]
 Colour = Literal["blue", "green", "yellow", "orange", "red", "grey"]
 
 GROUPS = {"TransferNotice": "transfer", "WhereaboutsEnquiry": "enquiry", "WhereaboutsUnknownNotice": "unknown"}
@@ -72,12 +72,12 @@ class StatusLabel:
 
 
 def build_status(
-    side: Side, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
+    direction: Direction, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
 ) -> StatusLabel:
     """Return how a message stands, in words.
 
     Args:
-        side: "sent" for a message of ours, "came" for one of theirs.
+        direction: "sent" for a message of ours, "came" for one of theirs.
         kind: The kind of the message, such as "TransferNotice".
         state: A `delivery.DeliveryState` or an `inbox_state.InboxState`.
         cause: Why it stands so (`causes`), where that is stored.
@@ -85,7 +85,7 @@ def build_status(
         partner: The code of the other authority.
     """
     word, code = split_cause(cause)
-    addresses = list(_list_addresses(f"{side}/{state}", kind, word, code, sealed=sealed))
+    addresses = list(_list_addresses(f"{direction}/{state}", kind, word, code, sealed=sealed))
     text = next((texts.STATUSES[address] for address in addresses if address in texts.STATUSES), None)
     if text is None:
         return StatusLabel(state.replace("-", " ").capitalize(), "grey")
@@ -98,9 +98,9 @@ def build_status(
     return StatusLabel(text.tag, colour, _capitalise_first(text.line.format_map(names)))
 
 
-def name_status(side: Side, kind: str, state: str, cause: str | None = None) -> str:
+def name_status(direction: Direction, kind: str, state: str, cause: str | None = None) -> str:
     """Return the tag alone of how a message stands, for a sentence about it."""
-    return build_status(side, kind, state, cause=cause).tag
+    return build_status(direction, kind, state, cause=cause).tag
 
 
 def _list_addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:

@@ -5,10 +5,13 @@ message.
 """
 
 import re
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from schemas.shapes import MessageId
 
+# Whether we sent a message, or it came.
+Direction = Literal["sent", "came"]
+DIRECTIONS: tuple[Direction, ...] = get_args(Direction)
 _OF_SENDER = re.compile(r"(?P<sender>[0-9]{3})-(?P<message_id>[0-9A-Fa-f-]{36})", re.ASCII)
 
 
@@ -21,6 +24,11 @@ class MessageName(NamedTuple):
     def __str__(self) -> str:
         """Write it as it is typed and shown: 885-ID for what came from 885, ID for what we sent."""
         return f"{self.sender}-{self.message_id}" if self.sender else self.message_id
+
+
+def build_name(direction: Direction, partner: str, message_id: MessageId) -> MessageName:
+    """Return the name of a message that went to a partner, or came from one."""
+    return MessageName("" if direction == "sent" else partner, message_id)
 
 
 def split_name(text: str) -> tuple[str | None, MessageId]:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.core.labels import Side, StatusLabel, build_status
-from gateway.core.message_name import MessageName
+from gateway.core.labels import StatusLabel, build_status
+from gateway.core.message_name import Direction, MessageName, build_name
 from gateway.core.replies import Misfit
 from schemas.message import MessageKind, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
@@ -14,7 +14,7 @@ from schemas.shapes import CaseId, MessageId
 class MessageSummary:
     """A message that we sent, or that came."""
 
-    lies: Side
+    direction: Direction
     message_id: MessageId
     case: CaseId
     kind: MessageKind
@@ -36,11 +36,11 @@ class MessageSummary:
     @property
     def name(self) -> MessageName:
         """Return the name by which it is called in addresses and commands."""
-        return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
+        return build_name(self.direction, self.partner, self.message_id)
 
     @property
     def status(self) -> StatusLabel:
         """Return where it stands, for a person."""
         return build_status(
-            self.lies, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner
+            self.direction, self.kind, self.state, cause=self.cause, sealed=self.sealed, partner=self.partner
         )

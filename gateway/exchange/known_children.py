@@ -175,8 +175,7 @@ def _whole_name_terms(child: Child) -> list[Term]:
 
 def _open_hit(tx: Connection, gw: Gateway, hit: IndexHit) -> Message | None:
     """Open a notice; None where its key was destroyed, or it is no notice about a child."""
-    sent = hit.lies == "sent"
-    copy = copies.take_copy(tx, gw, ("" if sent else hit.partner, hit.message_id), Machine.COMPARE)
+    copy = copies.take_copy(tx, gw, hit.name, Machine.COMPARE)
     if not copy.is_held:
         return None
     message = copies.open_copy(gw, copy)

@@ -16,7 +16,7 @@ from gateway.context import Gateway
 from gateway.core import duties
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
-from gateway.core.message_name import MessageName
+from gateway.core.message_name import DIRECTIONS, Direction, MessageName, build_name
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
@@ -48,7 +48,7 @@ class Owed(NamedTuple):
 
     owed_by: Literal["them", "us"]
     # The message that it is about.
-    lies: Literal["sent", "came"]
+    direction: Direction
     partner: str
     message_id: MessageId
     case: CaseId
@@ -75,7 +75,7 @@ class Owed(NamedTuple):
     @property
     def name(self) -> MessageName:
         """Return the name of the message, by which it is called everywhere."""
-        return MessageName("" if self.lies == "sent" else self.partner, self.message_id)
+        return build_name(self.direction, self.partner, self.message_id)
 
 
 def list_owed(gw: Gateway) -> list[Owed]:
@@ -146,7 +146,7 @@ class _DutyReckoning:
         duty = self.terms.build_duty(missing, since, kind=message.kind, partner=partner, owed_by=owed_by)
         return Owed(
             owed_by="us" if owed_by == self.own else "them",
-            lies="sent" if sent else "came",
+            direction="sent" if sent else "came",
             partner=partner,
             message_id=message.message_id,
             case=message.conversation_id,
@@ -180,7 +180,8 @@ def list_pursued(gw: Gateway, owed_items: Sequence[Owed]) -> list[Owed]:
 def find_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
     """Find what was done about each of these duties; return the duties with it."""
     sent, came = (
-        [owed_item.message_id for owed_item in owed_items if owed_item.lies == lies] for lies in ("sent", "came")
+        [owed_item.message_id for owed_item in owed_items if owed_item.direction == direction]
+        for direction in DIRECTIONS
     )
     tries, chases, asked = (
         outbox.list_last_tries(tx, sent),
@@ -189,7 +190,7 @@ def find_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
     )
 
     def add_pursuit(duty: Owed) -> Owed:
-        if duty.lies == "came":
+        if duty.direction == "came":
             return duty._replace(reminded_at=asked.get((duty.partner, duty.message_id)))
         reminded, escalated = (chases.get((duty.message_id, duty.missing, step)) for step in (REMINDED, ESCALATED))
         return duty._replace(

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.core.message_name import DIRECTIONS, Direction
 from gateway.core.small_numbers import SIGN, SMALL, Cell, Grid, add_totals, find_hidden_cells
 from gateway.paper.page import Column, ReportTable
 
-DIRECTIONS = ("sent", "received")
 COLUMNS = (Column("Sent", True), Column("Received", True), Column("Total", True, "Together"))
 ALL = "All"
 HIDDEN = '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
@@ -18,7 +18,7 @@ FOR_THE_TEAM = (
 )
 
 # By what is counted, and the direction.
-Tally = Counter[tuple[str, str]]
+Tally = Counter[tuple[str, Direction]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def build_counts(
     title: str,
     heading: str,
     labels: Mapping[str, str],
-    pairs: Iterable[tuple[str, str]],
+    pairs: Iterable[tuple[str, Direction]],
     *,
     part_of: int | None = None,
     note: str = "",

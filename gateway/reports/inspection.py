@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.context import Gateway
-from gateway.copies import Copy, Key, View
+from gateway.copies import Copy, View
 from gateway.core import labels
 from gateway.core.calendar import Span
+from gateway.core.message_name import MessageName
 from gateway.core.periods import get_moments
 from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import reconcile
@@ -80,13 +81,13 @@ def _read_and_log(tx: Connection, gw: Gateway, days: Span, by: str) -> Inspectio
         for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)
         if notice.kind == TransferNotice.__name__
     }
-    unrestricted = {_copy_key(notice): case for case, notice in newest.items() if notice.restriction == "none"}
+    unrestricted = {notice.name: case for case, notice in newest.items() if notice.restriction == "none"}
 
-    def describe_view(held: Collection[Key]) -> View:
+    def describe_view(held: Collection[MessageName]) -> View:
         first, *more = [
-            AuditEntry("notice.read", by, key[1], newest[case].partner, detail={"for": "report.inspection"})
-            for key, case in unrestricted.items()
-            if key in held
+            AuditEntry("notice.read", by, name.message_id, newest[case].partner, detail={"for": "report.inspection"})
+            for name, case in unrestricted.items()
+            if name in held
         ]
         return View(first, more)
 
@@ -98,11 +99,7 @@ def _read_and_log(tx: Connection, gw: Gateway, days: Span, by: str) -> Inspectio
         "opened": len(held),
     }
     audit_log.append_entries(tx, gw.now(), [AuditEntry("report.inspection", by, detail=detail)])
-    return InspectionNotices(list(newest.values()), {unrestricted[key]: copy for key, copy in held.items()})
-
-
-def _copy_key(notice: ReportedNotice) -> Key:
-    return ("" if notice.direction == "sent" else notice.partner), notice.message_id
+    return InspectionNotices(list(newest.values()), {unrestricted[name]: copy for name, copy in held.items()})
 
 
 def _notice_row(notice: ReportedNotice, body: object, owed: Sequence[Owed]) -> Sequence[str]:

@@ -16,10 +16,11 @@ from gateway.core.calendar import Calendar, Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import FIRST_WORD, Missing
 from gateway.core.inbox_state import InboxState
+from gateway.core.message_name import Direction
 from gateway.core.periods import get_moments
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import report_queries
-from gateway.store.report_queries import Direction, ReportedNotice, ReportedReply
+from gateway.store.report_queries import ReportedNotice, ReportedReply
 
 # Seconds.
 AN_HOUR = 3600
@@ -79,7 +80,7 @@ def read_period(tx: Connection, days: Span) -> PeriodRecords:
     for reply in report_queries.list_their_replies(tx, since, until):
         replies.setdefault(("sent", reply.answers), []).append(reply)
     for reply in report_queries.list_our_replies(tx, since, until):
-        replies.setdefault(("received", reply.answers), []).append(reply)
+        replies.setdefault(("came", reply.answers), []).append(reply)
     notices = report_queries.list_period_notices(tx, since, until)
     receipted, answered = (
         report_queries.list_first_receipts(tx, since, until),

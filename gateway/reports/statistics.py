@@ -14,10 +14,11 @@ from sqlalchemy import Connection
 
 from gateway import copies
 from gateway.context import Gateway
-from gateway.copies import Copy, Key, Machine
+from gateway.copies import Copy, Machine
 from gateway.core import figures, labels
 from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import DeliveryState
+from gateway.core.message_name import MessageName
 from gateway.core.periods import get_moments
 from gateway.paper.page import ReportPage
 from gateway.reports import counts
@@ -44,8 +45,8 @@ class StatisticsRecords:
     """
 
     notices: Sequence[ReportedNotice]
-    copies: Mapping[str, Copy]
-    outcomes: Mapping[str, Copy]
+    copies: Mapping[MessageName, Copy]
+    outcomes: Mapping[MessageName, Copy]
 
 
 def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) -> ReportPage:
@@ -80,19 +81,21 @@ def _read_records(tx: Connection, gw: Gateway, days: Span, by: str) -> Statistic
     since, until = get_moments(days)
     notices = report_queries.list_period_notices(tx, since, until)
     theirs = {
-        f"sent {reply_or_notice.answers}": copies.take_received(
+        MessageName("", reply_or_notice.answers): copies.take_received(
             tx, gw, reply_or_notice.partner, reply_or_notice.message_id, Machine.COUNT
         )
         for reply_or_notice in report_queries.list_their_replies(tx, since, until)
         if reply_or_notice.kind == OUTCOME
     }
     ours = {
-        f"received {reply_or_notice.answers}": copies.take_sent(tx, gw, reply_or_notice.message_id, Machine.COUNT)
+        MessageName(reply_or_notice.partner, reply_or_notice.answers): copies.take_sent(
+            tx, gw, reply_or_notice.message_id, Machine.COUNT
+        )
         for reply_or_notice in report_queries.list_our_replies(tx, since, until)
         if reply_or_notice.kind == OUTCOME
     }
     taken = {
-        _notice_name(reply_or_notice): copies.take_copy(tx, gw, _copy_key(reply_or_notice), Machine.COUNT)
+        reply_or_notice.name: copies.take_copy(tx, gw, reply_or_notice.name, Machine.COUNT)
         for reply_or_notice in notices
         if reply_or_notice.kind in (TRANSFER, UNKNOWN)
     }
@@ -101,15 +104,6 @@ def _read_records(tx: Connection, gw: Gateway, days: Span, by: str) -> Statistic
     detail: dict[str, str | int] = {"from": days.first.isoformat(), "to": days.last.isoformat(), "opened": count}
     audit_log.append_entries(tx, gw.now(), [AuditEntry("report.statistics", by, detail=detail)])
     return StatisticsRecords(notices, taken, outcomes)
-
-
-def _copy_key(notice: ReportedNotice) -> Key:
-    return ("" if notice.direction == "sent" else notice.partner), notice.message_id
-
-
-def _notice_name(notice: ReportedNotice) -> str:
-    """Name a notice with its direction: another authority might use an id of ours."""
-    return f"{notice.direction} {notice.message_id}"
 
 
 def _read_result(message: Message) -> str:
@@ -129,10 +123,10 @@ def _count_by_partner(records: StatisticsRecords) -> CountTable:
     return build_counts("Notices by authority", "Authority", names, pairs, part_of=PARTNERS)
 
 
-def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], until: date) -> list[CountTable]:
+def _count_transfers(records: StatisticsRecords, bodies: Mapping[MessageName, object], until: date) -> list[CountTable]:
     """Count transfer notices by reasons, durations, year groups, risk groups."""
     row, transfers = OPENS_A_CASE.index(TRANSFER), [notice for notice in records.notices if notice.kind == TRANSFER]
-    each = [(notice, bodies.get(_notice_name(notice))) for notice in transfers]
+    each = [(notice, bodies.get(notice.name)) for notice in transfers]
     read = [(notice, body) for notice, body in each if isinstance(body, TransferNotice)]
     gone = [("gone", notice.direction) for notice, body in each if body is None]
     reasons = [(body.cme_reason, notice.direction) for notice, body in read]
@@ -178,8 +172,8 @@ def _count_transfers(records: StatisticsRecords, bodies: Mapping[str, object], u
     ]
 
 
-def _count_unknown(records: StatisticsRecords, bodies: Mapping[str, object], until: date) -> CountTable:
-    notices = [(notice, bodies.get(_notice_name(notice))) for notice in records.notices if notice.kind == UNKNOWN]
+def _count_unknown(records: StatisticsRecords, bodies: Mapping[MessageName, object], until: date) -> CountTable:
+    notices = [(notice, bodies.get(notice.name)) for notice in records.notices if notice.kind == UNKNOWN]
     bands = [
         (figures.find_duration_band(body.unknown_since, _ended_on(notice, until)), notice.direction)
         for notice, body in notices
@@ -196,7 +190,7 @@ def _count_unknown(records: StatisticsRecords, bodies: Mapping[str, object], unt
     )
 
 
-def _count_outcomes(records: StatisticsRecords, results: Mapping[str, str]) -> CountTable:
+def _count_outcomes(records: StatisticsRecords, results: Mapping[MessageName, str]) -> CountTable:
     return build_counts(
         "Transfer notices by outcome",
         "Outcome",
@@ -211,10 +205,10 @@ def _count_outcomes(records: StatisticsRecords, results: Mapping[str, str]) -> C
     )
 
 
-def _find_outcome(records: StatisticsRecords, results: Mapping[str, str], notice: ReportedNotice) -> str:
-    if result := results.get(_notice_name(notice)):
+def _find_outcome(records: StatisticsRecords, results: Mapping[MessageName, str], notice: ReportedNotice) -> str:
+    if result := results.get(notice.name):
         return result
-    if _notice_name(notice) in records.outcomes:
+    if notice.name in records.outcomes:
         return "gone"
     return ENDINGS.get(notice.state, "none-yet")
 

@@ -7,13 +7,13 @@ from gateway.context import Gateway
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import find_percentile
+from gateway.core.message_name import Direction
 from gateway.core.small_numbers import SIGN, SMALL, Cell, add_totals, find_hidden_cells
 from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import deadlines
 from gateway.reports import counts
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
 from gateway.reports.wording import format_authority, format_own_authority, format_period
-from gateway.store.report_queries import Direction
 
 NOTHING = "-"
 # headings, with their names in JSON
@@ -91,7 +91,7 @@ def _list_parts(deadlines: Deadlines) -> Iterable[TimelinessPart]:
     )
     yield TimelinessPart(
         "Acknowledgements you sent",
-        "received",
+        "came",
         (Missing.ACKNOWLEDGEMENT,),
         f"{first} from when it was received",
         "working days",
@@ -105,11 +105,11 @@ def _list_parts(deadlines: Deadlines) -> Iterable[TimelinessPart]:
         "working days",
     )
     yield TimelinessPart(
-        "Answers you sent to enquiries", "received", answers, f"{answer} from when it was received", "working days"
+        "Answers you sent to enquiries", "came", answers, f"{answer} from when it was received", "working days"
     )
     yield TimelinessPart(
         "Outcomes you sent",
-        "received",
+        "came",
         (Missing.OUTCOME,),
         f"{outcome} from the acknowledgement",
         "working days",

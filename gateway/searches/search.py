@@ -129,8 +129,8 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
             message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or MessageId("")))
         ]
         view = AuditEntry("search.read", by, case, detail={"answers": len(fitting)})
-        taken = copies.take_copies(tx, gw, {(message.sender, message.message_id) for message in fitting}, View(view))
-        replies = [(message, taken[message.sender, message.message_id]) for message in fitting]
+        taken = copies.take_copies(tx, gw, {message.name for message in fitting}, View(view))
+        replies = [(message, taken[message.name]) for message in fitting]
         return (
             sent,
             replies,

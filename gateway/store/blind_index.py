@@ -7,15 +7,14 @@ below zero, in their order, from the migration that listed them as `unmarked`, u
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from sqlalchemy import Connection, Select, delete, func, insert, select
 
+from gateway.core.message_name import Direction, MessageName, build_name
 from gateway.store.rows import build_insert
 from gateway.store.tables import marked, marks, unmarked
 from schemas.shapes import MessageId
 
-Lies = Literal["sent", "came"]
 # Messages with a mark: beyond them it does not matter which mark is rarer.
 MANY = 1_000
 # Ids in one question.
@@ -38,7 +37,7 @@ ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
 class IndexedMessage:
     """A message, and its marks."""
 
-    lies: Lies
+    direction: Direction
     partner: str
     message_id: MessageId
     marks: tuple[int, ...]
@@ -49,9 +48,14 @@ class IndexHit:
     """A message by its number: where it lies."""
 
     number: int
-    lies: Lies
+    direction: Direction
     partner: str
     message_id: MessageId
+
+    @property
+    def name(self) -> MessageName:
+        """Return the name by which it is called, everywhere."""
+        return build_name(self.direction, self.partner, self.message_id)
 
 
 def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:
@@ -69,7 +73,7 @@ def index_messages(tx: Connection, some: Sequence[IndexedMessage]) -> None:
 def index_old_messages(tx: Connection, some: Sequence[tuple[IndexHit, tuple[int, ...]]]) -> None:
     """Make messages of before findable; one that another process was quicker with is passed by."""
     rows = [
-        _index_row(IndexedMessage(at.lies, at.partner, at.message_id, marks_of)) | {"number": at.number}
+        _index_row(IndexedMessage(at.direction, at.partner, at.message_id, marks_of)) | {"number": at.number}
         for at, marks_of in some
     ]
     add = build_insert(tx, marked).on_conflict_do_nothing().returning(marked.c.number)
@@ -84,7 +88,7 @@ def delete_unindexed(tx: Connection, numbers: Sequence[int]) -> None:
 
 def _index_row(message: IndexedMessage) -> dict[str, object]:
     own = struct.pack(f">{len(message.marks)}q", *message.marks)
-    return {"message_id": message.message_id, "lies": message.lies, "partner": message.partner, "marks": own}
+    return {"message_id": message.message_id, "lies": message.direction, "partner": message.partner, "marks": own}
 
 
 def _insert_marks(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:

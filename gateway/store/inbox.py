@@ -82,7 +82,7 @@ class InboxItem:
     def summary(self) -> MessageSummary:
         """Return what is asked alike of what we sent and of what came."""
         return MessageSummary(
-            lies="came",
+            direction="came",
             message_id=self.message_id,
             case=self.conversation_id,
             kind=self.kind,
@@ -396,13 +396,13 @@ def get_locked_message(tx: Connection, sender: str, message_id: MessageId) -> tu
 
 
 def list_locked_messages(
-    tx: Connection, wanted: Collection[tuple[str, MessageId]]
-) -> dict[tuple[str, MessageId], tuple[bytes | None, bytes]]:
+    tx: Connection, wanted: Collection[MessageName]
+) -> dict[MessageName, tuple[bytes | None, bytes]]:
     """Return the locked copies of all of these, a page of them, by sender and id: two authorities may use one id."""
     query = select(inbox.c.sender, inbox.c.message_id, inbox.c.data_key, inbox.c.content)
     rows = tx.execute(query.where(inbox.c.message_id.in_([message_id for _, message_id in wanted])))
     mine = [r for r in rows if (r.sender, r.message_id) in wanted]
-    return {(r.sender, r.message_id): (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
+    return {MessageName(r.sender, r.message_id): (r.data_key and bytes(r.data_key), bytes(r.content)) for r in mine}
 
 
 def search_inbox(

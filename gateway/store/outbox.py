@@ -112,7 +112,7 @@ class Delivery:
     def summary(self) -> MessageSummary:
         """Return what is asked alike of what we sent and of what came."""
         return MessageSummary(
-            lies="sent",
+            direction="sent",
             message_id=self.message_id,
             case=self.conversation_id,
             kind=self.kind,

@@ -3,18 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
 
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyStage
+from gateway.core.message_name import Direction, MessageName, build_name
 from gateway.store.tables import inbox, mail_replies, outbox, receipts
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
 
-Direction = Literal["sent", "received"]
 TAKEN_BACK = (DeliveryState.WITHDRAWN, InboxState.WITHDRAWN, InboxState.SUPERSEDED)
 
 
@@ -36,12 +36,17 @@ class ReportedNotice:
     # By telephone.
     handed_over_at: datetime | None = None
 
+    @property
+    def name(self) -> MessageName:
+        """Return the name by which it is called, everywhere."""
+        return build_name(self.direction, self.partner, self.message_id)
+
 
 @dataclass(frozen=True, slots=True)
 class ReportedReply:
     """A reply to a notice: theirs to ours as it came, ours to theirs as it was queued."""
 
-    answers: str
+    answers: MessageId
     partner: str
     message_id: MessageId
     kind: MessageKind
@@ -53,9 +58,7 @@ def list_period_notices(tx: Connection, since: datetime, until: datetime) -> lis
     ours = select(outbox).where(_is_sent_between(since, until)).order_by(outbox.c.queued_at, outbox.c.message_id)
     theirs = select(inbox).where(_is_received_between(since, until)).order_by(inbox.c.received_at, inbox.c.message_id)
     our_notices = [_read_our_notice(row) for row in tx.execute(ours)]
-    return our_notices + [
-        _build_notice("received", row.sender, row, row.received_at, True) for row in tx.execute(theirs)
-    ]
+    return our_notices + [_build_notice("came", row.sender, row, row.received_at, True) for row in tx.execute(theirs)]
 
 
 def list_their_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:

@@ -7,7 +7,8 @@ from sqlalchemy import update
 from sqlalchemy.exc import NoResultFound
 
 from gateway import copies
-from gateway.copies import Key, Machine, View
+from gateway.copies import Machine, View
+from gateway.core.message_name import MessageName
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages
 from gateway.store import audit_log
@@ -23,13 +24,14 @@ def test_a_persons_view_is_an_entry_of_the_same_transaction_and_a_machines_is_no
     message = notice(now=gw.now())
     gw.store.run(lambda tx: queue_messages(tx, gw, prepare_messages(gw, [message], "olive")))
     message_id = message.header.message_id
+    name = MessageName("", message_id)
     views = [AuditEntry("notice.read", by, message_id, "885") for by in ("olive", "Amina Ali")]
     view = View(views[0], views[1:])
 
     def take_for_both() -> tuple[copies.Copy, copies.Copy]:
         by_machine = gw.store.run(lambda tx: copies.take_sent(tx, gw, message_id, Machine.MATCH))
-        by_person = gw.store.run(lambda tx: copies.take_copies(tx, gw, [("", message_id)], view))
-        return by_machine, by_person["", message_id]
+        by_person = gw.store.run(lambda tx: copies.take_copies(tx, gw, [name], view))
+        return by_machine, by_person[name]
 
     before = len(gw.store.look(lambda tx: audit_log.list_newest_entries(tx, about=message_id)))
     first, second = take_for_both()
@@ -61,9 +63,9 @@ async def test_of_a_list_only_what_can_still_be_opened_is_a_view_and_nothing_is_
     gw.store.run(
         lambda tx: tx.execute(update(outbox_contents).values(data_key=None).where(of == destroyed.header.message_id))
     )
-    told: list[Collection[Key]] = []
+    told: list[Collection[MessageName]] = []
 
-    def describe_view(keys: Collection[Key]) -> View:
+    def describe_view(keys: Collection[MessageName]) -> View:
         told.append(list(keys))
         return View(AuditEntry("list.read", "olive", mentions=tuple(message_id for _, message_id in keys)))
 

@@ -99,7 +99,7 @@ async def test_both_find_the_notice_the_newest_first(pair: Pair) -> None:
         assert found(gw, "mallik") == []
         assert found(gw, "mallik", alike=True) == [other, second, first]
     [hit] = hits(pair[1], "zoe")
-    assert (hit.lies, hit.partner, hit.kind, hit.state, hit.restriction) == (
+    assert (hit.direction, hit.partner, hit.kind, hit.state, hit.restriction) == (
         "came",
         "333",
         "TransferNotice",
@@ -107,7 +107,7 @@ async def test_both_find_the_notice_the_newest_first(pair: Pair) -> None:
         "none",
     )
     [hit] = hits(pair[0], "zoe")
-    assert (hit.lies, hit.partner, hit.state) == ("sent", "885", "queued")
+    assert (hit.direction, hit.partner, hit.state) == ("sent", "885", "queued")
 
 
 async def test_a_case_is_found_whole_by_its_reference(pair: Pair) -> None:

@@ -60,8 +60,8 @@ async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Gateway, 
         JourneyLeg("sent", "885", Missing.OUTCOME, 3, False),
     }
     assert judged(worcestershire) == {
-        JourneyLeg("received", "333", Missing.ACKNOWLEDGEMENT, 1, False),
-        JourneyLeg("received", "333", Missing.OUTCOME, 3, False),
+        JourneyLeg("came", "333", Missing.ACKNOWLEDGEMENT, 1, False),
+        JourneyLeg("came", "333", Missing.OUTCOME, 3, False),
     }
 
 
@@ -115,7 +115,7 @@ async def test_an_enquiry_is_owed_its_answer(pair: tuple[Gateway, Gateway]) -> N
     await exchange(*pair, notice(name="whereabouts-enquiry", now=MONDAY))
     at(MONDAY + 7 * DAY, *pair)
     assert JourneyLeg("sent", "885", Missing.ANSWER, None, True) in judged(sandwell)
-    assert judged(worcestershire) == {JourneyLeg("received", "333", Missing.ANSWER, None, True)}
+    assert judged(worcestershire) == {JourneyLeg("came", "333", Missing.ANSWER, None, True)}
 
 
 async def test_the_page_has_shares_and_percentiles_and_hides_them_where_few_are_counted(

@@ -98,7 +98,7 @@ def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None
         connection.execute(insert(tables.inbox).values(**row, **when, **fixed))
     store.migrate()
     listed = [
-        (one.number, one.lies, one.partner, one.message_id)
+        (one.number, one.direction, one.partner, one.message_id)
         for one in store.look(lambda tx: blind_index.list_unindexed(tx, 9))
     ]
     assert listed == [(-1, "sent", "885", "c"), (-2, "came", "330", "b"), (-3, "sent", "885", "a")]

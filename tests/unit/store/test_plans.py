@@ -183,7 +183,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "the copies of a page": lambda tx: (
         outbox.list_locked_notices(tx, MESSAGES),
-        inbox.list_locked_messages(tx, {("885", message_id) for message_id in MESSAGES}),
+        inbox.list_locked_messages(tx, {MessageName("885", message_id) for message_id in MESSAGES}),
     ),
     "forget old answers": lambda tx: idempotency.delete_old_requests(tx, NOW),
     "was this request answered": lambda tx: (
