@@ -1,6 +1,6 @@
 """Every way in which `keys` refuses. Nothing else comes out of this package, whatever bytes go in.
 
-    Refusal                 code, sentence, what to do next on a page and in a terminal, and whether it lasts
+    Refusal                 code, sentence, what to do next on a page and in a terminal, whether it lasts, its status
       KeyRefused              a public key cannot be used: key.*
       CardRefused             a card cannot be used, or whose it is: card.*
         CardRoute               a route on it is not one that a gateway may have
@@ -20,7 +20,8 @@
 
 What each says is a row of `refusals.csv`, by its code. An empty `next_in_terminal` means the same as on a page. `again`
 says whether the same bytes may be taken another time ("later", for instance once a newer card has come) or not
-("never"). There is a class only for what is caught by its type. No refusal carries anything about a child.
+("never"); `status` is the one of HTTP that answers it. There is a class only for what is caught by its type. No refusal
+carries anything about a child.
 """
 
 import csv
@@ -44,6 +45,7 @@ class RefusalCode(StrEnum):
     CARD_TYPE = "card.type"
     CARD_SIGNATURE = "card.signature"
     CARD_EXPIRED = "card.expired"
+    CARD_OTHER_VERSION = "card.other-version"
     CARD_FROM_THE_FUTURE = "card.from-the-future"
     CARD_ROUTE = "card.route"
     CARD_OLDER = "card.older"
@@ -134,9 +136,10 @@ _HEADINGS = ("code", "sentence", "what to do next, on a page", "in a terminal", 
 
 @dataclass(frozen=True, slots=True)
 class RefusalText:
-    """What a refusal says to a person, and whether it lasts."""
+    """What a refusal says to a person, whether it lasts, and its status at the API and on a page."""
 
     lasting: bool
+    status: int
     sentence: str
     next_on_page: str
     next_in_terminal: str
@@ -149,6 +152,7 @@ def read_texts() -> Mapping[str, RefusalText]:
     return {
         row["code"]: RefusalText(
             row["again"] == "never",
+            int(row["status"]),
             row["sentence"],
             row["next_on_page"],
             row["next_in_terminal"] or row["next_on_page"],
@@ -169,7 +173,7 @@ class Refusal(Exception):  # noqa: N818 - a refusal is an answer, not a fault
         """
         text = read_texts()[code]
         super().__init__(f"{text.sentence} ({detail})" if detail else text.sentence)
-        self.code, self.detail, self.lasting = code, detail, text.lasting
+        self.code, self.detail, self.lasting, self.status = code, detail, text.lasting, text.status
         self.sentence, self.next_on_page, self.next_in_terminal = (
             text.sentence,
             text.next_on_page,

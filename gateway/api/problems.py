@@ -1,7 +1,7 @@
 """Every error in one form (RFC 9457): a type, one sentence, our code, what to do next; and no traceback to anybody.
 
-The status of an error stands beside its code, in `gateway/errors.csv`. Here are only those that aiohttp or `keys`
-raised.
+The status of an error stands beside its code, in `gateway/errors.csv` or `keys/refusals.csv`. Here is only which of
+them stands for what aiohttp itself refused.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -21,13 +21,13 @@ from gateway.errors import (
     count_problems,
 )
 from gateway.logs import log_failure
-from keys.errors import Destroyed, Refusal
+from keys.errors import Refusal
 from schemas.findings import Finding, Unreadable
 
 PROBLEM = "application/problem+json"
 TYPE = "urn:cme-gateway:problem:"
 RETRY_SECONDS = 30
-# what aiohttp itself refuses, by its status
+# what aiohttp itself refuses, by its status: the code of its row
 OF_HTTP = {
     404: "request.no-such-place",
     405: "request.method",
@@ -106,8 +106,7 @@ def explain_refusal(why: Exception, realm: str = "") -> tuple[ApiResponse, dict[
             unreadable = GatewayError("message.unreadable").with_code(why.code)
             return _of_error(unreadable, why.problems), {}
         case Refusal():
-            status = 410 if isinstance(why, Destroyed) else 409
-            return build_problem(status, why.code, why.sentence, why.next_on_page), {}
+            return build_problem(why.status, why.code, why.sentence, why.next_on_page), {}
     log_failure("call", why)
     return _of_error(GatewayError("api.internal")), _later()
 

@@ -98,16 +98,12 @@ def renew_secret(gw: Gateway, name: str, by: str) -> str:
     def write(tx: Connection) -> None:
         client = clients.get_client(tx, name)
         if not client.active:
-            raise _build_ended_error()
+            raise NotAllowed("client.ended", "secret")
         clients.update_client(tx, replace(client, secret=api_token.digest_secret(secret)))
         _log_client_act(tx, gw, AuditEntry("client.new-secret", by, name))
 
     gw.store.run(write)
     return secret
-
-
-def _build_ended_error() -> NotLetIn:
-    return NotLetIn("client.ended")
 
 
 def is_client_secret(gw: Gateway, name: str, secret: str) -> bool:
@@ -159,7 +155,7 @@ def get_token_client(gw: Gateway, token: str) -> tuple[ApiClient, tuple[Scope, .
         raise NotLetIn("client.refused").with_words_of(why) from None
     client = gw.store.look(lambda tx: clients.find_client(tx, granted.client))
     if client is None or not client.active:
-        raise _build_ended_error()
+        raise NotLetIn("client.ended")
     return client, tuple(scope for scope in Scope if scope in client.scopes and scope in granted.scopes)
 
 

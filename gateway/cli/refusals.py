@@ -23,8 +23,8 @@ def show_refusal(why: Exception) -> int:
             is_ring = isinstance(why, RingRefused)
             return _show(why.sentence, why.code, why.next_in_terminal, WRONG_SETTING if is_ring else REFUSED)
         case Unreadable():
-            next_step = "Correct it, then try again. Nothing was saved."
-            return _show(why.problems[0].sentence, why.code, next_step, REFUSED)
+            unreadable = GatewayError("message.unreadable", "file", problem=why.problems[0].sentence)
+            return _show(unreadable.sentence, why.code, unreadable.next_in_terminal, REFUSED)
     if isinstance(why, OSError) and (known := find_disk_error(why)):
         return _show(known.sentence, known.code, known.next_in_terminal, known.exit_code)
     logs.configure_logging()

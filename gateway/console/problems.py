@@ -18,7 +18,7 @@ from gateway.access.sessions import Session, SignInStage
 from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, build_empty_form
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
-from gateway.errors import Ambiguous, Busy, ConfigProblem, GatewayError, NotFound, StoreUnavailable
+from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
 from gateway.logs import log_failure
 from keys.errors import Refusal
 
@@ -42,77 +42,35 @@ class ProblemPage:
     reference: str = ""
 
 
-# The first that fits.
-STATUSES: Mapping[type[Exception], int] = {NotFound: 404, Ambiguous: 409, GatewayError: 403}
-OF_HTTP: Mapping[int, ProblemPage] = {
-    problem.status: problem
-    for problem in (
-        ProblemPage(
-            404,
-            "page.none",
-            "Page not found",
-            (
-                "If you typed the web address, check that it is correct.",
-                "If you pasted the web address, check that you copied all of it.",
-            ),
-        ),
-        ProblemPage(
-            405,
-            "page.form-only",
-            "This page cannot be opened directly",
-            ("Go back to the page with the form, then select its button again.",),
-        ),
-        ProblemPage(
-            413,
-            "form.too-large",
-            "Your text or file is too large",
-            ("Nothing was saved. Go back, shorten it, then send it again.",),
-        ),
-        ProblemPage(
-            429,
-            "page.too-often",
-            "Too many requests",
-            ("Wait one minute, then try again.",),
-        ),
-    )
+# What aiohttp itself refuses, by its status: code and variant in `gateway/errors.csv`.
+OF_HTTP: Mapping[int, tuple[str, str]] = {
+    404: ("page.none", "address"),
+    405: ("page.form-only", ""),
+    413: ("form.too-large", ""),
+    429: ("page.too-often", ""),
 }
-UNREADABLE = ProblemPage(
-    400, "page.unreadable", "This page is not available", ("Go back to the page that you came from, and try again.",)
-)
-UNAVAILABLE = ProblemPage(
-    503,
-    # Whichever it is is told of the error itself.
-    "store.busy",
-    "Sorry, the service is unavailable",
-    ("Nothing can be viewed or saved at the moment. Try again in one minute. What you saved before is safe.",),
-)
-INTERNAL = ProblemPage(
-    500,
-    "console.internal",
-    "Sorry, there is a problem with the service",
-    ("Try again later. Before you repeat what you did, check if it was saved.",),
-)
 
 
 async def explain_http_error(request: web.Request, why: web.HTTPException) -> web.Response:
     """Explain an address, a method or a body that no room takes."""
     if why.status >= 500:
         return await explain_fault(request, why)
-    return await render_problem(request, OF_HTTP.get(why.status, replace(UNREADABLE, status=why.status)))
+    if why.status in OF_HTTP:
+        return await render_problem(request, _build_own_page(*OF_HTTP[why.status]))
+    return await render_problem(request, replace(_build_own_page("page.unreadable"), status=why.status))
 
 
 async def explain_busy(request: web.Request, why: Busy) -> web.Response:
     """Explain what is too much for now, in its own words."""
-    answer = await render_problem(request, ProblemPage(503, why.code, why.sentence, (why.next_on_page,)))
+    answer = await render_problem(request, _build_page(why))
     answer.headers["Retry-After"] = str(RETRY_SECONDS)
     return answer
 
 
 async def explain_refusal(request: web.Request, why: GatewayError | Refusal) -> web.Response:
     """Explain what a flow does not do, in its own words."""
-    status = next((status for kind, status in STATUSES.items() if isinstance(why, kind)), 409)
     written = await _list_written(request) if why.code == "form.not-ours" else ()
-    return await render_problem(request, ProblemPage(status, why.code, why.sentence, (why.next_on_page,)), written)
+    return await render_problem(request, _build_page(why), written)
 
 
 async def _list_written(request: web.Request) -> Sequence[tuple[str, str]]:
@@ -136,10 +94,22 @@ async def explain_fault(request: web.Request, why: Exception) -> web.Response:
 
 def _choose_problem(why: Exception) -> ProblemPage:
     if isinstance(why, StoreUnavailable):
-        return replace(UNAVAILABLE, code=why.code)
+        # Whichever it is is told of the error itself.
+        return replace(_build_own_page("console.unavailable"), code=why.code)
+    fault = _build_own_page("console.internal")
     if isinstance(why, ConfigProblem):
-        return replace(INTERNAL, code=why.code, next_steps=(why.sentence,))
-    return INTERNAL
+        return replace(fault, code=why.code, next_steps=(why.sentence, why.next_on_page))
+    return fault
+
+
+def _build_page(why: GatewayError | Refusal) -> ProblemPage:
+    return ProblemPage(why.status, why.code, why.sentence, (why.next_on_page,))
+
+
+def _build_own_page(code: str, variant: str = "") -> ProblemPage:
+    """Build the page of what no flow raised: its title has no stop."""
+    page = _build_page(GatewayError(code, variant))
+    return replace(page, title=page.title.removesuffix("."))
 
 
 async def render_problem(

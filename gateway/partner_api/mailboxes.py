@@ -77,10 +77,8 @@ async def take_mailbox_messages(request: web.Request) -> web.Response:
             mailbox.check_messages(owner, sender, lines)
             content = b"\n".join(lines)
             await mailbox.take_in_bundle(gw, owner, sender, content)
-        except Unusable as why:
-            return build_problem(400, why.code, why.sentence)
-        except NotAllowed as why:
-            return build_problem(507, why.code, why.sentence)
+        except (Unusable, NotAllowed) as why:
+            return build_problem(why.status, why.code, why.sentence)
         return web.Response(status=202)
 
 
@@ -129,10 +127,8 @@ async def take_receipts(request: web.Request) -> web.Response:
             mailbox.check_receipts(owner, lines)
             content = b"\n".join(lines)
             await mailbox.finish_messages(gw, owner, name, content)
-        except Unusable as why:
-            return build_problem(400, why.code, why.sentence)
-        except NotFound as why:
-            return build_problem(404, why.code, why.sentence)
+        except (Unusable, NotFound) as why:
+            return build_problem(why.status, why.code, why.sentence)
         finally:
             request.app[RESTING].forget((owner, "messages"), name)
         return web.Response(text="done\n")
@@ -160,7 +156,7 @@ async def forget_receipts(request: web.Request) -> web.Response:
     try:
         await mailbox.finish_receipts(gw, owner, sender, name)
     except NotFound as why:
-        return build_problem(404, why.code, why.sentence)
+        return build_problem(why.status, why.code, why.sentence)
     finally:
         request.app[RESTING].forget((owner, "receipts", sender), name)
     return web.Response(text="done\n")

@@ -1,4 +1,9 @@
-"""Every error in one form (RFC 9457), and no traceback to anybody."""
+"""Every error in one form (RFC 9457), and no traceback to anybody.
+
+These are read by a partner's gateway, which acts by status and code, and by whoever reads its log: so there is no step
+for a page or a terminal of ours, and what HTTP alone refuses has its status, code and sentence together at its place in
+this package. What a flow refused has those of its row in `gateway/errors.csv`.
+"""
 
 import json
 from collections.abc import Awaitable, Callable

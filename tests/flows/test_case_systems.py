@@ -129,7 +129,7 @@ async def test_on_a_page_that_is_no_more_true_nothing_happens_twice(console: Cli
     assert [(await post(console, f"/case-systems/one-test/{hook.id}/remove", []))[0] for _ in range(2)] == [303, 404]
     assert (await post(console, f"/case-systems/one-test/{hook.id}/resume", []))[0] == 404
     assert [(await post(console, "/case-systems/one-test/end", []))[0] for _ in range(2)] == [303, 303]
-    assert (await post(console, "/case-systems/one-test/secret", []))[0] == 403
+    assert (await post(console, "/case-systems/one-test/secret", []))[0] == 409
     assert acts(gw) == ["client.added", "webhook.added", "webhook.removed", "client.ended"]
 
 

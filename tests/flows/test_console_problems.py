@@ -90,6 +90,13 @@ async def test_each_page_of_a_problem_says_what_to_do_and_shows_the_way_on_to_wh
     assert (await client.get("/static/console.css")).status == 200
 
 
+async def test_a_wrong_setting_is_told_with_what_to_do_next_for_who_reads_pages(client: Client) -> None:
+    text = await (await client.get("/unset")).text()
+    assert "This gateway has no email account." in text
+    assert "Tell your IT team." in text
+    assert "gateway.toml" not in text
+
+
 async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: Client) -> None:
     cookies, _ = session(client.app[GATEWAY], Role.OPERATOR)
     answer = await client.get("/inbox", cookies=cookies)

@@ -18,6 +18,11 @@ KINDS = {
     *("NotAllowed", "NotFound", "NotLetIn", "OtherRequest", "Unusable"),
 }
 COMMAND = re.compile(r"cme-gateway|`|--[a-z]|gateway[.]toml|\[[a-z_]+\]")
+# a file, or a setting by its name
+FILE = re.compile(r"\b[\w-]+[.](toml|csv|log|xml|db|conf|out)\b|~/|\b[a-z]+_[a-z_]+\b")
+# What is filled in with the name of a file or a setting. A gateway that does not start has no pages.
+NAMES_A_FILE = {"file", "path", "folder", "home", "setting"}
+NOT_RUNNING = ("The gateway did not start.", "There is no gateway in")
 PAGE = re.compile(
     r"\bpage\b|\bbutton\b|\b(Select|View|Choose \"|Go back)\b|in the list\b|[\"](Find|Leavers|Record|Ask) ",
     re.IGNORECASE,
@@ -87,7 +92,10 @@ def check_words(sentence: str, on_page: str, in_terminal: str) -> None:
         assert NEVER.search(said) is None, said
         assert AMERICAN.search(said) is None, said
     assert on_page.endswith("."), on_page
-    assert COMMAND.search(on_page) is None, on_page
+    for said in (sentence, on_page):
+        assert COMMAND.search(said) is None, said
+        # an address at the API, and a word of its request, are for who writes programs
+        assert FILE.search(said.replace("/api/v1/openapi.json", "").replace("client_credentials", "")) is None, said
     assert PAGE.search(in_terminal) is None, in_terminal
 
 
@@ -99,6 +107,9 @@ def test_an_error_reads_well_on_a_page_and_in_a_terminal(key: tuple[str, str], t
     # a sentence that is filled in has its own stop
     assert text.sentence.endswith((".", "}"))
     assert 400 <= error.status <= 599
+    if key[0].startswith(("config.", "store.")) and not text.sentence.startswith(NOT_RUNNING):
+        shown = {name for part in (text.sentence, text.next_on_page) for _, name, _, _ in Formatter().parse(part)}
+        assert not shown & NAMES_A_FILE
 
 
 @pytest.mark.parametrize("code", RefusalCode)
@@ -106,6 +117,7 @@ def test_what_keys_refuses_reads_well_too(code: RefusalCode) -> None:
     refusal = build_refusal(code)
     check_words(refusal.sentence, refusal.next_on_page, refusal.next_in_terminal)
     assert refusal.sentence.endswith(".")
+    assert 400 <= refusal.status <= 499
 
 
 def texts_of(path: Path) -> Iterator[str]:
