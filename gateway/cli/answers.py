@@ -82,7 +82,9 @@ def acknowledge_notice(
 ) -> None:
     """Accept, reject or refer back a notice."""
     if reject and pass_to:
-        raise typer.BadParameter("a notice is rejected or referred back, not both", param_hint="--reject, --pass-to")
+        raise typer.BadParameter(
+            "Use only one of them. A notice is rejected or referred back, not both.", param_hint="--reject, --pass-to"
+        )
     decision: Decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
     _acknowledge(
         home, message_id, decision, reason=reject, passed_to=pass_to, note_file=note_file, by=by, as_json=as_json

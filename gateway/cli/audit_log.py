@@ -79,10 +79,12 @@ def audit_verify(
     """Check every audit entry and checkpoint."""
     if ask and export:
         raise typer.BadParameter(
-            "cannot be used with --export: partners answer about this log only", param_hint="--ask"
+            "Leave it out with --export. Partners answer only about the log of this gateway.", param_hint="--ask"
         )
     if card_file and not export:
-        raise typer.BadParameter("needs --export: the log here is checked with the card here", param_hint="--card")
+        raise typer.BadParameter(
+            "Use it with --export only. The log of this gateway is checked with its own card.", param_hint="--card"
+        )
     if export:
         whose = _whose(card_file, home)
         saw = partners_view.read_seen_file(seen_file, whose.authority) if seen_file else {}

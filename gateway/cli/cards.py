@@ -100,7 +100,8 @@ def partner_email(
     """Add an email address for an authority without a gateway."""
     if (how == "person-smime") != (certificate is not None):
         raise typer.BadParameter(
-            "is needed with person-smime, and with no other protection", param_hint="--certificate"
+            "Give a certificate with --protection person-smime, and leave it out with any other protection.",
+            param_hint="--certificate",
         )
     with open_gateway(home) as gw:
         file = read_bytes(certificate) if certificate else None

@@ -144,7 +144,7 @@ def retry_command(
 ) -> None:
     """Retry messages that are waiting or could not be delivered."""
     if message_id and (to or given_up):
-        raise typer.BadParameter("give a message, --to or --list: only one of them")
+        raise typer.BadParameter("Give either a message, or --to or --list.")
     with open_gateway(home) as gw:
         if given_up:
             _show_undelivered(gw, to, limit, as_json)

@@ -152,7 +152,9 @@ def _restriction(
     until = review_on.date() if review_on else None
     if level is None:
         if reason or review_on:
-            raise typer.BadParameter("--reason and --review-on need --restriction", param_hint="--restriction")
+            raise typer.BadParameter(
+                "Give --restriction too, or leave out --reason and --review-on.", param_hint="--restriction"
+            )
         return None
     # With a reason it contradicts itself, which is refused.
     if level == "none":

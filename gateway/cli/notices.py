@@ -79,7 +79,7 @@ def send_command(
 ) -> None:
     """Check, sign, encrypt and queue notices. `serve` delivers them."""
     if len(files) > MAX_FILES:
-        raise typer.BadParameter(f"send at most {MAX_FILES} files at once; these are {len(files)}", param_hint="FILES")
+        raise typer.BadParameter(f"Give at most {MAX_FILES} files at once. These are {len(files)}.", param_hint="FILES")
     with open_gateway(home) as gw:
         notices = [_anew(gw, message) if new_id else message for message in map(message_in, files)]
         watch = partial(track, description="Encrypting", console=err, disable=len(files) < 20 or not err.is_terminal)

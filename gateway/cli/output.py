@@ -83,7 +83,7 @@ def _name(typed: str | None) -> str | None:
         return None
     name = typed.strip()
     if not (0 < len(name) <= MAX_NAME and is_line(name)):
-        raise typer.BadParameter(f"give a name of 1 to {MAX_NAME} characters on one line")
+        raise typer.BadParameter(f"Give a name of 1 to {MAX_NAME} characters on one line.")
     return name
 
 
@@ -93,7 +93,7 @@ def _doubts(given: list[str] | None) -> list[str]:
 
     known = [safeguard.code for safeguard in SAFEGUARDS if safeguard.level == "warning"]
     if wrong := [code for code in given or () if code not in known]:
-        raise typer.BadParameter(f"there is no warning called {wrong[0]}. Use one of: {', '.join(known)}")
+        raise typer.BadParameter(f"There is no warning called {wrong[0]}. Use one of: {', '.join(known)}.")
     return list(given or ())
 
 
@@ -245,7 +245,7 @@ def _one_of(name: str) -> Callable[[str | None], str | None]:
 
     def check(code: str | None) -> str | None:
         if code is not None and code not in codes.get_labels(name):
-            raise typer.BadParameter(f"{code} is not one of {', '.join(codes.get_labels(name))}")
+            raise typer.BadParameter(f"{code} is not in the list. Use one of: {', '.join(codes.get_labels(name))}.")
         return code
 
     return check

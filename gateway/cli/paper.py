@@ -62,9 +62,11 @@ class WantedFile:
     def __post_init__(self) -> None:
         """Raises BadParameter where two things would go to the standard output, or one that is no text."""
         if self.csv == STDOUT and self.as_json:
-            raise typer.BadParameter("use --json or --csv -, not both", param_hint="--csv")
+            raise typer.BadParameter("Use either --json or --csv -, not both.", param_hint="--csv")
         if STDOUT in (self.html, self.pdf, self.ageing):
-            raise typer.BadParameter("only CSV can be written to the terminal", param_hint="-")
+            raise typer.BadParameter(
+                "Give the name of a file. Only CSV can be written to the terminal.", param_hint="-"
+            )
 
     @property
     def files(self) -> tuple[Path, ...]:

@@ -106,7 +106,7 @@ def _days(gw: Gateway, first: datetime | None, last: datetime | None, in_month: 
     today = gw.now().astimezone(LONDON).date()
     if in_month:
         if first or last:
-            raise typer.BadParameter("give either a month, or the first and the last day", param_hint="--month")
+            raise typer.BadParameter("Give either a month, or --from and --to.", param_hint="--month")
         return get_month(in_month.year, in_month.month)
     if not first and not last:
         return get_month_before(today)
@@ -115,9 +115,9 @@ def _days(gw: Gateway, first: datetime | None, last: datetime | None, in_month: 
 
 def _checked(first: date | None, last: date) -> Span:
     if first is None:
-        raise typer.BadParameter("give the first day", param_hint="--from")
+        raise typer.BadParameter("Give the first day too.", param_hint="--from")
     if last < first:
-        raise typer.BadParameter("is before --from", param_hint="--to")
+        raise typer.BadParameter("Give a day that is not before --from.", param_hint="--to")
     return Span(first, last)
 
 

@@ -75,7 +75,7 @@ def _each_one_of(name: str) -> object:
     def check(given: list[str] | None) -> list[str]:
         for code in given or ():
             if code not in codes.get_labels(name):
-                raise typer.BadParameter(f"{code} is not one of {', '.join(codes.get_labels(name))}")
+                raise typer.BadParameter(f"{code} is not in the list. Use one of: {', '.join(codes.get_labels(name))}.")
         return given or []
 
     return check
@@ -113,7 +113,7 @@ def review_done(
     """Record a 14-day review."""
     if len(checked) != len(result):
         raise typer.BadParameter(
-            "give one --result for each --checked, in the same order", param_hint="--checked, --result"
+            "Give one --result for each --checked, in the same order.", param_hint="--checked, --result"
         )
     with open_gateway(home) as gw:
         pairs = list(zip(checked, result, strict=True))
@@ -133,7 +133,8 @@ def _not_found_ways() -> list[str]:
 def _ending(reason: str) -> str:
     if reason not in _not_found_ways():
         raise typer.BadParameter(
-            f"{reason} is not one of {', '.join(_not_found_ways())}; if the child is found: cme-gateway end-search"
+            f"{reason} is not in the list. Use one of: {', '.join(_not_found_ways())}. "
+            "If the child was found, run `cme-gateway end-search`."
         )
     return reason
 

@@ -49,7 +49,9 @@ def enquire_command(
 ) -> None:
     """Ask several authorities about one child."""
     if (file is None) == (case is None):
-        raise typer.BadParameter("give a file, or the case in which to ask more authorities", param_hint="FILE, --case")
+        raise typer.BadParameter(
+            "Give either a file, or the case in which to ask more authorities.", param_hint="FILE, --case"
+        )
     with open_gateway(home) as gw:
         meant, not_asked = enquire.resolve_recipients(gw, to or (), region or (), everyone=everyone)
         if file is not None:

@@ -43,7 +43,7 @@ def _fits(shape: object, what: str) -> Callable[[str], str]:
     def check(word: str) -> str:
         whole = re.fullmatch(text.pattern or ".+", word)
         if word and not (whole and len(word) <= text.longest and is_line(word)):
-            raise typer.BadParameter(f"it must be {text.says or what}")
+            raise typer.BadParameter(f"Give {text.says or what}.")
         return word
 
     return check
@@ -51,7 +51,7 @@ def _fits(shape: object, what: str) -> Callable[[str], str]:
 
 def _live(code: str) -> str:
     if not codes.is_live(code):
-        raise typer.BadParameter("give the DfE code of a local authority of England or Wales, such as 333")
+        raise typer.BadParameter("Give the DfE code of a local authority of England or Wales, such as 333.")
     return code
 
 
@@ -60,13 +60,13 @@ def _host(host: str) -> str:
         try:
             ip_address(host)
         except ValueError:
-            raise typer.BadParameter("give a host name or an IP address, such as gateway.sandwell.example") from None
+            raise typer.BadParameter("Give a host name or an IP address, such as gateway.sandwell.example.") from None
     return host
 
 
 def _store(url: str) -> str:
     if url and not STORE_URL.match(url):
-        raise typer.BadParameter("begin with postgresql+psycopg:// or sqlite:///")
+        raise typer.BadParameter("Give an address that begins with postgresql+psycopg:// or sqlite:///.")
     return url
 
 

@@ -150,7 +150,7 @@ async def test_the_command_gives_it_in_every_form(pair: tuple[Gateway, Gateway],
     ("words", "says"),
     [
         (("--month", "2026-11", "--to", "2026-11-02"), "either a month"),
-        (("--to", "2026-11-02"), "give the first day"),
+        (("--to", "2026-11-02"), "Give the first day"),
         (("--from", "2026-11-02", "--to", "2026-11-01"), "before --from"),
     ],
 )

@@ -156,3 +156,28 @@ def test_every_page_and_button_that_a_text_names_is_one_of_the_console() -> None
     named = {said for text in texts for said in re.findall(r'"([A-Z][^"{]+)"', text)}
     assert len(named) > 5
     assert sorted(said for said in named if not any(said in page for page in console)) == []
+
+
+ASKS_FOR = re.compile(r"\b(Give|Use|Write|Choose|Run|Leave) ")
+
+
+def texts_of_bad_parameters() -> Iterator[tuple[str, str]]:
+    """What the command line says where a word or an option is wrong, an X for what is filled in, and where."""
+    for path in sorted((ROOT / "gateway" / "cli").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not (isinstance(node, ast.Call) and ast.unparse(node.func).endswith("BadParameter")):
+                continue
+            said = node.args[0]
+            parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+            text = "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in parts)
+            yield f"{path.name}:{node.lineno}", text
+
+
+def test_a_wrong_option_is_told_with_what_to_give_instead() -> None:
+    texts = dict(texts_of_bad_parameters())
+    assert len(texts) > 15
+    assert [where for where, said in texts.items() if not ASKS_FOR.search(said)] == []
+    for said in texts.values():
+        assert said[0].isupper(), said
+        assert said.endswith("."), said
+        assert NEVER.search(said) is None, said
