@@ -27,6 +27,7 @@ from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
 from keys.ring import Ring
 from keys.trust import Trust
+from schemas import layout
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
 # Last: with it, a gateway is whole.
@@ -232,7 +233,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
         contacts=(CardContact("cme_officer", who.officer, who.telephone, who.email),),
         mash=None,
-        schema_versions=("1",),
+        schema_versions=(layout.VERSION,),
     )
     try:
         card.check_routes(ours)

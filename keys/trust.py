@@ -91,6 +91,14 @@ class Trust:
         check_dates(card, at)
         return card
 
+    def check_reads(self, authority: str, version: str, at: datetime) -> None:
+        """Check that the card lists this version of the messages' schema, so that its gateway reads it.
+
+        Raises CardRefused: `card.other-version`, or as `current_card` does.
+        """
+        if version not in self.current_card(authority, at).schema_versions:
+            raise build_refusal(RefusalCode.CARD_OTHER_VERSION)
+
     def signing_key(self, authority: str, kid: str, at: datetime) -> VerifyKey:
         """Return the key with which this authority could sign at that moment.
 

@@ -11,7 +11,9 @@ from schemas.shapes import CodeList, Named, Number, Says, Text
 Shape = Text | CodeList | Number
 
 
-NAMESPACE = "urn:cme-exchange:message:1"
+# What we write, and what a card lists in `schema_versions` where its gateway reads it.
+VERSION = "1"
+NAMESPACE = f"urn:cme-exchange:message:{VERSION}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
 from keys.errors import Refusal
-from schemas import codes
+from schemas import codes, layout
 from schemas.identifiers import build_uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 from schemas.shapes import CaseId, MessageId
@@ -208,6 +208,7 @@ def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
         return "it is not a partner authority, and has no email address here"
     try:
         gw.trust.sealing_key(code, gw.now())
+        gw.trust.check_reads(code, layout.VERSION, gw.now())
         return None if list_sealed_routes(gw, code) else "their card has no route that this gateway uses"
     except Refusal as why:
         return f"their card cannot be used: {why.sentence}"

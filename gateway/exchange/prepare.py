@@ -18,7 +18,7 @@ from gateway.exchange import known_children, letters
 from gateway.store import outbox
 from gateway.store.outbox import QueuedNotice
 from keys import at_rest, blind, envelope
-from schemas import rules, xml
+from schemas import layout, rules, xml
 from schemas.hidden_signs import check_message
 from schemas.identifiers import build_uuid7
 from schemas.message import OPENS_A_CASE, Acknowledgement, Header, Message, Party
@@ -101,6 +101,7 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
     to = gw.letters_go_to(head.recipient.authority)
     how: Protection
     if to is None:
+        gw.trust.check_reads(head.recipient.authority, layout.VERSION, gw.now())
         names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
         sealed, how = envelope.seal(text, names=names, ring=gw.ring, trust=gw.trust, now=gw.now()), "sealed"
     else:

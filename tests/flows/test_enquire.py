@@ -21,11 +21,14 @@ from gateway.exchange.enquire import EnquiryResult
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import queue_messages as put
+from gateway.exchange.send import send_notices
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.searches import search
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.outbox import Delivery
+from keys.errors import RefusalCode
+from keys.trust import Trust
 from schemas.message import (
     LocatedNotice,
     Message,
@@ -42,6 +45,7 @@ from schemas.message import (
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import state, until
+from tests.refusals import expect_refusal
 
 OFFICER = Officer(name="Otto Invented", role="cme_officer", phone_no="01632 960202")
 FOUND = LocatedNotice(located_on=date(2026, 11, 20), way="in-education", ring=OFFICER)
@@ -175,6 +179,39 @@ def test_a_partner_whose_card_ended_or_has_no_route_of_ours_is_named(world: dict
     with pytest.raises(NotAllowed, match="card cannot be used"):
         asked_of(sandwell, "885")
     assert outgoing(sandwell) == []
+
+
+def list_versions(gw: Gateway, authority: str, *versions: str) -> None:
+    """As if the card of that partner listed these versions of the messages' schema."""
+    cards = {code: gw.trust.get_card(code) for code in gw.trust.list_authorities()}
+    gw.trust = Trust({**cards, authority: replace(cards[authority], schema_versions=versions)})
+
+
+@pytest.mark.parametrize("listed", [("2",), ()])
+def test_nothing_goes_to_a_partner_whose_card_does_not_list_our_version(
+    world: dict[str, Gateway], listed: tuple[str, ...]
+) -> None:
+    sandwell = world["333"]
+    list_versions(sandwell, "885", *listed)
+    before = sandwell.store.look(audit_log.get_tree_head)
+    with expect_refusal(RefusalCode.CARD_OTHER_VERSION, match="cannot read the version"):
+        send_notices(sandwell, [notice()], by="tara")
+    with pytest.raises(NotAllowed, match="cannot read the version") as caught:
+        asked_of(sandwell, "885")
+    assert caught.value.code == "enquire.nobody"
+    assert outgoing(sandwell) == []
+    assert sandwell.store.look(audit_log.get_tree_head) == before
+    # the others are asked all the same
+    done = asked_of(sandwell, "885", "330")
+    assert (list(done.asked), list(done.not_asked)) == (["330"], ["885"])
+
+
+def test_a_partner_whose_card_lists_our_version_among_others_gets_it(world: dict[str, Gateway]) -> None:
+    sandwell = world["333"]
+    list_versions(sandwell, "885", "2", "1.1", "1")
+    sent = send_notices(sandwell, [notice()], by="tara")
+    assert [one.message_id for one in outgoing(sandwell)] == sent
+    assert list(asked_of(sandwell, "885").asked) == ["885"]
 
 
 def test_all_is_every_authority_of_england_but_ourselves(world: dict[str, Gateway]) -> None:

@@ -1,12 +1,14 @@
 """A card is whole or refused; which card replaces which is one rule."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from keys import card, errors
+from keys import card, errors, jose
+from keys.algorithms import SIGNING, key_id
 from keys.card import CardContact, Route
 from keys.errors import RefusalCode
 from tests.refusals import expect_refusal
@@ -23,6 +25,15 @@ def test_what_was_written_is_read(sandwell: Party) -> None:
         schema_versions=("1", "1.1"),
     )
     assert card.read(card.write(full, sandwell.identity)) == full
+
+
+def test_a_card_without_its_versions_is_refused(sandwell: Party) -> None:
+    claims = jose.read_object(jose.read(card.KIND, card.write(sandwell.card, sandwell.identity)).payload)
+    del claims["schema_versions"]
+    kid = key_id("333", "id", SIGNING, sandwell.card.identity)
+    token = jose.sign(card.KIND, json.dumps(claims).encode(), kid=kid, alg=SIGNING, key=sandwell.identity)
+    with expect_refusal(RefusalCode.CARD_MALFORMED):
+        card.read(token)
 
 
 def test_only_its_own_identity_key_signs_a_card(sandwell: Party, birmingham: Party) -> None:

@@ -26,6 +26,7 @@ def test_nobody_is_trusted_by_default() -> None:
         lambda trust: trust.signing_key("333", "333-sig-x", NOW),
         lambda trust: trust.signing_keys("333"),
         lambda trust: trust.sealing_key("333", NOW),
+        lambda trust: trust.check_reads("333", "1", NOW),
     ]
     for question in ask:
         with expect_refusal(RefusalCode.CARD_UNKNOWN_AUTHORITY):
@@ -93,3 +94,22 @@ def test_why_there_is_no_key_to_seal_to(sandwell: Party, change: dict[str, objec
     sig, enc = sandwell.card.keys
     with expect_refusal(refusal):
         trusting(sandwell.card, sig, replace(enc, **change)).sealing_key("333", NOW)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("listed", [("1",), ("1", "1.1"), ("2", "1")])
+def test_a_card_may_list_several_versions_of_which_one_is_enough(sandwell: Party, listed: tuple[str, ...]) -> None:
+    trust = Trust({"333": replace(sandwell.card, schema_versions=listed)})
+    trust.check_reads("333", "1", NOW)
+    with expect_refusal(RefusalCode.CARD_OTHER_VERSION):
+        trust.check_reads("333", "3", NOW)
+
+
+@pytest.mark.parametrize("listed", [("1.1",), ("2", "11"), ()])
+def test_a_card_that_does_not_list_the_version_is_refused(sandwell: Party, listed: tuple[str, ...]) -> None:
+    with expect_refusal(RefusalCode.CARD_OTHER_VERSION):
+        Trust({"333": replace(sandwell.card, schema_versions=listed)}).check_reads("333", "1", NOW)
+
+
+def test_a_card_that_has_expired_is_told_as_that(sandwell: Party) -> None:
+    with expect_refusal(RefusalCode.CARD_EXPIRED):
+        Trust({"333": replace(sandwell.card, schema_versions=())}).check_reads("333", "1", sandwell.card.expires_at)
