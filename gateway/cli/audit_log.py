@@ -209,7 +209,7 @@ def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
             o.size,
             format_for_list(o.seen_at),
             o.checked,
-            o.alarm.sentence if o.alarm else None,
+            labels.explain_contradiction(o.alarm) if o.alarm else None,
         )
         for o in checkpoints
     ]

@@ -23,7 +23,6 @@ from gateway.cli.output import (
 from gateway.cli.page import matches_page
 from gateway.core import labels
 from gateway.core.match_state import MatchState
-from gateway.core.matching import REASONS
 from gateway.searches import match_incoming
 from gateway.searches.match_incoming import MatchWorklist
 from schemas import xml
@@ -104,7 +103,8 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_n
         },
         "xml": xml.write(message).decode(),
         "possible": [
-            asdict(candidate) | {"reasons": [{"code": code, "says": REASONS[code]} for code in candidate.reasons]}
+            asdict(candidate)
+            | {"reasons": [{"code": code, "says": labels.name_match_reason(code)} for code in candidate.reasons]}
             for candidate in candidates
         ],
     }

@@ -1,13 +1,12 @@
 """A message and its history on a page of the terminal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from rich.markup import escape
 
 from gateway.auditing.audit import CaseHistory
 from gateway.core import labels
 from gateway.core.match_state import MatchState
-from gateway.core.matching import REASONS
 from gateway.one.drafts import DraftHistory
 from gateway.searches.match_incoming import MatchCandidate
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
@@ -54,23 +53,20 @@ def _line(name: str, value: object, depth: int) -> str:
     return f"{before}{name:{WIDTH - len(before)}} {escape(str(value))}".rstrip()
 
 
-BESIDE: tuple[
-    # An element of a search, and the column of our extract that says the same.
-    tuple[str, str, Callable[[Child], str]],
-    ...,
-] = (
-    ("UPN", "upn", lambda child: child.upn or ""),
-    ("Former UPN", "former_upn", lambda child: " ".join(child.former_upn)),
-    ("Surname", "surname", lambda child: child.surname),
-    ("Forename", "forename", lambda child: child.forename or ""),
-    ("Middle names", "middle_names", lambda child: child.middle_names or ""),
-    ("Preferred surname", "preferred_surname", lambda child: child.preferred_surname or ""),
-    ("Preferred forename", "preferred_forename", lambda child: child.preferred_forename or ""),
-    ("Former surname", "former_surname", lambda child: child.former_surname or ""),
-    ("Date of birth", "dob", lambda child: f"{child.dob:%d/%m/%Y}" + (" (estimated)" if child.dob_estimated else "")),
-    ("Sex", "sex", lambda child: child.sex),
-    ("NC year", "nc_year", lambda child: child.nc_year_actual or ""),
-)
+# What a search says of what a column of our extract says.
+THEIRS: Mapping[str, Callable[[Child], str]] = {
+    "upn": lambda child: child.upn or "",
+    "former_upn": lambda child: " ".join(child.former_upn),
+    "surname": lambda child: child.surname,
+    "forename": lambda child: child.forename or "",
+    "middle_names": lambda child: child.middle_names or "",
+    "preferred_surname": lambda child: child.preferred_surname or "",
+    "preferred_forename": lambda child: child.preferred_forename or "",
+    "former_surname": lambda child: child.former_surname or "",
+    "dob": lambda child: f"{child.dob:%d/%m/%Y}" + (" (estimated)" if child.dob_estimated else ""),
+    "sex": lambda child: child.sex,
+    "nc_year": lambda child: child.nc_year_actual or "",
+}
 
 
 def matches_page(message: Message, state: MatchState, candidates: Sequence[MatchCandidate]) -> str:
@@ -81,32 +77,23 @@ def matches_page(message: Message, state: MatchState, candidates: Sequence[Match
         _line("From", labels.name_authority_in_full(head.sender.authority), 1),
     ]
     if not candidates:
-        lines.append(f"  {NOBODY.get(state, 'No reply is due any more.')}")
+        lines.append(f"  {labels.explain_no_matches(state)}")
     for number, candidate in enumerate(candidates, 1):
         lines += ["", f"[bold]Possible match {number}: score {candidate.strength} of 100[/bold]"]
-        lines += [f"  {reason}" for reason in (REASONS[code] for code in candidate.reasons)]
+        lines += [f"  {labels.name_match_reason(reason)}" for reason in candidate.reasons]
         lines += [_beside("", "Their notice", "Your records"), *_elements(message, candidate)]
     lines += ["", "If this is the child, answer the enquiry: cme-gateway answer"]
     return "\n".join(lines)
-
-
-NOBODY = {
-    MatchState.NEW: "Not checked against the pupil index yet.",
-    MatchState.NONE: (
-        "No possible match in the pupil index. To reply to all such notices: cme-gateway matches reply-all"
-    ),
-    MatchState.PERSON: "No matches are shown for this notice. Check your case management system.",
-}
 
 
 def _elements(message: Message, candidate: MatchCandidate) -> Iterator[str]:
     body = message.body
     assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other has matches
     address = body.previous_address
-    for name, column, theirs in BESIDE:
-        if (in_notice := theirs(body.child)) or column in candidate.said:
+    for column, name in labels.list_pupil_fields().items():
+        in_notice = ((address and address.post_code) or "") if column == "postcode" else THEIRS[column](body.child)
+        if in_notice or column in candidate.said:
             yield _beside(name, in_notice, candidate.said.get(column, ""))
-    yield _beside("Postcode", (address and address.post_code) or "", candidate.said.get("postcode", ""))
 
 
 def _beside(name: str, theirs: str, ours: str) -> str:

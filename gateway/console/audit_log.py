@@ -32,19 +32,11 @@ REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}"
 TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
-def _list_kinds() -> Sequence[tuple[str, str]]:
-    acts = sorted(
-        ((act, audit_sentences.name_act(act)) for act in audit_sentences.SENTENCES),
-        key=lambda act_and_name: act_and_name[1],
-    )
-    return (*((kind, label) for kind, (label, _) in audit_sentences.KINDS.items()), *acts)
-
-
 def _list_questions(visit: Visit) -> Sequence[Question]:
     known = {*visit.gw.trust.list_authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
-        Question("kind", "Activity", "select", options=_list_kinds, optional=True),
+        Question("kind", "Activity", "select", options=audit_sentences.list_options, optional=True),
         Question("person", "User", optional=True),
         Question("partner", "Authority", "select", options=lambda: named, optional=True),
         Question("reference", "Reference (notice, leaver or case)", optional=True),

@@ -11,7 +11,6 @@ from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, InboxState
-from gateway.core.matching import REASONS
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
@@ -71,7 +70,6 @@ async def show_match(visit: Visit) -> web.StreamResponse:
         candidates=candidates,
         rows=list_rows,
         pupil_fields=labels.list_pupil_fields(),
-        reasons=REASONS,
         strength=labels.name_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
     )

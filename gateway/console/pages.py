@@ -45,6 +45,8 @@ class Pages:
             "role": labels.name_role,
             "route": labels.name_route,
             "answering": labels.build_answering,
+            "contradiction": labels.explain_contradiction,
+            "match_reason": labels.name_match_reason,
             "authority": labels.name_authority,
             "tail": shorten_id,
         }

@@ -1,168 +1,35 @@
 """Every act of the audit log as a sentence: who did what to what. No sentence says anything about a child.
 
-A sentence names parts of its entry in braces: {who}, {about}, {partner}, and members of the detail. What the sentence
-does not use of the detail is told beside it. A test holds these against the acts that the code writes.
+The sentences are in `audit_sentences_en.py`. What a sentence does not use of the detail is told beside it. A test holds
+these against the acts that the code writes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from string import Formatter
 
+from gateway.core import audit_sentences_en as texts
 from gateway.core.audit_acts import READINGS
 
-SENTENCES = {
-    "audit.exported": "{who} exported the audit log.",
-    "audit.reviewed": "{who} viewed the audit log.",
-    "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
-    "caller.refused": "A caller could not prove its identity and was refused ({code}).",
-    "card.renewed": "{who} renewed this authority's card (serial {serial}).",
-    "case.assigned": "{who} assigned the case to {to}.",
-    "case.closed": "{who} closed the case without an outcome: {ground}.",
-    "case.stood-down": "{who} ended the search.",
-    "case.unassigned": "{who} removed {from} from the case.",
-    "children.loaded": "{who} loaded the pupil index ({children} children).",
-    "client.added": "{who} added the connected system {about} ({scopes}).",
-    "client.ended": "{who} removed the connected system {about}.",
-    "client.let-in": "The connected system {about} got an access token.",
-    "client.new-secret": "{who} replaced the secret of the connected system {about}.",
-    "client.refused": "An attempt to connect as {about} was refused ({why}).",
-    "composition.begun": "{who} started a notice.",
-    "composition.changed": "{who} changed an unfinished notice.",
-    "composition.given-up": "{who} deleted an unfinished notice.",
-    "composition.lapsed": "An unfinished notice was deleted after 28 days without a change (started by {by}).",
-    "composition.read": "{who} viewed an unfinished notice.",
-    "composition.sent": "{who} sent a notice they had written.",
-    "correspondent.entered": "{who} added the email address used for {partner}.",
-    "correspondent.removed": "{who} removed the email address used for {partner}.",
-    "draft.discarded": "{who} discarded a leaver record.",
-    "draft.made": "The gateway added a leaver record to check.",
-    "draft.read": "{who} viewed a leaver record.",
-    "draft.renewed": "The gateway updated a leaver record.",
-    "draft.sent": "{who} sent a notice made from a leaver record.",
-    "gateway.made": "This gateway was set up.",
-    "gateway.started": "The gateway started.",
-    "gateway.stopped": "The gateway stopped.",
-    "keys.rotated": "{who} replaced the gateway's keys (old keys revoked: {revoked}).",
-    "list.read": "{who} viewed a list with {names} children's names.",
-    "mailbox.expired": "Messages held for {owner} were deleted because they were not collected.",
-    "mailbox.fetched": "{owner} collected messages held for it.",
-    "mailbox.kept": "Messages from {partner} were stored for {owner} to collect.",
-    "match.read": "{who} viewed a notice from {partner} and its possible matches ({matches}).",
-    "message.kept": "A message from {partner} was received.",
-    "message.refused": "A message from {partner} was refused ({codes}).",
-    "notice.accepted-by-mail": "{who} recorded that {partner} accepted a notice by email ({worth}).",
-    "notice.came-back": "An email to {partner} was not delivered, after it had been recorded as accepted by email.",
-    "notice.escalated": "A notice to {partner} was overdue and was escalated to the service manager.",
-    "notice.failed": "A message to {partner} could not be delivered.",
-    "notice.handed-over": "{who} recorded a phone handover to {partner}.",
-    "notice.mail-came": "An email from {partner} was received about a notice ({what}). This is not an acceptance.",
-    "notice.not-accepted": "{who} recorded that {partner} did not accept a notice, in an email ({worth}).",
-    "notice.not-from-a-person": "{who} recorded that an email about a notice to {partner} was not from a person.",
-    "notice.outcome-told": "{who} recorded a result given by {partner} by phone or letter ({result}).",
-    "notice.queued": "{who} sent a message to {partner}.",
-    "notice.read": "{who} viewed a child's details in a message.",
-    "notice.read-in-full": (
-        "{who} viewed all details in a message from {partner} that contradicts itself about its restriction."
-    ),
-    "notice.rejected": "{partner}'s gateway refused a message from this authority.",
-    "notice.released": "{who} retried {count} undelivered messages to {partner}.",
-    "notice.retried": "{who} retried an undelivered message to {partner}.",
-    "notice.sealed-anew": (
-        "The gateway corrected the time of a message to {partner}, because this server's clock was fast."
-    ),
-    "notice.searched": "{who} searched for notices ({by}; found: {found}).",
-    "notice.sent": "The gateway passed a message to {partner} for delivery. No delivery receipt yet.",
-    "notice.sent-on": "{who} redirected a notice for {partner} to another authority.",
-    "notice.withdrawn": "{who} withdrew a notice to {partner}.",
-    "one.answered": "ONE reported the result of a file ({result}).",
-    "one.file-accepted": "{who} accepted a file from ONE as it is ({why}).",
-    "one.file-put-aside": "{who} set aside a file from ONE without loading it ({why}).",
-    "one.headings-accepted": "{who} accepted the headings of a file from ONE ({kind}; not read: {unknown}).",
-    "one.taken-in": "The gateway processed a file of leavers.",
-    "one.written": "{who} created a Common Transfer File from a notice.",
-    "partner.added": "{who} confirmed the card of {partner} (serial {serial}).",
-    "person.added": "{who} added the user {about} ({roles}).",
-    "person.back": "{who} reactivated the user {about}.",
-    "person.ended": "{who} deactivated the user {about}.",
-    "person.locked": "The account of {about} was locked after too many wrong attempts.",
-    "person.password": "{who} changed their password.",
-    "person.refused": "A sign-in as {about} was refused ({why}).",
-    "person.reset": "{who} gave {about} a one-time password.",
-    "person.roles": "{who} changed the roles of {about} (from {from} to {to}).",
-    "person.second-factor": "{who} set up an authenticator app.",
-    "person.signed-in": "{who} signed in ({through}).",
-    "person.signed-out": "{who} signed out.",
-    "postcodes.imported": "{who} imported {postcodes} postcodes.",
-    "receipt.verified": "A delivery receipt from {partner} was received and checked.",
-    "reply.put-aside": "{who} marked a reply from {partner} as dealt with, because it does not fit its notice.",
-    "reply.judged": "{who} recorded what an email reply from {partner} is, without changing the notice ({judgement}).",
-    "reply.read": "{who} viewed an email reply from {partner}.",
-    "reply.without-effect": (
-        "A reply from {partner} was received, but does not fit its notice and has no effect ({why})."
-    ),
-    "reply.unknown": "An email was received that does not match any notice.",
-    "report.inspection": "{who} created an inspection list ({listed} children, {opened} records viewed).",
-    "report.statistics": "{who} created a statistics report (records counted automatically: {opened}).",
-    "review.done": "{who} recorded a 14-day review.",
-    "route.strange": "{count} unrecognised files or emails were found on a route to {partner}.",
-    "search.matched": "The gateway checked a notice from {partner} against the pupil index.",
-    "search.read": "{who} viewed a search and its answers ({answers}).",
-    "search.sent": "{who} asked other authorities about a child.",
-    "statement.difference": "Records of a message differ between this authority and {partner} ({difference}).",
-    "webhook.added": "{who} set up notifications for a connected system ({events}).",
-    "webhook.given-up": "Notifications to a connected system stopped after repeated failures ({why}).",
-    "webhook.removed": "{who} stopped notifications to a connected system.",
-    "webhook.resumed": "{who} restarted notifications to a connected system.",
-    "witness.accepted": "{who} cleared the warning about {partner}'s audit log.",
-    "witness.alarm": "Warning: the audit log of {partner} does not match earlier copies ({alarm}).",
-}
-# of entries that count many, with how many
-TOGETHER = {
-    "caller.refused": "Callers could not prove their identity and were refused, {count} times ({code}).",
-    "client.let-in": "The connected system {about} got access tokens, {count} times.",
-    "client.refused": "Attempts to connect were refused, {count} times ({why}).",
-    "mailbox.kept": "Messages from {partner} were stored for {owner} to collect, {count} times.",
-    "message.refused": "{count} messages from {partner} were refused ({codes}).",
-    "person.refused": "Sign-ins were refused, {count} times ({why}).",
-    "reply.unknown": "{count} emails were received that do not match any notice.",
-    "statement.difference": "Records of {count} messages differ between this authority and {partner} ({difference}).",
-}
-# of acts that are no longer written, and are in older logs
-BEFORE = {
-    "notice.answered": (
-        "{partner} replied by email, and this was counted as an acknowledgement. It is not an acceptance."
-    ),
-    "client.locked": "The connected system {about} was locked after too many wrong secrets.",
-}
-# how one user or system is called where any is meant
-IN_GENERAL = {"the connected system {about}": "a connected system", "the user {about}": "a user", " as {about}": ""}
-NOT_SAID = "not recorded"
-
-# what an auditor asks for, and by which beginnings of acts it is found
-KINDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "readings": ("Views of children's details", READINGS),
-    "messages": ("Notices sent and received", ("notice.", "message.", "receipt.", "reply.")),
-    "cases": ("Cases, searches and reviews", ("case.", "search.", "match.", "review.")),
-    "drafts": (
-        "Leavers, unfinished notices and files",
-        ("draft.", "composition.", "one.", "children.", "postcodes."),
-    ),
-    "people": ("Users and sign-in", ("person.",)),
-    "systems": ("Connected systems", ("client.", "webhook.")),
-    "partners": ("Partner authorities", ("partner.", "correspondent.", "witness.", "statement.")),
+# What an auditor asks for, and by which beginnings of acts it is found.
+KINDS: Mapping[str, tuple[str, ...]] = {
+    "readings": READINGS,
+    "messages": ("notice.", "message.", "receipt.", "reply."),
+    "cases": ("case.", "search.", "match.", "review."),
+    "drafts": ("draft.", "composition.", "one.", "children.", "postcodes."),
+    "people": ("person.",),
+    "systems": ("client.", "webhook."),
+    "partners": ("partner.", "correspondent.", "witness.", "statement."),
     "refused": (
-        "Refused",
-        (
-            "message.refused",
-            "caller.refused",
-            "person.refused",
-            "person.locked",
-            "client.refused",
-            "notice.rejected",
-            "route.strange",
-        ),
+        "message.refused",
+        "caller.refused",
+        "person.refused",
+        "person.locked",
+        "client.refused",
+        "notice.rejected",
+        "route.strange",
     ),
-    "gateway": ("Gateway, keys and mailboxes", ("gateway.", "card.", "keys.", "mailbox.", "route.", "caller.")),
-    "log": ("Reports and reviews of this log", ("audit.", "report.")),
+    "gateway": ("gateway.", "card.", "keys.", "mailbox.", "route.", "caller."),
+    "log": ("audit.", "report."),
 }
 
 
@@ -173,8 +40,8 @@ def explain_act(act: str, parts: Mapping[str, str]) -> str:
 
 def _find_sentence(act: str, parts: Mapping[str, object]) -> str:
     """Return the sentence on one of its kind, or on many."""
-    many = TOGETHER.get(act) if "count" in parts else None
-    return many or (SENTENCES | BEFORE).get(act, f"{{who}} did: {act}")
+    many = texts.TOGETHER.get(act) if "count" in parts else None
+    return many or (texts.SENTENCES | texts.BEFORE).get(act, texts.UNKNOWN_ACT.format(act=act))
 
 
 def find_unexplained(act: str, detail: Mapping[str, object]) -> dict[str, str]:
@@ -185,14 +52,14 @@ def find_unexplained(act: str, detail: Mapping[str, object]) -> dict[str, str]:
 
 def name_act(act: str) -> str:
     """Return an act in general."""
-    general = dict.fromkeys(("who", "about", "to", "from"), "someone") | dict.fromkeys(
-        ("partner", "owner"), "an authority"
+    general = dict.fromkeys(("who", "about", "to", "from"), texts.SOMEONE) | dict.fromkeys(
+        ("partner", "owner"), texts.AN_AUTHORITY
     )
-    sentence = SENTENCES[act]
+    sentence = texts.SENTENCES[act]
     # particulars of one entry
     for end in (" (", ": {", ". "):
         sentence = sentence.partition(end)[0]
-    for specific, general_form in IN_GENERAL.items():
+    for specific, general_form in texts.IN_GENERAL.items():
         sentence = sentence.replace(specific, general_form)
     general_sentence = sentence.format_map(_Plenty(general)).rstrip(".")
     return general_sentence[0].upper() + general_sentence[1:]
@@ -200,17 +67,22 @@ def name_act(act: str) -> str:
 
 class _Parts(dict[str, str]):
     def __missing__(self, name: str) -> str:
-        return NOT_SAID
+        return texts.NOT_SAID
 
 
 class _Plenty(dict[str, str]):
     def __missing__(self, name: str) -> str:
-        return "some"
+        return texts.SOME
 
 
 def list_acts(kind: str) -> tuple[str, ...]:
     """Return the acts of a kind; of one act, itself; none where there is no such kind or act."""
     if kind in KINDS:
-        beginnings = KINDS[kind][1]
-        return tuple(act for act in SENTENCES if act.startswith(beginnings))
-    return (kind,) if kind in SENTENCES else ()
+        return tuple(act for act in texts.SENTENCES if act.startswith(KINDS[kind]))
+    return (kind,) if kind in texts.SENTENCES else ()
+
+
+def list_options() -> Sequence[tuple[str, str]]:
+    """Return what an auditor may ask for, with its name: kinds of acts, then every act alone, by name."""
+    acts = sorted(((act, name_act(act)) for act in texts.SENTENCES), key=lambda act_and_name: act_and_name[1])
+    return (*((kind, texts.KINDS[kind]) for kind in KINDS), *acts)

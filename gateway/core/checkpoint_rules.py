@@ -22,18 +22,6 @@ class LogContradiction(StrEnum):
     ROLLBACK = "rollback"
     NO_PROOF = "no-proof"
 
-    @property
-    def sentence(self) -> str:
-        """Return what a person reads."""
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    LogContradiction.FORK: "it signed two different logs of the same length",
-    LogContradiction.ROLLBACK: "it signed a shorter log after a longer one",
-    LogContradiction.NO_PROOF: "it cannot show that its log today continues the earlier copies",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class SeenCheckpoint:

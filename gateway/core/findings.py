@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from gateway.core.check_labels import find_label
+from gateway.core import labels
 
 # Before an end: partners need the new card before it.
 EARLY = timedelta(days=60)
@@ -37,7 +37,7 @@ class HealthFinding:
     @property
     def label(self) -> str:
         """Return what people read in the place of the name."""
-        return find_label(self.name)
+        return labels.name_check(self.name)
 
 
 def pass_check(name: str, sentence: str) -> HealthFinding:

@@ -5,6 +5,7 @@ they are: they are stored, signed and scripted. The texts are in `labels_en.py`;
 same tables. Codes that messages carry have their labels in the lists of `schemas/codes`, and `name_code` reads them.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -341,3 +342,35 @@ def name_authority_in_full(code: str) -> str:
 def explain_misfit(misfit: str) -> str:
     """Return why a reply has no effect on what it names (`replies.Misfit`)."""
     return texts.MISFITS[misfit]
+
+
+def name_match_reason(reason: str) -> str:
+    """Return why a child of ours may be the one for whom they search, or may not (`matching`)."""
+    return texts.MATCH_REASONS[reason]
+
+
+def explain_no_matches(state: str) -> str:
+    """Return why no possible match is listed (`match_state.MatchState`)."""
+    return texts.WITHOUT_MATCHES.get(state, texts.NOTHING_DUE)
+
+
+def explain_contradiction(contradiction: str) -> str:
+    """Return in what way a partner's log is not the one that was seen (`checkpoint_rules.LogContradiction`)."""
+    return texts.CONTRADICTIONS[contradiction]
+
+
+def name_check(name: str) -> str:
+    """Return what a check of health is about; what has no label is shown as it is called."""
+    if name in texts.CHECKS:
+        return texts.CHECKS[name]
+    for pattern, label in texts.CHECK_PATTERNS.items():
+        if match := re.fullmatch(pattern, name):
+            parts = {key: _name_check_part(key, text) for key, text in match.groupdict().items()}
+            return _capitalise_first(label.format(**parts))
+    return name
+
+
+def _name_check_part(key: str, text: str) -> str:
+    if key == "authority":
+        return name_authority_in_full(text)
+    return name_check(text) if key == "folder" else name_route(text)

@@ -30,40 +30,6 @@ SIBLING = 0.3
 # Beside one who is so near, none who is less near than the other of the two.
 SURE, CLEAR = 0.98, 0.9
 
-REASONS = {
-    "upn": "same UPN",
-    "upn-former": "a former UPN matches",
-    "upn-slip": "UPN differs by one character",
-    "upn-other": "different UPN",
-    "dob": "same date of birth",
-    "dob-swapped": "date of birth with day and month swapped",
-    "dob-digit": "date of birth differs by one digit, or two digits are swapped",
-    "dob-year": "same day and month of birth, and the year differs by one",
-    "dob-month": "same month and year of birth, different day",
-    "dob-estimated": "a date of birth is estimated, and the dates are close",
-    "dob-other": "different date of birth",
-    "surname": "same surname",
-    "surname-known-as": "same former or preferred surname",
-    "surname-part": "part of a double-barrelled surname is the same",
-    "surname-sound": "surname sounds the same, or is spelled differently",
-    "surname-slip": "surname may have a typing error",
-    "surname-other": "different surname",
-    "forename": "same forename",
-    "forename-known-as": "same preferred forename or middle name",
-    "forename-part": "part of the forename is the same",
-    "forename-nickname": "one forename is short for the other",
-    "forename-sound": "forename sounds the same, or is spelled differently",
-    "forename-slip": "forename may have a typing error",
-    "forename-initial": "forename is an initial only, and it is the same",
-    "forename-other": "different forename",
-    "one-name": "one of them has only one name",
-    "names-swapped": "surname and forename are swapped",
-    "sex-other": "a different sex is recorded",
-    "postcode": "same postcode",
-    "sibling": "more likely to be a sibling or twin",
-    "named-sibling": "this is not the child, but a sibling named in the notice",
-}
-
 UPN_SAME, UPN_SLIP, UPN_OTHER = 22.0, 9.0, -5.0
 DOB_BITS = {
     "dob": 12.5,
@@ -129,7 +95,7 @@ class ComparedChild:
 
 @dataclass(frozen=True, slots=True)
 class ChildMatch:
-    """How near a child of ours is, and why: codes of REASONS."""
+    """How near a child of ours is, and why: codes of reasons, which `labels.name_match_reason` names."""
 
     strength: float
     reasons: tuple[str, ...]
@@ -264,9 +230,12 @@ SAID: Mapping[Likeness, str] = {
 }
 
 
+# A surname is never short for another, and an initial of one says nothing.
+OF_SURNAMES = {Likeness.INITIAL: Likeness.OTHER, Likeness.NICKNAME: Likeness.SOUND}
+
+
 def _likeness_reason(name: str, degree: Likeness) -> str:
-    reason = name + SAID[degree]
-    return reason if reason in REASONS else f"{name}-other" if degree < Likeness.SLIP else f"{name}-sound"
+    return name + SAID[OF_SURNAMES.get(degree, degree) if name == "surname" else degree]
 
 
 def _weigh_sex(sought: ComparedChild, ours: ComparedChild) -> Weighed:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from adapters import email
 from gateway.auditing import audit
 from gateway.context import Gateway
-from gateway.core.check_labels import find_label
+from gateway.core import labels
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.errors import ConfigProblem
@@ -36,7 +36,7 @@ class Check:
     @property
     def label(self) -> str:
         """Return what people read in the place of the name."""
-        return find_label(self.name)
+        return labels.name_check(self.name)
 
 
 def run_checks(gw: Gateway) -> list[Check]:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from gateway import home_folder
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import HealthFinding
 from gateway.core.health import (
@@ -248,7 +249,7 @@ def _measure_log(tx: Connection, gw: Gateway) -> LogHealth:
     alarms = (
         LogAlarm(
             partner_alarm.authority,
-            partner_alarm.alarm.sentence,
+            labels.explain_contradiction(partner_alarm.alarm),
             gw.whom_to_ring(partner_alarm.authority) or partner_alarm.authority,
         )
         for partner_alarm in partner_checkpoints.list_alarms(tx)

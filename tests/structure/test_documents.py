@@ -12,7 +12,8 @@ from adapters.route import NotReached
 from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.cli import cli
 from gateway.cli.lazy_group import LazyGroup
-from gateway.core.audit_sentences import KINDS, SENTENCES, list_acts, name_act
+from gateway.core.audit_sentences import KINDS, list_acts, name_act
+from gateway.core.audit_sentences_en import SENTENCES
 from gateway.core.labels_en import ACTS
 from gateway.errors import read_texts
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN

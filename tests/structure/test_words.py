@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.core import labels_en
+from gateway.core import audit_sentences_en, labels_en
 from schemas import codes
 from tests.structure.test_documents import commands
 from tests.structure.test_errors import AMERICAN, NEVER, texts_of
@@ -71,9 +71,10 @@ def list_texts() -> Iterator[tuple[str, str]]:
     """Yield where each text is, and the text."""
     for path in sorted(TEMPLATES.glob("*.html")):
         yield from ((path.name, said) for said in read_template(path))
-    for name, table in vars(labels_en).items():
-        if name.isupper():
-            yield from ((f"labels_en.{name}", said) for said in read_labels(table))
+    for module in (labels_en, audit_sentences_en):
+        for name, table in vars(module).items():
+            if name.isupper():
+                yield from ((f"{module.__name__}.{name}", said) for said in read_labels(table))
     yield from (("help", said) for said in read_help())
     for path in sorted(chain.from_iterable((ROOT / place).rglob("*.py") for place in PLACES)):
         if path.name not in FOR_PROGRAMS:

@@ -2,13 +2,15 @@
 
 import pytest
 
-from gateway.core import labels, labels_en
-from gateway.core.audit_sentences import BEFORE, SENTENCES
+from gateway.core import audit_sentences, audit_sentences_en, labels, labels_en
+from gateway.core.audit_sentences_en import BEFORE, SENTENCES
+from gateway.core.checkpoint_rules import LogContradiction
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.core.findings import FindingLevel
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyKind
+from gateway.core.match_state import MatchState
 from gateway.core.permissions import Role, Scope
 from gateway.core.replies import Misfit
 from gateway.core.search_status import AnswerState
@@ -54,6 +56,9 @@ def test_every_other_code_has_a_label() -> None:
     assert set(labels_en.IMPORTS) == set(TransferStage)
     assert set(labels_en.REMEDIES) == {SENT_AGAIN, ASKED_FOR, FOR_A_PERSON}
     assert set(DutyStep) < set(labels_en.NEXT_STEPS)
+    assert set(labels_en.CONTRADICTIONS) == set(LogContradiction)
+    assert set(labels_en.WITHOUT_MATCHES) < set(MatchState)
+    assert set(audit_sentences_en.KINDS) == set(audit_sentences.KINDS)
     assert set(labels_en.TRIES) < set(labels_en.LAST_TRIES)
 
 
@@ -133,3 +138,11 @@ def test_the_last_try_is_told_with_its_route() -> None:
     assert labels.describe_last_try("https: receipted") == "Delivered by HTTPS"
     assert labels.describe_last_try("mailbox: later") == "Could not be delivered by mailbox"
     assert labels.describe_last_try("not tried yet") == "Not tried yet"
+
+
+def test_a_check_of_health_is_named_with_the_authority_or_the_route_that_it_is_about() -> None:
+    assert labels.name_check("delivery to 885") == "Delivery to Worcestershire (885)"
+    assert labels.name_check("route mailbox to 885") == "Mailbox route to Worcestershire (885)"
+    assert labels.name_check("left at our mailbox route") == "Not processed on the mailbox route of this authority"
+    assert labels.name_check("left in ONE's folder") == "Not processed: Folder for leavers from ONE"
+    assert labels.name_check("no such check") == "no such check"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core import blocking, matching
-from gateway.core.matching import REASONS, ChildMatch, ComparedChild
+from gateway.core.labels_en import MATCH_REASONS
+from gateway.core.matching import ChildMatch, ComparedChild
 from tests.population import KINDS, Search, Town
 
 SIZE, SEED = 10_000, 7
@@ -74,7 +75,7 @@ def test_each_kind_of_error_is_seen_through(index: Index, kind: str) -> None:
 
 def test_every_reason_that_is_given_has_its_sentence(index: Index) -> None:
     given_ = {r for one in index.town.searches(300, 300) for m in index.shown(one).values() for r in m.reasons}
-    assert given_ <= REASONS.keys()
+    assert given_ <= MATCH_REASONS.keys()
 
 
 def match(sought: ComparedChild, ours: ComparedChild = ADA) -> ChildMatch:
@@ -129,4 +130,4 @@ def test_a_common_name_says_less_than_a_rare_one() -> None:
 def test_dates_of_birth_compare_either_way_round(one: date, other: date, estimated: bool) -> None:
     said = matching.compare_dobs(one, other, estimated=estimated)
     assert said == matching.compare_dobs(other, one, estimated=estimated)
-    assert said in REASONS
+    assert said in MATCH_REASONS

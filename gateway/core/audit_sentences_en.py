@@ -1,0 +1,159 @@
+"""The sentences of the audit log in English: tables of texts by act, and nothing else.
+
+`audit_sentences.py` chooses among them; another language is a module with the same tables. A sentence names parts of
+its entry in braces: {who}, {about}, {partner}, and members of the detail.
+"""
+
+from collections.abc import Mapping
+
+SENTENCES = {
+    "audit.exported": "{who} exported the audit log.",
+    "audit.reviewed": "{who} viewed the audit log.",
+    "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
+    "caller.refused": "A caller could not prove its identity and was refused ({code}).",
+    "card.renewed": "{who} renewed this authority's card (serial {serial}).",
+    "case.assigned": "{who} assigned the case to {to}.",
+    "case.closed": "{who} closed the case without an outcome: {ground}.",
+    "case.stood-down": "{who} ended the search.",
+    "case.unassigned": "{who} removed {from} from the case.",
+    "children.loaded": "{who} loaded the pupil index ({children} children).",
+    "client.added": "{who} added the connected system {about} ({scopes}).",
+    "client.ended": "{who} removed the connected system {about}.",
+    "client.let-in": "The connected system {about} got an access token.",
+    "client.new-secret": "{who} replaced the secret of the connected system {about}.",
+    "client.refused": "An attempt to connect as {about} was refused ({why}).",
+    "composition.begun": "{who} started a notice.",
+    "composition.changed": "{who} changed an unfinished notice.",
+    "composition.given-up": "{who} deleted an unfinished notice.",
+    "composition.lapsed": "An unfinished notice was deleted after 28 days without a change (started by {by}).",
+    "composition.read": "{who} viewed an unfinished notice.",
+    "composition.sent": "{who} sent a notice they had written.",
+    "correspondent.entered": "{who} added the email address used for {partner}.",
+    "correspondent.removed": "{who} removed the email address used for {partner}.",
+    "draft.discarded": "{who} discarded a leaver record.",
+    "draft.made": "The gateway added a leaver record to check.",
+    "draft.read": "{who} viewed a leaver record.",
+    "draft.renewed": "The gateway updated a leaver record.",
+    "draft.sent": "{who} sent a notice made from a leaver record.",
+    "gateway.made": "This gateway was set up.",
+    "gateway.started": "The gateway started.",
+    "gateway.stopped": "The gateway stopped.",
+    "keys.rotated": "{who} replaced the gateway's keys (old keys revoked: {revoked}).",
+    "list.read": "{who} viewed a list with {names} children's names.",
+    "mailbox.expired": "Messages held for {owner} were deleted because they were not collected.",
+    "mailbox.fetched": "{owner} collected messages held for it.",
+    "mailbox.kept": "Messages from {partner} were stored for {owner} to collect.",
+    "match.read": "{who} viewed a notice from {partner} and its possible matches ({matches}).",
+    "message.kept": "A message from {partner} was received.",
+    "message.refused": "A message from {partner} was refused ({codes}).",
+    "notice.accepted-by-mail": "{who} recorded that {partner} accepted a notice by email ({worth}).",
+    "notice.came-back": "An email to {partner} was not delivered, after it had been recorded as accepted by email.",
+    "notice.escalated": "A notice to {partner} was overdue and was escalated to the service manager.",
+    "notice.failed": "A message to {partner} could not be delivered.",
+    "notice.handed-over": "{who} recorded a phone handover to {partner}.",
+    "notice.mail-came": "An email from {partner} was received about a notice ({what}). This is not an acceptance.",
+    "notice.not-accepted": "{who} recorded that {partner} did not accept a notice, in an email ({worth}).",
+    "notice.not-from-a-person": "{who} recorded that an email about a notice to {partner} was not from a person.",
+    "notice.outcome-told": "{who} recorded a result given by {partner} by phone or letter ({result}).",
+    "notice.queued": "{who} sent a message to {partner}.",
+    "notice.read": "{who} viewed a child's details in a message.",
+    "notice.read-in-full": (
+        "{who} viewed all details in a message from {partner} that contradicts itself about its restriction."
+    ),
+    "notice.rejected": "{partner}'s gateway refused a message from this authority.",
+    "notice.released": "{who} retried {count} undelivered messages to {partner}.",
+    "notice.retried": "{who} retried an undelivered message to {partner}.",
+    "notice.sealed-anew": (
+        "The gateway corrected the time of a message to {partner}, because this server's clock was fast."
+    ),
+    "notice.searched": "{who} searched for notices ({by}; found: {found}).",
+    "notice.sent": "The gateway passed a message to {partner} for delivery. No delivery receipt yet.",
+    "notice.sent-on": "{who} redirected a notice for {partner} to another authority.",
+    "notice.withdrawn": "{who} withdrew a notice to {partner}.",
+    "one.answered": "ONE reported the result of a file ({result}).",
+    "one.file-accepted": "{who} accepted a file from ONE as it is ({why}).",
+    "one.file-put-aside": "{who} set aside a file from ONE without loading it ({why}).",
+    "one.headings-accepted": "{who} accepted the headings of a file from ONE ({kind}; not read: {unknown}).",
+    "one.taken-in": "The gateway processed a file of leavers.",
+    "one.written": "{who} created a Common Transfer File from a notice.",
+    "partner.added": "{who} confirmed the card of {partner} (serial {serial}).",
+    "person.added": "{who} added the user {about} ({roles}).",
+    "person.back": "{who} reactivated the user {about}.",
+    "person.ended": "{who} deactivated the user {about}.",
+    "person.locked": "The account of {about} was locked after too many wrong attempts.",
+    "person.password": "{who} changed their password.",
+    "person.refused": "A sign-in as {about} was refused ({why}).",
+    "person.reset": "{who} gave {about} a one-time password.",
+    "person.roles": "{who} changed the roles of {about} (from {from} to {to}).",
+    "person.second-factor": "{who} set up an authenticator app.",
+    "person.signed-in": "{who} signed in ({through}).",
+    "person.signed-out": "{who} signed out.",
+    "postcodes.imported": "{who} imported {postcodes} postcodes.",
+    "receipt.verified": "A delivery receipt from {partner} was received and checked.",
+    "reply.put-aside": "{who} marked a reply from {partner} as dealt with, because it does not fit its notice.",
+    "reply.judged": "{who} recorded what an email reply from {partner} is, without changing the notice ({judgement}).",
+    "reply.read": "{who} viewed an email reply from {partner}.",
+    "reply.without-effect": (
+        "A reply from {partner} was received, but does not fit its notice and has no effect ({why})."
+    ),
+    "reply.unknown": "An email was received that does not match any notice.",
+    "report.inspection": "{who} created an inspection list ({listed} children, {opened} records viewed).",
+    "report.statistics": "{who} created a statistics report (records counted automatically: {opened}).",
+    "review.done": "{who} recorded a 14-day review.",
+    "route.strange": "{count} unrecognised files or emails were found on a route to {partner}.",
+    "search.matched": "The gateway checked a notice from {partner} against the pupil index.",
+    "search.read": "{who} viewed a search and its answers ({answers}).",
+    "search.sent": "{who} asked other authorities about a child.",
+    "statement.difference": "Records of a message differ between this authority and {partner} ({difference}).",
+    "webhook.added": "{who} set up notifications for a connected system ({events}).",
+    "webhook.given-up": "Notifications to a connected system stopped after repeated failures ({why}).",
+    "webhook.removed": "{who} stopped notifications to a connected system.",
+    "webhook.resumed": "{who} restarted notifications to a connected system.",
+    "witness.accepted": "{who} cleared the warning about {partner}'s audit log.",
+    "witness.alarm": "Warning: the audit log of {partner} does not match earlier copies ({alarm}).",
+}
+# Of entries that count many, with how many
+TOGETHER = {
+    "caller.refused": "Callers could not prove their identity and were refused, {count} times ({code}).",
+    "client.let-in": "The connected system {about} got access tokens, {count} times.",
+    "client.refused": "Attempts to connect were refused, {count} times ({why}).",
+    "mailbox.kept": "Messages from {partner} were stored for {owner} to collect, {count} times.",
+    "message.refused": "{count} messages from {partner} were refused ({codes}).",
+    "person.refused": "Sign-ins were refused, {count} times ({why}).",
+    "reply.unknown": "{count} emails were received that do not match any notice.",
+    "statement.difference": "Records of {count} messages differ between this authority and {partner} ({difference}).",
+}
+# Of acts that are no longer written, and are in older logs
+BEFORE = {
+    "notice.answered": (
+        "{partner} replied by email, and this was counted as an acknowledgement. It is not an acceptance."
+    ),
+    "client.locked": "The connected system {about} was locked after too many wrong secrets.",
+}
+# How one user or system is called where any is meant
+IN_GENERAL: Mapping[str, str] = {
+    "the connected system {about}": "a connected system",
+    "the user {about}": "a user",
+    " as {about}": "",
+}
+NOT_SAID = "not recorded"
+# What takes the place of a part, where an act is named in general: of a person, of an authority, and of anything else.
+SOMEONE = "someone"
+AN_AUTHORITY = "an authority"
+SOME = "some"
+# Of an act that has no sentence.
+UNKNOWN_ACT = "{{who}} did: {act}"
+
+# What an auditor may ask for: `audit_sentences.KINDS`.
+KINDS = {
+    "readings": "Views of children's details",
+    "messages": "Notices sent and received",
+    "cases": "Cases, searches and reviews",
+    "drafts": "Leavers, unfinished notices and files",
+    "people": "Users and sign-in",
+    "systems": "Connected systems",
+    "partners": "Partner authorities",
+    "refused": "Refused",
+    "gateway": "Gateway, keys and mailboxes",
+    "log": "Reports and reviews of this log",
+}
