@@ -35,7 +35,10 @@ Test = Callable[[Message, date], Iterator[str]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A rule with its code, what follows from breaking it, and how it is said."""
+    """A rule with its code, what follows from breaking it, and how it is said.
+
+    In the sentence, `{restriction}` stands for the restriction that the notice has.
+    """
 
     code: str
     level: Literal["error", "warning"]
@@ -57,6 +60,12 @@ def _rule(code: str, level: Literal["error", "warning"], sentence: str) -> Calla
     return register
 
 
+def build_sentence(sentence: str, message: Message) -> str:
+    """Return the sentence of a rule with the restriction that the message has, where it names it."""
+    restriction = codes.get_labels("restriction_levels")[message.restriction].partition(":")[0]
+    return sentence.replace("{restriction}", restriction)
+
+
 def check(message: Message, *, today: date) -> list[Finding]:
     """Return everything that the rules find, in their order.
 
@@ -64,7 +73,11 @@ def check(message: Message, *, today: date) -> list[Finding]:
         message: has passed the XSD.
         today: the date of whoever asks: of the sender before it sends, of the receiver when it has come.
     """
-    findings = (Finding(r.code, r.level, path, r.sentence) for r in RULES for path in r.breaks(message, today))
+    findings = (
+        Finding(r.code, r.level, path, build_sentence(r.sentence, message))
+        for r in RULES
+        for path in r.breaks(message, today)
+    )
     # Two children of a list break a rule at the same path: said once.
     return list(dict.fromkeys(findings))
 
@@ -187,7 +200,7 @@ def _restriction_reason(message: Message, today: date) -> Iterator[str]:
 @_rule(
     "restriction.address",
     "error",
-    "Address withheld: this notice includes an address, school or contact. Remove it before you send.",
+    "{restriction}: this notice includes an address, school or contact. Remove it before you send.",
 )
 def _restricted_address(message: Message, today: date) -> Iterator[str]:
     body = message.body

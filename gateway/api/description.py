@@ -16,6 +16,7 @@ from gateway.api.guard import KEY, PARTS, Operation
 from gateway.api.notices import CONFIRMED, DOUBTS
 from gateway.api.problems import PROBLEM
 from gateway.api.shapes import Happened, Problem, Token
+from gateway.core import labels
 from gateway.core.permissions import SCOPES, Scope
 from gateway.core.webhook_events import WebhookEvent
 from schemas.json import MOMENT
@@ -45,11 +46,6 @@ SAYS_PARTS = {
     "receipt": "The number of a receipt",
     "reply": "The number of an email reply",
     "webhook": "The id of a webhook",
-}
-EVENTS = {
-    WebhookEvent.RECEIVED: "A message was received",
-    WebhookEvent.STATE: "The status of a message may have changed: get its status",
-    WebhookEvent.RECEIPT: "A delivery receipt was received for a message you sent",
 }
 SIMPLE: dict[object, dict[str, Any]] = {
     str: {"type": "string"},
@@ -97,7 +93,7 @@ def _shapes(operations: Sequence[Operation]) -> list[type]:
 
 
 def _scheme() -> dict[str, Any]:
-    says = {str(scope): "; ".join(sorted(SCOPES[scope])) for scope in Scope}
+    says = {str(scope): ". ".join(labels.explain_scope(scope)) for scope in Scope}
     return {"type": "oauth2", "flows": {"clientCredentials": {"tokenUrl": f"{PREFIX}/token", "scopes": says}}}
 
 
@@ -185,7 +181,7 @@ def _told_of(event: WebhookEvent) -> dict[str, Any]:
     ]
     return {
         "operationId": event.name.lower(),
-        "summary": EVENTS[event],
+        "summary": labels.explain_event(event),
         "parameters": headers,
         "requestBody": {"required": True, "content": {JSON: {"schema": _ref(Happened)}}},
         "responses": {"2XX": {"description": "Received. After any other answer the event is sent again."}},

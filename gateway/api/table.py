@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from gateway.api.application import list_operations
 from gateway.api.call import FORM, JSON
-from gateway.api.description import EVENTS, scopes_of
+from gateway.api.description import scopes_of
 from gateway.api.guard import Operation
+from gateway.core import labels
+from gateway.core.webhook_events import WebhookEvent
 
 
 def build_table() -> str:
@@ -47,7 +49,7 @@ def _name(shape: object) -> str:
 
 def build_events_table() -> str:
     """Every event of a webhook."""
-    rows = "".join(f"| `{event}` | {says} |\n" for event, says in EVENTS.items())
+    rows = "".join(f"| `{event}` | {labels.explain_event(event)} |\n" for event in WebhookEvent)
     return f"| event | when |\n|---|---|\n{rows}"
 
 

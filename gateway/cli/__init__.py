@@ -44,7 +44,13 @@ class Commands(LazyGroup):
         CommandRow("accept", "answers", "Accept a notice.", REPLIES),
         CommandRow("reject", "answers", "Reject a notice and give the reason.", REPLIES),
         CommandRow("refer-back", "answers", "Tell the sender which authority to try. Nothing is sent there.", REPLIES),
-        CommandRow("answer", "answers", "Answer a whereabouts enquiry.", REPLIES, old_names=("respond",)),
+        CommandRow(
+            "answer",
+            "answers",
+            "Answer a whereabouts enquiry or a whereabouts unknown notice.",
+            REPLIES,
+            old_names=("respond",),
+        ),
         CommandRow(
             "send-outcome",
             "answers",

@@ -140,7 +140,7 @@ def answer_enquiry(
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
-    """Answer a whereabouts enquiry."""
+    """Answer a whereabouts enquiry or a whereabouts unknown notice."""
     with open_gateway(home) as gw:
         body = WhereaboutsResponse(
             result=result, answered_by="officer", ring=gw.build_officer(by), note=note_text(note_file)

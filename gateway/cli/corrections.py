@@ -31,6 +31,7 @@ from gateway.cli.output import (
 )
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.delivery import DeliveryState
 from gateway.exchange.correct import correct_notice
 from gateway.exchange.release import release_all, release_notice
 from gateway.exchange.stand_down import stand_down_search
@@ -182,5 +183,5 @@ def _show_undelivered(gw: Gateway, to: str | None, limit: int, as_json: bool) ->
     print_answer(
         as_json,
         {"given_up": [asdict(sent) for sent in undelivered]},
-        lambda: build_table("Not delivered", columns, rows, empty=NONE_FAILED),
+        lambda: build_table(labels.name_status("sent", "", DeliveryState.FAILED), columns, rows, empty=NONE_FAILED),
     )

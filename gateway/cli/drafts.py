@@ -142,7 +142,9 @@ def drafts_send(
     print_answer(
         as_json,
         {"draft_id": draft_id, "message_id": sent},
-        lambda: f"Transfer notice queued for {labels.name_authority_in_full(to)}: [bold]{sent}[/bold]",
+        lambda: (
+            f"{labels.name_kind('TransferNotice')} queued for {labels.name_authority_in_full(to)}: [bold]{sent}[/bold]"
+        ),
     )
 
 

@@ -114,7 +114,7 @@ def matches_show(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_n
 @commands.command("reply-all")
 @commands.command("none", hidden=True)
 def matches_none(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
-    """Answer "no trace" to enquiries, and acknowledge notices, with no possible match."""
+    """Answer "no trace" to all enquiries and whereabouts unknown notices with no possible match."""
     with open_gateway(home) as gw:
         done = match_incoming.answer_unmatched(gw, by)
     count = sum(done.values())

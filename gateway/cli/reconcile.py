@@ -89,14 +89,11 @@ def _shown(owed_duties: Sequence[Owed]) -> Table | str:
 
 def _describe(duty: Owed) -> str:
     whose = "them" if duty.owed_by == "them" else "you"
-    reminded = "Reminded" if duty.owed_by == "them" else "They reminded you"
     return join_lines(
         duty.message_id,
         labels.name_kind(duty.kind),
         f"{labels.name_missing(duty.missing)} due from {whose}",
-        f"Handed over by phone {duty.handed_over_at:%d %b %Y}" if duty.handed_over_at else None,
-        f"{reminded} {duty.reminded_at:%d %b %Y}" if duty.reminded_at else None,
-        f"Service manager told {duty.escalated_at:%d %b %Y}" if duty.escalated_at else None,
+        *(f"{what[:1].upper()}{what[1:]} {at:%d %b %Y}" for what, at in duty.pursuits),
     )
 
 

@@ -19,6 +19,7 @@ from gateway.cli.output import (
     print_answer,
 )
 from gateway.cli.searches import describe_asked
+from gateway.core import labels
 from gateway.searches import review
 from gateway.searches.review import ReviewResult, ReviewSummary
 from schemas import codes
@@ -54,7 +55,7 @@ def review_list(
 
 def _describe_review(summary: ReviewSummary) -> str:
     on = f"{summary.review_on:%d %b %Y}"
-    lines = [f"Overdue since {on}" if summary.overdue else "Due today" if summary.due else f"Due {on}"]
+    lines = [labels.describe_review(on, due=summary.due, late=summary.overdue)]
     if summary.checked_on:
         lines.append(
             f"Reviews recorded: {summary.reviews}, the last on {summary.checked_on:%d %b %Y} by {summary.checked_by}"

@@ -6,20 +6,14 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case
-from gateway.console.case_actions import FORMS, read_subject
+from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Door
-from gateway.core.open_actions import CaseAction
+from gateway.core import labels
 from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
 from schemas.message import SEARCHES
 from schemas.shapes import CaseId
-
-# By pages that are no form of one notice.
-DONE = {
-    "search-ended": "Search ended. The gateway is telling everyone you asked.",
-    "reply": "Email reply recorded.",
-}
 
 
 async def show_case(visit: Visit) -> web.StreamResponse:
@@ -32,6 +26,7 @@ async def show_case(visit: Visit) -> web.StreamResponse:
         "case.html",
         case=opened_case,
         forms=open_forms,
+        words=describe_form,
         outreach=outreach,
         searched=SEARCHES,
         banner=_describe_last_act(visit, opened_case),
@@ -41,10 +36,10 @@ async def show_case(visit: Visit) -> web.StreamResponse:
 def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
     """Return what is said of the act that led here; nothing where none did."""
     done, name = visit.request.query.get("done", ""), visit.request.query.get("notice", "")
-    if done in DONE:
-        return DONE[done]
+    if banner := labels.describe_done(done):
+        return banner
     notice = next((case_notice for case_notice in opened_case.notices if str(case_notice.name) == name), None)
-    return FORMS[CaseAction(done)].get_wording(notice).done if notice and done in FORMS else ""
+    return describe_form(done, notice).done if notice and done in FORMS else ""
 
 
 async def change_assignment(visit: Visit) -> web.StreamResponse:

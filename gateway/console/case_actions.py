@@ -21,6 +21,7 @@ from gateway.console.endpoints import CASE, NOTICE, Door
 from gateway.console.forms import Answers, Question
 from gateway.core import labels
 from gateway.core.causes import split_cause
+from gateway.core.labels import ActionLabel
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, Unconfirmed
@@ -47,50 +48,20 @@ Do = Callable[[Visit, CaseNotice, Answers], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """How an act is called for one notice: its heading, its button, what it does, and what is said once it is done."""
-
-    title: str
-    button: str
-    lead: str
-    done: str
-
-
-@dataclass(frozen=True, slots=True)
 class Form:
-    """One act: what it is called, what it asks, and who does it.
-
-    In the texts `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called,
-    and `{result}` what it is answered with.
-    """
+    """One act: who may do it, what it asks, and who does it. What it is called is in the labels."""
 
     act: Permission
-    title: str
-    button: str
-    lead: str
-    done: str
     questions: Callable[[CaseNotice], Sequence[Question]]
     do: Do
     # It takes something back, or says no.
     weighty: bool = False
 
-    def get_wording(self, notice: CaseNotice) -> Wording:
-        """Return its words for this notice."""
-        _, code = split_cause(notice.cause)
-        names = {
-            "partner": notice.partner_name,
-            "authority": labels.name_authority(code) if code else "another authority",
-            "notice": "enquiry" if notice.kind == "WhereaboutsEnquiry" else "notice",
-            "record": "Record answer" if notice.kind == "WhereaboutsEnquiry" else "Record and close case",
-            "closes": (
-                "" if notice.kind == "WhereaboutsEnquiry" else " This closes the case, even if the child was not found."
-            ),
-            "recorded": (
-                "Answer recorded." if notice.kind == "WhereaboutsEnquiry" else "Outcome recorded. This case is closed."
-            ),
-            "result": "an answer" if notice.kind == "WhereaboutsEnquiry" else "an outcome",
-        }
-        return Wording(*(text.format_map(names) for text in (self.title, self.button, self.lead, self.done)))
+
+def describe_form(choice: str, notice: CaseNotice) -> ActionLabel:
+    """Return what an act is called for this notice."""
+    _, code = split_cause(notice.cause)
+    return labels.describe_action(choice, notice.kind, notice.partner, code)
 
 
 def _list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
@@ -309,20 +280,11 @@ def _phone_result_questions(notice: CaseNotice) -> Sequence[Question]:
 FORMS: Mapping[CaseAction, Form] = {
     CaseAction.ACCEPT: Form(
         Permission.ANSWER,
-        "Accept this notice",
-        "Accept notice",
-        "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
-        "Notice accepted. The gateway is telling {partner}.",
         _add_note_question,
         partial(_acknowledge_notice, "accepted"),
     ),
     CaseAction.ANSWER: Form(
         Permission.ANSWER,
-        "Answer this {notice}",
-        "Send answer",
-        "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they will"
-        " call you.",
-        "Your answer is being sent to {partner}.",
         lambda notice: _add_note_question(
             notice,
             Question(
@@ -337,76 +299,43 @@ FORMS: Mapping[CaseAction, Form] = {
     ),
     CaseAction.CONCLUDE: Form(
         Permission.ANSWER,
-        "Send the outcome",
-        "Send outcome",
-        "This closes the case for you and {partner}, even if the child was not found. You cannot change it.",
-        "The outcome is being sent to {partner}. This case is closed.",
         _outcome_questions,
         _send_outcome,
     ),
     CaseAction.REJECT: Form(
         Permission.ANSWER,
-        "Reject this notice",
-        "Reject notice",
-        "{partner} stays responsible for the case and will be told why.",
-        "Notice rejected. The gateway is telling {partner} why.",
         _rejection_questions,
         partial(_acknowledge_notice, "rejected"),
         weighty=True,
     ),
     CaseAction.PASS_ON: Form(
         Permission.ANSWER,
-        "Refer back: another authority is responsible",
-        "Refer back to {partner}",
-        "You'll tell {partner} which authority to try. Nothing is sent to that authority.",
-        "Referred back to {partner}. Nothing is sent to {authority}.",
         _passing_questions,
         partial(_acknowledge_notice, "passed-on"),
     ),
     CaseAction.HAND_OVER: Form(
         Permission.WRITE_DOWN,
-        "Record a phone handover",
-        "Record handover",
-        "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
-        "Phone handover recorded.",
         lambda notice: (*_SPOKEN, *_note_of_call(notice)),
         _record_handover,
     ),
     CaseAction.TOLD: Form(
         Permission.WRITE_DOWN,
-        "Record {result} by phone",
-        "{record}",
-        "Use this if {partner} has given you the result by phone.{closes}",
-        "{recorded}",
         _phone_result_questions,
         _record_phone_result,
     ),
     CaseAction.CLOSE: Form(
         Permission.WRITE_DOWN,
-        "Close this case without an outcome",
-        "Close case",
-        "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the"
-        " outcome.",
-        "Case closed without an outcome.",
         _ask_nothing,
         lambda visit, notice, _: by_hand.close_notice(visit.gw, notice.message_id, visit.by),
         weighty=True,
     ),
     CaseAction.REMIND: Form(
         Permission.SEND,
-        "Send a reminder",
-        "Send reminder",
-        "{partner} will see that you are waiting. The gateway also sends one reminder when a reply is overdue.",
-        "The reminder is being sent to {partner}.",
         _ask_nothing,
         _send_reminder,
     ),
     CaseAction.SEND_ON: Form(
         Permission.SEND,
-        "Redirect to another authority",
-        "Redirect notice",
-        "The notice will be sent to the authority you choose. Your notice to {partner} will be closed.",
-        "Notice redirected to {authority}.",
         lambda _: (
             Question(
                 "to",
@@ -420,38 +349,22 @@ FORMS: Mapping[CaseAction, Form] = {
     ),
     CaseAction.LOCATED: Form(
         Permission.SEARCH,
-        "End this search",
-        "End search",
-        "Everyone you asked will be told to stop looking. They will not be told where the child is.",
-        "Search ended. The gateway is telling everyone you asked.",
         lambda _: LOCATED,
         _end_search,
         weighty=True,
     ),
     CaseAction.CORRECT: Form(
         Permission.SEND,
-        "Correct this {notice}",
-        "Start correction",
-        "You can change the {notice} and send it again. The new version replaces this one when you send it.",
-        "Correction started.",
         _ask_nothing,
         _begin_correction,
     ),
     CaseAction.PUT_ASIDE: Form(
         Permission.ANSWER,
-        "Mark this reply as checked",
-        "Mark as checked",
-        "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
-        "Reply marked as checked. It has no effect on the case.",
         _ask_nothing,
         lambda visit, notice, _: respond.put_reply_aside(visit.gw, notice.name, visit.by, was=notice.state),
     ),
     CaseAction.WITHDRAW: Form(
         Permission.SEND,
-        "Withdraw this {notice}",
-        "Withdraw {notice}",
-        "If {partner} has it, they will be told to stop using it. This cannot be undone.",
-        "Withdrawn. If {partner} has it, the gateway is telling them to stop using it.",
         lambda notice: (
             Question(
                 "reason",
@@ -514,7 +427,7 @@ async def _render_form(
         status=422 if answers.wrong else 200,
         choice=choice,
         form=FORMS[choice],
-        words=FORMS[choice].get_wording(notice),
+        words=describe_form(choice, notice),
         notice=notice,
         about=await read_subject(visit, str(notice.name)),
         asked=_list_questions(visit, choice, notice),

@@ -42,6 +42,7 @@ class Pages:
             "status": get_status,
             "missing": labels.name_missing,
             "restriction": labels.name_restriction,
+            "restriction_warning": labels.explain_restriction,
             "role": labels.name_role,
             "route": labels.name_route,
             "answering": labels.build_answering,
@@ -56,6 +57,9 @@ class Pages:
             "drawn": draw_bars,
             "labels": codes.get_labels,
             "mail_says": describe_mail_reply,
+            "name_status": labels.name_status,
+            "describe_duty": labels.describe_duty,
+            "describe_review": labels.describe_review,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 

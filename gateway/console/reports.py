@@ -15,6 +15,7 @@ from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import Door
 from gateway.console.forms import Answers, Question
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.calendar import LONDON, Span
 from gateway.core.periods import get_month_before, list_half_terms
 from gateway.core.permissions import Permission
@@ -25,11 +26,7 @@ from gateway.reports import inspection, statistics, timeliness, wording
 
 REPORT = "{report:statistics|timeliness}"
 STATISTICS, TIMELINESS, INSPECTION = "statistics", "timeliness", "inspection"
-TITLES = {
-    STATISTICS: "Statistics: numbers of notices, reasons and outcomes",
-    TIMELINESS: "Timeliness: how quickly notices are delivered, acknowledged and resolved",
-    INSPECTION: "Inspection list: children and their provision",
-}
+REPORTS = (STATISTICS, TIMELINESS, INSPECTION)
 # That are offered.
 MONTHS = 13
 # Days.
@@ -52,7 +49,9 @@ def _render_choice(visit: Visit, answers: Answers, typed: dict[str, str]) -> web
 
 def _list_questions(visit: Visit) -> Sequence[Question]:
     open_to_them = [
-        (name, title) for name, title in TITLES.items() if name != INSPECTION or visit.may_do(Permission.INSPECT)
+        (name, labels.explain_report(name))
+        for name in REPORTS
+        if name != INSPECTION or visit.may_do(Permission.INSPECT)
     ]
     periods = _list_periods(visit.gw)
     return (

@@ -7,11 +7,12 @@ from functools import partial
 from aiohttp import web
 
 from gateway.console import forms
-from gateway.console.case_actions import FORMS, LOCATED, Wording, list_confirmed, read_subject
+from gateway.console.case_actions import LOCATED, list_confirmed, read_subject
 from gateway.console.console_request import Visit, redirect_to
 from gateway.console.endpoints import CASE, Door
 from gateway.console.forms import Answers
 from gateway.console.pages import format_day
+from gateway.core import labels
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
 from gateway.core.search_status import AnswerState
@@ -33,9 +34,6 @@ OPEN = (
     AnswerState.GIVEN_UP,
     AnswerState.RING,
 )
-_END = FORMS[CaseAction.LOCATED]
-# They name no authority.
-END_SEARCH = Wording(_END.title, _END.button, _END.lead, _END.done)
 # What is checked by asking again.
 ASKED_AGAIN = (("other-authority", "awaiting-reply"),)
 
@@ -184,7 +182,12 @@ async def ask_stand_down(visit: Visit) -> web.StreamResponse:
 async def _render_stand_down(visit: Visit, answers: Answers) -> web.Response:
     status, whom = 422 if answers.wrong else 200, await read_subject(visit)
     return visit.render_page(
-        "stand-down.html", status=status, words=END_SEARCH, about=whom, asked=LOCATED, answers=answers
+        "stand-down.html",
+        status=status,
+        words=labels.describe_action(CaseAction.LOCATED),
+        about=whom,
+        asked=LOCATED,
+        answers=answers,
     )
 
 

@@ -15,6 +15,7 @@ from gateway.core.causes import split_cause
 from gateway.core.message_name import Direction
 from gateway.core.protection import Protection
 from schemas import codes
+from schemas.message import RestrictionLevel
 
 Colour = Literal["blue", "green", "yellow", "orange", "red", "grey"]
 
@@ -72,6 +73,16 @@ class StatusLabel:
     line: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ActionLabel:
+    """What an act is called for one notice: its heading, its button, what it does, and what is said once it is done."""
+
+    title: str
+    button: str
+    lead: str
+    done: str
+
+
 def build_status(
     direction: Direction, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
 ) -> StatusLabel:
@@ -92,8 +103,8 @@ def build_status(
         return StatusLabel(state.replace("-", " ").capitalize(), "grey")
     colour: Colour = next((COLOURS[address] for address in addresses if address in COLOURS), "grey")
     names = {
-        "partner": name_authority(partner) if partner else "the other authority",
-        "authority": name_authority(code) if code else "another authority",
+        "partner": name_authority(partner) if partner else texts.THE_OTHER_AUTHORITY,
+        "authority": name_authority(code) if code else texts.ANOTHER_AUTHORITY,
         "result": _name_result(word, code),
     }
     return StatusLabel(text.tag, colour, _capitalise_first(text.line.format_map(names)))
@@ -122,7 +133,7 @@ def _name_result(word: str, code: str) -> str:
     for name in _RESULTS.get(word, ()):
         if code in codes.get_labels(name):
             return _lower_first(codes.get_labels(name)[code])
-    return code or "not recorded"
+    return code or texts.NOT_RECORDED
 
 
 def _lower_first(label: str) -> str:
@@ -154,7 +165,7 @@ def describe_act(act: str, kind: str = "", partner: str = "") -> str:
     if text is None:
         return f"{name_kind(kind)}: {act}" if kind else act
     sentence = text.format(
-        kind=name_kind(kind) if kind else "Message",
+        kind=name_kind(kind) if kind else texts.MESSAGE,
         partner=_name_partner(partner),
     )
     return _capitalise_first(sentence)
@@ -163,12 +174,12 @@ def describe_act(act: str, kind: str = "", partner: str = "") -> str:
 def describe_try(ending: str, route: str, kind: str = "", partner: str = "") -> str:
     """Return how one try to deliver a message ended."""
     text = texts.TRIES.get(ending, "{kind}: {route}, " + ending)
-    kind = name_kind(kind) if kind else "Message"
+    kind = name_kind(kind) if kind else texts.MESSAGE
     return text.format(kind=kind, route=name_route(route), partner=_name_partner(partner))
 
 
 def _name_partner(partner: str) -> str:
-    return name_authority(partner) if partner else "another authority"
+    return name_authority(partner) if partner else texts.ANOTHER_AUTHORITY
 
 
 def describe_last_try(tried: str) -> str:
@@ -197,6 +208,31 @@ def name_missing(missing: str) -> str:
 def name_step(step: str) -> str:
     """Return how late something is (`duties.DutyStep`)."""
     return texts.STEPS[step]
+
+
+def describe_duty(missing: str, on: str, *, late: bool) -> tuple[str, str]:
+    """Return the mark before what is due, which is empty while it is not late; and what is due, and when."""
+    name = name_missing(missing)
+    if not late:
+        return "", texts.DUTIES["wait"].format(missing=name, on=on)
+    text = texts.DUTIES.get(f"late/{missing}", texts.DUTIES["late"])
+    return texts.OVERDUE_MARK, text.format(missing=_lower_first(name), on=on)
+
+
+def describe_review(on: str, *, due: bool, late: bool) -> str:
+    """Return when a 14-day review is due."""
+    return texts.REVIEWS["late" if late else "today" if due else "wait"].format(on=on)
+
+
+def name_timing(*, late: bool) -> str:
+    """Return how a report calls what was done in time, or what was not."""
+    return texts.OVERDUE if late else texts.ON_TIME
+
+
+def describe_pursuit(done: str, owed_by: str, partner: str) -> str:
+    """Return what was done about something due, within a sentence: "reminder sent"."""
+    text = texts.PURSUITS.get(f"{done}/{owed_by}") or texts.PURSUITS[done]
+    return text.format(partner=name_authority(partner))
 
 
 def name_next_step(step: str) -> str:
@@ -286,6 +322,11 @@ def name_event(event: str) -> str:
     return texts.EVENTS[event]
 
 
+def explain_event(event: str) -> str:
+    """Return of what a connected system is notified, for those who write it."""
+    return texts.EVENTS_IN_FULL[event]
+
+
 def name_route(route: str) -> str:
     """Return what a kind of route is called."""
     return texts.ROUTES.get(route, route)
@@ -299,6 +340,11 @@ def name_protection(protection: Protection) -> str:
 def name_restriction(restriction: str) -> str:
     """Return what a level of restriction is called on a tag."""
     return texts.RESTRICTIONS.get(restriction, restriction)
+
+
+def explain_restriction(restriction: RestrictionLevel) -> str:
+    """Return what nobody may do with a case so restricted; nothing where it is not."""
+    return texts.RESTRICTION_WARNINGS[restriction]
 
 
 def name_mail_reply(code: str) -> str:
@@ -374,3 +420,50 @@ def _name_check_part(key: str, text: str) -> str:
     if key == "authority":
         return name_authority_in_full(text)
     return name_check(text) if key == "folder" else name_route(text)
+
+
+def describe_action(action: str, kind: str = "", partner: str = "", authority: str = "") -> ActionLabel:
+    """Return what an act on a notice is called (`open_actions.CaseAction`). The codes are of authorities."""
+    text = texts.ACTIONS.get(f"{action}/{GROUPS.get(kind)}") or texts.ACTIONS[action]
+    names = {
+        "partner": name_authority(partner) if partner else texts.THE_OTHER_AUTHORITY,
+        "authority": name_authority(authority) if authority else texts.ANOTHER_AUTHORITY,
+        "notice": texts.ENQUIRY if kind == "WhereaboutsEnquiry" else texts.NOTICE,
+    }
+    return ActionLabel(*(part.format_map(names) for part in text))
+
+
+def describe_done(done: str) -> str:
+    """Return what is said of an act that was done on another page; nothing where it is none of these."""
+    return texts.BANNERS.get(done, "")
+
+
+def name_report(report: str) -> str:
+    """Return what a report is called."""
+    return texts.REPORTS[report][0]
+
+
+def explain_report(report: str) -> str:
+    """Return what a report is called, and what it counts."""
+    return ": ".join(texts.REPORTS[report])
+
+
+def explain_letter(kind: str) -> str:
+    """Return what an email to a CME team is about, by the kind of its message."""
+    return texts.LETTERS.get(kind, texts.OTHER_LETTER)
+
+
+def explain_out_of_reach(cause: str, why: str = "") -> str:
+    """Return why an authority cannot be asked."""
+    return texts.OUT_OF_REACH[cause].format(why=why)
+
+
+def explain_search_end(way: str) -> str:
+    """Return why a search is not pursued any more, by a code of `located_ways`."""
+    row = next(row for row in codes.list_rows("located_ways") if row["code"] == way)
+    return texts.SEARCH_ENDS["found" if row["found"] == "yes" else "not-found"].format(way=row["label"].lower())
+
+
+def explain_schema_change(change: str, name: str) -> str:
+    """Return how something in the database is not what it should be, by the change that would mend it."""
+    return texts.SCHEMA_CHANGES.get(change, texts.OTHER_SCHEMA_CHANGE).format(name=name)

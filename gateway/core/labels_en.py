@@ -18,6 +18,15 @@ class StatusText(NamedTuple):
     line: str = ""
 
 
+class ActionText(NamedTuple):
+    """What an act is called: its heading, its button, what it does, and what is said once it is done."""
+
+    title: str
+    button: str
+    lead: str
+    done: str
+
+
 KINDS = {
     "TransferNotice": "Transfer notice",
     "WhereaboutsEnquiry": "Whereabouts enquiry",
@@ -29,6 +38,13 @@ KINDS = {
     "Withdrawal": "Withdrawal",
     "Reminder": "Reminder",
 }
+
+# In a sentence that is about either.
+NOTICE, ENQUIRY = "notice", "enquiry"
+# Of which nothing more is known.
+MESSAGE = "Message"
+THE_OTHER_AUTHORITY, ANOTHER_AUTHORITY = "the other authority", "another authority"
+NOT_RECORDED = "not recorded"
 
 STATUSES: Mapping[str, StatusText] = {
     "sent/queued": StatusText("Sending", "Not delivered yet."),
@@ -153,6 +169,26 @@ NEXT_STEPS = {
 # From whom it is due.
 OWED_BY = {"them": "Other authorities", "us": "You"}
 
+# What is due and when, by whether it is late; a decision is due from the beginning.
+DUTIES = {
+    "wait": "{missing} due by {on}",
+    "late": "{missing} was due {on}",
+    "late/decision": "{missing} due since {on}",
+}
+# The mark before what is late.
+OVERDUE_MARK = "Overdue:"
+# Of a 14-day review, the same.
+REVIEWS = {"wait": "Due {on}", "today": "Due today", "late": "Overdue since {on}"}
+# How a report counts what was done, or should have been.
+ON_TIME, OVERDUE = "On time", "Overdue"
+# What was done about what is due, by who owes it where that matters.
+PURSUITS = {
+    "handed-over": "handed over by phone",
+    "reminded/them": "reminder sent",
+    "reminded/us": "{partner} sent a reminder",
+    "escalated": "escalated to the service manager",
+}
+
 # Of people who sign in, by `permissions.Role`; the roles that messages name are in schemas/codes/roles.csv.
 ROLES = {
     "cme_officer": "CME officer",
@@ -193,7 +229,21 @@ EVENTS = {
     "receipt.received": "Delivery receipt received",
 }
 
+# The same for those who write a connected system.
+EVENTS_IN_FULL = {
+    "notice.received": "A message was received",
+    "notice.state": "The status of a message may have changed: get its status",
+    "receipt.received": "A delivery receipt was received for a message you sent",
+}
+
 RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-only": "Phone only"}
+
+# What nobody may do with such a case.
+RESTRICTION_WARNINGS = {
+    "none": "",
+    "address-withheld": "Address withheld. Do not tell anyone this child's address or school.",
+    "phone-only": "Phone only. Do not send any details about this child. Call the named officer.",
+}
 
 # How a message travels, by the kind of its route.
 ROUTES = {"https": "HTTPS", "sftp": "SFTP", "mailbox": "mailbox", "email": "email"}
@@ -480,6 +530,169 @@ CHECK_PATTERNS = {
     "left at (?P<authority>[0-9]{3})'s (?P<rest>[a-z]+) route": "Not processed on the {rest} route to {authority}",
     "left in (?P<folder>.+)": "Not processed: {folder}",
 }
+
+# What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
+# `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.
+ACTIONS: Mapping[str, ActionText] = {
+    "accept": ActionText(
+        "Accept this notice",
+        "Accept notice",
+        "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
+        "Notice accepted. The gateway is telling {partner}.",
+    ),
+    "answer": ActionText(
+        "Answer this {notice}",
+        "Send answer",
+        (
+            "Tell {partner} whether you know this child. Do not give the child's address. If you know the child, they"
+            " will call you."
+        ),
+        "Your answer is being sent to {partner}.",
+    ),
+    "outcome": ActionText(
+        "Send the outcome",
+        "Send outcome",
+        "This closes the case for you and {partner}, even if the child was not found. You cannot change it.",
+        "The outcome is being sent to {partner}. This case is closed.",
+    ),
+    "reject": ActionText(
+        "Reject this notice",
+        "Reject notice",
+        "{partner} stays responsible for the case and will be told why.",
+        "Notice rejected. The gateway is telling {partner} why.",
+    ),
+    "pass-on": ActionText(
+        "Refer back: another authority is responsible",
+        "Refer back to {partner}",
+        "You'll tell {partner} which authority to try. Nothing is sent to that authority.",
+        "Referred back to {partner}. Nothing is sent to {authority}.",
+    ),
+    "handover": ActionText(
+        "Record a phone handover",
+        "Record handover",
+        "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
+        "Phone handover recorded.",
+    ),
+    "told": ActionText(
+        "Record an outcome by phone",
+        "Record and close case",
+        (
+            "Use this if {partner} has given you the result by phone. This closes the case, even if the child was not"
+            " found."
+        ),
+        "Outcome recorded. This case is closed.",
+    ),
+    "told/enquiry": ActionText(
+        "Record an answer by phone",
+        "Record answer",
+        "Use this if {partner} has given you the result by phone.",
+        "Answer recorded.",
+    ),
+    "close": ActionText(
+        "Close this case without an outcome",
+        "Close case",
+        (
+            "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the"
+            " outcome."
+        ),
+        "Case closed without an outcome.",
+    ),
+    "remind": ActionText(
+        "Send a reminder",
+        "Send reminder",
+        "{partner} will see that you are waiting. The gateway also sends one reminder when a reply is overdue.",
+        "The reminder is being sent to {partner}.",
+    ),
+    "send-on": ActionText(
+        "Redirect to another authority",
+        "Redirect notice",
+        "The notice will be sent to the authority you choose. Your notice to {partner} will be closed.",
+        "Notice redirected to {authority}.",
+    ),
+    "located": ActionText(
+        "End this search",
+        "End search",
+        "Everyone you asked will be told to stop looking. They will not be told where the child is.",
+        "Search ended. The gateway is telling everyone you asked.",
+    ),
+    "correct": ActionText(
+        "Correct this {notice}",
+        "Start correction",
+        "You can change the {notice} and send it again. The new version replaces this one when you send it.",
+        "Correction started.",
+    ),
+    "put-aside": ActionText(
+        "Mark this reply as checked",
+        "Mark as checked",
+        "Use this when you have read the reply and called {partner} if you needed to. Nothing is sent.",
+        "Reply marked as checked. It has no effect on the case.",
+    ),
+    "withdraw": ActionText(
+        "Withdraw this {notice}",
+        "Withdraw {notice}",
+        "If {partner} has it, they will be told to stop using it. This cannot be undone.",
+        "Withdrawn. If {partner} has it, the gateway is telling them to stop using it.",
+    ),
+}
+# What is said once something is done that is no form of one notice.
+BANNERS = {"search-ended": ACTIONS["located"].done, "reply": "Email reply recorded."}
+
+# What a report is called, and what it counts.
+REPORTS = {
+    "statistics": ("Statistics", "numbers of notices, reasons and outcomes"),
+    "timeliness": ("Timeliness", "how quickly notices are delivered, acknowledged and resolved"),
+    "inspection": ("Inspection list", "children and their provision"),
+}
+
+# With what an email to a CME team begins, by the kind of its message; and of any other.
+LETTERS = {
+    "TransferNotice": (
+        "We believe a child has moved to your area. Please confirm that your team will take on this case."
+    ),
+    "WhereaboutsEnquiry": (
+        "Do you know where this child is? Please check your records and call us, even if you have no trace."
+    ),
+    "WhereaboutsUnknownNotice": (
+        "We have completed reasonable enquiries and do not know where this child is. Please check your records and call"
+        " us if you know the child."
+    ),
+    # Not "found": this also goes out where the child was not found.
+    "LocatedNotice": "We have ended our search for this child. You do not need to look any more.",
+    "Withdrawal": "Please disregard our earlier email. We have withdrawn the notice.",
+    "Reminder": "We have not had your reply about a child. Please call us today.",
+}
+OTHER_LETTER = "This email is about a case you already have."
+
+# Why an authority cannot be asked about a child.
+OUT_OF_REACH = {
+    "own": "this is your own authority",
+    "ended": "it no longer exists: ask its successor",
+    "no-account": "it is contacted by email, and this gateway has no email account",
+    "unknown": "it is not a partner authority, and has no email address here",
+    "no-route": "their card has no route that this gateway uses",
+    "card": "their card cannot be used: {why}",
+}
+# Why a notice is not pursued any more, once its search has ended. These texts are stored, and migrations look for them.
+SEARCH_ENDS = {"found": "the child is found", "not-found": "the search has ended: {way}"}
+
+# How a table, column or index of the database is not what it should be, by the change that would mend it.
+SCHEMA_CHANGES = {
+    "add_table": "the table {name} is missing",
+    "add_column": "the column {name} is missing",
+    "add_index": "the index {name} is missing",
+    "add_constraint": "the constraint {name} is missing",
+    "add_fk": "the foreign key {name} is missing",
+    "modify_type": "the column {name} has another type",
+    "modify_nullable": "the column {name} may be empty where it must not, or must not where it may",
+    "modify_default": "the column {name} has another default",
+    "remove_table": "the table {name} does not belong to the gateway",
+    "remove_column": "the column {name} does not belong to the gateway",
+    "remove_index": "the index {name} does not belong to the gateway",
+    "remove_constraint": "the constraint {name} does not belong to the gateway",
+    "remove_fk": "the foreign key {name} does not belong to the gateway",
+    "unguarded": "the table {name} can be changed, but must not be",
+}
+OTHER_SCHEMA_CHANGE = "{name} is not what it should be"
 
 # The codes in the details of entries of the audit log, by act and part.
 AUDIT_CODES: Mapping[str, Mapping[str, str]] = {

@@ -41,6 +41,7 @@ from schemas.message import (
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
 )
+from schemas.rules import build_sentence
 
 WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
 # What a receiver takes a restriction for that contradicts itself.
@@ -86,7 +87,7 @@ class KnownFacts:
 
 @dataclass(frozen=True, slots=True)
 class Safeguard:
-    """A rule with its code, what follows from breaking it, and how it is said."""
+    """A rule with its code, what follows from breaking it, and how it is said (`schemas.rules.build_sentence`)."""
 
     code: str
     level: Literal["error", "warning"]
@@ -112,7 +113,11 @@ def find_slips(message: Message, *, today: date, known: KnownFacts = NOTHING_KNO
 
 
 def _list_slips(some: Iterable[Safeguard], message: Message, today: date, known: KnownFacts) -> Iterator[Finding]:
-    yield from (Finding(r.code, r.level, path, r.sentence) for r in some for path in r.breaks(message, today, known))
+    yield from (
+        Finding(r.code, r.level, path, build_sentence(r.sentence, message))
+        for r in some
+        for path in r.breaks(message, today, known)
+    )
 
 
 def list_unconfirmed(findings: Collection[Finding], confirmed: Collection[str]) -> list[Finding]:
@@ -253,7 +258,7 @@ def _former_identity(message: Message, today: date, known: KnownFacts) -> Iterat
 @_safeguard_rule(
     "restriction.given-away",
     "warning",
-    "Address withheld: a text includes a postcode, address, school, telephone number or email address. Remove it before"
+    "{restriction}: a text includes a postcode, address, school, telephone number or email address. Remove it before"
     " you send.",
 )
 def _given_away(message: Message, today: date, known: KnownFacts) -> Iterator[str]:

@@ -87,13 +87,14 @@ STEPS = (
     ("whereabouts-enquiry", "885", "an enquiry about where a child is"),
 )
 # As the two lists name them.
+TRANSFER, ENQUIRY = labels.name_kind("TransferNotice"), labels.name_kind("WhereaboutsEnquiry")
 WHAT = {
-    "transfer-notice": "Transfer notice",
-    "transfer-notice-siblings": "Transfer notice, siblings",
-    "transfer-notice-restricted": "Transfer notice",
-    "transfer-notice-without-upn": "Transfer notice, no UPN",
-    "whereabouts-enquiry": "Whereabouts enquiry",
-    "leaver": "Transfer notice, from ONE",
+    "transfer-notice": TRANSFER,
+    "transfer-notice-siblings": f"{TRANSFER}, siblings",
+    "transfer-notice-restricted": TRANSFER,
+    "transfer-notice-without-upn": f"{TRANSFER}, no UPN",
+    "whereabouts-enquiry": ENQUIRY,
+    "leaver": f"{TRANSFER}, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "same receipt, no effect")
 AFTER_RECEIPT = frozenset(DeliveryState) - {DeliveryState.QUEUED, DeliveryState.SENT}

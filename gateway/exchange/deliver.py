@@ -196,7 +196,7 @@ async def _carry_sealed(gw: Gateway, partner: str, claimed: Sequence[ClaimedDeli
         routes = list_sealed_routes(gw, partner)
     except Refusal as why:
         return [("none", TryLater(why.sentence))] * len(claimed)
-    ends: list[Carried] = [("none", TryLater("their card has no route that this gateway uses"))] * len(claimed)
+    ends: list[Carried] = [("none", TryLater(labels.explain_out_of_reach("no-route")))] * len(claimed)
     for route in routes:
         left = [at for at, (_, attempt) in enumerate(ends) if isinstance(attempt, TryLater | Refused)]
         if not left:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
-from gateway.core import search_status
+from gateway.core import labels, search_status
 from gateway.core.causes import REPLACED
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.review import find_review
@@ -71,9 +71,9 @@ def resolve_recipients(
         if codes.authority_name(code) is None:
             raise NotAllowed("enquire.no-such-authority", code=code)
         if code == gw.code:
-            not_asked[code] = "this is your own authority"
+            not_asked[code] = labels.explain_out_of_reach("own")
         elif not codes.is_live(code):
-            not_asked[code] = "it no longer exists: ask its successor"
+            not_asked[code] = labels.explain_out_of_reach("ended")
         else:
             meant.add(code)
     if not meant and not not_asked:
@@ -203,15 +203,15 @@ def _has_search_ended(gw: Gateway, case: CaseId) -> bool:
 def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
     """Return why nothing that we send now would get there; None where it may."""
     if gw.letters_go_to(code):
-        return None if gw.mail else "it is contacted by email, and this gateway has no email account"
+        return None if gw.mail else labels.explain_out_of_reach("no-account")
     if not gw.trust.knows(code):
-        return "it is not a partner authority, and has no email address here"
+        return labels.explain_out_of_reach("unknown")
     try:
         gw.trust.sealing_key(code, gw.now())
         gw.trust.check_reads(code, layout.VERSION, gw.now())
-        return None if list_sealed_routes(gw, code) else "their card has no route that this gateway uses"
+        return None if list_sealed_routes(gw, code) else labels.explain_out_of_reach("no-route")
     except Refusal as why:
-        return f"their card cannot be used: {why.sentence}"
+        return labels.explain_out_of_reach("card", why.sentence)
 
 
 def _build_search_notice(

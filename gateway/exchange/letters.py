@@ -30,30 +30,13 @@ from keys.errors import Refusal
 from keys.ring import Ring
 from schemas import xml
 from schemas.hidden_signs import show_hidden
-from schemas.message import Message, MessageKind, Officer, RestrictionLevel
+from schemas.message import Message, Officer, RestrictionLevel
 from schemas.reading import list_rows
 from schemas.shapes import MessageId
 
 # Eighty bits: nobody guesses what would count as an answer.
 REFERENCE_BYTES = 10
 WIDTH, LABEL = 76, 32
-OPENINGS: dict[MessageKind, str] = {
-    "TransferNotice": (
-        "We believe a child has moved to your area. Please confirm that your team will take on this case."
-    ),
-    "WhereaboutsEnquiry": (
-        "Do you know where this child is? Please check your records and call us, even if you have no trace."
-    ),
-    "WhereaboutsUnknownNotice": (
-        "We have completed reasonable enquiries and do not know where this child is. Please check your records and call"
-        " us if you know the child."
-    ),
-    # Not "found": this also goes out where the child was not found.
-    "LocatedNotice": "We have ended our search for this child. You do not need to look any more.",
-    "Withdrawal": "Please disregard our earlier email. We have withdrawn the notice.",
-    "Reminder": "We have not had your reply about a child. Please call us today.",
-}
-OTHERWISE = "This email is about a case you already have."
 REPLY = (
     "Please reply to confirm you have this email, keeping the reference. Your reply does not mean you accept the case. "
     "Do not include details about the child: call us."
@@ -131,7 +114,7 @@ def _may_name_child(how: LetterProtection) -> bool:
 
 def _choose_opening(message: Message, ring: Officer, *, readable: bool) -> str:
     if readable:
-        return OPENINGS.get(message.kind, OTHERWISE)
+        return labels.explain_letter(message.kind)
     return (
         "We need to speak to you about a child. We cannot send details by email. "
         f"Please call {ring.name} on {ring.phone_no} and quote this reference."

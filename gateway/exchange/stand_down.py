@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from gateway.context import Gateway
-from gateway.core import causes
+from gateway.core import causes, labels
 from gateway.core.causes import build_cause
 from gateway.core.delivery import DeliveryState
 from gateway.core.review import find_review
@@ -18,15 +18,8 @@ from gateway.exchange.send import queue_messages, send_messages
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import Delivery, QueuedNotice
-from schemas import codes
 from schemas.message import SEARCHES, LocatedNotice, Message
 from schemas.shapes import MessageId
-
-# How a search ends, as it stands beside each of its notices.
-ENDED = {
-    row["code"]: "the child is found" if row["found"] == "yes" else f"the search has ended: {row['label'].lower()}"
-    for row in codes.list_rows("located_ways")
-}
 
 
 def stand_down_search(
@@ -54,7 +47,9 @@ def stand_down_search(
             notice.message_id for notice in case
         }:
             raise NotAllowed("amend.overtaken")
-        left = _conclude_searches(tx, now, case, ENDED[body.way], build_cause(causes.ENDED, body.way))
+        left = _conclude_searches(
+            tx, now, case, labels.explain_search_end(body.way), build_cause(causes.ENDED, body.way)
+        )
         known = _first_for_each([notice for notice in ready if notice.in_reply_to in left])
         detail: dict[str, str | int] = {"told": len(known), "way": body.way}
         audit_log.append_entries(

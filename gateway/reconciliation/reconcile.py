@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from sqlalchemy import Connection
 
 from gateway.context import Gateway
-from gateway.core import duties
+from gateway.core import duties, labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.core.message_name import DIRECTIONS, Direction, MessageName, build_name
@@ -76,6 +76,16 @@ class Owed(NamedTuple):
     def name(self) -> MessageName:
         """Return the name of the message, by which it is called everywhere."""
         return build_name(self.direction, self.partner, self.message_id)
+
+    @property
+    def pursuits(self) -> Sequence[tuple[str, datetime]]:
+        """Return what was done about it, in words, and when."""
+        done = (
+            ("handed-over", self.handed_over_at),
+            ("reminded", self.reminded_at),
+            ("escalated", self.escalated_at),
+        )
+        return [(labels.describe_pursuit(what, self.owed_by, self.partner), at) for what, at in done if at]
 
 
 def list_owed(gw: Gateway) -> list[Owed]:

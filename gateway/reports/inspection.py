@@ -20,7 +20,7 @@ from gateway.core.periods import get_moments
 from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.wording import format_authority, format_day, format_moment, format_own_authority, format_period
+from gateway.reports.wording import format_day, format_moment, format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
 from gateway.store.report_queries import ReportedNotice
@@ -110,7 +110,7 @@ def _notice_row(notice: ReportedNotice, body: object, owed: Sequence[Owed]) -> S
         said_of_child = _child_cells(body) if isinstance(body, TransferNotice) else GONE
     return (
         notice.conversation_id,
-        f"{way} {format_authority(notice.partner)}",
+        f"{way} {labels.name_authority_in_full(notice.partner)}",
         *said_of_child,
         "; ".join(map(_describe_duty, owed)) or "Nothing",
     )

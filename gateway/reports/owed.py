@@ -12,7 +12,7 @@ from gateway.core.duties import DutyStep, Missing
 from gateway.paper.bars import Bar, Bars
 from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation.reconcile import Owed
-from gateway.reports.wording import format_authority, format_moment, format_own_authority
+from gateway.reports.wording import format_moment, format_own_authority
 
 COLUMNS = (
     *("Reference", "Due from", "Type of notice", "What is due", "Since", "Working days", "Overdue from", "Next step"),
@@ -63,7 +63,8 @@ def build_ageing_table(owed_duties: Iterable[Owed]) -> ReportTable:
     )
     rows = [(band.band, band.in_time, band.late, band.in_time + band.late) for band in bands]
     rows.append(("All", len(waited) - late, late, len(waited)))
-    columns = (Column("Working days"), Column("On time", True), Column("Overdue", True), Column("Total", True))
+    on_time, overdue = labels.name_timing(late=False), labels.name_timing(late=True)
+    columns = (Column("Working days"), Column(on_time, True), Column(overdue, True), Column("Total", True))
     return ReportTable(picture.title, columns, rows, picture.sentence, total=True, picture=picture)
 
 
@@ -81,7 +82,11 @@ def build_duty_table(owed_duties: Sequence[Owed]) -> ReportTable:
 
 def _duty_row(duty: Owed) -> tuple[str | int, ...]:
     ours = duty.owed_by == "us"
-    who = f"You (to {format_authority(duty.partner)})" if ours else format_authority(duty.partner)
+    who = (
+        f"You (to {labels.name_authority_in_full(duty.partner)})"
+        if ours
+        else labels.name_authority_in_full(duty.partner)
+    )
     late = duty.step is not DutyStep.WAIT
     deciding = duty.missing is Missing.DECISION
     next_step = "wait" if not late else "decide" if deciding else "reply" if ours else duty.step
@@ -106,11 +111,4 @@ def _format_moment(at: datetime) -> str:
 
 
 def _describe_done(duty: Owed) -> str:
-    if not (duty.handed_over_at or duty.reminded_at or duty.escalated_at):
-        return ""
-    done = (
-        ("phone handover recorded", duty.handed_over_at),
-        ("reminder sent" if duty.owed_by == "them" else "they sent a reminder", duty.reminded_at),
-        ("escalated to service manager", duty.escalated_at),
-    )
-    return "; ".join(f"{what} {at.astimezone(LONDON):%d %b %Y}" for what, at in done if at)
+    return "; ".join(f"{what} {at.astimezone(LONDON):%d %b %Y}" for what, at in duty.pursuits)

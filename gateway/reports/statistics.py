@@ -23,7 +23,7 @@ from gateway.core.periods import get_moments
 from gateway.paper.page import ReportPage
 from gateway.reports import counts
 from gateway.reports.counts import CountTable, build_counts
-from gateway.reports.wording import format_authority, format_own_authority, format_period
+from gateway.reports.wording import format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
 from gateway.store.report_queries import ReportedNotice
@@ -63,7 +63,7 @@ def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) ->
     ]
     others.insert(4, _count_outcomes(records, results))
     return ReportPage(
-        title="Statistics",
+        title=labels.name_report("statistics"),
         authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
@@ -118,7 +118,7 @@ def _count_by_kind(records: StatisticsRecords) -> CountTable:
 
 def _count_by_partner(records: StatisticsRecords) -> CountTable:
     codes_found = sorted({notice.partner for notice in records.notices})
-    names = {code: format_authority(code) for code in codes_found}
+    names = {code: labels.name_authority_in_full(code) for code in codes_found}
     pairs = [(notice.partner, notice.direction) for notice in records.notices]
     return build_counts("Notices by authority", "Authority", names, pairs, part_of=PARTNERS)
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.calendar import Span
 from gateway.core.duties import Deadlines, Missing
 from gateway.core.figures import find_percentile
@@ -13,13 +14,13 @@ from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import deadlines
 from gateway.reports import counts
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
-from gateway.reports.wording import format_authority, format_own_authority, format_period
+from gateway.reports.wording import format_own_authority, format_period
 
 NOTHING = "-"
-# headings, with their names in JSON
+# Headings, with their names in JSON, which stay.
 COLUMNS = (
-    ("On time", "In time"),
-    ("Overdue", "Late"),
+    (labels.name_timing(late=False), "In time"),
+    (labels.name_timing(late=True), "Late"),
     ("Total", "Together"),
     ("Share on time", "Share in time"),
     ("Median", ""),
@@ -44,7 +45,7 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
     known = gw.store.look(lambda tx: read_period(tx, days))
     judged = list(list_legs(known, gw.now(), terms))
     return ReportPage(
-        title="Timeliness",
+        title=labels.name_report("timeliness"),
         authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
@@ -122,10 +123,10 @@ def _build_part_table(part: TimelinessPart, judged: Iterable[JourneyLeg], *, who
     groups = [[leg for leg in mine if leg.partner == code] for code in partners]
     grid = add_totals([(sum(not leg.late for leg in group), sum(leg.late for leg in group)) for group in groups])
     gone = frozenset[Cell]() if whole else find_hidden_cells(grid)
-    labels = [*map(format_authority, partners), counts.ALL]
+    names = [*map(labels.name_authority_in_full, partners), counts.ALL]
     rows = [
         _partner_row(label, line, {c for r, c in gone if r == number}, group, whole=whole)
-        for number, (label, line, group) in enumerate(zip(labels, grid, [*groups, mine], strict=True))
+        for number, (label, line, group) in enumerate(zip(names, grid, [*groups, mine], strict=True))
         if mine
     ]
     columns = (

@@ -1,15 +1,9 @@
-"""How authorities and periods are called on a page."""
+"""How our authority, periods and moments are called on a page."""
 
 from datetime import date, datetime
 
 from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
-from schemas import codes
-
-
-def format_authority(code: str) -> str:
-    """Format an authority's name and code."""
-    return f"{codes.authority_name(code) or 'unknown'} ({code})"
 
 
 def format_own_authority(gw: Gateway) -> str:

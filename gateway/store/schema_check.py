@@ -10,29 +10,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 
+from gateway.core import labels
 from gateway.store.tables import APPEND_ONLY, metadata
 
 # Without these nothing can be asked.
-BREAKING = {
-    "add_table": "the table {} is missing",
-    "add_column": "the column {} is missing",
-}
-WEAKENING = {
-    "add_index": "the index {} is missing",
-    "add_constraint": "the constraint {} is missing",
-    "add_fk": "the foreign key {} is missing",
-    "modify_type": "the column {} has another type",
-    "modify_nullable": "the column {} may be empty where it must not, or must not where it may",
-    "modify_default": "the column {} has another default",
-}
+BREAKING = ("add_table", "add_column")
 # What somebody else put there.
-MORE = {
-    "remove_table": "the table {} does not belong to the gateway",
-    "remove_column": "the column {} does not belong to the gateway",
-    "remove_index": "the index {} does not belong to the gateway",
-    "remove_constraint": "the constraint {} does not belong to the gateway",
-    "remove_fk": "the foreign key {} does not belong to the gateway",
-}
+MORE = "remove_"
 
 
 class DifferenceHarm(Enum):
@@ -59,7 +43,7 @@ def list_schema_differences(tx: Connection) -> list[SchemaDifference]:
         changes = compare_metadata(MigrationContext.configure(tx), metadata)
     named_differences = [difference for each in changes for difference in _describe_change(each)]
     return named_differences + [
-        SchemaDifference(f"the table {table} can be changed, but must not be", DifferenceHarm.WEAKENS)
+        SchemaDifference(labels.explain_schema_change("unguarded", table), DifferenceHarm.WEAKENS)
         for table in _unguarded_tables(tx)
     ]
 
@@ -70,10 +54,10 @@ def _describe_change(change: Any) -> Iterator[SchemaDifference]:
             yield from _describe_change(part)
         return
     what, *about = change
-    says = (BREAKING | WEAKENING | MORE).get(what, "{} is not what it should be").format(_format_name(about))
+    harm = DifferenceHarm.BREAKS if what in BREAKING else DifferenceHarm.WEAKENS
     yield SchemaDifference(
-        says,
-        DifferenceHarm.NONE if what in MORE else DifferenceHarm.BREAKS if what in BREAKING else DifferenceHarm.WEAKENS,
+        labels.explain_schema_change(what, _format_name(about)),
+        DifferenceHarm.NONE if what.startswith(MORE) else harm,
     )
 
 

@@ -150,6 +150,7 @@ def test_every_page_and_button_that_a_text_names_is_one_of_the_console() -> None
     console = [
         path.read_text() for path in (ROOT / "gateway" / "console").rglob("*") if path.suffix in (".py", ".html")
     ]
+    console.append((ROOT / "gateway" / "core" / "labels_en.py").read_text())
     texts = [text.next_on_page for text in read_texts().values()]
     texts += [text for place in ("core", "monitoring") for path in (ROOT / "gateway" / place).glob("*.py")
               for text in texts_of(path) if re.search(r'(See|in) "[A-Z]', text)]  # fmt: skip

@@ -11,6 +11,7 @@ from gateway.core.findings import FindingLevel
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyKind
 from gateway.core.match_state import MatchState
+from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Role, Scope
 from gateway.core.replies import Misfit
 from gateway.core.search_status import AnswerState
@@ -19,7 +20,7 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN
 from schemas import codes
-from schemas.message import BODIES
+from schemas.message import BODIES, RESTRICTIONS
 
 KINDS = [body.__name__ for body in BODIES]
 
@@ -59,6 +60,10 @@ def test_every_other_code_has_a_label() -> None:
     assert set(labels_en.CONTRADICTIONS) == set(LogContradiction)
     assert set(labels_en.WITHOUT_MATCHES) < set(MatchState)
     assert set(audit_sentences_en.KINDS) == set(audit_sentences.KINDS)
+    assert {action.split("/")[0] for action in labels_en.ACTIONS} == set(CaseAction)
+    assert set(labels_en.EVENTS_IN_FULL) == set(WebhookEvent)
+    assert set(labels_en.RESTRICTION_WARNINGS) == set(labels_en.RESTRICTIONS) == set(RESTRICTIONS)
+    assert set(labels_en.LETTERS) < set(KINDS)
     assert set(labels_en.TRIES) < set(labels_en.LAST_TRIES)
 
 
@@ -146,3 +151,39 @@ def test_a_check_of_health_is_named_with_the_authority_or_the_route_that_it_is_a
     assert labels.name_check("left at our mailbox route") == "Not processed on the mailbox route of this authority"
     assert labels.name_check("left in ONE's folder") == "Not processed: Folder for leavers from ONE"
     assert labels.name_check("no such check") == "no such check"
+
+
+@pytest.mark.parametrize("action", CaseAction)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_act_on_a_notice_has_its_words_for_every_kind(action: CaseAction, kind: str) -> None:
+    said = labels.describe_action(action, kind, "885", "336")
+    assert said.title
+    assert "{" not in said.title + said.button + said.lead + said.done
+
+
+def test_an_act_is_called_after_the_kind_of_its_notice() -> None:
+    outcome, answer = (labels.describe_action("told", kind) for kind in ("TransferNotice", "WhereaboutsEnquiry"))
+    assert "closes the case" in outcome.lead
+    assert "closes the case" not in answer.lead
+    assert labels.describe_action("correct", "WhereaboutsEnquiry").title.endswith(labels_en.ENQUIRY)
+    assert labels.describe_action("correct", "TransferNotice").title.endswith(labels_en.NOTICE)
+
+
+def test_what_is_due_is_marked_only_once_it_is_late() -> None:
+    assert labels.describe_duty("outcome", "3 May", late=False)[0] == ""
+    assert labels.describe_duty("outcome", "3 May", late=True)[0] == labels_en.OVERDUE_MARK
+    for missing in Missing:
+        for late in (False, True):
+            assert "3 May" in labels.describe_duty(missing, "3 May", late=late)[1]
+
+
+@pytest.mark.parametrize(
+    ("way", "says"),
+    [
+        ("in-education", "the child is found"),
+        ("left-country", "the child is found"),
+        ("manager-decision", "the search has ended: manager's decision"),
+    ],
+)
+def test_why_a_search_ended_is_said_as_it_was_stored_from_the_beginning(way: str, says: str) -> None:
+    assert labels.explain_search_end(way) == says

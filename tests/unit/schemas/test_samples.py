@@ -1,6 +1,7 @@
 """The samples that we publish: each valid one reads, each invalid one breaks exactly the rule that names it."""
 
 import re
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from schemas import codes, rules, xml
 from schemas.inspection import inspect_file
 from schemas.layout import is_ours, list_slots
-from schemas.message import BODIES, Header
+from schemas.message import BODIES, Address, Header, RestrictionLevel, TransferNotice
 from schemas.samples import make
 from schemas.shapes import CodeList
 from schemas.xsd import build_schema
@@ -84,3 +85,16 @@ def test_every_code_list_of_a_message_has_its_source_and_codes() -> None:
 def test_what_is_said_never_quotes_the_child(path: Path) -> None:
     for finding in inspect_file(path.read_bytes(), today=TODAY).problems:
         assert not any(word in finding.sentence for word in ("Testchild", "Ada", "X333210123001", "Specimen"))
+
+
+@pytest.mark.parametrize("level", ["address-withheld", "phone-only"])
+def test_an_address_is_refused_in_the_name_of_the_restriction_that_the_notice_has(level: RestrictionLevel) -> None:
+    [path] = [path for path in VALID if path.stem == "transfer-notice-phone-only"]
+    notice = xml.read(path.read_bytes())
+    assert isinstance(notice.body, TransferNotice)
+    assert notice.body.restriction is not None
+    address = Address(address_line=("1 Placeholder Road",))
+    body = replace(notice.body, destination_address=address, restriction=replace(notice.body.restriction, level=level))
+    found = rules.check(replace(notice, body=body), today=TODAY)
+    [sentence] = [finding.sentence for finding in found if finding.code == "restriction.address"]
+    assert sentence.partition(":")[0] == codes.get_labels("restriction_levels")[level].partition(":")[0]
