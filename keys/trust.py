@@ -94,7 +94,13 @@ class Trust:
     def check_reads(self, authority: str, version: str, at: datetime) -> None:
         """Check that the card lists this version of the messages' schema, so that its gateway reads it.
 
-        Raises CardRefused: `card.other-version`, or as `current_card` does.
+        Args:
+            authority: the code of the authority that is to read the message.
+            version: of the schema, as cards list it ("1").
+            at: the time at which the card must be valid.
+
+        Raises:
+            CardRefused: `card.other-version`, or as `current_card` does.
         """
         if version not in self.current_card(authority, at).schema_versions:
             raise build_refusal(RefusalCode.CARD_OTHER_VERSION)

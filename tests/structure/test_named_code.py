@@ -43,6 +43,9 @@ def list_names(path: Path) -> frozenset[str]:
                 | ast.alias(name=name)
             ):
                 names.add(name.rpartition(".")[2])
+            # Codes of findings, and names of members.
+            case ast.Constant(value=str(text)) if NAMED.fullmatch(f"`{text}`"):
+                names.add(text)
     return frozenset(names)
 
 
@@ -56,7 +59,11 @@ def list_texts(path: Path) -> Iterator[str]:
 
 def is_there(name: str) -> bool:
     """Tell whether the repository has a module, a function, a field or a code of this name, where it says."""
-    if (ROOT / name).exists() or ROOT.joinpath(*name.split(".")).is_dir():
+    if (
+        (ROOT / name).exists()
+        or (ROOT / f"schemas/codes/{name}.csv").exists()
+        or ROOT.joinpath(*name.split(".")).is_dir()
+    ):
         return True
     if name.endswith(".py"):
         return any(f"/{path.relative_to(ROOT)}".endswith(f"/{name}") for path in list_modules())
@@ -64,7 +71,8 @@ def is_there(name: str) -> bool:
     everywhere = {path.stem for path in list_modules()} | {path.parent.name for path in list_modules()}
     if not before:
         return last in everywhere or any(last in list_names(path) for path in list_modules())
-    if name in {*RefusalCode, *(code for code, _ in read_texts())}:
+    codes = {*RefusalCode, *(code for code, _ in read_texts())}
+    if name in codes or any(name in list_names(path) for path in list_modules()):
         return True
     within = [path for path in list_modules() if before[-1] in (path.stem, path.parent.name)]
     return any(last == path.stem or last in list_names(path) for path in within or list_modules())
