@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+import zipfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +17,12 @@ from typer.exceptions import TyperException
 
 from gateway import home_folder
 from gateway.cli import cli
+from schemas import xml
+from tests.certificates import for_mail
+from tests.children import notice
 from tests.command import run_command
 from tests.conftest import free_port, introduce, make
+from tests.flows.test_postcodes import directory
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -55,7 +60,22 @@ ONLY_READ = {
     "show",
     "users list",
 }
+# These change a home and nothing else. They run in this order, each as the documents have it.
+CHANGES_A_HOME = (
+    *("users add", "users deactivate", "users reset", "api add", "api new-secret", "api resume", "api remove"),
+    *("partner add-email", "validate", "send", "enquire", "retry", "close-case", "withdraw", "accept", "put-aside"),
+    *("record-handover", "partner remove-email", "postcodes import", "postcodes find", "one pupils"),
+    *("report inspection", "card export", "audit export", "audit verify --export"),
+    # last, for no older card is the newest after it
+    *("keys rotate", "card renew"),
+)
+# what stands for a name that is in no home: 4 says that it is not there
+NAMES_NOTHING = {"ID", "NAME", "CASE"}
 PAIR = (("333", "Sandwell"), ("885", "Worcestershire"))
+PUPILS = (
+    "UPN,Surname,Forename,Date of Birth,Gender,NC Year,Restricted\nX333210123002,Specimen,Ben,2015-06-01,M,6,N\n"
+    "X333210123010,Specimen,Ada,2014-06-01,F,7,N\n"
+)
 # 0 done, 3 something is overdue, 4 what the document calls 7 or ID is not there.
 ENDS_WELL = {0, 3, 4}
 
@@ -197,6 +217,53 @@ def test_commands_that_only_read_run_as_they_stand_there(tmp_path: Path) -> None
         ran = run_command(*example.words, CME_GATEWAY_HOME=str(sandwell.config.home))
         assert ran.returncode in ENDS_WELL or "doctor" in example.words, f"{example}\n{ran.stdout}{ran.stderr}"
         assert "Traceback" not in ran.stderr
+
+
+def prepare_folder(folder: Path) -> Path:
+    """Make a gateway that knows a partner and has an email account, and files that do not change. Return its home."""
+    sandwell, worcestershire = (make(folder / code, code, name) for code, name in PAIR)
+    introduce(sandwell, worcestershire)
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
+    home = sandwell.config.home
+    with (home / "gateway.toml").open("a") as settings:
+        settings.write('[email]\naddress = "gateway@sandwell.example"\nsmtp = "smtp://127.0.0.1:9"\n')
+        settings.write('imap = "imaps://127.0.0.1:9"\nuser = "gateway"\npassword_file = "mail"\n')
+        settings.write('smime_key_file = "our.key"\nsmime_certificate_file = "our.pem"\n')
+    (home / "mail").write_text("invented")
+    for name, content in zip(("our.key", "our.pem"), for_mail("gateway@sandwell.example"), strict=True):
+        (home / name).write_bytes(content)
+    (folder / "team.pem").write_bytes(for_mail("cme@birmingham.example")[1])
+    with zipfile.ZipFile(folder / "ONSPD.zip", "w") as archive:
+        archive.writestr("Data/ONSPD_UK.csv", directory(rows=(("B69 3DB", "E99999999", "E08000028"),)))
+    shutil.copy(home / home_folder.CARD_FILE, folder / "card.jwt")
+    return home
+
+
+def write_input_files(folder: Path, command: str) -> None:
+    """Write the files that the documents name, with a new notice and a new case each time."""
+    (folder / "notice.xml").write_bytes(xml.write(notice()))
+    (folder / "search.xml").write_bytes(xml.write(notice(name="whereabouts-enquiry")))
+    (folder / "pupils.csv").write_text(PUPILS)
+    shutil.copy(folder / ("pupils.csv" if command == "one pupils" else "notice.xml"), folder / "FILE")
+
+
+def test_commands_that_change_a_home_run_as_they_stand_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = prepare_folder(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    complete = {" ".join(example.words): example for example in EXAMPLES if is_complete(example)}
+    wrong = []
+    for command in CHANGES_A_HOME:
+        found = [example for words, example in complete.items() if f"{words} ".startswith(f"{command} ")]
+        assert found, command
+        for example in found:
+            write_input_files(tmp_path, command)
+            ran = run_command(*example.words, say="yes\n", CME_GATEWAY_HOME=str(home))
+            assert "Traceback" not in ran.stderr
+            ends = {0, 4} if NAMES_NOTHING & set(example.words) else {0}
+            if ran.returncode not in ends:
+                wrong.append(f"{example}\n{ran.stdout}{ran.stderr}")
+    assert wrong == []
 
 
 def is_complete(example: Example) -> bool:
