@@ -69,26 +69,6 @@ def sign_checkpoint(*, origin: str, size: int, root: bytes, ring: Ring) -> str:
     return sign(text, name=origin, private=ring.signing.private)
 
 
-def verify_checkpoint(text: str, *, origin: str, public_key_bytes: bytes) -> Checkpoint:
-    """Check a checkpoint offline, with one public key, and return it.
-
-    Args:
-        text: the signed note, as it came.
-        origin: the name of the log whose checkpoint is wanted.
-        public_key_bytes: the 32 bytes of an Ed25519 key.
-
-    Raises:
-        NoteSignature: this key did not sign it (`note.signature`).
-        NoteRefused: `note.malformed`, `note.other-origin`.
-        KeyRefused: the key is none (`key.unknown`).
-    """
-    try:
-        public = Ed25519PublicKey.from_public_bytes(public_key_bytes)
-    except ValueError:
-        raise build_refusal(RefusalCode.KEY_UNKNOWN) from None
-    return _verify_with_any(text, origin, [public])
-
-
 def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, revoked: bool = False) -> Checkpoint:
     """Check a partner's checkpoint with whichever of its keys signed it; it may be older than a rotation.
 

@@ -49,7 +49,6 @@ MessageKind = Literal[
 ]
 
 RESTRICTIONS: tuple[RestrictionLevel, ...] = get_args(RestrictionLevel)
-KINDS: tuple[MessageKind, ...] = get_args(MessageKind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

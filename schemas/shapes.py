@@ -1,7 +1,6 @@
 """The shapes that a value in a message may have: what the XSD says of it, and how it is written."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
 from typing import Annotated, NewType
 
 
@@ -83,5 +82,3 @@ Email = Annotated[
     Text(254, rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(\.{_LABEL})+", "an email address, such as officer@council.example"),
 ]
 PostCode = Annotated[str, Text(10)]
-Moment = datetime
-Day = date

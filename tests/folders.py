@@ -1,8 +1,12 @@
-"""What a gateway made of the files that it took from a folder, as it lies in its home."""
+"""One look of a gateway into a folder, and what it made of the files that it took, as it lies in its home."""
 
 import csv
 import json
 from pathlib import Path
+
+from gateway.context import Gateway
+from gateway.one import import_results, leavers_folder, watched_folder
+from gateway.searches import children_index
 
 
 def places(home: Path, kind: str, place: str = "done", name: str = "") -> list[Path]:
@@ -19,3 +23,18 @@ def text_of(home: Path, kind: str, place: str = "done", name: str = "") -> str:
 def rows_of(home: Path, kind: str, place: str = "done", name: str = "") -> list[dict[str, str]]:
     """The newest report, row by row."""
     return list(csv.DictReader(text_of(home, kind, place, name).splitlines()))
+
+
+async def take_in_leavers(gw: Gateway, folder: Path) -> int:
+    """One look into a folder of leavers files: how many were taken."""
+    return await watched_folder.take_in(gw, folder, leavers_folder.WATCHED)
+
+
+async def take_in_answers(gw: Gateway, folder: Path) -> int:
+    """One look into a folder of import results: how many were taken."""
+    return await watched_folder.take_in(gw, folder, import_results.WATCHED)
+
+
+async def take_in_children(gw: Gateway, folder: Path) -> int:
+    """One look into a folder of extracts of all children: how many were taken."""
+    return await watched_folder.take_in(gw, folder, children_index.WATCHED)

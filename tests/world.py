@@ -22,7 +22,6 @@ from gateway.auditing.witness import NO_SUCH_SIZE
 from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.exchange import statements
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.receive import receive_parcels
 from gateway.store import audit_log, partner_checkpoints
 from gateway.store.partners import Partner
@@ -30,6 +29,7 @@ from gateway.store.tables import partners
 from keys import card
 from keys.statement import Window
 from keys.trust import Trust
+from tests.delivering import deliver_now
 
 MONDAY = datetime.fromisoformat("2026-11-23T09:00:00+00:00")
 

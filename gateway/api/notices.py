@@ -38,7 +38,7 @@ from schemas.json import MOMENT
 from schemas.message import Message
 from schemas.shapes import MessageId
 
-LONGEST_PAGE, PAGE = 200, 50
+PAGE = 50
 STATES = sorted({*map(str, DeliveryState), *map(str, InboxState)})
 QUERY = (
     Parameter(

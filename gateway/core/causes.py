@@ -24,8 +24,6 @@ REPLACED = "replaced"
 ENDED = "ended"
 TOLD = "told"
 REDIRECTED = "redirected"
-# Characters.
-LONGEST = 60
 
 
 def build_cause(word: str, code: str | None = None) -> str:

@@ -364,11 +364,6 @@ def name_mail_stage(stage: str, what: str) -> str:
     return texts.MAIL_STAGES[stage].format(what=name_mail_reply(what))
 
 
-def name_decision(decision: str) -> str:
-    """Return what an acknowledgement says."""
-    return name_code("decisions", decision)
-
-
 def name_code(list_name: str, code: str) -> str:
     """Return the label of a code in one of the code lists; the code itself where the list does not have it."""
     return codes.get_labels(list_name).get(code, code)

@@ -7,7 +7,6 @@ remembered to append a leaf or to state the root, and takes 32 bytes for each bi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import islice
 
 HASH_BYTES = 32
 # RFC 9162, 2.1.1: the root of no leaves.
@@ -79,11 +78,6 @@ def root(leaves: Iterable[bytes]) -> bytes:
     return Frontier().append(leaves).root()
 
 
-def build_inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
-    """Build the path that shows the leaf at `index` to be in the tree of all `leaves` (RFC 9162, 2.1.3.1)."""
-    return compute_roots(leaves, list_inclusion_subtrees(index, len(leaves)))[1:]
-
-
 def list_inclusion_subtrees(index: int, size: int) -> tuple[tuple[int, int], ...]:
     """Return the leaf, and which subtrees' roots make that path, in order. Together they are all leaves, each once."""
     if not 0 <= index < size:
@@ -120,12 +114,6 @@ def verify_inclusion(leaf: bytes, index: int, size: int, path: Sequence[bytes], 
     return last == 0 and node == expected_root
 
 
-def build_consistency_proof(leaves: Sequence[bytes], old_size: int) -> tuple[bytes, ...]:
-    """Build the proof that the tree of the first `old_size` leaves begins the whole (RFC 9162, 2.1.4.1)."""
-    subtrees = list_consistency_subtrees(old_size, len(leaves))
-    return compute_roots(leaves[min((start for start, _ in subtrees), default=0) :], subtrees)
-
-
 def list_consistency_subtrees(old_size: int, new_size: int) -> tuple[tuple[int, int], ...]:
     """Return which subtrees' roots make that proof, in its order: from which leaf, and up to which.
 
@@ -143,13 +131,6 @@ def _find_subproof(start: int, end: int, old_end: int, *, whole: bool) -> tuple[
     if old_end <= middle:
         return (*_find_subproof(start, middle, old_end, whole=whole), (middle, end))
     return (*_find_subproof(middle, end, old_end, whole=False), (start, middle))
-
-
-def compute_roots(leaves: Iterable[bytes], subtrees: Sequence[tuple[int, int]]) -> tuple[bytes, ...]:
-    """Compute the roots of subtrees that lie side by side, from leaves that begin with the lowest: in one pass."""
-    passing = iter(leaves)
-    root_of = {(start, end): root(islice(passing, end - start)) for start, end in sorted(subtrees)}
-    return tuple(root_of[subtree] for subtree in subtrees)
 
 
 def verify_consistency(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: Sequence[bytes]) -> bool:

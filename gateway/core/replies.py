@@ -14,8 +14,7 @@ Nothing here knows the database or the clock. `python -m gateway.core.cases` dra
 from dataclasses import dataclass
 from enum import StrEnum
 
-from gateway.core import labels
-from gateway.core.delivery import DECIDED, MOVES, DeliveryState, list_origins
+from gateway.core.delivery import DECIDED, DeliveryState, list_origins
 from gateway.core.inbox_state import InboxState
 from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
 from schemas.shapes import CaseId
@@ -51,9 +50,6 @@ class Misfit(StrEnum):
     TEST = "test"
     LATE = "late"
     UNKNOWN = "unknown"
-
-
-SENTENCES = {misfit: labels.explain_misfit(misfit) for misfit in Misfit}
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +174,3 @@ def may_answer(kind: MessageKind, reply: MessageKind, decision: str | None = Non
     """Tell whether who got a message of this kind may answer with this one."""
     mine = [row for row in ROWS if (row.answers, row.reply, row.who) == (kind, reply, ReplySpeaker.RECIPIENT)]
     return any(decision is None or row.decision in (None, decision) for row in mine)
-
-
-def is_last_word(kind: MessageKind, reply: MessageKind) -> bool:
-    """Tell whether it is the last word on a message of this kind: what `search` counts."""
-    return reply in FINAL and may_answer(kind, reply)
-
-
-def is_at_end(state: DeliveryState) -> bool:
-    """Tell whether nothing can move it any more."""
-    return not MOVES[state]

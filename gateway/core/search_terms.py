@@ -31,7 +31,6 @@ TAIL = 12
 MOST_TYPED = 200
 # Words, dates and numbers.
 MOST_PARTS = 10
-WAYS = "Type a name, a date of birth such as 03/09/2015, a UPN, a ULN, or the last twelve characters of a reference."
 REFERENCE = re.compile(
     r"(?<![^\s,;])(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|…[0-9a-f]{12}|(?=[a-f]*[0-9])[0-9a-f]{12})(?![^\s,;])",
     re.IGNORECASE,

@@ -14,9 +14,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from email.message import EmailMessage
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import mkdtemp
 
 from gateway.context import wall_clock
 from gateway.errors import Unusable
@@ -45,28 +44,6 @@ class Servers:
     def certificate(self) -> Path:
         """Of both, and its own issuer."""
         return self.home / "tls.pem"
-
-    def list_mails(self, address: str) -> list[bytes]:
-        """Return every mail that lies in a mailbox, oldest first."""
-        name, _, domain = address.partition("@")
-        mails = []
-        for folder in ("new", "cur"):
-            for file in sorted((self.home / "mail" / domain / name / "Maildir" / folder).iterdir()):
-                # It is being moved or removed.
-                with suppress(FileNotFoundError):
-                    mails.append(file.read_bytes())
-        return mails
-
-    def add_mail(self, address: str, mail: EmailMessage | bytes) -> None:
-        """Put a mail into a mailbox, as if it had come."""
-        name, _, domain = address.partition("@")
-        maildir = self.home / "mail" / domain / name / "Maildir"
-        raw = mail if isinstance(mail, bytes) else mail.as_bytes()
-        fresh = maildir / "tmp" / f"{time.time_ns()}.test"
-        fresh.write_bytes(raw)
-        owner = _owner()
-        os.chown(fresh, owner.pw_uid, owner.pw_gid)
-        fresh.rename(maildir / "new" / fresh.name)
 
     def build_settings(self, address: str, more: str = "") -> str:
         """Return what stands in gateway.toml of the gateway whose mailbox this is."""
@@ -98,14 +75,6 @@ def new_home() -> Path:
     made = Path(mkdtemp(prefix="cme-demo-mail-"))
     made.chmod(0o711)
     return made
-
-
-@contextmanager
-def open_home() -> Iterator[Path]:
-    """Yield a folder for them that their own users may enter, which pytest's are not."""
-    with TemporaryDirectory(prefix="cme-mail-") as name:
-        Path(name).chmod(0o711)
-        yield Path(name)
 
 
 @contextmanager

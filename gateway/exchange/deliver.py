@@ -283,9 +283,3 @@ def write_endings(tx: Connection, gw: Gateway, partner: str, endings: Sequence[T
         for tried_ending in endings
     ]
     partner_health.note_route_endings(tx, now, partner, tried, gw.clocks.get(partner))
-
-
-async def deliver_now(gw: Gateway) -> None:
-    """Deliver what is due at this moment, and return: for whoever keeps the time, as the tests' simulation does."""
-    for partner in await _list_partners_due(gw):
-        await _deliver_batches(gw, partner, set(), set(), asyncio.Event())

@@ -49,11 +49,6 @@ async def watch_forever(gw: Gateway, stop: asyncio.Event) -> None:
     await watched_folder.watch(gw, gw.config.one.answers_folder, WATCHED, LOOK_EVERY, stop)
 
 
-async def take_in(gw: Gateway, folder: Path) -> int:
-    """Take in every file that lies there whole: how many."""
-    return await watched_folder.take_in(gw, folder, WATCHED)
-
-
 async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:
     try:
         # is it whole?

@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter
 from hashlib import file_digest
 from itertools import islice
-from pathlib import Path
 from typing import get_args
 
 from gateway.context import SYSTEM, Gateway
@@ -35,11 +34,6 @@ async def watch_forever(gw: Gateway, stop: asyncio.Event) -> None:
     A file that is broken off is taken up again at the next start.
     """
     await watched_folder.watch(gw, gw.config.one.folder, WATCHED, LOOK_EVERY, stop)
-
-
-async def take_in(gw: Gateway, folder: Path) -> int:
-    """Take in every file that lies there whole: how many."""
-    return await watched_folder.take_in(gw, folder, WATCHED)
 
 
 async def _work(gw: Gateway, taken: TakenFile) -> FileOutcome:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO
 
 from sqlalchemy import Connection
@@ -102,11 +101,6 @@ class _ExtractCounts:
 async def watch_extracts_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Take in what is put into the folder, until told to stop."""
     await watched_folder.watch(gw, gw.config.one.children_folder, WATCHED, LOOK_EVERY, stop)
-
-
-async def take_in_extracts(gw: Gateway, folder: Path) -> int:
-    """Take in every file that lies there whole; return how many."""
-    return await watched_folder.take_in(gw, folder, WATCHED)
 
 
 async def _process_extract(gw: Gateway, taken: TakenFile) -> FileOutcome:

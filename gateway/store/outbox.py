@@ -665,12 +665,6 @@ def list_last_tries(tx: Connection, message_ids: Sequence[MessageId]) -> dict[Me
     return {r.message_id: f"{r.route}: {r.ending}" for r in tx.execute(query.order_by(at.message_id, at.number)).all()}
 
 
-def find_oldest_open(tx: Connection) -> datetime | None:
-    """Return when the oldest notice that is not yet with its partner was queued; None where there is none."""
-    oldest: datetime | None = tx.scalar(select(func.min(outbox.c.queued_at)).where(outbox.c.state.in_(OPEN)))
-    return oldest
-
-
 def count_by_state(tx: Connection, states: Sequence[DeliveryState]) -> list[tuple[str, DeliveryState, int, datetime]]:
     """Count for each authority and each of these states, and tell when the oldest was queued. Read from one index."""
     query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))

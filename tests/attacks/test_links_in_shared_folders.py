@@ -24,7 +24,7 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.monitoring import health
-from gateway.one import import_results, imports, leavers_folder, share, watched_folder
+from gateway.one import imports, share, watched_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import children as index
@@ -36,9 +36,9 @@ from tests.flows.test_imports import pair as pair
 
 LEAVERS = b"Surname,Forename,Date of Birth,Date of Leaving,Restricted\nInvented,Ada,2015-06-01,2026-10-23,Y\n"
 KINDS: tuple[tuple[str, Callable[[Gateway, Path], Awaitable[int]]], ...] = (
-    ("leavers", leavers_folder.take_in),
-    ("answers", import_results.take_in),
-    ("children", children_index.take_in_extracts),
+    ("leavers", folders.take_in_leavers),
+    ("answers", folders.take_in_answers),
+    ("children", folders.take_in_children),
 )
 OLD = (time.time() - 600, time.time() - 600)
 
@@ -136,14 +136,14 @@ def test_what_is_left_is_named_with_how_many_and_since_when_and_holds_up_no_othe
     for name in os.listdir(folder):
         if (folder / name).is_file():
             os.utime(folder / name, OLD, follow_symlinks=False)
-    assert asyncio.run(leavers_folder.take_in(gw, folder)) == 2
+    assert asyncio.run(folders.take_in_leavers(gw, folder)) == 2
     found = [one for one in health.measure_health(gw).findings if one.name == "left in ONE's folder"]
     assert {one.level for one in found} == {FindingLevel.WARN}
     said = {one.sentence.partition(": ")[2].removesuffix("."): one.sentence for one in found}
     assert said.keys() == {share.NO_FILE, share.TWO_NAMES, watched_folder.TOO_LARGE}
     assert said[share.NO_FILE].startswith(f"3 not processed since {gw.now():%d %b %Y}")
     assert said[share.TWO_NAMES].startswith("2 not processed")
-    assert asyncio.run(leavers_folder.take_in(gw, folder)) == 0
+    assert asyncio.run(folders.take_in_leavers(gw, folder)) == 0
 
 
 async def test_a_file_for_one_is_new_and_is_written_through_no_link(pair: Pair, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         os.utime(file, OLD)
 
     put(rows, "w")
-    assert await children_index.take_in_extracts(gw, folder) == 1
+    assert await folders.take_in_children(gw, folder) == 1
     put(rows[:first], "w")
     check = children_index._check_counts
 
@@ -187,12 +187,12 @@ async def test_a_file_that_grows_under_the_index_is_left_and_read_again(
         put(rows[first:], "a")
 
     monkeypatch.setattr(children_index, "_check_counts", write_on)
-    assert await children_index.take_in_extracts(gw, folder) == 0
+    assert await folders.take_in_children(gw, folder) == 0
     counts = gw.store.look(index.find_current_load)
     assert counts
     assert counts.children == 100
     monkeypatch.undo()
-    assert await children_index.take_in_extracts(gw, folder) == 1
+    assert await folders.take_in_children(gw, folder) == 1
     assert folders.places(gw.config.home, "children", "failed") == []
     assert len(folders.places(gw.config.home, "children")) == 2
     gw.store.close()
@@ -203,9 +203,10 @@ import asyncio, sys
 from pathlib import Path
 from gateway import home_folder
 from gateway.monitoring import health
-from gateway.one import leavers_folder
+from gateway.one import leavers_folder, watched_folder
 gw = home_folder.open_gateway(Path(sys.argv[1]))
-print("taken", asyncio.run(leavers_folder.take_in(gw, Path(sys.argv[2]))))
+taking = watched_folder.take_in(gw, Path(sys.argv[2]), leavers_folder.WATCHED)
+print("taken", asyncio.run(taking))
 for one in health.measure_health(gw).findings:
     if one.name.startswith("left in"):
         print("left", one.sentence)

@@ -19,7 +19,6 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Missing
 from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import respond, statements
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_notice
 from gateway.exchange.send import queue_messages
@@ -29,6 +28,7 @@ from gateway.store import audit_log, inbox, outbox, tables
 from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
 from schemas.shapes import MessageId
 from tests.children import notice
+from tests.delivering import deliver_now
 from tests.flows.test_exchange import OFFICER
 from tests.world import Wire, World
 

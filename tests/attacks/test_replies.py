@@ -17,11 +17,11 @@ from sqlalchemy import update
 
 from gateway.casework import case
 from gateway.context import Gateway
-from gateway.core import open_actions
+from gateway.core import labels, open_actions
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
 from gateway.core.open_actions import CaseAction
-from gateway.core.replies import SENTENCES, Misfit
+from gateway.core.replies import Misfit
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
@@ -259,7 +259,7 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
         shown = case.open_case(sandwell, conversation, "olive")
         assert [task.message_id for task in shown.misfits] == [kept.message_id]
         assert shown.misfits[0].choices == (CaseAction.PUT_ASIDE,)
-        assert shown.misfits[0].why in SENTENCES.values()
+        assert shown.misfits[0].why in {labels.explain_misfit(misfit) for misfit in Misfit}
         waits = sandwell.store.look(
             lambda tx: inbox.search_inbox(tx, sandwell.now() + timedelta(hours=1), states=TASKS, limit=None)
         )

@@ -23,7 +23,6 @@ from gateway.core.delivery import PATIENCE, DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
 from gateway.core.protection import Protection
-from gateway.exchange import deliver
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages
@@ -33,6 +32,7 @@ from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.contract.test_hostile_servers import server
+from tests.delivering import deliver_now
 
 SEED = random.SystemRandom().randrange(2**32)
 DOCS = Path(__file__).parents[2] / "docs" / "routes.md"
@@ -115,7 +115,7 @@ async def test_receipts_that_do_not_hold_are_a_finding_though_all_else_passes(tm
     ready = prepare_messages(gw, [notice(), notice()], "olive")
     gw.store.run(lambda tx: queue_messages(tx, gw, ready))
     gw.carriers = {"https": Answers(Receipted(token))}
-    await deliver.deliver_now(gw)
+    await deliver_now(gw)
     names = [one.name for one in health.measure_health(gw).findings]
     assert "receipts of 885" not in names
     clock += PARTNER_LATE + timedelta(minutes=1)
@@ -191,10 +191,10 @@ async def test_what_a_partner_answers_is_a_finding_in_time_and_the_notice_goes_o
     (tmp_path / "server").mkdir()
     async with server(tmp_path / "server", says(status, body)) as address:
         gw.carriers = {"https": _At(Https(), address)}
-        await deliver.deliver_now(gw)
+        await deliver_now(gw)
         assert bool(find(gw, clock)) == (waits == timedelta(0))
         clock += PARTNER_LATE + timedelta(minutes=1)
-        await deliver.deliver_now(gw)
+        await deliver_now(gw)
         [finding] = find(gw, clock)
         assert str(status) in finding or "receipt" in finding
     assert gw.store.look(lambda tx: outbox.get_delivery(tx, ready[0].message_id)).state is DeliveryState.QUEUED

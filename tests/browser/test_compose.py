@@ -15,10 +15,10 @@ from gateway.core.permissions import Role
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages
-from gateway.one import leavers_folder
 from gateway.store import drafts as kept
 from gateway.store import outbox
 from schemas.message import TransferNotice
+from tests import folders
 from tests.children import notice
 from tests.consoles import Desk, assert_accessible, chromium, desk, settled, two_houses
 from tests.flows.test_leavers_folder import NOWHERE, RESTRICTED, put
@@ -203,7 +203,7 @@ async def test_a_page_that_was_changed_in_another_window_says_so(officer: Desk) 
 async def test_a_draft_is_completed_on_the_same_pages_or_discarded(officer: Desk, tmp_path: Path) -> None:
     (tmp_path / "one").mkdir()
     put(tmp_path, NOWHERE, RESTRICTED)
-    await leavers_folder.take_in(officer.gw, tmp_path / "one")
+    await folders.take_in_leavers(officer.gw, tmp_path / "one")
     await officer.open("/drafts")
     await assert_accessible(officer)
     await officer.page.locator("tr", has_text="details are restricted").get_by_role("link").click()

@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import Connection, Table, func, select
 
 from gateway import home_folder
-from gateway.one import leavers_folder
 from gateway.store import audit_log, tables
 from tests import folders
 from tests.children import in_letters
@@ -65,7 +64,7 @@ def test_killed_over_an_extract_the_gateway_loses_no_row_and_doubles_none(tmp_pa
         process.kill()
         process.wait()
     gw = home_folder.open_gateway(tmp_path / "333")
-    asyncio.run(leavers_folder.take_in(gw, folder))
+    asyncio.run(folders.take_in_leavers(gw, folder))
     counts = [gw.store.look(partial(count, table)) for table in (tables.outbox, tables.intake, tables.drafts)]
     made = gw.store.look(lambda tx: len(audit_log.list_newest_entries(tx, act="draft.made", limit=ROWS)))
     gw.store.close()

@@ -21,7 +21,7 @@ from gateway.authorities import postcodes
 from gateway.context import Gateway
 from gateway.errors import Doubted, GatewayError, Unusable
 from gateway.exchange import respond
-from gateway.one import held_files, leavers_folder
+from gateway.one import held_files
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import outbox
@@ -73,7 +73,7 @@ async def take_in(gw: Gateway, *files: Path) -> list[dict[str, str]]:
         there = Path(gw.config.one.folder) / file.name
         shutil.copy(file, there)
         os.utime(there, (time.time() - 60, time.time() - 60))
-        await leavers_folder.take_in(gw, Path(gw.config.one.folder))
+        await folders.take_in_leavers(gw, Path(gw.config.one.folder))
     return next(
         folders.rows_of(gw.config.home, "leavers", place)
         for place in ("done", "failed", "waiting")
@@ -130,7 +130,7 @@ async def test_a_headings_set_that_a_person_has_accepted_is_remembered_beside_th
     assert other.name not in os.listdir(sandwell.config.one.folder), "our copy waits in the home"
     [one] = held_files.find_all(sandwell.config.home)
     held_files.accept_file(sandwell, one.file_id, "ines")
-    await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
+    await folders.take_in_leavers(sandwell, Path(sandwell.config.one.folder))
     sent, headings = folders.rows_of(sandwell.config.home, "leavers", "done", other.name)
     assert (headings["Result"], sent["Result"]) == ("headings", "sent")
     for file in (known, other):
@@ -155,7 +155,7 @@ async def test_a_file_that_is_put_aside_has_no_effect(sandwell: Gateway) -> None
     [one] = held_files.find_all(sandwell.config.home)
     before = len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
     held_files.put_aside(sandwell, one.file_id, "ines")
-    await leavers_folder.take_in(sandwell, Path(sandwell.config.one.folder))
+    await folders.take_in_leavers(sandwell, Path(sandwell.config.one.folder))
     assert held_files.find_all(sandwell.config.home) == []
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == before
     with pytest.raises(GatewayError, match=r"one\.not-waiting"):
@@ -192,11 +192,11 @@ async def test_an_index_in_which_all_are_restricted_waits_and_is_taken_when_a_pe
     file = folder / "all.csv"
     shutil.copy(FILES / "children-sql-null.csv", file)
     os.utime(file, (time.time() - 60, time.time() - 60))
-    await children_index.take_in_extracts(gw, folder)
+    await folders.take_in_children(gw, folder)
     [one] = held_files.find_all(gw.config.home)
     assert one.code == children_index.ALL_RESTRICTED
     held_files.accept_file(gw, one.file_id, "ines")
-    await children_index.take_in_extracts(gw, folder)
+    await folders.take_in_children(gw, folder)
     with (FILES / "children-sql-null.csv").open("rb") as stream:
         found = [
             children_index.build_our_child(row)

@@ -28,7 +28,7 @@ from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import queue_messages
 from gateway.exchange.send_on import send_notice_on
-from gateway.one import drafts, imports, leavers_folder
+from gateway.one import drafts, imports
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, inbox, outbox
@@ -307,7 +307,7 @@ async def test_a_row_with_a_doubt_waits_and_an_officer_confirms_it(tmp_path: Pat
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, row, ",Specimen,Ben,2015-06-01,M,6,2026-10-23,,885,,,")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     lines = folders.rows_of(tmp_path / "333", "leavers", "done", "leavers.csv")
     assert [one["Result"] for one in lines] == ["held", "sent"]
     assert ROWS[row] in lines[0]["Reason"]
@@ -332,7 +332,7 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     name = compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
     now = compose.open_composition(sandwell, name, "olive")
@@ -340,7 +340,7 @@ async def test_a_row_that_becomes_restricted_while_its_notice_is_written_is_not_
     assert compose.check_composition(sandwell, compose.open_composition(sandwell, name, "olive")).warnings == []
 
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,,,", name="later.csv")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"composition\.unweighed"):
         compose.send_composition(sandwell, name, [], "olive")
     assert compose.send_composition(sandwell, name, ["restriction.known"], "olive").asked == 1
@@ -353,10 +353,10 @@ async def test_a_row_that_came_again_is_not_discarded_unseen(tmp_path: Path) -> 
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [seen] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     put(tmp_path, ',Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,Y,,"1 Invented Way",,', name="later.csv")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     with pytest.raises(NotAllowed, match=r"draft\.stale"):
         drafts.discard_draft(sandwell, seen.draft_id, "not-moving", "olive", was=seen.said)
     [now] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
@@ -759,7 +759,7 @@ async def test_a_reason_without_a_restriction_is_no_restriction_of_a_draft(tmp_p
     sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one")))
     (tmp_path / "one").mkdir()
     put(tmp_path, ",Testchild-Example,Ada,31/03/2016,F,5,23/10/2026,,,,,")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 9))
     words = ("drafts", "send", draft.draft_id, "--to", "885", "--home", str(sandwell.config.home), "--reason", "refuge")
     assert run_command(*words).returncode == 2

@@ -14,7 +14,7 @@ from gateway.context import Gateway
 from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.one import drafts, leavers_folder
+from gateway.one import drafts
 from gateway.settings.sections import OneSettings
 from gateway.store import drafts as kept
 from gateway.store import outbox
@@ -50,7 +50,7 @@ def sandwell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Gateway
 
 async def take_in(gw: Gateway, tmp_path: Path, *rows: str) -> list[dict[str, str]]:
     put(tmp_path, *rows)
-    await leavers_folder.take_in(gw, tmp_path / "one")
+    await folders.take_in_leavers(gw, tmp_path / "one")
     return folders.rows_of(gw.config.home, "leavers")
 
 

@@ -17,7 +17,7 @@ from gateway.context import Gateway
 from gateway.core.draft_state import DraftState
 from gateway.core.permissions import Role
 from gateway.monitoring import doctor
-from gateway.one import held_files, leavers_folder
+from gateway.one import held_files
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
@@ -63,7 +63,7 @@ async def call(client: Client, gw: Gateway, method: str, path: str, **typed: str
 
 async def take_in(gw: Gateway, tmp_path: Path, *rows: str, head: str = HEAD) -> None:
     put(tmp_path, *rows, head=head)
-    await leavers_folder.take_in(gw, tmp_path / "one")
+    await folders.take_in_leavers(gw, tmp_path / "one")
 
 
 async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
@@ -80,7 +80,7 @@ async def test_an_officer_looks_at_a_file_that_waits_and_accepts_it(
     assert "Testchild" not in page
     status, page = await call(client, sandwell, "POST", f"{address}/accept")
     assert (status, "File accepted" in page) == (200, True)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert [line["Result"] for line in folders.rows_of(sandwell.config.home, "leavers")] == ["sent", "headings"]
     status, _ = await call(client, sandwell, "POST", f"{address}/accept")
     assert status == 404, "somebody has decided"

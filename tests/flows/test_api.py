@@ -17,7 +17,6 @@ from gateway.api.guard import PARTS
 from gateway.case_systems import clients
 from gateway.context import Gateway
 from gateway.core.permissions import Permission, Role, Scope, is_allowed
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.store import audit_log, inbox, outbox
@@ -27,6 +26,7 @@ from schemas.message import Message
 from tests.children import notice, sample
 from tests.conftest import introduce, make
 from tests.consoles import house
+from tests.delivering import deliver_now
 from tests.suppliers import JSON, PROBLEM, XML, Http, Supplier, served, supplier, token
 
 OFFICER = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632 960101"}

@@ -26,7 +26,6 @@ from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.exchange import letters
 from gateway.monitoring import install_checks
-from gateway.one import leavers_folder
 from gateway.searches import children_index
 from gateway.settings.sections import OneSettings
 from gateway.store import children, drafts, outbox
@@ -132,7 +131,7 @@ def read_leavers(gw: Gateway) -> list[tuple[str, str]]:
     file = folder / "leavers.csv"
     file.write_text("\r\n".join([HEAD, ADA, RESTRICTED, ""]))
     os.utime(file, (time.time() - 60, time.time() - 60))
-    asyncio.run(leavers_folder.take_in(gw, folder))
+    asyncio.run(folders.take_in_leavers(gw, folder))
     rows = folders.rows_of(gw.config.home, "leavers", name="leavers.csv")
     return [(row["Result"], row["MessageId"]) for row in rows]
 

@@ -26,13 +26,13 @@ from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages
-from gateway.one import leavers_folder
 from gateway.store import audit_log, compositions, outbox
 from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import CompositionState
 from schemas import xml
 from schemas.layout import list_slots
 from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
+from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import Pair
@@ -284,7 +284,7 @@ async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_
     sandwell, _ = pair
     (tmp_path / "one").mkdir()
     put(tmp_path, RESTRICTED)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 10))
     name, other = (compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive") for _ in range(2))
     now = compose.open_composition(sandwell, name, "olive")

@@ -14,12 +14,13 @@ from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import respond
 from gateway.monitoring import doctor
-from gateway.one import drafts, held_files, leaver_rules, leavers_folder
+from gateway.one import drafts, held_files, leaver_rules
 from gateway.settings.sections import OneSettings
 from gateway.store import audit_log, outbox
 from gateway.store import drafts as kept
 from schemas import rules, xml
 from schemas.message import Message, Restriction, RestrictionLevel, TransferNotice, WhereaboutsEnquiry
+from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make, new_database
 from tests.flows.test_command_line import cme_gateway
@@ -41,7 +42,7 @@ WITHHELD = Restriction(
 async def take_in(pair: Pair, tmp_path: Path, *rows: str, head: str | None = None) -> list[dict[str, str]]:
     """What the report says of these rows, in a file of their own."""
     put(tmp_path, *rows, **({"head": head} if head else {}))
-    await leavers_folder.take_in(pair[0], tmp_path / "one")
+    await folders.take_in_leavers(pair[0], tmp_path / "one")
     return report(tmp_path)
 
 
@@ -244,10 +245,10 @@ async def test_drafts_are_kept_in_postgresql_too(postgres: str, tmp_path: Path) 
     assert drafts.read_draft(sandwell, held["Draft"], "olive")[1]["nc_year"] == "8"
     [whole] = await take_in(both, tmp_path, ",Gone-Example,Dan,2014-01-15,M,8,2026-10-23,,885,,,")
     put(tmp_path, LOST.replace("Dan", "Eli"), head=HEAD)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [other_headings] = held_files.find_all(sandwell.config.home)
     held_files.accept_file(sandwell, other_headings.file_id, "ines")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [lost] = report(tmp_path)
     assert (whole["Result"], lost["Result"]) == ("sent", "sent")
     assert sandwell.store.look(lambda tx: kept.count_open_drafts(tx)) == (0, None)

@@ -20,7 +20,7 @@ from gateway.core.safeguards import KnownFacts
 from gateway.errors import ConfigProblem, Unusable
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
-from gateway.one import extracts, held_files, leaver_batches, leavers_folder
+from gateway.one import extracts, held_files, leaver_batches
 from gateway.one.table import MAX_ROWS, Unread
 from gateway.settings.file import parse
 from gateway.settings.sections import OneColumnsSettings
@@ -29,6 +29,7 @@ from gateway.store.outbox import QueuedNotice
 from schemas import xml
 from schemas.message import Message, TransferNotice
 from schemas.shapes import MessageId
+from tests import folders
 from tests.children import in_letters
 from tests.flows.test_exchange import Pair
 from tests.flows.test_leavers_folder import ADA, BY_POSTCODE, CTF, HEAD, NAMELESS, TODAY, pair, put, read, report
@@ -61,7 +62,7 @@ async def leavers(pair: Pair, tmp_path: Path, content: bytes, name: str) -> list
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_bytes(tmp_path, content, name)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     return report(tmp_path, name=name)
 
 
@@ -148,7 +149,7 @@ async def test_what_is_no_whole_transfer_file_sends_nothing(
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_bytes(tmp_path, content, "x.xml")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [line] = report(tmp_path, "failed", "x.xml")
     assert (line["Result"], says in line["Reason"]) == ("refused", True)
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
@@ -160,7 +161,7 @@ async def test_an_archive_in_the_place_of_a_file_is_put_aside(pair: Pair, tmp_pa
         archive.writestr("leavers.xml", CTF)
     for name in ("leavers.xml", "leavers.csv"):
         put_bytes(tmp_path, packed.getvalue(), name)
-        await leavers_folder.take_in(pair[0], tmp_path / "one")
+        await folders.take_in_leavers(pair[0], tmp_path / "one")
         assert "ZIP" in report(tmp_path, "failed", name)[0]["Reason"]
 
 
@@ -170,15 +171,15 @@ async def test_a_file_of_which_the_end_is_missing_sends_nothing_until_it_is_whol
     # Within quotation marks, which nothing closes.
     cut = whole.index(b', Inventchester"')
     put_bytes(tmp_path, whole[:cut], "a.csv")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert "not complete" in report(tmp_path, "failed", "a.csv")[0]["Reason"]
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
     # Within the last row.
     put_bytes(tmp_path, whole[: whole.index(b"WR1 9ZZ,\r\n")], "b.csv")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="b.csv")] == ["sent", "refused"]
     put_bytes(tmp_path, whole, "c.csv")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path, name="c.csv")] == ["before", "sent"]
 
 
@@ -192,11 +193,11 @@ async def test_a_file_that_grows_while_it_is_read_is_read_again(pair: Pair, tmp_
         with file.open("ab") as end:
             end.write(f"{ADA}\r\n".encode())
 
-    await asyncio.gather(leavers_folder.take_in(sandwell, tmp_path / "one"), write_on())
+    await asyncio.gather(folders.take_in_leavers(sandwell, tmp_path / "one"), write_on())
     assert file.exists(), "it is not put away while somebody writes it"
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 0, "it has not been quiet for long enough"
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 0, "it has not been quiet for long enough"
     os.utime(file, (time.time() - 60, time.time() - 60))
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 1
     assert {line["Result"] for line in report(tmp_path)} <= {"before", "sent"}
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == 301
 
@@ -298,12 +299,12 @@ def test_a_row_is_read_by_its_cells(line: str, says: str | None) -> None:
 async def test_a_column_that_nobody_knows_is_passed_over_once_a_person_says_so(pair: Pair, tmp_path: Path) -> None:
     for turn in range(2):
         put(tmp_path, f"{ADA},blue", f"{NAMELESS},red", head=f"{HEAD},Favourite Colour")
-        await leavers_folder.take_in(pair[0], tmp_path / "one")
+        await folders.take_in_leavers(pair[0], tmp_path / "one")
         if not turn:
             [one] = held_files.find_all(pair[0].config.home)
             assert "Favourite Colour" in one.sentence
             held_files.accept_file(pair[0], one.file_id, "ines")
-            await leavers_folder.take_in(pair[0], tmp_path / "one")
+            await folders.take_in_leavers(pair[0], tmp_path / "one")
     *lines, headings = report(tmp_path)
     assert "Favourite Colour" in headings["Reason"]
     assert [(line["Row"], line["Result"]) for line in lines] == [("2", "before"), ("3", "refused")]
@@ -358,7 +359,7 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
 
     monkeypatch.setattr(leaver_batches, "prepare_messages", stumble)
     put(tmp_path, ADA, BY_POSTCODE)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     first, second = report(tmp_path)
     assert (first["Result"], second["Result"], second["Reason"]) == ("sent", "held", leaver_batches.UNFORESEEN)
     assert second["Draft"]
@@ -366,5 +367,5 @@ async def test_a_row_on_which_our_code_fails_holds_up_no_other(
 
 async def test_a_upn_with_a_letter_that_no_upn_has_is_refused_alone(pair: Pair, tmp_path: Path) -> None:
     put(tmp_path, "A33321012300I,Letter-Example,Hal,2014-01-15,M,7,2026-10-23,,885,,,", ADA)
-    await leavers_folder.take_in(pair[0], tmp_path / "one")
+    await folders.take_in_leavers(pair[0], tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path)] == ["refused", "sent"]

@@ -18,7 +18,6 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
 from gateway.errors import NotAllowed, NotFound
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_notice
 from gateway.exchange.send import queue_messages, send_notices
@@ -30,6 +29,7 @@ from gateway.store.heartbeats import Heartbeat
 from gateway.store.outbox import SettledTry
 from schemas.shapes import MessageId
 from tests.children import notice
+from tests.delivering import deliver_now
 from tests.flows.test_bad_input import command
 from tests.flows.test_exchange import Pair, state, until
 from tests.world import World

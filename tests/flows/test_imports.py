@@ -420,7 +420,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
     rows = (f"C:\\one\\import\\{FIRST},Unmatched", "333LLLL_CTF_885LLLL_077.xml,matched", f"{FIRST},in suspense", FIRST)
     for name, first in (("answers.csv", "taken"), ("again.csv", "before")):
         extract(tmp_path, *rows, name=name)
-        assert await import_results.take_in(worcestershire, tmp_path / "answers") == 1
+        assert await folders.take_in_answers(worcestershire, tmp_path / "answers") == 1
         lines = report(tmp_path, name)
         assert [(line["Row"], line["Result"]) for line in lines] == [
             ("2", first), ("3", "refused"), ("4", "refused"), ("5", "refused")
@@ -432,7 +432,7 @@ async def test_answers_are_taken_once_and_doubtful_rows_are_listed_with_why(pair
     assert len(acts(worcestershire, "one.answered")) == 1
     # An officer has found the child in ONE since.
     extract(tmp_path, f"{FIRST},matched", name="later.csv")
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     assert stands(worcestershire, message_id).state is TransferStage.MATCHED
 
 
@@ -443,7 +443,7 @@ async def test_columns_and_words_are_as_the_settings_say(pair: Pair, tmp_path: P
     words = OneAnswersSettings(file="CTF", result="Status", conflicts="Data Conflict")
     worcestershire.config = replace(worcestershire.config, one_answers=words)
     extract(tmp_path, f"DATA CONFLICT;{FIRST}", head="status;ctf")
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     assert stands(worcestershire, message_id).state is TransferStage.CONFLICTS
 
 
@@ -454,7 +454,7 @@ async def test_what_is_no_extract_is_put_aside_with_why(pair: Pair, tmp_path: Pa
     _, worcestershire = pair
     extract(tmp_path).write_bytes(content)
     os.utime(tmp_path / "answers" / "answers.csv", (0, 0))
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     [line] = report(tmp_path, place="failed")
     assert line["Result"] == "refused"
     assert says in line["Reason"]
@@ -466,7 +466,7 @@ async def test_an_extract_that_is_too_large_is_put_aside(
     _, worcestershire = pair
     monkeypatch.setattr(import_results, "MAX_BYTES", 100)
     extract(tmp_path, *["x,matched"] * 50)
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     assert "larger" in report(tmp_path, place="failed")[0]["Reason"]
 
 
@@ -491,12 +491,12 @@ async def test_doctor_says_how_the_imports_are(pair: Pair, tmp_path: Path) -> No
     assert found["notices to be imported"].detail.startswith("1 since")
     await imports.write_due(worcestershire)
     run_one(tmp_path)
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["notices to be imported"].detail == "None"
     assert found["imports without a match"].detail.startswith("1.")
     extract(tmp_path, head="nothing of ours")
-    await import_results.take_in(worcestershire, tmp_path / "answers")
+    await folders.take_in_answers(worcestershire, tmp_path / "answers")
     found = {one.name: one for one in doctor.run_checks(worcestershire)}
     assert found["ONE's answers folder"].result == "warn"
     (tmp_path / "import").rename(tmp_path / "away")

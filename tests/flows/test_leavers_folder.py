@@ -103,7 +103,7 @@ async def test_a_leaver_in_sandwells_one_is_a_notice_in_worcestershires_inbox(
 async def test_good_rows_go_out_and_the_others_are_listed_with_why(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     put(tmp_path, ADA, BY_POSTCODE, RESTRICTED, NOWHERE, NAMELESS, BAD_DAY, STRANGER, BAD_UPN, ADA)
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 1
     lines = report(tmp_path)
     assert [(line["Row"], line["Result"]) for line in lines] == [
         ("2", "sent"), ("3", "sent"), ("4", "held"), ("5", "held"), ("6", "refused"),
@@ -134,7 +134,7 @@ async def test_the_same_rows_again_send_nothing_again(pair: Pair, tmp_path: Path
     sandwell, _ = pair
     for turn in range(2):
         put(tmp_path, ADA, BY_POSTCODE)
-        await leavers_folder.take_in(sandwell, tmp_path / "one")
+        await folders.take_in_leavers(sandwell, tmp_path / "one")
         assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 2, turn
     assert {line["Result"] for line in report(tmp_path)} == {"before"}
 
@@ -143,7 +143,7 @@ async def test_a_process_that_died_over_a_file_leaves_it_to_the_next(pair: Pair,
     sandwell, _ = pair
     (tmp_path / "one" / "working").mkdir()
     put(tmp_path, ADA, name="working/leavers.csv")
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 1
     assert report(tmp_path)[0]["Result"] == "sent"
 
 
@@ -154,15 +154,15 @@ async def test_a_folder_that_another_process_takes_from_is_left_to_it(pair: Pair
     place.mkdir(parents=True)
     with watched_folder.hold_lock(place / watched_folder.LOCK) as ours:
         assert ours
-        assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 0
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 1
+        assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 0
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 1
 
 
 async def test_a_file_that_still_grows_is_left_alone(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     file = put(tmp_path, ADA)
     os.utime(file)
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 0
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 0
     assert file.exists()
 
 
@@ -194,7 +194,7 @@ async def test_what_is_no_table_is_put_aside_with_why(pair: Pair, tmp_path: Path
     file = put(tmp_path)
     file.write_bytes(content)
     os.utime(file, (time.time() - 60, time.time() - 60))
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [line] = report(tmp_path, "failed")
     assert line["Result"] == "refused"
     assert says in line["Reason"]
@@ -242,7 +242,7 @@ async def test_a_table_that_does_not_say_who_is_restricted_waits_for_an_officer(
     sandwell, _ = pair
     row = "Testchild-Example,Ada,31/03/2016,885"
     put(tmp_path, row, "Testchild-Example,Bea,31/03/2016", head="Surname,Forename,Date of Birth,Destination LA")
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     first, second, headings = report(tmp_path)
     assert (headings["Result"], "Restricted" in headings["Reason"]) == ("headings", True)
     assert (first["Result"], "does not say" in first["Reason"]) == ("held", True)
@@ -259,7 +259,7 @@ async def test_a_row_that_no_notice_can_hold_is_held(pair: Pair, tmp_path: Path)
         ",Long-Example" + "x" * 300 + ",Ida,2014-01-15,F,7,,,885,,,",
         ",Year-Example,Jo,2014-01-15,F,99,,,885,,,",
     )
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert [line["Result"] for line in report(tmp_path)] == ["held", "held"]
     assert "Surname" in report(tmp_path)[0]["Reason"]
 
@@ -269,7 +269,7 @@ async def test_without_a_telephone_number_nothing_is_sent_and_the_file_waits(pai
     sandwell.config = replace(sandwell.config, authority=replace(sandwell.config.authority, telephone=""))
     put(tmp_path, ADA)
     with pytest.raises(ConfigProblem, match="telephone"):
-        await leavers_folder.take_in(sandwell, tmp_path / "one")
+        await folders.take_in_leavers(sandwell, tmp_path / "one")
     assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
     assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"
 
@@ -316,7 +316,7 @@ async def test_a_common_transfer_file_goes_as_policy_says(pair: Pair, tmp_path: 
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid=policy))
     put_ctf(tmp_path)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     first, second = report(tmp_path, name="3332101_CML_885LLLL_001.xml")
     assert (first["Result"], second["Result"]) == (result, "refused")
     if policy == "send":
@@ -350,7 +350,7 @@ async def test_a_common_transfer_file_that_cannot_go_is_said(
     sandwell, _ = pair
     sandwell.config = replace(sandwell.config, one=replace(sandwell.config.one, unsaid="send"))
     put_ctf(tmp_path, CTF.replace(*change))
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [file] = (tmp_path / "one").glob("*.report.csv")
     assert says in file.read_text("utf-8-sig")
     assert sandwell.store.look(lambda tx: outbox.search_outbox(tx)) == []
@@ -366,7 +366,7 @@ async def test_a_file_of_the_same_name_is_another_file(pair: Pair, tmp_path: Pat
     (tmp_path / "one" / "working").mkdir()
     put(tmp_path, ADA, name="working/leavers.csv")
     second = put(tmp_path, BY_POSTCODE)
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 2
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 2
     assert not second.exists(), "two files of one name are two files"
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 2
 
@@ -374,7 +374,7 @@ async def test_a_file_of_the_same_name_is_another_file(pair: Pair, tmp_path: Pat
 async def test_a_table_without_rows_is_done(pair: Pair, tmp_path: Path) -> None:
     sandwell, _ = pair
     put(tmp_path)
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     [line] = report(tmp_path)
     assert (line["Result"], line["Reason"]) == ("ignored", leavers_folder.NOBODY)
 
@@ -395,7 +395,7 @@ async def test_a_file_on_which_our_code_fails_holds_up_no_other(
     monkeypatch.setattr(extracts, "read", stumble)
     put(tmp_path, ADA, name="a.csv")
     put(tmp_path, BY_POSTCODE, name="b.csv")
-    assert await leavers_folder.take_in(sandwell, tmp_path / "one") == 2
+    assert await folders.take_in_leavers(sandwell, tmp_path / "one") == 2
     assert report(tmp_path, "failed", "a.csv")[0]["Reason"] == watched_folder.UNFORESEEN
     assert report(tmp_path, name="b.csv")[0]["Result"] == "sent"
 
@@ -411,7 +411,7 @@ async def test_a_long_file_is_broken_off_when_the_gateway_stops_and_taken_up_aga
         await until(lambda: bool(sandwell.store.look(lambda tx: outbox.search_outbox(tx))))
     assert len(folders.places(tmp_path / "333", "leavers", "working")) == 1
     assert (tmp_path / "one" / "leavers.csv").exists(), "it leaves the share when it was worked on"
-    await leavers_folder.take_in(sandwell, tmp_path / "one")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
     results = [line["Result"] for line in report(tmp_path)]
     assert set(results) == {"sent", "before"}
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None))) == rows

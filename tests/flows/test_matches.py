@@ -335,7 +335,7 @@ async def test_an_extract_that_is_put_into_the_folder_is_the_index(pair: Pair, t
     for name, rows in (("first", [EVE, ",,,01/01/2012,F,,,", *OTHERS]), ("part", [EVE])):
         (folder / f"{name}.csv").write_bytes(extract(*rows).getvalue())
         os.utime(folder / f"{name}.csv", (time.time() - 60, time.time() - 60))
-        await children_index.take_in_extracts(gw, folder)
+        await folders.take_in_children(gw, folder)
     assert "The name is missing." in folders.text_of(gw.config.home, "children")
     assert "may be missing" in folders.text_of(gw.config.home, "children", "failed")
     counts = gw.store.look(index.find_current_load)

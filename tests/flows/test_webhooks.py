@@ -26,7 +26,6 @@ from gateway.core.permissions import Scope
 from gateway.core.webhook_events import WebhookEvent
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
@@ -39,6 +38,7 @@ from schemas.message import Acknowledgement, Officer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.consoles import house
+from tests.delivering import deliver_now
 from tests.suppliers import served, supplier
 from tests.world import Wire, World
 

@@ -27,7 +27,6 @@ from gateway.core.calendar import Calendar
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
 from gateway.exchange import statements
-from gateway.exchange.deliver import deliver_now
 from gateway.exchange.send import send_notices
 from gateway.reconciliation import reconcile, send_reminders
 from gateway.reconciliation.reconcile import Owed
@@ -37,6 +36,7 @@ from schemas import codes
 from schemas.message import OPENS_A_CASE
 from schemas.shapes import MessageId
 from tests.children import notice
+from tests.delivering import deliver_now
 from tests.simulation import people
 from tests.world import World
 

@@ -1,6 +1,7 @@
 """What is owed in every state, and how a duty grows late."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from gateway.core.calendar import Calendar
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import Deadlines, DutyStep, Missing
 from gateway.core.inbox_state import InboxState
-from schemas.message import KINDS, MessageKind
+from schemas.message import MessageKind
 
 FRIDAY = datetime(2026, 11, 20, 15, tzinfo=UTC)
 ENDS = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED)
@@ -59,7 +60,7 @@ def test_what_was_handed_over_by_telephone_is_owed_only_its_outcome(state: Deliv
     assert owed is (None if state in ENDS else Missing.OUTCOME)
 
 
-@given(st.sampled_from(KINDS), st.sampled_from(ENDS), st.booleans(), st.booleans())
+@given(st.sampled_from(get_args(MessageKind)), st.sampled_from(ENDS), st.booleans(), st.booleans())
 def test_what_has_ended_is_owed_nothing(
     kind: MessageKind, state: DeliveryState, sealed: bool, handed_over: bool
 ) -> None:

@@ -116,7 +116,7 @@ def test_an_acknowledged_search_does_not_read_as_an_accepted_case() -> None:
 def test_every_colour_and_every_code_belongs_to_a_text() -> None:
     assert set(labels.COLOURS) <= set(labels_en.STATUSES)
     assert set(labels.ANSWERING_COLOURS) <= set(labels_en.ANSWERING) == set(AnswerState)
-    assert labels.name_decision("passed-on") == codes.get_labels("decisions")["passed-on"]
+    assert labels.name_code("decisions", "passed-on") == codes.get_labels("decisions")["passed-on"]
     assert labels.name_authority_in_full("333") == "Sandwell (333)"
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.core import merkle
 from gateway.core.merkle import Frontier, hash_leaf, hash_node
+from tests.proofs import build_consistency_proof, build_inclusion_proof
 
 # The inputs and roots of the Certificate Transparency reference implementations (merkle_tree_test).
 INPUTS = [
@@ -50,7 +51,7 @@ def test_appending_in_parts_gives_the_root_of_the_whole(leaves: list[bytes], cut
 @given(leaves_of, st.data())
 def test_every_leaf_is_shown_to_be_included_and_no_other_is(leaves: list[bytes], data: st.DataObject) -> None:
     index = data.draw(st.integers(0, len(leaves) - 1))
-    path, root = merkle.build_inclusion_proof(leaves, index), merkle.root(leaves)
+    path, root = build_inclusion_proof(leaves, index), merkle.root(leaves)
     assert merkle.verify_inclusion(leaves[index], index, len(leaves), path, root)
     assert not merkle.verify_inclusion(hash_leaf(b"another entry, longer"), index, len(leaves), path, root)
 
@@ -80,7 +81,7 @@ PATHS = {
 @pytest.mark.parametrize(("leaf", "size"), PATHS)
 def test_the_published_inclusion_proofs(leaf: int, size: int) -> None:
     leaves = [hash_leaf(entry) for entry in INPUTS[:size]]
-    path = merkle.build_inclusion_proof(leaves, leaf)
+    path = build_inclusion_proof(leaves, leaf)
     assert [node.hex() for node in path] == PATHS[leaf, size]
     assert merkle.verify_inclusion(leaves[leaf], leaf, size, path, merkle.root(leaves))
 
@@ -90,7 +91,7 @@ def test_an_older_tree_is_shown_to_be_the_beginning_and_a_rewritten_one_is_not(
     leaves: list[bytes], data: st.DataObject
 ) -> None:
     old = data.draw(st.integers(1, len(leaves)))
-    proof = merkle.build_consistency_proof(leaves, old)
+    proof = build_consistency_proof(leaves, old)
     old_root, new_root = merkle.root(leaves[:old]), merkle.root(leaves)
     assert merkle.verify_consistency(old, old_root, len(leaves), new_root, proof)
     rewritten = merkle.root([hash_leaf(b"another entry, longer"), *leaves[1:old]])
@@ -120,7 +121,7 @@ PROOFS = {
 @pytest.mark.parametrize(("old", "new"), PROOFS)
 def test_the_published_proofs_of_consistency(old: int, new: int) -> None:
     leaves = [hash_leaf(entry) for entry in INPUTS[:new]]
-    proof = merkle.build_consistency_proof(leaves, old)
+    proof = build_consistency_proof(leaves, old)
     assert [one.hex() for one in proof] == PROOFS[old, new]
     assert merkle.verify_consistency(old, merkle.root(leaves[:old]), new, merkle.root(leaves), proof)
 
@@ -128,7 +129,7 @@ def test_the_published_proofs_of_consistency(old: int, new: int) -> None:
 @given(leaves_of, st.data())
 def test_a_proof_of_consistency_that_was_tampered_with_is_found(leaves: list[bytes], data: st.DataObject) -> None:
     old, new = data.draw(st.integers(1, len(leaves))), len(leaves)
-    roots, proof = (merkle.root(leaves[:old]), merkle.root(leaves)), list(merkle.build_consistency_proof(leaves, old))
+    roots, proof = (merkle.root(leaves[:old]), merkle.root(leaves)), list(build_consistency_proof(leaves, old))
     wrong = hash_leaf(b"another entry, longer")
     for at in range(len(proof)):
         assert not merkle.verify_consistency(old, roots[0], new, roots[1], [*proof[:at], wrong, *proof[at + 1 :]])

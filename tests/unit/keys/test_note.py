@@ -18,7 +18,7 @@ ROOT = seed("root")
 WORCESTERSHIRE = party("885")
 ORIGIN = "cme-gateway/885"
 SIGNED = note.sign_checkpoint(origin=ORIGIN, size=18_273, root=ROOT, ring=WORCESTERSHIRE.ring)
-PUBLIC = WORCESTERSHIRE.ring.signing.public
+OURS = trust_in(WORCESTERSHIRE)
 
 GO_TEXT = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
 GO_NOTE = (
@@ -47,13 +47,13 @@ def test_note_of_the_specification_verifies() -> None:
 
 
 def test_checkpoint_is_verified_offline_with_one_key() -> None:
-    read = note.verify_checkpoint(SIGNED, origin=ORIGIN, public_key_bytes=PUBLIC)
+    read = note.verify_checkpoint_with_trust(SIGNED, authority="885", trust=OURS)
     assert read == Checkpoint(ORIGIN, 18_273, ROOT)
 
 
 def test_checkpoint_of_an_empty_log() -> None:
     signed = note.sign_checkpoint(origin=ORIGIN, size=0, root=ROOT, ring=WORCESTERSHIRE.ring)
-    assert note.verify_checkpoint(signed, origin=ORIGIN, public_key_bytes=PUBLIC).size == 0
+    assert note.verify_checkpoint_with_trust(signed, authority="885", trust=OURS).size == 0
 
 
 @pytest.mark.parametrize(("origin", "size", "root"), [("a\nb", 1, ROOT), (ORIGIN, -1, ROOT), (ORIGIN, 1, b"short")])
@@ -90,11 +90,6 @@ def test_another_authority_cannot_speak_for_this_log(birmingham: Party, trust: T
         note.verify_checkpoint_with_trust(forged, authority="885", trust=trust)
 
 
-def test_a_public_key_that_is_none() -> None:
-    with expect_refusal(RefusalCode.KEY_UNKNOWN):
-        note.verify_checkpoint(SIGNED, origin=ORIGIN, public_key_bytes=b"short")
-
-
 @given(st.one_of(st.text(max_size=200), st.text("cme-gateway/885\n— 0=A", max_size=200)))
 @example("\ud800\n1\nAAAA\n\n— a AAAA\n")
 @example("a\n" + "9" * 5_000 + "\nAAAA\n\n— a AAAA\n")
@@ -102,7 +97,7 @@ def test_a_public_key_that_is_none() -> None:
 @example(SIGNED.replace("18273", "²"))
 def test_arbitrary_text_is_refused(text: str) -> None:
     with pytest.raises(errors.Refusal):
-        note.verify_checkpoint(text, origin=ORIGIN, public_key_bytes=PUBLIC)
+        note.verify_checkpoint_with_trust(text, authority="885", trust=OURS)
 
 
 @given(st.integers(0, len(SIGNED) - 1), st.characters(codec="utf-8"))
@@ -110,4 +105,4 @@ def test_no_character_can_be_changed(at: int, character: str) -> None:
     altered = SIGNED[:at] + character + SIGNED[at + 1 :]
     if altered != SIGNED:
         with pytest.raises(errors.Refusal):
-            note.verify_checkpoint(altered, origin=ORIGIN, public_key_bytes=PUBLIC)
+            note.verify_checkpoint_with_trust(altered, authority="885", trust=OURS)
