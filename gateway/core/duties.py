@@ -63,17 +63,17 @@ LAST_WORD = {"TransferNotice": Missing.OUTCOME, "WhereaboutsEnquiry": Missing.AN
 FROM_AN_OFFICER = (Missing.ACKNOWLEDGEMENT, Missing.ANSWER, Missing.OUTCOME)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deadlines:
-    """How long each may take."""
+    """How long each may take; where nothing else is agreed, as the settings say (`DeadlinesSettings`)."""
 
-    receipt: timedelta = timedelta(hours=1)
+    receipt: timedelta
     # Working days.
-    acknowledgement: int = 2
+    acknowledgement: int
     # Working days; no law sets a limit for enquiries.
-    answer: int = 5
+    answer: int
     # School days.
-    outcome: int = 10
+    outcome: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,8 @@ def read_terms(config: Config) -> AgreedTerms:
 
 def _build_deadlines(values: Mapping[str, int]) -> Deadlines:
     return Deadlines(
-        timedelta(hours=values["receipt_hours"]),
-        values["acknowledgement_days"],
-        values["answer_days"],
-        values["outcome_days"],
+        receipt=timedelta(hours=values["receipt_hours"]),
+        acknowledgement=values["acknowledgement_days"],
+        answer=values["answer_days"],
+        outcome=values["outcome_days"],
     )

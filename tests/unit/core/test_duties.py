@@ -15,6 +15,7 @@ from gateway.core.inbox_state import InboxState
 from schemas.message import MessageKind
 
 FRIDAY = datetime(2026, 11, 20, 15, tzinfo=UTC)
+DEADLINES = Deadlines(receipt=timedelta(hours=1), acknowledgement=2, answer=5, outcome=10)
 ENDS = (DeliveryState.CONCLUDED, DeliveryState.CLOSED, DeliveryState.WITHDRAWN, DeliveryState.EXPIRED)
 OWED = {
     DeliveryState.QUEUED: (Missing.RECEIPT, Missing.RECEIPT, Missing.RECEIPT),
@@ -90,7 +91,7 @@ def test_what_we_owe_on_what_came() -> None:
 def test_a_duty_waits_then_is_rung_about_then_escalated(
     missing: Missing, late_at: datetime, escalate_at: datetime
 ) -> None:
-    duty = duties.build_duty(missing, FRIDAY, Calendar(), Deadlines())
+    duty = duties.build_duty(missing, FRIDAY, Calendar(), DEADLINES)
     just_before = timedelta(microseconds=1)
     assert (duty.late_at, duty.escalate_at) == (late_at, escalate_at)
     assert duty.decide_step(late_at - just_before) is DutyStep.WAIT
