@@ -87,13 +87,13 @@ STEPS = (
     ("whereabouts-enquiry", "885", "an enquiry about where a child is"),
 )
 # As the two lists name them.
-TRANSFER, ENQUIRY = labels.name_kind("TransferNotice"), labels.name_kind("WhereaboutsEnquiry")
+TRANSFER = labels.name_kind("TransferNotice")
 WHAT = {
     "transfer-notice": TRANSFER,
     "transfer-notice-siblings": f"{TRANSFER}, siblings",
     "transfer-notice-restricted": TRANSFER,
     "transfer-notice-without-upn": f"{TRANSFER}, no UPN",
-    "whereabouts-enquiry": ENQUIRY,
+    ENQUIRY: labels.name_kind("WhereaboutsEnquiry"),
     "leaver": f"{TRANSFER}, from ONE",
 }
 REFUSALS = ("envelope.does-not-decrypt", "key.unknown", "envelope.not-for-us", "same receipt, no effect")
