@@ -32,8 +32,8 @@ from schemas.shapes import (
 
 T = TypeVar("T")
 
-# How far a child's data may be shared, from the weakest restriction to the strongest; and the name of each body. They
-# are literal types, so that mypy refuses a slip in one of them also where it is compared
+# How far a child's data may be shared, from the weakest restriction to the strongest; the name of each body; and what
+# an acknowledgement says. They are literal types, so that mypy refuses a slip in one of them also where it is compared
 # (tests/structure/test_types.py).
 RestrictionLevel = Literal["none", "address-withheld", "phone-only"]
 MessageKind = Literal[
@@ -48,7 +48,23 @@ MessageKind = Literal[
     "Reminder",
 ]
 
+Decision = Literal["accepted", "passed-on", "rejected"]
+
 RESTRICTIONS: tuple[RestrictionLevel, ...] = get_args(RestrictionLevel)
+KINDS: tuple[MessageKind, ...] = get_args(MessageKind)
+DECISIONS: tuple[Decision, ...] = get_args(Decision)
+
+
+def find_member(text: object, members: Sequence[T]) -> T | None:
+    """Return the member of a literal type that a text from outside is; None where it is none of them."""
+    return next((member for member in members if member == text), None)
+
+
+def read_kind(text: str) -> MessageKind:
+    """Read the kind of a message. Raises ValueError."""
+    if (kind := find_member(text, KINDS)) is None:
+        raise ValueError("no kind of message")
+    return kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,7 +365,7 @@ class LocatedNotice:
 class Acknowledgement:
     """An officer has it."""
 
-    decision: Annotated[str, CodeList("decisions")]
+    decision: Annotated[Decision, CodeList("decisions")]
     reason: Annotated[str, CodeList("rejection_reasons")] | None = None
     passed_to: AuthorityCode | None = None
     officer: Officer

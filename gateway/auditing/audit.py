@@ -27,6 +27,7 @@ from keys import note
 from keys.errors import NoteSignature, Refusal
 from keys.ring import Ring
 from keys.trust import Trust
+from schemas.message import MessageKind
 from schemas.shapes import CaseId
 
 ENTRIES, CHECKPOINTS, PARTING = "entries.jsonl", "checkpoints.txt", "---\n"
@@ -55,7 +56,7 @@ The card in this archive proves nothing by itself: take the one that you hold, o
 
 
 # What was done in a case, the oldest first, each with the kind of the message that it was done to.
-CaseHistory = Sequence[tuple[str, LoggedEntry]]
+CaseHistory = Sequence[tuple[MessageKind, LoggedEntry]]
 # Passes the entries on; is told how many will come.
 Watch = Callable[[Iterable[LoggedEntry], int], Iterable[LoggedEntry]]
 
@@ -101,7 +102,7 @@ def sign_log_head(tx: Connection, gw: Gateway) -> str | None:
     return signed
 
 
-def list_case_acts(tx: Connection, conversation_id: CaseId) -> list[tuple[str, LoggedEntry]]:
+def list_case_acts(tx: Connection, conversation_id: CaseId) -> list[tuple[MessageKind, LoggedEntry]]:
     """List what was done in a case, oldest first, each with the kind of the message that it was done to."""
     sent = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
     came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)

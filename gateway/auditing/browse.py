@@ -22,6 +22,7 @@ from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
 from schemas import codes
+from schemas.message import KINDS, find_member
 from schemas.shapes import CaseId, MessageId
 
 # Entries.
@@ -180,7 +181,8 @@ def _explain_entry(logged: LoggedEntry, called: Mapping[str, str]) -> AuditLine:
         audit_sentences.find_unexplained(logged.act, detail),
     )
     if "kind" in more and logged.act != "audit.reviewed":
-        more["kind"] = labels.name_kind(more["kind"])
+        kind = find_member(more["kind"], KINDS)
+        more["kind"] = labels.name_kind(kind) if kind else more["kind"]
     return AuditLine(
         logged.number, logged.at, logged.act, logged.actor, logged.about, logged.partner, sentence, more, logged.entry
     )

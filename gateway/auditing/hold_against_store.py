@@ -71,7 +71,8 @@ def _check_message(held_message: HeldMessage, ring: Ring | None) -> Iterator[str
         "sender": held_message.by in (None, first_entry.actor),
     }
     fits_by_part |= {
-        "kind": held_message.kind == first_entry.detail.get("kind", held_message.kind),
+        "kind": held_message.kind is not None
+        and held_message.kind == first_entry.detail.get("kind", held_message.kind),
         "case": held_message.case == first_entry.detail.get("case", held_message.case),
     }
     if wrong := [what for what, fits in fits_by_part.items() if not fits]:

@@ -36,7 +36,7 @@ from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
-from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
+from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, MessageKind, Officer
 from schemas.shapes import CaseId
 
 # Characters of a reference, as lists show it.
@@ -414,7 +414,7 @@ def _list_steps(
     return [*done, *(step for delivery in sent for step in _list_failed_tries(tx, delivery))], readings
 
 
-def _build_step(kind: str, entry: LoggedEntry, called: Mapping[str, str], *, wide: bool) -> CaseEvent:
+def _build_step(kind: MessageKind, entry: LoggedEntry, called: Mapping[str, str], *, wide: bool) -> CaseEvent:
     """Build a step. What was done to many at once names none of them, so that it can be one step."""
     what = labels.describe_act(entry.act, kind, "" if wide else entry.partner or "")
     return CaseEvent(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)

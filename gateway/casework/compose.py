@@ -39,7 +39,7 @@ from keys.at_rest import Locked
 from schemas import rules
 from schemas.findings import Finding
 from schemas.identifiers import build_uuid7
-from schemas.message import SEARCHES, Header, Message, Party, WhereaboutsEnquiry
+from schemas.message import SEARCHES, Header, Message, MessageKind, Party
 from schemas.shapes import CaseId, MessageId
 
 # Of what one says: forty enquiries, twenty schools and every other field at its longest fit.
@@ -87,13 +87,13 @@ class CheckedComposition:
         return [finding for finding in self.findings if finding.level == "warning"]
 
 
-def begin_composition(gw: Gateway, kind: str, by: str) -> str:
+def begin_composition(gw: Gateway, kind: MessageKind, by: str) -> str:
     """Begin to write a notice of this kind; return its id."""
     body: Said = {"ring": composition.to_text_fields(gw.build_officer(by))}
     return _add_composition(gw, kind, {}, body, by)
 
 
-def begin_from_draft(gw: Gateway, draft_id: str, kind: str, by: str, *, correcting: bool = False) -> str:
+def begin_from_draft(gw: Gateway, draft_id: str, kind: MessageKind, by: str, *, correcting: bool = False) -> str:
     """Write on what a row of an extract says. How far the data may be shared is open where the row leaves it open.
 
     `correcting`: in the place of the notice that was sent about this child before, which says of which kind it is.
@@ -106,7 +106,7 @@ def begin_from_draft(gw: Gateway, draft_id: str, kind: str, by: str, *, correcti
     if corrects:
         sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
-    notice = leaver_rules.build_enquiry(who.notice, "named") if kind == WhereaboutsEnquiry.__name__ else who.notice
+    notice = leaver_rules.build_enquiry(who.notice, "named") if kind == "WhereaboutsEnquiry" else who.notice
     body = composition.to_text_fields(notice)
     if who.restricted or who.unsaid:
         del body["restriction"]
@@ -132,7 +132,7 @@ def begin_correction(gw: Gateway, message_id: MessageId, by: str) -> str:
 
 def _add_composition(
     gw: Gateway,
-    kind: str,
+    kind: MessageKind,
     to: Said,
     body: Said,
     by: str,
@@ -225,7 +225,7 @@ def suggest_authority(gw: Gateway, now: OpenComposition) -> str | None:
 def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
     """Check what is lacking, and what the rules say of the notice as far as it is written."""
     typed: dict[str, Any] = dict(now.body)
-    if now.composition.kind == WhereaboutsEnquiry.__name__:
+    if now.composition.kind == "WhereaboutsEnquiry":
         # How widely it goes is known when it goes.
         typed["circulation"] = "named"
     body, lacking = composition.build_body(now.composition.kind, typed)

@@ -1,7 +1,7 @@
 """Commands by which an officer replies to a notice: accept, reject, refer back, answer, send the outcome."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ from gateway.cli.output import (
 )
 from gateway.core import labels
 from gateway.exchange import respond
-from schemas.message import Acknowledgement, Outcome, WhereaboutsResponse
+from schemas.message import Acknowledgement, Decision, Outcome, WhereaboutsResponse
 
 commands = typer.Typer()
 
@@ -89,9 +89,6 @@ def acknowledge_notice(
     _acknowledge(
         home, message_id, decision, reason=reject, passed_to=pass_to, note_file=note_file, by=by, as_json=as_json
     )
-
-
-Decision = Literal["accepted", "rejected", "passed-on"]
 
 
 def _acknowledge(

@@ -183,5 +183,7 @@ def _show_undelivered(gw: Gateway, to: str | None, limit: int, as_json: bool) ->
     print_answer(
         as_json,
         {"given_up": [asdict(sent) for sent in undelivered]},
-        lambda: build_table(labels.name_status("sent", "", DeliveryState.FAILED), columns, rows, empty=NONE_FAILED),
+        lambda: build_table(
+            labels.name_status("sent", "TransferNotice", DeliveryState.FAILED), columns, rows, empty=NONE_FAILED
+        ),
     )

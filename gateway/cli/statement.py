@@ -10,11 +10,14 @@ from adapters.route import NotReached
 from gateway.cli.output import DEFAULT_HOME, AsJson, Home, build_table, open_gateway, print_answer
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
 from gateway.errors import Unusable
 from gateway.exchange import statements
 from gateway.exchange.statements import FOR_A_PERSON, HealedDifference
 from keys.statement import StatementRow
+from schemas.message import KINDS, find_member
 
 commands = typer.Typer()
 
@@ -76,7 +79,13 @@ def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
 
 
 def _name_state(direction: Direction, row: StatementRow | None) -> str | None:
-    return labels.name_status(direction, row.kind, row.state) if row else None
+    if row is None:
+        return None
+    kind = find_member(row.kind, KINDS)
+    states: tuple[DeliveryState | InboxState, ...] = tuple(DeliveryState if direction == "sent" else InboxState)
+    state = find_member(row.state, states)
+    # Their gateway may be newer, and know of more.
+    return labels.name_status(direction, kind, state) if kind and state else row.state
 
 
 def _plain(healed: HealedDifference) -> dict[str, object]:

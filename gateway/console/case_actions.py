@@ -33,7 +33,7 @@ from gateway.reconciliation import send_reminders
 from keys.errors import Refusal
 from schemas import codes
 from schemas.findings import Finding
-from schemas.message import Acknowledgement, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.message import Acknowledgement, Decision, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 from schemas.shapes import CaseId
 
 STALE = ("reply.overtaken", "reply.already", "amend.too-late", "send-on.not-now", "reply.fits")
@@ -132,7 +132,7 @@ def _read_call(visit: Visit, answers: Answers) -> PhoneCall:
     return PhoneCall(answers.get_text("spoken_to"), at, answers.find_line("note"))
 
 
-def _acknowledge_notice(decision: str, visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _acknowledge_notice(decision: Decision, visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
         reason=answers.find_line("reason"),

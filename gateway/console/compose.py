@@ -37,7 +37,7 @@ from gateway.errors import GatewayError, NotAllowed, NotFound
 from keys.errors import Refusal
 from schemas import codes
 from schemas.findings import Finding
-from schemas.message import OPENS_A_CASE
+from schemas.message import OPENS_A_CASE, find_member
 
 SHOWN = 50
 COMPOSITION, SECTION, AT = "{composition:[0-9a-f-]{36}}", "{section:[a-z-]+}", "{at:new|[0-9]{1,2}}"
@@ -57,15 +57,16 @@ async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
 
 async def begin_composition(visit: Visit) -> web.StreamResponse:
     """Begin a new one."""
-    if visit.get_typed("kind") not in OPENS_A_CASE:
+    kind = find_member(visit.get_typed("kind"), OPENS_A_CASE)
+    if kind is None:
         return await _render_compositions(visit, "Select the type of notice")
-    name = await asyncio.to_thread(compose.begin_composition, visit.gw, visit.get_typed("kind"), visit.by)
+    name = await asyncio.to_thread(compose.begin_composition, visit.gw, kind, visit.by)
     return redirect_to(f"/compositions/{name}")
 
 
 async def begin_from_draft(visit: Visit) -> web.StreamResponse:
     """Begin a notice from what a row of an extract says."""
-    kind = visit.get_typed("kind") if visit.get_typed("kind") in OPENS_A_CASE else "TransferNotice"
+    kind = find_member(visit.get_typed("kind"), OPENS_A_CASE) or "TransferNotice"
     draft, correcting = visit.get_part("draft"), visit.get_typed("correcting") == "yes"
     work = partial(compose.begin_from_draft, visit.gw, draft, kind, visit.by, correcting=correcting)
     name = await asyncio.to_thread(work)
@@ -81,7 +82,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     ready = not checked.lacking and not any(finding.level == "error" for finding in checked.findings)
     level = composition.find_level(now.body)
-    undecided = level not in ("", "none") and any(
+    undecided = level not in (None, "none") and any(
         finding.code in (INCOMPLETE, CONTRADICTED) for finding in checked.findings
     )
     task_list = list_tasks(now, checked)
@@ -90,7 +91,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
         now=now,
         tasks=task_list,
         ready=ready,
-        level=level,
+        phone_only=level == "phone-only",
         undecided=undecided,
         ends_on=expire_compositions.get_expiry_day,
     )

@@ -148,7 +148,7 @@ def _must_be_said(section: NoticeSection) -> bool:
 
 async def _list_refusals(visit: Visit, new: OpenComposition, section: NoticeSection) -> dict[str, str]:
     """Return what the rules say against this page, by field."""
-    if section.name == "restriction" and new.is_search and new.body["restriction"].get("level") == "phone-only":
+    if section.name == "restriction" and new.is_search and composition.find_level(new.body) == "phone-only":
         return {"level": NOBODY_ASKED}
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, new)
     refusals: dict[str, str] = {}

@@ -20,6 +20,7 @@ from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.one import drafts, held_files
 from schemas import codes
+from schemas.message import get_kind
 
 SHOWN = 50
 # An officer decides the one, and is the other.
@@ -49,7 +50,7 @@ async def show_draft(visit: Visit) -> web.StreamResponse:
     """Show one draft in full. That it was read is an entry of the audit log."""
     draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
     notice = drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice
-    kind = type(notice).__name__
+    kind = get_kind(type(notice))
     pages = [section for section in notice_questions.list_sections(kind) if section.name not in NOT_IN_A_ROW]
     described = describe_answers(kind, composition.to_text_fields(notice), pages)
     return visit.render_page(

@@ -16,6 +16,7 @@ from gateway.core import composition
 from gateway.core.composition import Said
 from gateway.core.days import read_day
 from schemas.layout import Slot
+from schemas.message import MessageKind
 
 # Characters of one field, before anything is looked at.
 MAX_ROUGH = 4_000
@@ -23,7 +24,7 @@ PARTS = ("day", "month", "year")
 
 
 def read_section(
-    kind: str, section: NoticeSection, form: MultiDictProxy[str], *, whole: bool
+    kind: MessageKind, section: NoticeSection, form: MultiDictProxy[str], *, whole: bool
 ) -> tuple[Said, dict[str, str]]:
     """Return what was typed on a page, and what is wrong with it, by field. `whole`: nothing needed may be open."""
     slots = notice_questions.fields_of(kind, section)
@@ -79,7 +80,7 @@ def _parse_day(question: Question, parts: Sequence[str]) -> str:
     return parsed_day.isoformat()
 
 
-def form_of(kind: str, section: NoticeSection, values: Said) -> dict[str, Any]:
+def form_of(kind: MessageKind, section: NoticeSection, values: Said) -> dict[str, Any]:
     """Return what was kept of a page, as its form shows it again."""
     fields: dict[str, Any] = {}
     for question in notice_questions.list_questions(kind, section):
@@ -91,7 +92,7 @@ def form_of(kind: str, section: NoticeSection, values: Said) -> dict[str, Any]:
     return fields
 
 
-def as_typed(kind: str, section: NoticeSection, form: MultiDictProxy[str]) -> dict[str, Any]:
+def as_typed(kind: MessageKind, section: NoticeSection, form: MultiDictProxy[str]) -> dict[str, Any]:
     """Return what was typed, as it was typed, for a page that is shown again."""
     several = {
         question.name for question in notice_questions.list_questions(kind, section) if question.kind == "checkboxes"
@@ -99,7 +100,7 @@ def as_typed(kind: str, section: NoticeSection, form: MultiDictProxy[str]) -> di
     return {name: form.getall(name) if name in several else str(form[name]) for name in form}
 
 
-def describe_section(kind: str, section: NoticeSection, values: Said) -> list[tuple[str, str]]:
+def describe_section(kind: MessageKind, section: NoticeSection, values: Said) -> list[tuple[str, str]]:
     """Describe what was kept of a page, in words: question and answer."""
     described = (
         (question.label, describe_answer(question, values.get(question.name)))

@@ -11,9 +11,10 @@ from functools import cache
 
 from gateway.console.forms import Kind, Question
 from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, NoticeSection
-from gateway.core.composition import KINDS, SERVICE_ROLES, has_default
+from gateway.core.composition import CLASSES, SERVICE_ROLES, has_default
 from schemas import codes
 from schemas.layout import Slot, list_slots
+from schemas.message import MessageKind, RestrictionLevel
 from schemas.reading import name_element
 from schemas.shapes import CodeList, Number, Text
 
@@ -26,7 +27,7 @@ _NOTE = (
 
 
 @cache
-def list_sections(kind: str) -> tuple[NoticeSection, ...]:
+def list_sections(kind: MessageKind) -> tuple[NoticeSection, ...]:
     """List the pages of this kind of notice, each with those of its fields that it has."""
     pages = []
     for section in SECTIONS:
@@ -37,20 +38,20 @@ def list_sections(kind: str) -> tuple[NoticeSection, ...]:
     return tuple(pages)
 
 
-def list_asked_sections(kind: str, level: str) -> tuple[NoticeSection, ...]:
+def list_asked_sections(kind: MessageKind, level: RestrictionLevel | None) -> tuple[NoticeSection, ...]:
     """List the pages asked where the child's data are restricted so far: of a phone-only child, nothing at all."""
     if level == "phone-only":
         return RESTRICTION, RING
-    return tuple(page for page in list_sections(kind) if level in ("", "none") or not page.withheld)
+    return tuple(page for page in list_sections(kind) if level in (None, "none") or not page.withheld)
 
 
-def find_section(kind: str, name: str) -> NoticeSection | None:
+def find_section(kind: MessageKind, name: str) -> NoticeSection | None:
     """Return the page of this name."""
     return next((page for page in list_sections(kind) if page.name == name), None)
 
 
-def _find_class(kind: str, section: NoticeSection) -> type | None:
-    cls: type = KINDS[kind]
+def _find_class(kind: MessageKind, section: NoticeSection) -> type | None:
+    cls: type = CLASSES[kind]
     for step in filter(None, section.place.split(".")):
         slot = next((candidate for candidate in list_slots(cls) if candidate.field == step), None)
         if slot is None:
@@ -59,16 +60,16 @@ def _find_class(kind: str, section: NoticeSection) -> type | None:
     return cls
 
 
-def get_list_limit(kind: str, section: NoticeSection) -> int:
+def get_list_limit(kind: MessageKind, section: NoticeSection) -> int:
     """Return how many may stand in a list."""
     *path, last = section.place.split(".")
-    cls: type = KINDS[kind]
+    cls: type = CLASSES[kind]
     for step in path:
         cls = next(slot for slot in list_slots(cls) if slot.field == step).kind
     return next(slot for slot in list_slots(cls) if slot.field == last).most
 
 
-def fields_of(kind: str, section: NoticeSection) -> Mapping[str, Slot]:
+def fields_of(kind: MessageKind, section: NoticeSection) -> Mapping[str, Slot]:
     """Return the fields of a page, in its order."""
     cls = _find_class(kind, section)
     assert cls is not None  # noqa: S101 - `sections` left it out
@@ -76,9 +77,9 @@ def fields_of(kind: str, section: NoticeSection) -> Mapping[str, Slot]:
     return {name: by_name[name] for name in section.fields}
 
 
-def get_element_paths(kind: str, section: NoticeSection) -> Mapping[str, str]:
+def get_element_paths(kind: MessageKind, section: NoticeSection) -> Mapping[str, str]:
     """Return the path of the element of each field, as findings name it."""
-    cls: type = KINDS[kind]
+    cls: type = CLASSES[kind]
     path = f"Message/{kind}"
     for step in filter(None, section.place.split(".")):
         slot = next(candidate for candidate in list_slots(cls) if candidate.field == step)
@@ -87,7 +88,7 @@ def get_element_paths(kind: str, section: NoticeSection) -> Mapping[str, str]:
 
 
 @cache
-def list_questions(kind: str, section: NoticeSection) -> tuple[Question, ...]:
+def list_questions(kind: MessageKind, section: NoticeSection) -> tuple[Question, ...]:
     """List what the page asks."""
     cls = _find_class(kind, section)
     assert cls is not None  # noqa: S101 - `sections` left it out

@@ -12,6 +12,7 @@ from gateway.console.notice_pages import RESTRICTION, NoticeSection
 from gateway.core import composition
 from gateway.core.composition import Said
 from schemas.findings import Finding
+from schemas.message import MessageKind
 
 WHOM = "whom"
 INCOMPLETE, CONTRADICTED = "restriction.no-reason", "restriction.contradicted"
@@ -106,7 +107,7 @@ def get_values_on(now: OpenComposition, section: NoticeSection) -> Any:
 
 
 def describe_answers(
-    kind: str, body: Said, pages: Sequence[NoticeSection]
+    kind: MessageKind, body: Said, pages: Sequence[NoticeSection]
 ) -> list[tuple[NoticeSection, list[list[tuple[str, str]]]]]:
     """Describe what was answered on these pages, in words; of a page that stands many times, each time."""
     described = []

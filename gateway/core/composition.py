@@ -14,12 +14,23 @@ from gateway.core.safeguards import READ_AS, WITHHELD
 from schemas import codes, officers
 from schemas.hidden_signs import find_hidden, say_hidden
 from schemas.layout import Slot, is_ours, list_slots
-from schemas.message import BODIES, RESTRICTIONS, Address, Body, Officer, TransferNotice
+from schemas.message import (
+    BODIES,
+    RESTRICTIONS,
+    Address,
+    Body,
+    MessageKind,
+    Officer,
+    RestrictionLevel,
+    TransferNotice,
+    find_member,
+    get_kind,
+)
 from schemas.shapes import CodeList, Number, Text
 
 # Str, list of str, Said, or list of Said.
 Said = dict[str, Any]
-KINDS: Mapping[str, type[Any]] = {cls.__name__: cls for cls in BODIES}
+CLASSES: Mapping[MessageKind, type[Any]] = {get_kind(cls): cls for cls in BODIES}
 # Stands where something is lacking, so that the rules can be asked.
 FILL = ("Specimen", "01632 960101", "A", "333")
 FILL_DAY = date(2015, 6, 1)
@@ -95,20 +106,19 @@ def parse_value(slot: Slot, text: str) -> object:
     return text == "yes" if slot.kind is bool else text
 
 
-def build_body(kind: str, typed: Said) -> tuple[Body, list[str]]:
+def build_body(kind: MessageKind, typed: Said) -> tuple[Body, list[str]]:
     """Build the body that was typed, and list the fields that are lacking; in their place stands something that fits.
 
     What the restriction forbids is left out, whatever was typed of it.
     """
     lacking: list[str] = []
     built: Any
-    level = (typed.get("restriction") or {}).get("level")
-    if level == "phone-only" and kind == TransferNotice.__name__:
+    if find_level(typed) == "phone-only" and kind == "TransferNotice":
         typed = {name: typed.get(name) for name in ("restriction", "ring")}
         typed |= {"certainty": "possible", "cme_reason": "not-recorded", "provision_status": "unknown"}
         built = replace(_build_value(TransferNotice, typed, lacking, ""), child=None)
         return built, [path for path in lacking if not path.startswith("child.")]
-    built = _build_value(KINDS[kind], typed, lacking, "")
+    built = _build_value(CLASSES[kind], typed, lacking, "")
     if built.restriction.level != "none":
         cls: type = type(built)
         there = {slot.field: () if slot.repeated else None for slot in list_slots(cls) if slot.field in WITHHELD}
@@ -117,19 +127,20 @@ def build_body(kind: str, typed: Said) -> tuple[Body, list[str]]:
     return built, lacking
 
 
-def find_level(typed: Said) -> str:
+def find_level(typed: Said) -> RestrictionLevel | None:
     """Give the restriction that counts by what was typed: the stricter one where it is not complete, or contradicts
-    itself.
+    itself; None where nothing was.
     """
     restriction = typed.get("restriction") or {}
-    level: str = restriction.get("level") or ""
+    typed_level = restriction.get("level")
+    level = find_member(typed_level, RESTRICTIONS) or (READ_AS if typed_level else None)
     decided = any(restriction.get(name) for name in ("reason", "decided_by", "decided_on", "review_on"))
-    return READ_AS if decided and level in ("", RESTRICTIONS[0]) else level
+    return READ_AS if decided and level in (None, "none") else level
 
 
 def is_as_strict(typed: Said, before: Said) -> bool:
     """Tell whether the restriction that counts by this is no looser than by what was typed before."""
-    levels = ("", *RESTRICTIONS)
+    levels = (None, *RESTRICTIONS)
     return levels.index(find_level(typed)) >= levels.index(find_level(before))
 
 

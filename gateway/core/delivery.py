@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from tenacity import RetryCallState, Retrying, wait_exponential
 
+from schemas.message import Decision
+
 
 class DeliveryState(StrEnum):
     """Where a notice stands (design section 6)."""
@@ -149,7 +151,7 @@ BACKOFF = wait_exponential(multiplier=2, max=LONGEST_WAIT.total_seconds())
 # Begins the reason of a try that was answered with one that we do not believe.
 NOT_HOLDING = "the delivery receipt is not valid"
 
-DECIDED = {
+DECIDED: Mapping[Decision, DeliveryState] = {
     "accepted": DeliveryState.ACKNOWLEDGED,
     "passed-on": DeliveryState.PASSED_ON,
     "rejected": DeliveryState.REJECTED,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from schemas.message import Decision
+
 
 class InboxState(StrEnum):
     """Where a notice of theirs stands here."""
@@ -33,7 +35,11 @@ WAITING = (
 UNFIT = (InboxState.DOES_NOT_FIT, InboxState.ABOUT_NOTHING)
 # What an officer of ours has to look at.
 TASKS = (*WAITING, InboxState.DOES_NOT_FIT)
-DECIDED = {"accepted": InboxState.ACKNOWLEDGED, "passed-on": InboxState.PASSED_ON, "rejected": InboxState.REJECTED}
+DECIDED: Mapping[Decision, InboxState] = {
+    "accepted": InboxState.ACKNOWLEDGED,
+    "passed-on": InboxState.PASSED_ON,
+    "rejected": InboxState.REJECTED,
+}
 
 # An officer may think better of it, until the sender took it back or the end is known.
 _SAID = frozenset({InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED, InboxState.CONCLUDED})

@@ -12,14 +12,20 @@ from typing import Literal
 
 from gateway.core import labels_en as texts
 from gateway.core.causes import split_cause
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
 from gateway.core.protection import Protection
 from schemas import codes
-from schemas.message import RestrictionLevel
+from schemas.message import MessageKind, RestrictionLevel
 
 Colour = Literal["blue", "green", "yellow", "orange", "red", "grey"]
 
-GROUPS = {"TransferNotice": "transfer", "WhereaboutsEnquiry": "enquiry", "WhereaboutsUnknownNotice": "unknown"}
+GROUPS: dict[MessageKind, str] = {
+    "TransferNotice": "transfer",
+    "WhereaboutsEnquiry": "enquiry",
+    "WhereaboutsUnknownNotice": "unknown",
+}
 
 # By the same addresses as the texts; a message of which nothing is to be done is grey.
 COLOURS: dict[str, Colour] = {
@@ -84,7 +90,13 @@ class ActionLabel:
 
 
 def build_status(
-    direction: Direction, kind: str, state: str, *, cause: str | None = None, sealed: bool = True, partner: str = ""
+    direction: Direction,
+    kind: MessageKind,
+    state: DeliveryState | InboxState,
+    *,
+    cause: str | None = None,
+    sealed: bool = True,
+    partner: str = "",
 ) -> StatusLabel:
     """Return how a message stands, in words.
 
@@ -110,12 +122,14 @@ def build_status(
     return StatusLabel(text.tag, colour, _capitalise_first(text.line.format_map(names)))
 
 
-def name_status(direction: Direction, kind: str, state: str, cause: str | None = None) -> str:
+def name_status(
+    direction: Direction, kind: MessageKind, state: DeliveryState | InboxState, cause: str | None = None
+) -> str:
     """Return the tag alone of how a message stands, for a sentence about it."""
     return build_status(direction, kind, state, cause=cause).tag
 
 
-def _list_addresses(start: str, kind: str, word: str, code: str, *, sealed: bool) -> Iterator[str]:
+def _list_addresses(start: str, kind: MessageKind, word: str, code: str, *, sealed: bool) -> Iterator[str]:
     """Return the keys under which a status may stand, the most particular first."""
     group = GROUPS.get(kind, "reply")
     if code:
@@ -151,12 +165,12 @@ def build_answering(answering: str) -> StatusLabel:
     return StatusLabel(text.tag, ANSWERING_COLOURS.get(answering, "grey"), text.line)
 
 
-def name_kind(kind: str) -> str:
+def name_kind(kind: MessageKind) -> str:
     """Return what a kind of message is called: "Transfer notice" for TransferNotice."""
-    return texts.KINDS.get(kind, kind)
+    return texts.KINDS[kind]
 
 
-def describe_act(act: str, kind: str = "", partner: str = "") -> str:
+def describe_act(act: str, kind: MessageKind | None = None, partner: str = "") -> str:
     """Return what was done in a case, as its timeline has it; an act that has no words is shown as it is called.
 
     `partner` is the code of the other authority; it is left out of what was done to many at once.
@@ -171,11 +185,12 @@ def describe_act(act: str, kind: str = "", partner: str = "") -> str:
     return _capitalise_first(sentence)
 
 
-def describe_try(ending: str, route: str, kind: str = "", partner: str = "") -> str:
+def describe_try(ending: str, route: str, kind: MessageKind | None = None, partner: str = "") -> str:
     """Return how one try to deliver a message ended."""
     text = texts.TRIES.get(ending, "{kind}: {route}, " + ending)
-    kind = name_kind(kind) if kind else texts.MESSAGE
-    return text.format(kind=kind, route=name_route(route), partner=_name_partner(partner))
+    return text.format(
+        kind=name_kind(kind) if kind else texts.MESSAGE, route=name_route(route), partner=_name_partner(partner)
+    )
 
 
 def _name_partner(partner: str) -> str:
@@ -337,9 +352,9 @@ def name_protection(protection: Protection) -> str:
     return texts.PROTECTIONS[protection]
 
 
-def name_restriction(restriction: str) -> str:
+def name_restriction(restriction: RestrictionLevel) -> str:
     """Return what a level of restriction is called on a tag."""
-    return texts.RESTRICTIONS.get(restriction, restriction)
+    return texts.RESTRICTIONS[restriction]
 
 
 def explain_restriction(restriction: RestrictionLevel) -> str:
@@ -417,9 +432,12 @@ def _name_check_part(key: str, text: str) -> str:
     return name_check(text) if key == "folder" else name_route(text)
 
 
-def describe_action(action: str, kind: str = "", partner: str = "", authority: str = "") -> ActionLabel:
+def describe_action(
+    action: str, kind: MessageKind | None = None, partner: str = "", authority: str = ""
+) -> ActionLabel:
     """Return what an act on a notice is called (`open_actions.CaseAction`). The codes are of authorities."""
-    text = texts.ACTIONS.get(f"{action}/{GROUPS.get(kind)}") or texts.ACTIONS[action]
+    group = GROUPS.get(kind) if kind else None
+    text = texts.ACTIONS.get(f"{action}/{group}") or texts.ACTIONS[action]
     names = {
         "partner": name_authority(partner) if partner else texts.THE_OTHER_AUTHORITY,
         "authority": name_authority(authority) if authority else texts.ANOTHER_AUTHORITY,

@@ -14,7 +14,7 @@ from gateway.core.delivery import DECIDED as THEY_DECIDED
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.inbox_state import DECIDED as WE_DECIDED
 from gateway.core.inbox_state import MAY_BECOME, InboxState
-from schemas.message import OPENS_A_CASE
+from schemas.message import OPENS_A_CASE, Decision, MessageKind
 
 S = TypeVar("S", DeliveryState, InboxState)
 # Between two looks at the clock within one transaction, which may wait for a lock.
@@ -60,9 +60,9 @@ class LoggedAct:
     at: datetime
     act: str
     # Of a message about it.
-    kind: str = ""
+    kind: MessageKind | None = None
     # Of an acknowledgement; None where the log does not say.
-    decision: str | None = None
+    decision: Decision | None = None
     # False: the log says that it had none.
     effect: bool = True
 
@@ -102,16 +102,16 @@ def _list_sent_moves(logged: LoggedAct, answered: bool) -> tuple[frozenset[Deliv
     if logged.act != REPLY or not logged.effect:
         return frozenset(), False
     if logged.kind == "Acknowledgement":
-        decided = {THEY_DECIDED[logged.decision]} if logged.decision in THEY_DECIDED else set(THEY_DECIDED.values())
+        decided = {THEY_DECIDED[logged.decision]} if logged.decision else set(THEY_DECIDED.values())
         return frozenset(decided), not answered
     ends = logged.kind in ("Outcome", "WhereaboutsResponse")
     return frozenset({DeliveryState.CONCLUDED} if ends else ()), ends
 
 
 def may_received_stand(
-    kind: str, state: InboxState, state_at: datetime, received_at: datetime, acts: Sequence[LoggedAct]
+    kind: MessageKind | None, state: InboxState, state_at: datetime, received_at: datetime, acts: Sequence[LoggedAct]
 ) -> bool:
-    """Tell whether a message of theirs may stand so."""
+    """Tell whether a message of theirs may stand so. Its kind is None where it was altered to what is none."""
     opens = kind in OPENS_A_CASE
     possible = frozenset({InboxState.NEW if opens else InboxState.FILED})
     near = [(received_at, possible)]
@@ -145,7 +145,7 @@ def _list_received_moves(logged: LoggedAct) -> tuple[frozenset[InboxState], bool
     if logged.act != REPLY:
         return frozenset(), False
     if logged.kind == "Acknowledgement":
-        decided = {WE_DECIDED[logged.decision]} if logged.decision in WE_DECIDED else set(WE_DECIDED.values())
+        decided = {WE_DECIDED[logged.decision]} if logged.decision else set(WE_DECIDED.values())
         return frozenset(decided), True
     ends = logged.kind in ("Outcome", "WhereaboutsResponse")
     return frozenset({InboxState.CONCLUDED} if ends else ()), ends

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_state import InboxState
 from gateway.core.labels import StatusLabel, build_status
 from gateway.core.message_name import Direction, MessageName, build_name
 from gateway.core.replies import Misfit
@@ -19,7 +21,7 @@ class MessageSummary:
     case: CaseId
     kind: MessageKind
     partner: str
-    state: str
+    state: DeliveryState | InboxState
     state_at: datetime
     # When it was queued here, or came.
     at: datetime

@@ -16,7 +16,7 @@ from enum import StrEnum
 
 from gateway.core.delivery import DECIDED, DeliveryState, list_origins
 from gateway.core.inbox_state import InboxState
-from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, MessageKind, get_kind
+from schemas.message import BODIES, OPENS_A_CASE, SEARCHES, Decision, MessageKind, get_kind
 from schemas.shapes import CaseId
 
 # The code in the receipt.
@@ -25,7 +25,7 @@ REFUSED = "reply.does-not-fit"
 LIVE = (InboxState.NEW, InboxState.ACKNOWLEDGED, InboxState.PASSED_ON, InboxState.REJECTED)
 GONE = (InboxState.WITHDRAWN, InboxState.SUPERSEDED)
 # No acknowledgement counts after one.
-FINAL = ("Outcome", "WhereaboutsResponse")
+FINAL: tuple[MessageKind, ...] = ("Outcome", "WhereaboutsResponse")
 
 
 class ReplySpeaker(StrEnum):
@@ -59,18 +59,20 @@ class ReplyRow:
     In the states `agrees`, it says what stands already, so nothing moves and nobody need be told.
     """
 
-    answers: str
+    answers: MessageKind
     reply: MessageKind
     who: ReplySpeaker
-    states: tuple[str, ...]
+    states: tuple[DeliveryState | InboxState, ...]
     effect: DeliveryState | InboxState | None
-    agrees: tuple[str, ...] = ()
+    agrees: tuple[DeliveryState | InboxState, ...] = ()
     # Of an acknowledgement.
-    decision: str | None = None
+    decision: Decision | None = None
     by: NamedBy = NamedBy.REPLY
 
 
-def _build_answer_row(answers: str, reply: MessageKind, effect: DeliveryState, decision: str | None = None) -> ReplyRow:
+def _build_answer_row(
+    answers: MessageKind, reply: MessageKind, effect: DeliveryState, decision: Decision | None = None
+) -> ReplyRow:
     """Build the row of an answer: it moves the notice at its sender. The second final word is never plain agreement."""
     agrees = () if reply in FINAL else (effect,)
     states = tuple(state for state in list_origins(effect) if state is not effect)
@@ -116,7 +118,7 @@ class ReplyStatement:
     """What a message that came says of another, without what it says of a child."""
 
     kind: MessageKind
-    decision: str | None
+    decision: Decision | None
     sender: str
     # As its sender names it.
     case: CaseId
@@ -170,7 +172,7 @@ def judge_statement(statement: ReplyStatement, named: NamedMessage | None) -> Re
     return ReplyVerdict() if named.state in row.agrees else ReplyVerdict(misfit=Misfit.LATE)
 
 
-def may_answer(kind: MessageKind, reply: MessageKind, decision: str | None = None) -> bool:
+def may_answer(kind: MessageKind, reply: MessageKind, decision: Decision | None = None) -> bool:
     """Tell whether who got a message of this kind may answer with this one."""
     mine = [row for row in ROWS if (row.answers, row.reply, row.who) == (kind, reply, ReplySpeaker.RECIPIENT)]
     return any(decision is None or row.decision in (None, decision) for row in mine)

@@ -12,6 +12,7 @@ from gateway.core.calendar import Calendar
 from gateway.core.duties import Deadlines, Duty, Missing
 from gateway.reconciliation import term_dates
 from gateway.settings.config import Config
+from schemas.message import MessageKind
 
 # Neither closed days nor terms are known.
 PLAIN = Calendar()
@@ -22,15 +23,15 @@ class AgreedTerms:
     """Deadlines and calendars, as the settings have them."""
 
     own: str
-    # For a message of this kind, with this partner; each is made once.
-    deadlines: Callable[[str, str], Deadlines]
+    # For a message of this kind (None: what is usual), with this partner; each is made once.
+    deadlines: Callable[[MessageKind | None, str], Deadlines]
     calendars: Mapping[str, Calendar]
 
     def get_calendar(self, authority: str) -> Calendar:
         """Return the days of the authority that owes something; where we have no file for it, our own."""
         return self.calendars.get(authority) or self.calendars.get(self.own) or PLAIN
 
-    def build_duty(self, missing: Missing, since: datetime, *, kind: str, partner: str, owed_by: str) -> Duty:
+    def build_duty(self, missing: Missing, since: datetime, *, kind: MessageKind, partner: str, owed_by: str) -> Duty:
         """Return the duty with its dates."""
         return duties.build_duty(missing, since, self.get_calendar(owed_by), self.deadlines(kind, partner))
 
@@ -46,9 +47,9 @@ def read_terms(config: Config) -> AgreedTerms:
     }
 
     @cache
-    def get_deadlines(kind: str, partner: str) -> Deadlines:
+    def get_deadlines(kind: MessageKind | None, partner: str) -> Deadlines:
         """Return what a partner agreed to, before what holds for a kind of message, and that before what is usual."""
-        return _build_deadlines({**usual, **special.get(kind, {}), **special.get(partner, {})})
+        return _build_deadlines({**usual, **special.get(kind or "", {}), **special.get(partner, {})})
 
     calendars = {code: term_dates.read_calendar(config.home / file) for code, file in config.calendars.items()}
     return AgreedTerms(config.authority.code, get_deadlines, calendars)

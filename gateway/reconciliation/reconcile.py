@@ -16,11 +16,13 @@ from gateway.context import Gateway
 from gateway.core import duties, labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import DutyStep, Missing
+from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import DIRECTIONS, Direction, MessageName, build_name
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
 from gateway.store.reminders import ESCALATED, REMINDED
+from schemas.message import MessageKind
 from schemas.shapes import CaseId, MessageId
 
 OPEN = (
@@ -52,8 +54,8 @@ class Owed(NamedTuple):
     partner: str
     message_id: MessageId
     case: CaseId
-    kind: str
-    state: str
+    kind: MessageKind
+    state: DeliveryState | InboxState
     missing: Missing
     since: datetime
     # Since then.

@@ -21,6 +21,7 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
+from gateway.core.delivery import DeliveryState
 from gateway.core.duties import FROM_AN_OFFICER, DutyStep, Missing
 from gateway.errors import NotAllowed
 from gateway.exchange.prepare import build_next_header, prepare_messages
@@ -132,7 +133,7 @@ def _prepare_reminder(gw: Gateway, duty: Owed, by: str) -> QueuedNotice:
         missing=duty.missing,
         waiting_since=duty.since.astimezone(LONDON).date(),
         received_on=days[0] if days else None,
-        acknowledged_on=sent.state_at.astimezone(LONDON).date() if duty.state == "acknowledged" else None,
+        acknowledged_on=sent.state_at.astimezone(LONDON).date() if duty.state is DeliveryState.ACKNOWLEDGED else None,
         ring=_get_officer(gw),
     )
     head = build_next_header(gw, duty.case, duty.partner, in_reply_to=duty.message_id)

@@ -21,11 +21,12 @@ from gateway.core.periods import get_moments
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import report_queries
 from gateway.store.report_queries import ReportedNotice, ReportedReply
+from schemas.message import MessageKind
 
 # Seconds.
 AN_HOUR = 3600
-ENDS = ("Outcome", "WhereaboutsResponse")
-ANSWERS = ("Acknowledgement", *ENDS)
+ENDS: tuple[MessageKind, ...] = ("Outcome", "WhereaboutsResponse")
+ANSWERS: tuple[MessageKind, ...] = ("Acknowledgement", *ENDS)
 # The states in which a step is still to come.
 AWAITED: Mapping[Missing, Sequence[str]] = {
     Missing.RECEIPT: (DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED),
@@ -128,7 +129,7 @@ def _list_steps(
             yield first, notice.at, _first_reply_at(replies, ENDS) or by_mail
 
 
-def _first_reply_at(replies: Sequence[ReportedReply], kinds: Sequence[str]) -> datetime | None:
+def _first_reply_at(replies: Sequence[ReportedReply], kinds: Sequence[MessageKind]) -> datetime | None:
     return next((reply.at for reply in replies if reply.kind in kinds), None)
 
 

@@ -61,7 +61,7 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
                 " signed, so it is weaker evidence than a signed acknowledgement."
             ),
         ),
-        tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines("", ""))),
+        tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines(None, ""))),
     )
 
 

@@ -21,7 +21,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
-from schemas.message import SEARCHES, Acknowledgement, Message, Officer, Outcome, WhereaboutsResponse
+from schemas.message import SEARCHES, Acknowledgement, Message, MessageKind, Officer, Outcome, WhereaboutsResponse
 from schemas.shapes import CaseId, MessageId
 
 UNTIL_THEN = "Other authorities will keep looking until you do."
@@ -56,7 +56,7 @@ class SearchOverview:
     """The whole of it."""
 
     case: CaseId
-    kind: str
+    kind: MessageKind
     # Our newest notice in it.
     newest: str
     asked: Sequence[AskedAuthority]

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.rows import build_record, get_values, list_columns
 from gateway.store.tables import compositions
+from schemas.message import MessageKind, read_kind
 from schemas.shapes import MessageId
 
 
@@ -28,7 +29,7 @@ class Composition:
     """A composition as it stands, without what it says."""
 
     composition_id: str
-    kind: str
+    kind: MessageKind
     by: str
     draft_id: str | None
     corrects: MessageId | None
@@ -95,7 +96,7 @@ def get_composition(tx: Connection, name: str) -> Composition:
 
 
 def _read_composition(row: Row[Any]) -> Composition:
-    return Composition(**{**row._mapping, "state": CompositionState(row.state)})
+    return Composition(**{**row._mapping, "kind": read_kind(row.kind), "state": CompositionState(row.state)})
 
 
 def get_locked_composition(tx: Connection, name: str) -> tuple[Composition, bytes | None, bytes]:

@@ -87,7 +87,7 @@ class InboxItem:
             case=self.conversation_id,
             kind=self.kind,
             partner=self.sender,
-            state=self.state.value,
+            state=self.state,
             state_at=self.state_at,
             at=self.received_at,
             restriction=self.restriction,

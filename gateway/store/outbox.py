@@ -34,7 +34,7 @@ from gateway.store.database import is_among
 from gateway.store.rows import list_columns
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
-from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
+from schemas.message import OPENS_A_CASE, Decision, MessageKind, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
 
 # Nothing is due later than this from now, jitter and all, unless a clock was wrong.
@@ -70,7 +70,7 @@ class QueuedNotice:
     # By which it is found.
     marks: tuple[int, ...] = ()
     # Of an acknowledgement.
-    decision: str | None = None
+    decision: Decision | None = None
     # As the message names it, where it lies in another case here.
     said_case: CaseId | None = None
     # The codes of the doubts of which somebody said that it is right as it stands.
@@ -117,7 +117,7 @@ class Delivery:
             case=self.conversation_id,
             kind=self.kind,
             partner=self.recipient,
-            state=self.state.value,
+            state=self.state,
             state_at=self.state_at,
             at=self.queued_at,
             restriction=self.restriction,
@@ -611,7 +611,7 @@ def list_owed_deliveries(tx: Connection, states: Sequence[DeliveryState]) -> lis
 def list_delivery_page(
     tx: Connection,
     *,
-    kinds: Sequence[str] = (),
+    kinds: Sequence[MessageKind] = (),
     state: DeliveryState | None = None,
     recipient: str | None = None,
     since: datetime | None = None,
@@ -642,7 +642,7 @@ def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
 
 
 def list_first_notices(
-    tx: Connection, cases: Sequence[CaseId], kinds: Sequence[str]
+    tx: Connection, cases: Sequence[CaseId], kinds: Sequence[MessageKind]
 ) -> dict[CaseId, tuple[MessageId, int]]:
     """Return for each case the id of our first message of these kinds in it, and how many authorities have one."""
     count, first = func.count(outbox.c.recipient.distinct()), func.min(outbox.c.message_id)

@@ -28,7 +28,7 @@ class ReportedNotice:
     conversation_id: CaseId
     kind: MessageKind
     restriction: RestrictionLevel
-    state: str
+    state: DeliveryState | InboxState
     # When it was queued here, or came.
     at: datetime
     state_at: datetime

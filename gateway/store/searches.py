@@ -15,6 +15,7 @@ from gateway.core.match_state import MatchState
 from gateway.core.message_name import MessageName
 from gateway.store.rows import list_columns
 from gateway.store.tables import matches, searches
+from schemas.message import MessageKind, read_kind
 from schemas.shapes import MessageId
 
 # Beyond every load.
@@ -30,7 +31,7 @@ class ReceivedSearch:
 
     sender: str
     message_id: MessageId
-    kind: str
+    kind: MessageKind
     came_at: datetime
     state: MatchState
     state_at: datetime
@@ -57,7 +58,7 @@ _VIEW = list_columns(searches, ReceivedSearch)
 _at = searches.c
 
 
-def add_searches(tx: Connection, now: datetime, came: Sequence[tuple[str, str, str]]) -> None:
+def add_searches(tx: Connection, now: datetime, came: Sequence[tuple[str, MessageId, MessageKind]]) -> None:
     """Note that these (sender, id, kind) came, and are to be matched."""
     if came:
         fresh = {"came_at": now, "state": MatchState.NEW, "state_at": now, "load": 0}
@@ -173,4 +174,4 @@ def _is_search_named(sender: str, message_id: MessageId) -> tuple[ColumnElement[
 
 
 def _read_search(row: Row[Any]) -> ReceivedSearch:
-    return ReceivedSearch(**{**row._mapping, "state": MatchState(row.state)})
+    return ReceivedSearch(**{**row._mapping, "kind": read_kind(row.kind), "state": MatchState(row.state)})

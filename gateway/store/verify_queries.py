@@ -23,7 +23,7 @@ from gateway.store.tables import (
     people,
     receipts,
 )
-from schemas.message import SEARCHES
+from schemas.message import DECISIONS, KINDS, SEARCHES, MessageKind, find_member
 from schemas.shapes import MessageId
 
 AT_ONCE = 500
@@ -56,7 +56,8 @@ class HeldMessage:
     partner: str
     message_id: MessageId
     case: str
-    kind: str
+    # None where it was altered to what is none.
+    kind: MessageKind | None
     digest: str
     at: datetime
     by: str | None
@@ -131,7 +132,7 @@ def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
                 row.sender,
                 row.message_id,
                 row.conversation_id,
-                row.kind,
+                find_member(row.kind, KINDS),
                 row.digest,
                 row.received_at,
                 None,
@@ -158,8 +159,8 @@ def _acts_on_received(
     queued = _entries_of_acts(tx, [row.message_id for row in answers], "notice.queued")
     for row in answers:
         for entry in queued[row.message_id]:
-            decision = entry.detail.get("decision")
-            act = LoggedAct(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None)
+            kind, decision = find_member(row.kind, KINDS), find_member(entry.detail.get("decision"), DECISIONS)
+            act = LoggedAct(entry.number, entry.at, REPLY, kind, decision)
             acts[row.recipient, row.in_reply_to].append(act)
     at = inbox.c
     theirs = select(at.sender, at.in_reply_to, at.supersedes, at.conversation_id, at.kind, at.received_at)
@@ -193,7 +194,7 @@ def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
                 row.recipient,
                 row.message_id,
                 row.conversation_id,
-                row.kind,
+                find_member(row.kind, KINDS),
                 row.digest,
                 row.queued_at,
                 row.queued_by,
@@ -225,8 +226,8 @@ def _acts_on_sent(
         effect = all(entry.act == "message.kept" for entry in of_it)
         for entry in of_it:
             if entry.act == "message.kept" and row.sender == recipients[row.in_reply_to]:
-                decision = entry.detail.get("decision")
-                act = LoggedAct(entry.number, entry.at, REPLY, row.kind, str(decision) if decision else None, effect)
+                kind, decision = find_member(row.kind, KINDS), find_member(entry.detail.get("decision"), DECISIONS)
+                act = LoggedAct(entry.number, entry.at, REPLY, kind, decision, effect)
                 acts[row.in_reply_to].append(act)
     searches = [row for row in rows if row.kind in SEARCHES]
     for row in searches:

@@ -25,7 +25,7 @@ from gateway.exchange.send import queue_messages
 from gateway.reconciliation import deadlines
 from gateway.reports.journeys import list_legs, read_period
 from gateway.store import audit_log, inbox, outbox, tables
-from schemas.message import OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
+from schemas.message import DECISIONS, OPENS_A_CASE, Acknowledgement, Outcome, WhereaboutsResponse
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.delivering import deliver_now
@@ -79,7 +79,7 @@ def answer(there: Gateway, kind: str, message_id: MessageId, chance: Random) -> 
             found = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
             respond.answer_search(there, message_id, found, "otto")
         return DeliveryState.CONCLUDED
-    decision = chance.choice(["accepted", "passed-on", "rejected"])
+    decision = chance.choice(DECISIONS)
     reason = "not-our-area" if decision == "rejected" else None
     to = "336" if decision == "passed-on" else None
     body = Acknowledgement(decision=decision, reason=reason, passed_to=to, officer=OFFICER)

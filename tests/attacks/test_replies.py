@@ -36,6 +36,7 @@ from schemas.message import (
     OPENS_A_CASE,
     SEARCHES,
     Acknowledgement,
+    Decision,
     LocatedNotice,
     Message,
     MessageKind,
@@ -78,7 +79,7 @@ def houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Houses]:
         gw.store.close()
 
 
-def body_of(kind: str, decision: str) -> Message:
+def body_of(kind: str, decision: Decision) -> Message:
     found = notice(name=SAMPLES[kind])
     if not isinstance(found.body, Acknowledgement):
         return found
@@ -91,7 +92,7 @@ def written(
     sender: str,
     kind: str,
     conversation: CaseId,
-    decision: str = "accepted",
+    decision: Decision = "accepted",
     *,
     to: str = "333",
     sequence: int = 1,
@@ -150,7 +151,7 @@ class Attack:
     ours: bool
     state: DeliveryState | InboxState
     reply: str
-    decision: str
+    decision: Decision
     # 885, or 330, which has nothing to do with it.
     by: str
     same_case: bool
@@ -336,7 +337,7 @@ def test_the_newest_word_counts_whatever_its_number_and_the_order_in_which_it_co
     conversation = fresh_case()
     named = sent(sandwell, "TransferNotice", "885", conversation)
     start = datetime.now(UTC) - timedelta(minutes=30)
-    said = ["accepted", "rejected", "passed-on", "accepted"]
+    said: list[Decision] = ["accepted", "rejected", "passed-on", "accepted"]
     replies = [
         written(
             "885",

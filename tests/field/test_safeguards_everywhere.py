@@ -35,7 +35,7 @@ from gateway.store import audit_log, inbox, outbox
 from gateway.store import drafts as kept_drafts
 from keys import envelope
 from schemas import json, officers, xml
-from schemas.message import Acknowledgement, Message, Officer, Restriction, Sibling, TransferNotice
+from schemas.message import Acknowledgement, Message, MessageKind, Officer, Restriction, Sibling, TransferNotice
 from tests import folders
 from tests.children import notice
 from tests.command import run_command
@@ -451,7 +451,7 @@ async def test_the_api_gives_the_stricter_reading(there: Served) -> None:  # noq
 # --- the console
 
 
-async def begin(visitor: Visitor, kind: str = "TransferNotice", **said: Any) -> str:  # noqa: F811
+async def begin(visitor: Visitor, kind: MessageKind = "TransferNotice", **said: Any) -> str:  # noqa: F811
     """A notice that is whole, on the list of tasks: its address."""
     return f"/compositions/{written(visitor.gw, kind, **said)}"
 
@@ -478,7 +478,11 @@ LEVELS = {
 
 @pytest.mark.parametrize("typed", LEVELS)
 @pytest.mark.parametrize("kind", ["TransferNotice", "WhereaboutsUnknownNotice"])
-async def test_a_stricter_answer_that_is_refused_counts_all_the_same(visitor: Visitor, typed: str, kind: str) -> None:  # noqa: F811
+async def test_a_stricter_answer_that_is_refused_counts_all_the_same(
+    visitor: Visitor,  # noqa: F811
+    typed: str,
+    kind: MessageKind,
+) -> None:
     place = await begin(visitor, kind)
     page = await visitor.get(OFFICER, f"{place}/restriction")
     await visitor.post(OFFICER, f"{place}/restriction", 422, was=changes(page), **LEVELS[typed])

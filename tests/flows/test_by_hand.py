@@ -19,7 +19,7 @@ from gateway.exchange.send_on import send_notice_on
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation import reconcile
 from gateway.store import audit_log, inbox, outbox
-from schemas.message import Acknowledgement, Outcome, Withdrawal
+from schemas.message import Acknowledgement, Decision, Outcome, Withdrawal
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.world import World
@@ -51,10 +51,10 @@ def owed(gw: Gateway) -> list[Missing]:
     return [one.missing for one in reconcile.list_owed(gw)]
 
 
-async def acknowledged(world: World, message_id: MessageId, **said: str) -> None:
+async def acknowledged(world: World, message_id: MessageId, decision: Decision = "accepted", **said: str) -> None:
     there = world.houses["885"]
-    said.setdefault("decision", "accepted")
-    respond.acknowledge_notice(there, message_id, Acknowledgement(officer=there.build_officer("Otto"), **said), "otto")
+    body = Acknowledgement(decision=decision, officer=there.build_officer("Otto"), **said)
+    respond.acknowledge_notice(there, message_id, body, "otto")
     await world.carry()
 
 

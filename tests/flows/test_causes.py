@@ -15,7 +15,7 @@ from gateway.exchange.send import send_notices
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.store import inbox, outbox
-from schemas.message import Acknowledgement, Body, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
+from schemas.message import Acknowledgement, Body, Decision, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.world import World
@@ -61,7 +61,7 @@ def reply(body: Callable[[Gateway], Body]) -> Act:
     return act
 
 
-def decide(decision: str, **more: str) -> Act:
+def decide(decision: Decision, **more: str) -> Act:
     return reply(lambda there: Acknowledgement(decision=decision, officer=there.build_officer("Otto"), **more))
 
 

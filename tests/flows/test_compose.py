@@ -31,7 +31,15 @@ from gateway.store import drafts as kept_drafts
 from gateway.store.compositions import CompositionState
 from schemas import xml
 from schemas.layout import list_slots
-from schemas.message import Child, Message, TransferNotice, WhereaboutsEnquiry, WhereaboutsUnknownNotice
+from schemas.message import (
+    Child,
+    Message,
+    MessageKind,
+    TransferNotice,
+    WhereaboutsEnquiry,
+    WhereaboutsUnknownNotice,
+    get_kind,
+)
 from tests import folders
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -57,7 +65,7 @@ WHOLE: Said = {
 REFUGE = {"reason": "refuge", "decided_by": "Olive Invented", "review_on": "2027-05-01"}
 
 
-def written(gw: Gateway, kind: str = "TransferNotice", to: Said | None = None, **body: object) -> str:
+def written(gw: Gateway, kind: MessageKind = "TransferNotice", to: Said | None = None, **body: object) -> str:
     """A notice that is whole, but for what is changed."""
     name = compose.begin_composition(gw, kind, "olive")
     now = compose.open_composition(gw, name, "olive")
@@ -255,7 +263,7 @@ def test_what_a_notice_says_comes_back_whole_from_the_pages(name: str) -> None:
     body = notice(name=name).body
     assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)
     kind: type = type(body)
-    again, lacking = composition.build_body(type(body).__name__, composition.to_text_fields(body))
+    again, lacking = composition.build_body(get_kind(type(body)), composition.to_text_fields(body))
     assert lacking == []
     for slot in list_slots(kind):
         if "address" not in slot.field:

@@ -20,13 +20,11 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.core.webhook_events import WebhookEvent
 from gateway.exchange.statements import ASKED_FOR, FOR_A_PERSON, SENT_AGAIN
 from schemas import codes
-from schemas.message import BODIES, RESTRICTIONS
-
-KINDS = [body.__name__ for body in BODIES]
+from schemas.message import KINDS, RESTRICTIONS, MessageKind
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_and_every_state_of_it_has_a_label(kind: str) -> None:
+def test_every_kind_and_every_state_of_it_has_a_label(kind: MessageKind) -> None:
     assert labels.name_kind(kind) != kind or kind in ("Acknowledgement", "Outcome", "Withdrawal", "Reminder")
     for state in DeliveryState:
         assert labels.build_status("sent", kind, state).tag in {text.tag for text in labels_en.STATUSES.values()}
@@ -95,20 +93,22 @@ def test_every_other_code_has_a_label() -> None:
 def test_what_happened_to_a_transfer_notice_of_ours_can_be_told_apart(
     state: str, cause: str | None, sealed: bool, tag: str, colour: str
 ) -> None:
-    status = labels.build_status("sent", "TransferNotice", state, cause=cause, sealed=sealed, partner="885")
+    status = labels.build_status(
+        "sent", "TransferNotice", DeliveryState(state), cause=cause, sealed=sealed, partner="885"
+    )
     assert (status.tag, status.colour) == (tag, colour)
     assert "{" not in status.line
 
 
 def test_the_line_under_a_status_names_who_and_what() -> None:
-    told = labels.build_status("sent", "TransferNotice", "passed-on", cause="referred:336", partner="885")
+    told = labels.build_status("sent", "TransferNotice", DeliveryState.PASSED_ON, cause="referred:336", partner="885")
     assert told.line == ("Worcestershire says Wolverhampton is responsible. Nothing has been sent to Wolverhampton.")
-    silent = labels.build_status("sent", "TransferNotice", "passed-on", cause="referred", partner="885")
+    silent = labels.build_status("sent", "TransferNotice", DeliveryState.PASSED_ON, cause="referred", partner="885")
     assert silent.line.startswith("Worcestershire says another authority is responsible.")
 
 
 def test_an_acknowledged_search_does_not_read_as_an_accepted_case() -> None:
-    status = labels.build_status("sent", "WhereaboutsUnknownNotice", "acknowledged", partner="885")
+    status = labels.build_status("sent", "WhereaboutsUnknownNotice", DeliveryState.ACKNOWLEDGED, partner="885")
     assert (status.tag, status.colour) == ("Acknowledged", "blue")
     assert "does not mean they know the child" in status.line
 
@@ -155,7 +155,7 @@ def test_a_check_of_health_is_named_with_the_authority_or_the_route_that_it_is_a
 
 @pytest.mark.parametrize("action", CaseAction)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_act_on_a_notice_has_its_words_for_every_kind(action: CaseAction, kind: str) -> None:
+def test_every_act_on_a_notice_has_its_words_for_every_kind(action: CaseAction, kind: MessageKind) -> None:
     said = labels.describe_action(action, kind, "885", "336")
     assert said.title
     assert "{" not in said.title + said.button + said.lead + said.done

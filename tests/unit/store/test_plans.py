@@ -239,7 +239,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "under review": lambda tx: reviews.begin_reviews(tx, NOW, CASES, "cme-gateway"),
     "the review of a case": lambda tx: reviews.list_review_acts(tx, CaseId("c1")),
-    "note a search": lambda tx: searches.add_searches(tx, NOW, [("885", "m9", "WhereaboutsEnquiry")]),
+    "note a search": lambda tx: searches.add_searches(tx, NOW, [("885", MessageId("m9"), "WhereaboutsEnquiry")]),
     "which searches are due": lambda tx: (children.find_current_load(tx), searches.list_searches_due(tx, 1, 50)),
     "which children are near": lambda tx: (
         children.list_locked_children(tx, 1, children.find_child_numbers(tx, 1, [-5, 7])),
@@ -322,7 +322,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store.run(lambda tx: inbox.add_messages(tx, NOW, [arrived(1), arrived(2)]))
     store.run(lambda tx: outbox.add_deliveries(tx, NOW, [queued(1), queued(2)]))
     store.run(lambda tx: drafts.add_drafts(tx, NOW, [NewDraft("r1", "d1", "c1", "s1", "why", "f", 2, b"k", b"c")]))
-    store.run(lambda tx: searches.add_searches(tx, NOW, [("885", "m1", "WhereaboutsEnquiry")]))
+    store.run(lambda tx: searches.add_searches(tx, NOW, [("885", MessageId("m1"), "WhereaboutsEnquiry")]))
     store.run(
         lambda tx: blind_index.index_messages(
             tx,
