@@ -30,6 +30,7 @@ async def show_case(visit: Visit) -> web.StreamResponse:
         outreach=outreach,
         searched=SEARCHES,
         banner=_describe_last_act(visit, opened_case),
+        warning=labels.explain_restriction(opened_case.head.restriction) if opened_case.head else None,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.core.mail_replies import describe_mail_reply
 from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
 from schemas import codes
+from schemas.message import RestrictionLevel
 from schemas.reading import list_sections
 
 # Contrast with white 9.3 to 1.
@@ -42,7 +43,6 @@ class Pages:
             "status": get_status,
             "missing": labels.name_missing,
             "restriction": labels.name_restriction,
-            "restriction_warning": labels.explain_restriction,
             "role": labels.name_role,
             "route": labels.name_route,
             "answering": labels.build_answering,
@@ -51,6 +51,7 @@ class Pages:
             "authority": labels.name_authority,
             "tail": shorten_id,
         }
+        self._environment.tests["restricted"] = is_restricted
         self._environment.globals |= {
             "Act": Permission,
             "sections": list_sections,
@@ -102,6 +103,11 @@ def format_iso_day(text: str) -> str:
 def get_status(message: StoredMessage) -> StatusLabel:
     """Return where a message stands, for a person."""
     return message.summary.status
+
+
+def is_restricted(restriction: RestrictionLevel) -> bool:
+    """Tell whether less than all of it may be shared, so that a tag says so."""
+    return restriction != "none"
 
 
 def shorten_id(message_id: str) -> str:
