@@ -31,8 +31,8 @@ from gateway import home_folder
 from gateway.app import COLLECT_AFTER, reduce_garbage_collection
 from gateway.auditing import audit
 from gateway.authorities.partners import add_partner
-from gateway.console.application import ROOMS, build_application
-from gateway.console.endpoints import Door
+from gateway.console.application import ENDPOINT_GROUPS, build_application
+from gateway.console.endpoints import Endpoint
 from gateway.context import Gateway
 from gateway.core.permissions import Reach, Role, get_reach
 from gateway.store import audit_log, tables
@@ -139,19 +139,19 @@ def _put(tx: Connection, some: list[dict[str, object]]) -> None:
     audit_log.append_entries(tx, at, entries)
 
 
-def pages(case: str, message_id: str) -> Iterator[tuple[Door, Role, str]]:
+def pages(case: str, message_id: str) -> Iterator[tuple[Endpoint, Role, str]]:
     """Every page, as whom, and its address."""
     parts = {"case": case, "notice": message_id, "name": sign_in_name(Role.OUTREACH), "number": "5", "code": "885"}
-    for door in (door for room in ROOMS for door in room if door.method == "GET"):
-        role = next((one for one in Role if door.act and get_reach([one], door.act) is Reach.ALL), None)
+    for endpoint in (endpoint for group in ENDPOINT_GROUPS for endpoint in group if endpoint.method == "GET"):
+        role = next((one for one in Role if endpoint.act and get_reach([one], endpoint.act) is Reach.ALL), None)
         if role is None:
             continue
         try:
-            address = re.sub(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}", lambda part: parts[part[1]], door.path)
+            address = re.sub(r"\{(\w+)(?::(?:[^{}]|\{[^{}]*\})*)?\}", lambda part: parts[part[1]], endpoint.path)
         except KeyError:
             # Of something that this store does not hold.
             continue
-        yield door, role, address
+        yield endpoint, role, address
 
 
 async def measure(gw: Gateway, newest: Sequence[Mapping[str, object]], title: str) -> Table:
@@ -166,18 +166,20 @@ async def measure(gw: Gateway, newest: Sequence[Mapping[str, object]], title: st
     reduce_garbage_collection()
     took: list[tuple[float, float, int, str]] = []
     try:
-        for door, role, _ in pages("", ""):
+        for endpoint, role, _ in pages("", ""):
             cookies, _token = session(gw, role)
             times = []
             for _ in range(ASKED):
                 one = chance.choice(newest)
-                address = next(a for d, _, a in pages(str(one["conversation_id"]), str(one["message_id"])) if d is door)
+                address = next(
+                    a for d, _, a in pages(str(one["conversation_id"]), str(one["message_id"])) if d is endpoint
+                )
                 began = time.perf_counter()
                 answer = await client.get(address, cookies=cookies, allow_redirects=False)
                 await answer.read()
                 times.append((time.perf_counter() - began) * 1000)
             assert answer.status < 500, f"{address}: {answer.status}"
-            took.append((sorted(times)[len(times) * 95 // 100], median(times), answer.status, door.path))
+            took.append((sorted(times)[len(times) * 95 // 100], median(times), answer.status, endpoint.path))
     finally:
         await client.close()
     table = Table(f"{title}: page", "p50, ms", "p95, ms", "answer", "", box=None, pad_edge=False)

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core.message_name import MessageName
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas import xml
@@ -61,13 +60,13 @@ class Copy:
         return self.locked.data_key is not None
 
 
-def take_sent(tx: Connection, gw: Gateway, message_id: MessageId, reader: Reader) -> Copy:
+def take_sent(tx: Tx, gw: Gateway, message_id: MessageId, reader: Reader) -> Copy:
     """Take out our copy of a message that we sent, for a machine, or with the entries that say who views it."""
     _log_views(tx, gw, reader)
     return Copy(message_id, Locked(*outbox.get_locked_notice(tx, message_id)))
 
 
-def take_received(tx: Connection, gw: Gateway, sender: str, message_id: MessageId, reader: Reader) -> Copy:
+def take_received(tx: Tx, gw: Gateway, sender: str, message_id: MessageId, reader: Reader) -> Copy:
     """Take out our copy of a message that came from `sender`, for a machine, or with the entries that
     say who views it.
     """
@@ -75,7 +74,7 @@ def take_received(tx: Connection, gw: Gateway, sender: str, message_id: MessageI
     return Copy(message_id, Locked(*inbox.get_locked_message(tx, sender, message_id)))
 
 
-def take_copy(tx: Connection, gw: Gateway, name: MessageName, reader: Reader) -> Copy:
+def take_copy(tx: Tx, gw: Gateway, name: MessageName, reader: Reader) -> Copy:
     """Take out our copy of a message that was sent or received, for a machine, or with the entries that say who views
     it.
     """
@@ -85,14 +84,14 @@ def take_copy(tx: Connection, gw: Gateway, name: MessageName, reader: Reader) ->
     return take_sent(tx, gw, message_id, reader)
 
 
-def take_copies(tx: Connection, gw: Gateway, names: Collection[MessageName], reader: Reader) -> dict[MessageName, Copy]:
+def take_copies(tx: Tx, gw: Gateway, names: Collection[MessageName], reader: Reader) -> dict[MessageName, Copy]:
     """Take out many copies with two queries, as the others do one."""
     _log_views(tx, gw, reader)
     return _take_many(tx, names)
 
 
 def take_held(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     names: Collection[MessageName],
     describe_view: Callable[[Collection[MessageName]], View],
@@ -104,7 +103,7 @@ def take_held(
     return held
 
 
-def _take_many(tx: Connection, names: Collection[MessageName]) -> dict[MessageName, Copy]:
+def _take_many(tx: Tx, names: Collection[MessageName]) -> dict[MessageName, Copy]:
     sent = outbox.list_locked_notices(tx, [message_id for sender, message_id in names if not sender])
     received = inbox.list_locked_messages(tx, {name for name in names if name.sender})
     locked = {MessageName("", message_id): copy for message_id, copy in sent.items()} | received
@@ -126,6 +125,6 @@ def open_held(gw: Gateway, some: Mapping[T, Copy]) -> Iterator[tuple[T, Message]
             yield name, open_copy(gw, copy)
 
 
-def _log_views(tx: Connection, gw: Gateway, reader: Reader) -> None:
+def _log_views(tx: Tx, gw: Gateway, reader: Reader) -> None:
     if isinstance(reader, View):
         audit_log.append_entries(tx, gw.now(), [reader.entry, *reader.more])

@@ -9,8 +9,6 @@ from json import dumps
 from pathlib import Path
 from secrets import token_urlsafe
 
-from sqlalchemy import Connection, inspect
-
 from adapters.openid import IdentityProvider
 from adapters.route import load_carriers
 from gateway.auditing import audit
@@ -21,7 +19,7 @@ from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
 from gateway.store import audit_log, owner
 from gateway.store.audit_log import AuditEntry
-from gateway.store.database import Store
+from gateway.store.database import Store, Tx, has_table
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
@@ -165,7 +163,7 @@ def _make_parts(home: Path, settings: str, host: str, by: str, now: Callable[[],
         store.close()
 
 
-def _begin_log(tx: Connection, gw: Gateway, by: str) -> None:
+def _begin_log(tx: Tx, gw: Gateway, by: str) -> None:
     """Write whose the database is, and the first entry of its log; another process may have been quicker."""
     if not owner.add_owner(tx, gw.code, gw.own_card.identity) or audit_log.get_tree_head(tx).size:
         raise _in_use_error()
@@ -180,7 +178,7 @@ def _in_use_error() -> NotAllowed:
 def _log_and_sign(gw: Gateway, entry: AuditEntry) -> None:
     """Write an entry, and sign the whole log anew with the key of now."""
 
-    def append_and_sign(tx: Connection) -> None:
+    def append_and_sign(tx: Tx) -> None:
         audit_log.append_entries(tx, gw.now(), [entry])
         audit.sign_log_head(tx, gw)
 
@@ -354,8 +352,8 @@ def _check_signed_by_us(store: Store, ours: Card) -> None:
     """Check that a key on our card signed a checkpoint of its log, of before the database named a key."""
     trust = Trust({ours.authority: ours})
 
-    def is_signed(tx: Connection) -> bool:
-        notes = list(audit_log.list_checkpoints(tx)) if inspect(tx).has_table("audit_checkpoints") else []
+    def is_signed(tx: Tx) -> bool:
+        notes = list(audit_log.list_checkpoints(tx)) if has_table(tx, "audit_checkpoints") else []
         return not notes or any(_is_signed_by(note, ours.authority, trust) for note in reversed(notes))
 
     if not store.look(is_signed):

@@ -61,7 +61,11 @@ def find_member(text: object, members: Sequence[T]) -> T | None:
 
 
 def read_kind(text: str) -> MessageKind:
-    """Read the kind of a message. Raises ValueError."""
+    """Read the kind of a message.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
     if (kind := find_member(text, KINDS)) is None:
         raise ValueError("no kind of message")
     return kind

@@ -9,18 +9,17 @@ the code are asked as ever.
 from datetime import timedelta
 from secrets import token_urlsafe
 
-from sqlalchemy import Connection
-
 from gateway.access.sessions import compute_secret_digest
 from gateway.context import Gateway
 from gateway.store import devices
+from gateway.store.database import Tx
 from gateway.store.devices import Device
 
 # Since they came in from there last.
 LIFE = timedelta(days=180)
 
 
-def find_known_device(tx: Connection, gw: Gateway, secret: str, name: str) -> Device | None:
+def find_known_device(tx: Tx, gw: Gateway, secret: str, name: str) -> Device | None:
     """Return the browser with this secret, if this person came in from it before."""
     device = devices.find_device(tx, compute_secret_digest(secret), name) if secret else None
     return device if device and gw.now() - device.seen_at < LIFE else None
@@ -34,7 +33,7 @@ def is_device_known(gw: Gateway, secret: str, name: str) -> bool:
 def remember_device(gw: Gateway, secret: str, name: str) -> str:
     """Keep the browser from which they came in, and return its secret. One secret serves all who share the browser."""
 
-    def write(tx: Connection) -> str:
+    def write(tx: Tx) -> str:
         now = gw.now()
         devices.delete_unseen_devices(tx, now - LIFE)
         cookie = secret if secret and devices.is_known_device(tx, compute_secret_digest(secret)) else token_urlsafe(32)

@@ -9,13 +9,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import assignments, audit_log, devices, people
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.people import Person
 from keys import passwords
 from schemas.hidden_signs import is_line
@@ -43,9 +42,9 @@ def list_assigned_cases(gw: Gateway, name: str) -> frozenset[CaseId]:
     return gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
 
 
-def is_assigned(gw: Gateway, case: CaseId, name: str) -> bool:
+def is_assigned(gw: Gateway, case_id: CaseId, name: str) -> bool:
     """Tell whether the case is assigned to the person."""
-    return gw.store.look(lambda tx: assignments.is_assigned(tx, case, name))
+    return gw.store.look(lambda tx: assignments.is_assigned(tx, case_id, name))
 
 
 def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: str) -> str:
@@ -65,7 +64,7 @@ def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: 
         password_until=now + ONE_TIME_LIFE,
     )
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         people.add_person(tx, person)
         _log_account_act(tx, gw, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
 
@@ -90,7 +89,7 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
     """Give other roles from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
     wanted = _require_roles(roles)
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         person = people.get_person(tx, name)
         _update_person(tx, replace(person, roles=wanted))
         people.delete_sessions(tx, name)
@@ -103,7 +102,7 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
 def set_active(gw: Gateway, name: str, active: bool, by: str) -> None:
     """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         _update_person(tx, replace(people.get_person(tx, name), active=active, failed=0, locked_until=None))
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
@@ -115,11 +114,11 @@ def set_active(gw: Gateway, name: str, active: bool, by: str) -> None:
     gw.store.run(write)
 
 
-def _has_admin(tx: Connection) -> bool:
+def _has_admin(tx: Tx) -> bool:
     return any(person.active and Role.ADMIN in person.roles for person in people.list_people(tx))
 
 
-def _update_person(tx: Connection, person: Person) -> None:
+def _update_person(tx: Tx, person: Person) -> None:
     """Update the person; who manages people is not taken away with the last of them."""
     had = _has_admin(tx)
     people.update_person(tx, person)
@@ -132,7 +131,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
     password = passwords.one_time()
     hashed = passwords.hash_password(password)
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         person = people.get_person(tx, name)
         if person.through != LOCAL:
             raise NotAllowed("people.directory")
@@ -155,28 +154,26 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
     return password
 
 
-def assign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
+def assign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
     """Assign the case to one person more. Raises NotFound."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         people.get_person(tx, name)
-        if assignments.assign_case(tx, gw.now(), case, name, by):
-            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.assigned", by, case, detail={"to": name})])
+        if assignments.assign_case(tx, gw.now(), case_id, name, by):
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.assigned", by, case_id, detail={"to": name})])
 
     gw.store.run(write)
 
 
-def unassign_case(gw: Gateway, case: CaseId, name: str, by: str) -> None:
+def unassign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
     """Take the case from a person to whom it was assigned."""
 
-    def write(tx: Connection) -> None:
-        if assignments.unassign_case(tx, case, name):
-            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.unassigned", by, case, detail={"from": name})])
+    def write(tx: Tx) -> None:
+        if assignments.unassign_case(tx, case_id, name):
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("case.unassigned", by, case_id, detail={"from": name})])
 
     gw.store.run(write)
 
 
-def _log_account_act(
-    tx: Connection, gw: Gateway, act: str, by: str, name: str, detail: dict[str, str] | None = None
-) -> None:
+def _log_account_act(tx: Tx, gw: Gateway, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:
     audit_log.append_entries(tx, gw.now(), [AuditEntry(act, by, name, detail=detail or {})])

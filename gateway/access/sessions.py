@@ -12,14 +12,13 @@ from enum import StrEnum
 from hashlib import sha256
 from secrets import token_urlsafe
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.store import audit_log, people
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.people import Person, StoredSession
 
 IDLE, ABSOLUTE = timedelta(minutes=30), timedelta(hours=10)
@@ -61,7 +60,7 @@ def compute_secret_digest(secret: str) -> str:
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
-def begin_session(tx: Connection, gw: Gateway, person: Person, stage: SignInStage) -> str:
+def begin_session(tx: Tx, gw: Gateway, person: Person, stage: SignInStage) -> str:
     """Begin a session, and return its secret; whoever is in by it has signed in."""
     secret, now = token_urlsafe(32), gw.now()
     people.delete_old_sessions(tx, now - ABSOLUTE)
@@ -103,7 +102,7 @@ def list_sessions(gw: Gateway, person: str) -> Sequence[StoredSession]:
     return gw.store.look(lambda tx: people.list_sessions(tx, person))
 
 
-def _find_live_session(tx: Connection, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:
+def _find_live_session(tx: Tx, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:
     stored, now = people.find_session(tx, compute_secret_digest(secret)), gw.now()
     if stored is None:
         return None
@@ -117,7 +116,7 @@ def _find_live_session(tx: Connection, gw: Gateway, secret: str) -> tuple[Sessio
     return Session(person, stage, stored.digest, stored.form_token, stored.begun_at), stored.seen_at
 
 
-def get_session_at_stage(tx: Connection, gw: Gateway, secret: str, stage: SignInStage) -> Session:
+def get_session_at_stage(tx: Tx, gw: Gateway, secret: str, stage: SignInStage) -> Session:
     """Return the session of this secret, which must stand at this stage. Raises NotAllowed."""
     live = _find_live_session(tx, gw, secret)
     if live is None or live[0].stage is not stage:
@@ -134,7 +133,7 @@ def sign_out(gw: Gateway, session: Session, *, everywhere: bool = False) -> None
     """End the session; or all of theirs."""
     name = session.person.name
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         people.delete_session(tx, session.digest)
         if everywhere:
             people.delete_sessions(tx, name)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import datetime
 from secrets import token_urlsafe
 
-from sqlalchemy import Connection
 from zxcvbn import zxcvbn
 
 from gateway.access import devices
@@ -34,6 +33,7 @@ from gateway.errors import NotAllowed
 from gateway.store import audit_log, people
 from gateway.store import devices as browsers
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.devices import Device
 from gateway.store.people import Person, StoredSession
 from keys import at_rest, one_time_code, passwords
@@ -59,7 +59,7 @@ def begin_sign_in(gw: Gateway, name: str, password: str, device: str = "", addre
     before = gw.store.look(lambda tx: people.find_person(tx, name))
     right = passwords.is_right_password(password, before.password if before and before.through == LOCAL else None)
 
-    def write(tx: Connection) -> str | None:
+    def write(tx: Tx) -> str | None:
         person, browser = people.find_person(tx, name), devices.find_known_device(tx, gw, device, name)
         if person is None or (why := _refused(person, browser, right, before, gw.now())):
             _refuse(tx, gw, person, why if person else "unknown", browser, address)
@@ -93,7 +93,7 @@ def _refused(person: Person, browser: Device | None, right: bool, before: Person
 
 
 def _refuse(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     person: Person | None,
     why: str,
@@ -119,7 +119,7 @@ def _refuse(
         _take_as_long(tx, gw)
 
 
-def _take_as_long(tx: Connection, gw: Gateway) -> None:
+def _take_as_long(tx: Tx, gw: Gateway) -> None:
     """Write something that is gone at once, so that nobody is told by the time who has an account."""
     row = StoredSession(compute_secret_digest(token_urlsafe(32)), "", SignInStage.DIRECTORY, "", gw.now(), gw.now())
     people.add_session(tx, row)
@@ -133,7 +133,7 @@ def _no() -> NotAllowed:
 def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
     """The second step, for who has a second factor: the secret of the session that goes on. Raises NotAllowed."""
 
-    def write(tx: Connection) -> str | None:
+    def write(tx: Tx) -> str | None:
         session = get_session_at_stage(tx, gw, secret, SignInStage.CODE)
         person = session.person
         browser = devices.find_known_device(tx, gw, device, person.name)
@@ -160,7 +160,7 @@ def give_new_password(gw: Gateway, secret: str, password: str) -> str:
     _check_password(gw, person, password)
     hashed = passwords.hash_password(password)
 
-    def write(tx: Connection) -> str:
+    def write(tx: Tx) -> str:
         session = get_session_at_stage(tx, gw, secret, SignInStage.NEW_PASSWORD)
         fresh = replace(session.person, password=hashed, password_until=None)
         people.delete_sessions(tx, fresh.name)
@@ -181,7 +181,7 @@ def change_password(gw: Gateway, session: Session, old: str, new: str) -> None:
     _check_password(gw, person, new)
     hashed = passwords.hash_password(new)
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         people.update_person(tx, replace(people.get_person(tx, person.name), password=hashed, password_until=None))
         people.delete_sessions(tx, person.name, but=session.digest)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", person.name, person.name)])
@@ -219,7 +219,7 @@ def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
         raise NotAllowed("sign-in.one-time-code")
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=gw.ring)
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         person = people.get_person(tx, session.person.name)
         people.update_person(tx, replace(person, code_key=locked.data_key, code_secret=locked.content, code_step=step))
         people.delete_sessions(tx, person.name, but=session.digest)
@@ -245,7 +245,7 @@ def to_directory(gw: Gateway, pending: PendingSignIn) -> str:
         compute_secret_digest(secret), "", SignInStage.DIRECTORY, token_urlsafe(32), now, now, awaited
     )
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         people.delete_pending_sessions(tx, SignInStage.DIRECTORY, begun_before=now - ON_THE_WAY, most=MOST_ON_THE_WAY)
         people.add_session(tx, session)
 
@@ -259,7 +259,7 @@ def take_pending(gw: Gateway, secret: str) -> PendingSignIn:
     Raises NotAllowed, and then nothing has changed: no session ends.
     """
 
-    def write(tx: Connection) -> StoredSession | None:
+    def write(tx: Tx) -> StoredSession | None:
         session = people.find_session(tx, compute_secret_digest(secret))
         if session is not None and session.pending is not None:
             people.delete_session(tx, session.digest)
@@ -279,7 +279,7 @@ def from_directory(gw: Gateway, known: Known) -> str:
     time.
     """
 
-    def write(tx: Connection) -> str | None:
+    def write(tx: Tx) -> str | None:
         person = people.find_person_by_subject(tx, known.subject)
         if person is None:
             person = _newcomer(gw, known)

@@ -29,9 +29,9 @@ def list_replies(call: Call) -> ApiResponse:
     """One page. A list says nothing of what they say."""
     waiting, cursor = call.query.get("waiting") == "yes", int(call.query.get("cursor", 0))
     letters = (
-        by_mail.list_waiting_replies(call.gw, PAGE + 1, after=cursor)
+        by_mail.list_waiting_replies(call.gw, PAGE + 1, cursor=cursor)
         if waiting
-        else by_mail.list_mail_replies(call.gw, PAGE + 1, before=cursor or None)
+        else by_mail.list_mail_replies(call.gw, PAGE + 1, cursor=cursor or None)
     )
     more = None
     if len(letters) > PAGE:

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import IO
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from sqlalchemy import Connection
-
 from gateway.auditing import hold_against_store
 from gateway.auditing.hold_against_store import GivenCheckpoints
 from gateway.context import Gateway
@@ -23,6 +21,7 @@ from gateway.core.merkle import Frontier, hash_leaf
 from gateway.errors import Unusable
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.database import Tx
 from keys import note
 from keys.errors import NoteSignature, Refusal
 from keys.ring import Ring
@@ -84,7 +83,7 @@ class LogVerdict:
 async def sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> str | None:
     """Sign how our log stands, with these entries added, if it has grown since; return the newest checkpoint."""
 
-    def append_and_sign(tx: Connection) -> str | None:
+    def append_and_sign(tx: Tx) -> str | None:
         audit_log.append_entries(tx, gw.now(), entries)
         return sign_log_head(tx, gw)
 
@@ -92,7 +91,7 @@ async def sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> str | None:
     return gw.checkpoint
 
 
-def sign_log_head(tx: Connection, gw: Gateway) -> str | None:
+def sign_log_head(tx: Tx, gw: Gateway) -> str | None:
     """Sign how our log stands, in the caller's transaction."""
     tree, newest = audit_log.get_tree_head(tx), audit_log.find_newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
@@ -102,10 +101,10 @@ def sign_log_head(tx: Connection, gw: Gateway) -> str | None:
     return signed
 
 
-def list_case_acts(tx: Connection, conversation_id: CaseId) -> list[tuple[MessageKind, LoggedEntry]]:
+def list_case_acts(tx: Tx, case_id: CaseId) -> list[tuple[MessageKind, LoggedEntry]]:
     """List what was done in a case, oldest first, each with the kind of the message that it was done to."""
-    sent = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
-    came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), conversation_id=conversation_id, limit=None)
+    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), case_id=case_id, limit=None)
     kinds = {(message.message_id, message.recipient): message.kind for message in sent}
     kinds |= {(message.message_id, message.sender): message.kind for message in came}
     acts = [
@@ -135,7 +134,7 @@ def verify_own_log(gw: Gateway, *, seen: Mapping[str, str] = NONE_SEEN, watch: W
 
 
 def verify_log(
-    tx: Connection,
+    tx: Tx,
     trust: Trust,
     authority: str,
     *,
@@ -195,7 +194,7 @@ def verify_log(
     return replace(verdict, faults=(*faults, *verdict.faults, *held))
 
 
-def _find_elsewhere(tx: Connection, ends: GivenCheckpoints, seen: Mapping[str, str]) -> dict[str, str]:
+def _find_elsewhere(tx: Tx, ends: GivenCheckpoints, seen: Mapping[str, str]) -> dict[str, str]:
     """Return checkpoints that others hold and that do not stand in our own table, each with who has it."""
     notes_held = {note: f"the receipt that this gateway gave, in entry {number}" for note, number in ends.given.items()}
     notes_held |= seen
@@ -342,7 +341,7 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _watc
         raise Unusable("audit.export-exists", folder=folder)
     await sign_export(gw, by)
 
-    def write_export(tx: Connection) -> None:
+    def write_export(tx: Tx) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with (folder / ENTRIES).open("w", encoding="utf-8") as file:
@@ -361,7 +360,7 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _watc
 def export_zip(gw: Gateway, file: IO[bytes]) -> None:
     """Write the same two files, our card and how to check them, as one archive. `sign_export` came before."""
 
-    def write_archive(tx: Connection) -> None:
+    def write_archive(tx: Tx) -> None:
         with ZipFile(file, "w", ZIP_DEFLATED, compresslevel=FAST) as archive:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
                 for logged in audit_log.list_entries(tx):

@@ -10,14 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
-
 from gateway.context import SYSTEM, Gateway
 from gateway.core import audit_sentences, labels, merkle
 from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.audit_search import AuditQuery
+from gateway.store.database import Tx
 from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
@@ -75,13 +74,13 @@ class AuditPage:
     case: CaseId | None
 
 
-def list_audit_page(gw: Gateway, asked: AuditQuestion, before: int | None, by: str) -> AuditPage:
+def list_audit_page(gw: Gateway, asked: AuditQuestion, cursor: int | None, by: str) -> AuditPage:
     """List the newest entries that are asked for. Raises NotFound where nothing has this person's name or reference."""
 
-    def read_and_log(tx: Connection) -> AuditPage:
+    def read_and_log(tx: Tx) -> AuditPage:
         sought, case = _build_query(tx, asked)
-        logged_entries = audit_search.search_entries(tx, sought, before, PAGE + 1)
-        below = {"below": before} if before is not None else {}
+        logged_entries = audit_search.search_entries(tx, sought, cursor, PAGE + 1)
+        below = {"below": cursor} if cursor is not None else {}
         audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail=asked.build_detail() | below)])
         return AuditPage(
             explain_entries(tx, logged_entries[:PAGE]),
@@ -103,7 +102,7 @@ def list_newest_entries(
 ) -> list[tuple[LoggedEntry, AuditLine]]:
     """List the newest entries of which all that is given holds, the newest first, each with its sentence."""
 
-    def read(tx: Connection) -> list[tuple[LoggedEntry, AuditLine]]:
+    def read(tx: Tx) -> list[tuple[LoggedEntry, AuditLine]]:
         entries = audit_log.list_newest_entries(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
         return list(zip(entries, explain_entries(tx, entries), strict=True))
 
@@ -115,7 +114,7 @@ def check_question(gw: Gateway, asked: AuditQuestion) -> None:
     gw.store.look(lambda tx: _build_query(tx, asked))
 
 
-def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, CaseId | None]:
+def _build_query(tx: Tx, asked: AuditQuestion) -> tuple[AuditQuery, CaseId | None]:
     if asked.person and not (audit_search.has_actor(tx, asked.person) or people.find_person(tx, asked.person)):
         raise NotFound("audit.no-person")
     abouts, partners, case = _find_ids(tx, asked.reference) if asked.reference else (None, None, None)
@@ -123,7 +122,7 @@ def _build_query(tx: Connection, asked: AuditQuestion) -> tuple[AuditQuery, Case
     return AuditQuery(audit_sentences.list_acts(asked.kind), *who, abouts, asked.since, asked.until, partners), case
 
 
-def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[str] | None, CaseId | None]:
+def _find_ids(tx: Tx, reference: str) -> tuple[Sequence[str], Sequence[str] | None, CaseId | None]:
     """The ids that a reference stands for: a case and all its messages, with its authorities, or one notice or draft;
     and the case of a notice.
     """
@@ -139,16 +138,16 @@ def _find_ids(tx: Connection, reference: str) -> tuple[Sequence[str], Sequence[s
     return named, None, None
 
 
-def _list_messages(tx: Connection, case: CaseId) -> list[tuple[str, MessageId]]:
+def _list_messages(tx: Tx, case_id: CaseId) -> list[tuple[str, MessageId]]:
     """List with whom each was exchanged, and its id."""
-    sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
-    came = inbox.search_inbox(tx, FOREVER, conversation_id=case, limit=None)
+    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    came = inbox.search_inbox(tx, FOREVER, case_id=case_id, limit=None)
     return [(message.recipient, message.message_id) for message in sent] + [
         (message.sender, message.message_id) for message in came
     ]
 
 
-def _find_case(tx: Connection, message_id: MessageId) -> CaseId | None:
+def _find_case(tx: Tx, message_id: MessageId) -> CaseId | None:
     with suppress(NotFound):
         return outbox.get_delivery(tx, message_id).conversation_id
     with suppress(NotFound, Ambiguous):
@@ -156,13 +155,13 @@ def _find_case(tx: Connection, message_id: MessageId) -> CaseId | None:
     return None
 
 
-def explain_entries(tx: Connection, logged_entries: Sequence[LoggedEntry]) -> list[AuditLine]:
+def explain_entries(tx: Tx, logged_entries: Sequence[LoggedEntry]) -> list[AuditLine]:
     """Return entries that were read, each as a sentence."""
     called = _list_called(tx)
     return [_explain_entry(logged, called) for logged in logged_entries]
 
 
-def _list_called(tx: Connection) -> dict[str, str]:
+def _list_called(tx: Tx) -> dict[str, str]:
     return {person.name: person.called for person in people.list_people(tx)} | {SYSTEM: "The gateway"}
 
 
@@ -206,7 +205,7 @@ class PlacedEntry:
 def read_entry(gw: Gateway, number: int, by: str) -> PlacedEntry:
     """Read one entry. That it was looked at is an entry too. Raises NotFound."""
 
-    def read_and_log(tx: Connection) -> PlacedEntry:
+    def read_and_log(tx: Tx) -> PlacedEntry:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.reviewed", by, detail={"entry": number})])
         whole = merkle.hash_leaf(logged.entry.encode()) == logged.leaf
@@ -235,7 +234,7 @@ def prove_entry(gw: Gateway, number: int) -> EntryProof:
     It reads the whole log. Raises NotFound, NotAllowed, or a Refusal.
     """
 
-    def build_proof(tx: Connection) -> EntryProof:
+    def build_proof(tx: Tx) -> EntryProof:
         logged, over = audit_search.get_entry(tx, number), audit_search.find_checkpoint_over(tx, number)
         if over is None:
             raise NotAllowed("audit.not-signed-yet")

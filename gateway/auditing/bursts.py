@@ -9,13 +9,12 @@ import asyncio
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection
-
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core.bursts import BurstCount
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 
 # Seconds.
 LOOK_EVERY = 5.0
@@ -49,7 +48,7 @@ def count_entry(
     return [entry if noted.count == 1 else _join_counted(kind, noted)]
 
 
-def write_burst_in(tx: Connection, gw: Gateway, entry: AuditEntry, address: str = "") -> None:
+def write_burst_in(tx: Tx, gw: Gateway, entry: AuditEntry, address: str = "") -> None:
     """Write what is to be written of this entry now, in the caller's transaction."""
     audit_log.append_entries(tx, gw.now(), count_entry(gw, entry, address))
 
@@ -68,7 +67,7 @@ def _join_counted(kind: _BurstKind, noted: BurstCount) -> AuditEntry:
     return AuditEntry(kind.act, kind.actor, kind.about, kind.partner, detail=detail)
 
 
-def write_counted(tx: Connection, gw: Gateway, *, everything: bool = False) -> None:
+def write_counted(tx: Tx, gw: Gateway, *, everything: bool = False) -> None:
     """Write what was counted, and whose minute is over; or everything."""
     due = gw.bursts.take_due(gw.now(), everything=everything)
     audit_log.append_entries(

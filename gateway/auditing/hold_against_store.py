@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.log_replay import may_received_stand, may_sent_stand
 from gateway.store import audit_log, owner, verify_queries
+from gateway.store.database import Tx
 from gateway.store.verify_queries import ACCEPTED, HeldMessage, HeldReceipt, NotedEntry
 from keys import at_rest, receipt
 from keys.at_rest import Locked
@@ -34,7 +33,7 @@ class GivenCheckpoints:
     given: dict[str, int] = field(default_factory=dict)
 
 
-def list_faults(tx: Connection, authority: str, ring: Ring | None, ends: GivenCheckpoints) -> Iterator[str]:
+def list_faults(tx: Tx, authority: str, ring: Ring | None, ends: GivenCheckpoints) -> Iterator[str]:
     """Yield every sentence on what does not fit the log. With the `ring`, every copy is opened too."""
     yield from _check_owner(tx, authority)
     for number, name, partner, ours in verify_queries.list_missing_messages(tx):
@@ -51,7 +50,7 @@ def list_faults(tx: Connection, authority: str, ring: Ring | None, ends: GivenCh
     yield from _check_accounts(tx)
 
 
-def _check_owner(tx: Connection, authority: str) -> Iterator[str]:
+def _check_owner(tx: Tx, authority: str) -> Iterator[str]:
     owner_named = owner.find_owner(tx)
     if owner_named is None or owner_named.authority != authority:
         yield f"The database does not name {authority} as its owner."
@@ -117,7 +116,7 @@ def _check_copy(held_message: HeldMessage, entry: NotedEntry, name: str, ring: R
         yield f"{name}: the encrypted message was changed since entry {entry.number}."
 
 
-def _check_receipts(tx: Connection, authority: str, ends: GivenCheckpoints) -> Iterator[str]:
+def _check_receipts(tx: Tx, authority: str, ends: GivenCheckpoints) -> Iterator[str]:
     count = 0
     for entry, held_receipts in verify_queries.list_receipt_entries(tx, authority):
         # Of many that were refused in one minute: no receipt of theirs is kept.
@@ -160,7 +159,7 @@ def _receipt_parts(claimed: Receipt) -> tuple[str, str | None, str, str]:
     return claimed.issuer, claimed.message_id, claimed.sha256, claimed.result
 
 
-def _check_accounts(tx: Connection) -> Iterator[str]:
+def _check_accounts(tx: Tx) -> Iterator[str]:
     """Check roles, scopes and whether an account counts, against what the entries made of each."""
     known: dict[str, tuple[frozenset[str], bool, int]] = {}
     for entry in verify_queries.list_account_entries(tx):

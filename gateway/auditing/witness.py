@@ -18,8 +18,6 @@ from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
-from sqlalchemy import Connection
-
 from adapters.route import Asker, NotReached, RouteAddress
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -30,6 +28,7 @@ from gateway.errors import NotFound
 from gateway.logs import log_alarm, log_failure
 from gateway.store import audit_log, partner_checkpoints
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.partner_checkpoints import AlarmedCheckpoint, CheckpointSummary
 from keys import note
 from keys.errors import Refusal
@@ -43,7 +42,7 @@ MAX_PROOF_BYTES = 16_384
 NO_SUCH_SIZE = "log.no-such-size"
 
 
-def witness_checkpoints(tx: Connection, gw: Gateway, partner: str, brought: Iterable[BroughtCheckpoint]) -> None:
+def witness_checkpoints(tx: Tx, gw: Gateway, partner: str, brought: Iterable[BroughtCheckpoint]) -> None:
     """See the checkpoints that a partner's receipts brought; the receipts themselves have been verified."""
     # A batch brings the same one many times.
     made_at_of = {checkpoint.note: checkpoint.made_at for checkpoint in brought}
@@ -60,7 +59,7 @@ def witness_checkpoints(tx: Connection, gw: Gateway, partner: str, brought: Iter
             _see_checkpoint(tx, gw, partner, SeenCheckpoint(stamped.size, stamped.root, text, made_at))
 
 
-def _see_checkpoint(tx: Connection, gw: Gateway, partner: str, seen: SeenCheckpoint) -> None:
+def _see_checkpoint(tx: Tx, gw: Gateway, partner: str, seen: SeenCheckpoint) -> None:
     anew = partner_checkpoints.find_restart_accepted(tx, partner)
     if partner_checkpoints.find_alarm(tx, partner) or (anew and seen.made_at <= anew):
         return
@@ -79,7 +78,7 @@ def _see_checkpoint(tx: Connection, gw: Gateway, partner: str, seen: SeenCheckpo
 
 
 def _raise_alarm(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     partner: str,
     seen: SeenCheckpoint,
@@ -105,9 +104,7 @@ async def check_partner_log(gw: Gateway, partner: str) -> None:
             return
 
 
-def _note_contradicted(
-    tx: Connection, gw: Gateway, partner: str, seen: SeenCheckpoint, against: SeenCheckpoint
-) -> None:
+def _note_contradicted(tx: Tx, gw: Gateway, partner: str, seen: SeenCheckpoint, against: SeenCheckpoint) -> None:
     if partner_checkpoints.find_alarm(tx, partner) is None:
         partner_checkpoints.set_contradicted(tx, partner, seen, against, LogContradiction.NO_PROOF)
         _raise_alarm(tx, gw, partner, seen, against, LogContradiction.NO_PROOF)
@@ -166,7 +163,7 @@ async def find_seen_checkpoint(gw: Gateway, partner: str) -> str | None:
 def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
     """Return how far each partner's log is known, and every alarm that stands."""
 
-    def read_witnessed(tx: Connection) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
+    def read_witnessed(tx: Tx) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
         summaries = [
             summary
             for code in gw.trust.list_authorities()
@@ -180,7 +177,7 @@ def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCh
 def accept_new_log(gw: Gateway, partner: str, *, by: str) -> None:
     """Accept that a partner's log began anew, as a person who rang it says. Raises NotFound where no alarm stands."""
 
-    def end_and_log(tx: Connection) -> None:
+    def end_and_log(tx: Tx) -> None:
         if not partner_checkpoints.end_partner_checkpoints(tx, gw.now(), partner):
             raise NotFound("witness.no-alarm", partner=labels.name_authority_in_full(partner))
         audit_log.append_entries(tx, gw.now(), [AuditEntry("witness.accepted", by, None, partner)])

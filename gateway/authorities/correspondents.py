@@ -3,8 +3,6 @@
 import re
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.protection import LetterProtection
@@ -14,6 +12,7 @@ from gateway.settings.rules import MAIL_ADDRESS
 from gateway.store import audit_log, correspondents
 from gateway.store.audit_log import AuditEntry
 from gateway.store.correspondents import Correspondent
+from gateway.store.database import Tx
 from keys import smime
 from schemas import codes
 
@@ -51,7 +50,7 @@ def enter_correspondent(
     exposed = bool(picked and picked.private_key_was_in_file)
     detail = {"protection": how} | ({"private_key": "refused"} if exposed else {})
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         correspondents.replace_correspondent(tx, correspondent)
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("correspondent.entered", by, authority, authority, detail=detail)]
@@ -71,7 +70,7 @@ def _pick_certificate(gw: Gateway, address: str, certificate: bytes | str) -> sm
 def delete_correspondent(gw: Gateway, authority: str, by: str) -> None:
     """Delete a correspondent: write there no more; what waits for it is given up. Raises NotFound."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         if not correspondents.delete_correspondent(tx, authority):
             raise NotFound("correspondent.not-found", authority=labels.name_authority_in_full(authority))
         audit_log.append_entries(tx, gw.now(), [AuditEntry("correspondent.removed", by, authority, authority)])

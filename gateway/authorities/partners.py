@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, partners
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, Route
@@ -48,7 +47,7 @@ class KnownPartner:
 def list_known_partners(gw: Gateway) -> list[KnownPartner]:
     """List all partners, by authority."""
 
-    def look(tx: Connection) -> list[KnownPartner]:
+    def look(tx: Tx) -> list[KnownPartner]:
         last = audit_search.list_last_acts(tx, IN_TOUCH)
         return [_build_known_partner(partner, last.get(partner.authority)) for partner in partners.list_partners(tx)]
 
@@ -58,7 +57,7 @@ def list_known_partners(gw: Gateway) -> list[KnownPartner]:
 def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
     """Return one partner. Raises NotFound."""
 
-    def look(tx: Connection) -> KnownPartner:
+    def look(tx: Tx) -> KnownPartner:
         known = _build_known_partner(
             partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority)
         )
@@ -151,7 +150,7 @@ def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
     new, now = check_partner_card(gw, token), gw.now()
     partner = Partner(new.authority, new.serial, card.compute_fingerprint(new), token.strip(), now, by)
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         partners.replace_partner(tx, partner)
         audit_log.append_entries(
             tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]

@@ -20,14 +20,13 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import Connection
-
 from gateway.authorities import postcode_archive
 from gateway.authorities.postcode_archive import Damaged, NoTable
 from gateway.context import Gateway
 from gateway.errors import Unusable
 from gateway.store import audit_log, postcodes
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from schemas import codes
 from schemas.message import Address, Message
 
@@ -89,7 +88,7 @@ def import_directory(gw: Gateway, stream: BinaryIO, by: str) -> ImportedDirector
     _check_whole(gw, release, placed_count, areas)
     detail = {"postcodes": placed_count, "gone": 0, "unknown": unknown.total()}
 
-    def end(tx: Connection) -> int:
+    def end(tx: Tx) -> int:
         detail["gone"] = postcodes.delete_old_postcodes(tx, before=release)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("postcodes.imported", by, detail=detail)])
         return detail["gone"]

@@ -10,8 +10,6 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.core.permissions import Scope
@@ -19,6 +17,7 @@ from gateway.errors import NotAllowed
 from gateway.store import audit_log, clients
 from gateway.store.audit_log import AuditEntry
 from gateway.store.clients import ApiClient
+from gateway.store.database import Tx
 from keys import api_token
 from keys.errors import Refusal
 from schemas.hidden_signs import is_line
@@ -60,7 +59,7 @@ def add_client(gw: Gateway, name: str, called: str, scopes: Iterable[Scope], by:
     secret = api_token.new_secret()
     client = ApiClient(name, called, wanted, True, gw.now(), by, api_token.digest_secret(secret))
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         clients.add_client(tx, client)
         _log_client_act(tx, gw, AuditEntry("client.added", by, name, detail={"scopes": " ".join(sorted(wanted))}))
 
@@ -78,7 +77,7 @@ def _check_client(name: str, called: str) -> None:
 def end_client(gw: Gateway, name: str, by: str) -> None:
     """End a client: it is let in no more, and its tokens count no more. Raises NotFound."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         client = clients.get_client(tx, name)
         # It ends once.
         if client.active:
@@ -95,7 +94,7 @@ def renew_secret(gw: Gateway, name: str, by: str) -> str:
     """
     secret = api_token.new_secret()
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         client = clients.get_client(tx, name)
         if not client.active:
             raise NotAllowed("client.ended", "secret")
@@ -120,7 +119,7 @@ def issue_client_token(
     `address`: from where. Whatever is refused, it is refused in the same words, and noted in the same way.
     """
 
-    def write(tx: Connection) -> ApiClient | None:
+    def write(tx: Tx) -> ApiClient | None:
         client = clients.find_client(tx, name)
         right = api_token.is_right_secret(secret, client.secret if client else None)
         if client is None or not (right and client.active):
@@ -159,5 +158,5 @@ def get_token_client(gw: Gateway, token: str) -> tuple[ApiClient, tuple[Scope, .
     return client, tuple(scope for scope in Scope if scope in client.scopes and scope in granted.scopes)
 
 
-def _log_client_act(tx: Connection, gw: Gateway, entry: AuditEntry) -> None:
+def _log_client_act(tx: Tx, gw: Gateway, entry: AuditEntry) -> None:
     audit_log.append_entries(tx, gw.now(), [entry])

@@ -11,11 +11,10 @@ from datetime import timedelta
 from hmac import compare_digest
 from secrets import token_hex
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.errors import NotAllowed
 from gateway.store import idempotency
+from gateway.store.database import Tx
 from gateway.store.idempotency import RepeatableRequest
 from keys import at_rest
 from keys.at_rest import Locked
@@ -54,7 +53,7 @@ def begin_request(gw: Gateway, client: str, key: str, request_parts: tuple[bytes
     digest = gw.ring.digests.compute_digest(Purpose.REQUEST, *request_parts).hex()
     claim = RequestClaim(client, key, token_hex(16))
 
-    def write(tx: Connection) -> RepeatableRequest | None:
+    def write(tx: Tx) -> RepeatableRequest | None:
         now = gw.now()
         idempotency.delete_old_requests(tx, now - REMEMBERED)
         old = idempotency.find_request(tx, client, key)
@@ -78,7 +77,7 @@ def _build_under_way_error() -> NotAllowed:
     return NotAllowed("once.under-way")
 
 
-def keep_answer(tx: Connection, gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
+def keep_answer(tx: Tx, gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
     """Keep the answer, in the transaction of the effect. Raises NotAllowed where another try took this one's place."""
     locked = at_rest.lock(answer.body, about=_name_answer(claim.client, claim.key), ring=gw.ring)
     ended = RepeatableRequest(claim.client, claim.key, "", claim.token, gw.now(), answer.status, answer.place)
@@ -89,7 +88,7 @@ def keep_answer(tx: Connection, gw: Gateway, claim: RequestClaim, answer: Stored
 def settle_request(gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
     """Keep afterwards what was refused too, and forget what failed on our side."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         request = idempotency.find_request(tx, claim.client, claim.key)
         if request is None or request.status is not None or request.claim != claim.token:
             return
@@ -103,7 +102,7 @@ def settle_request(gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> No
 
 def build_answer_writer(
     gw: Gateway, claim: RequestClaim, build_answer: Callable[[MessageId], StoredAnswer]
-) -> Callable[[Connection, MessageId], None]:
+) -> Callable[[Tx, MessageId], None]:
     """Build what a flow writes in its own transaction: the answer that tells of the message that it made."""
     return lambda tx, made: keep_answer(tx, gw, claim, build_answer(made))
 

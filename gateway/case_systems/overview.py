@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.case_systems import webhooks as flow
 from gateway.context import Gateway
 from gateway.store import audit_log, clients, webhooks
 from gateway.store.clients import ApiClient
+from gateway.store.database import Tx
 from gateway.store.webhooks import Webhook
 
 
@@ -36,7 +35,7 @@ class CaseSystem:
 def list_case_systems(gw: Gateway) -> list[tuple[ApiClient, list[Webhook]]]:
     """List all, those that may call first; each with its webhooks."""
 
-    def read(tx: Connection) -> tuple[list[ApiClient], list[Webhook]]:
+    def read(tx: Tx) -> tuple[list[ApiClient], list[Webhook]]:
         return clients.list_clients(tx), webhooks.list_webhooks(tx)
 
     all_clients, hooks = gw.store.look(read)
@@ -47,14 +46,14 @@ def list_case_systems(gw: Gateway) -> list[tuple[ApiClient, list[Webhook]]]:
 def get_case_system(gw: Gateway, name: str) -> CaseSystem:
     """Return one of them. Raises NotFound."""
 
-    def read(tx: Connection) -> CaseSystem:
+    def read(tx: Tx) -> CaseSystem:
         client = clients.get_client(tx, name)
         return CaseSystem(client, tuple(_read_progress(tx, hook) for hook in webhooks.list_client_webhooks(tx, name)))
 
     return gw.store.look(read)
 
 
-def _read_progress(tx: Connection, hook: Webhook) -> WebhookProgress:
+def _read_progress(tx: Tx, hook: Webhook) -> WebhookProgress:
     before = audit_log.list_entries_from(tx, hook.next_entry - 1, 1) if hook.next_entry else []
     entries = flow.list_events_ahead(tx, hook)
     waiting = sum(event.event in hook.events for _, happened in entries for event in happened)

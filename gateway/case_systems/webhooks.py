@@ -16,8 +16,6 @@ from functools import partial
 from random import random
 from secrets import token_hex
 
-from sqlalchemy import Connection
-
 from adapters import webhook as carrier
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -30,13 +28,14 @@ from gateway.logs import log_failure
 from gateway.store import audit_log, clients, webhooks
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.clients import ApiClient
+from gateway.store.database import Tx
 from gateway.store.webhooks import Webhook
 from keys import at_rest, webhook
 from keys.at_rest import Locked
 from schemas.xml import TO_TEXT
 
 # What is written with a new webhook, or not at all.
-Also = Callable[[Connection, Webhook, str], None]
+Also = Callable[[Tx, Webhook, str], None]
 # Between two looks into the log.
 LOOK_SECONDS = 2.0
 DEAD_AFTER = timedelta(days=3)
@@ -71,7 +70,7 @@ def add_webhook(
     wanted = tuple(event for event in WebhookEvent if event in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
 
-    def write(tx: Connection) -> Webhook:
+    def write(tx: Tx) -> Webhook:
         _check_scope(clients.get_client(tx, client))
         if webhooks.count_webhooks(tx, client) >= MOST:
             raise NotAllowed("webhook.too-many", most=MOST)
@@ -101,7 +100,7 @@ def _check_scope(client: ApiClient) -> None:
 def delete_webhook(gw: Gateway, client: str, by: str, name: str) -> None:
     """Delete a webhook: nothing is told there any more. Raises NotFound."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         webhooks.delete_webhook(tx, client, name)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("webhook.removed", by, name)])
 
@@ -111,7 +110,7 @@ def delete_webhook(gw: Gateway, client: str, by: str, name: str) -> None:
 def resume_webhook(gw: Gateway, name: str, by: str) -> None:
     """Resume one that was given up, where it stood. Raises NotFound."""
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         webhooks.resume_webhook(tx, name, gw.now())
         audit_log.append_entries(tx, gw.now(), [AuditEntry("webhook.resumed", by, name)])
 
@@ -157,11 +156,11 @@ async def _send_events(gw: Gateway, hook: Webhook) -> None:
     await gw.store.write(partial(_move_webhook_on, gw=gw, hook=hook, to=entries[-1][0].number + 1, wait=timedelta(0)))
 
 
-def _move_webhook_on(tx: Connection, gw: Gateway, hook: Webhook, to: int, wait: timedelta) -> Webhook:
+def _move_webhook_on(tx: Tx, gw: Gateway, hook: Webhook, to: int, wait: timedelta) -> Webhook:
     return webhooks.set_webhook_told(tx, hook, to, gw.now() + wait)
 
 
-def list_events_ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
+def list_events_ahead(tx: Tx, hook: Webhook) -> list[tuple[LoggedEntry, list[Happening]]]:
     """List the next entries of the log, each with what it tells of; so many as are read at once."""
     return [
         (entry, _list_entry_happenings(tx, entry))
@@ -169,7 +168,7 @@ def list_events_ahead(tx: Connection, hook: Webhook) -> list[tuple[LoggedEntry, 
     ]
 
 
-def _list_entry_happenings(tx: Connection, entry: LoggedEntry) -> list[Happening]:
+def _list_entry_happenings(tx: Tx, entry: LoggedEntry) -> list[Happening]:
     """List what an entry tells of: nothing where our own code fails on it, and what comes after it is told."""
     try:
         changed = webhooks.list_changed_messages(tx, entry.act, entry.about, entry.partner)
@@ -203,7 +202,7 @@ async def _post_event(gw: Gateway, hook: Webhook, name: str, at: datetime, happe
     return await carrier.post(hook.url, body, headers, hosts=_list_hosts(gw), ca=gw.config.webhook_ca())
 
 
-def _note_not_taken(tx: Connection, gw: Gateway, hook: Webhook, why: str) -> None:
+def _note_not_taken(tx: Tx, gw: Gateway, hook: Webhook, why: str) -> None:
     now = gw.now()
     since = hook.failing_since or now
     again = get_next_attempt(hook.tries + 1, queued_at=since, now=now, jitter=random())  # noqa: S311 - spreads load, guards nothing

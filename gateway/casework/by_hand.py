@@ -9,8 +9,6 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
@@ -19,6 +17,7 @@ from gateway.errors import NotAllowed, too_late
 from gateway.store import audit_log, calls, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.calls import StoredCall
+from gateway.store.database import Tx
 from gateway.store.outbox import Delivery
 from keys import at_rest
 from keys.at_rest import Locked
@@ -54,7 +53,7 @@ def record_handover(gw: Gateway, message_id: MessageId, call: PhoneCall, by: str
     _check_call(gw, sent, call)
     stored_call = _lock_call(gw, message_id, call, None, by)
 
-    def write_handover(tx: Connection) -> None:
+    def write_handover(tx: Tx) -> None:
         calls.add_call(tx, stored_call)
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("notice.handed-over", by, message_id, sent.recipient, sent.digest)]
@@ -75,7 +74,7 @@ def record_outcome(gw: Gateway, message_id: MessageId, result: str, call: PhoneC
         raise NotAllowed("call.other-result", result=result, known=", ".join(known))
     stored_call = _lock_call(gw, message_id, call, result, by)
 
-    def write_outcome(tx: Connection) -> None:
+    def write_outcome(tx: Tx) -> None:
         reason, cause = f"told by phone or letter: {labels.name_result(result)}", build_cause(causes.TOLD, result)
         if not outbox.advance_delivery(
             tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause
@@ -99,7 +98,7 @@ def close_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
         raise NotAllowed("case.not-accepted", partner=labels.name_authority_in_full(sent.recipient))
     ground = "accepted" if accepted else "handed over by telephone"
 
-    def write_closing(tx: Connection) -> None:
+    def write_closing(tx: Tx) -> None:
         reason, cause = f"closed: {ground}", causes.ACCEPTED if accepted else causes.PHONE
         if not outbox.advance_delivery(
             tx, gw.now(), message_id, sent.recipient, DeliveryState.CLOSED, reason=reason, cause=cause

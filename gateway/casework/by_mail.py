@@ -7,8 +7,6 @@ shown as what it is, and closes nothing: `by_hand.close_notice` wants a signatur
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, assert_never
 
-from sqlalchemy import Connection
-
 from adapters.route import MailText
 from gateway.context import Gateway
 from gateway.core.causes import EMAIL
@@ -18,6 +16,7 @@ from gateway.errors import NotAllowed, NotFound
 from gateway.exchange import hear_mail
 from gateway.store import audit_log, mail_replies, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from keys import at_rest
@@ -25,7 +24,7 @@ from keys.at_rest import Locked
 from keys.errors import Destroyed
 from schemas.shapes import MessageId
 
-Also = Callable[[Connection, MessageId], None]
+Also = Callable[[Tx, MessageId], None]
 BY_MAIL = (
     DeliveryState.QUEUED,
     DeliveryState.SENT,
@@ -51,17 +50,17 @@ class OpenedReply(NamedTuple):
     text: MailText | None
 
 
-def list_waiting_replies(gw: Gateway, limit: int | None = None, *, after: int = 0) -> list[AnsweredLetter]:
-    """List the replies that nobody has read, the oldest first; `after` is the number of the last that was seen."""
-    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_waiting_replies(tx, limit, after=after)))
+def list_waiting_replies(gw: Gateway, limit: int | None = None, *, cursor: int = 0) -> list[AnsweredLetter]:
+    """List the replies that nobody has read, the oldest first; `cursor` is the number of the last that was seen."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_waiting_replies(tx, limit, cursor=cursor)))
 
 
-def list_mail_replies(gw: Gateway, limit: int, *, before: int | None = None) -> list[AnsweredLetter]:
-    """List all replies, the newest first; `before` is the number of the last that was seen."""
-    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_mail_replies(tx, limit, before=before)))
+def list_mail_replies(gw: Gateway, limit: int, *, cursor: int | None = None) -> list[AnsweredLetter]:
+    """List all replies, the newest first; `cursor` is the number of the last that was seen."""
+    return gw.store.look(lambda tx: _join_sent(tx, mail_replies.list_mail_replies(tx, limit, cursor=cursor)))
 
 
-def _join_sent(tx: Connection, replies: Sequence[MailReply]) -> list[AnsweredLetter]:
+def _join_sent(tx: Tx, replies: Sequence[MailReply]) -> list[AnsweredLetter]:
     sent = outbox.list_deliveries_by_id(tx, [reply.message_id for reply in replies])
     by_id = {notice.message_id: notice for notice in sent}
     return [AnsweredLetter(reply, by_id[reply.message_id]) for reply in replies]
@@ -75,7 +74,7 @@ def count_waiting_replies(gw: Gateway) -> int:
 def get_case_reply(gw: Gateway, case: str, number: int) -> MailReply:
     """Return the reply, if it is one of this case. Raises NotFound."""
 
-    def read(tx: Connection) -> MailReply:
+    def read(tx: Tx) -> MailReply:
         reply = mail_replies.get_mail_reply(tx, number)
         if outbox.get_delivery(tx, reply.message_id).conversation_id != case:
             raise NotFound("case.other-notice")
@@ -87,7 +86,7 @@ def get_case_reply(gw: Gateway, case: str, number: int) -> MailReply:
 def read_mail_reply(gw: Gateway, number: int, by: str) -> OpenedReply:
     """Open a reply for a person, with the notice that it is about."""
 
-    def get_and_log(tx: Connection) -> tuple[MailReply, Delivery, Locked]:
+    def get_and_log(tx: Tx) -> tuple[MailReply, Delivery, Locked]:
         reply = mail_replies.get_mail_reply(tx, number)
         sent = outbox.get_delivery(tx, reply.message_id)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("reply.read", by, sent.message_id, sent.recipient)])
@@ -110,7 +109,7 @@ def judge_mail_reply(gw: Gateway, number: int, judgement: Judgement, by: str, al
     already.
     """
 
-    def write_judgement(tx: Connection) -> MailReply:
+    def write_judgement(tx: Tx) -> MailReply:
         reply = mail_replies.get_mail_reply(tx, number)
         others = [
             other_reply

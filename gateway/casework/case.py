@@ -10,8 +10,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from itertools import groupby
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.auditing import audit
 from gateway.casework import by_hand
@@ -32,6 +30,7 @@ from gateway.searches import search
 from gateway.searches.search import SearchOverview
 from gateway.store import assignments, calls, inbox, mail_replies, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
@@ -179,37 +178,37 @@ class _CaseRecords:
     mails: Sequence[MailReply]
 
 
-def open_case(gw: Gateway, case: CaseId, by: str) -> Case:
+def open_case(gw: Gateway, case_id: CaseId, by: str) -> Case:
     """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
     terms = deadlines.read_terms(gw.config)
-    records = gw.store.run(lambda tx: _read_case(tx, gw, case, terms, by))
+    records = gw.store.run(lambda tx: _read_case(tx, gw, case_id, terms, by))
     notices = [
         _build_case_notice(message, _open_held_copy(gw, copy), records.duties.get(message.name), gw.now().date())
         for message, copy in records.shown
     ]
     done = [*records.done, *(_build_call_step(gw, stored_call, records.called) for stored_call in records.calls)]
     return Case(
-        case,
+        case_id,
         sorted(notices, key=lambda message: (message.at, message.message_id), reverse=True),
         list(_join_repeated(_sort_newest_first(done))),
         list(_join_repeated(_sort_newest_first(records.readings))),
         records.assigned,
-        search.open_search(gw, case, by) if records.wide else None,
+        search.open_search(gw, case_id, by) if records.wide else None,
         records.opener,
         records.mails,
     )
 
 
-def _read_case(tx: Connection, gw: Gateway, case: CaseId, terms: AgreedTerms, by: str) -> _CaseRecords:
+def _read_case(tx: Tx, gw: Gateway, case_id: CaseId, terms: AgreedTerms, by: str) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
-    sent, came = _list_case_messages(tx, gw, case)
+    sent, came = _list_case_messages(tx, gw, case_id)
     duties = {message.name: message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[StoredMessage] = [*shown_sent, *shown_came]
     first, *more = [AuditEntry("notice.read", by, message.message_id, message.summary.partner) for message in in_full]
     taken = copies.take_copies(tx, gw, [message.name for message in in_full], View(first, more))
     called = {message.name: message.called for message in people.list_people(tx)}
-    done, readings = _list_steps(tx, case, sent, called)
+    done, readings = _list_steps(tx, case_id, sent, called)
     stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
     shown = [(message, taken[message.name]) for message in in_full]
     return _CaseRecords(
@@ -219,7 +218,7 @@ def _read_case(tx: Connection, gw: Gateway, case: CaseId, terms: AgreedTerms, by
         readings=readings,
         calls=stored_calls,
         called=called,
-        assigned=assignments.list_assigned_people(tx, case),
+        assigned=assignments.list_assigned_people(tx, case_id),
         wide=_is_wide_search(sent),
         opener=_find_opener(sent, came),
         mails=mail_replies.list_mail_replies_about(
@@ -277,14 +276,14 @@ def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: st
         mentions = tuple(dict.fromkeys(message.message_id for message in listed if message.name in named))
         return View(AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions))
 
-    def take_and_log(tx: Connection) -> dict[MessageName, Copy]:
+    def take_and_log(tx: Tx) -> dict[MessageName, Copy]:
         return copies.take_held(tx, gw, _list_nameable(tx, gw, listed), describe_view)
 
     taken = gw.store.run(take_and_log)
     return [_format_child_name(copies.open_copy(gw, taken[it.name])) if it.name in taken else "" for it in listed]
 
 
-def _list_nameable(tx: Connection, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[MessageName]:
+def _list_nameable(tx: Tx, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[MessageName]:
     """List the notices of these that say how a child is called: of a child that is phone-only, none does."""
     names: set[MessageName] = {message.name for message in listed if message.kind in OPENS_A_CASE}
     ids = sorted({message.message_id for message in listed})
@@ -306,21 +305,21 @@ def _format_child_name(message: Message) -> str:
     return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
-def _list_case_messages(tx: Connection, gw: Gateway, case: CaseId) -> tuple[list[Delivery], list[InboxItem]]:
-    sent = outbox.search_outbox(tx, conversation_id=case, limit=None)
-    came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
+def _list_case_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> tuple[list[Delivery], list[InboxItem]]:
+    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    came = inbox.search_inbox(tx, gw.now(), case_id=case_id, limit=None)
     if not (sent or came):
         raise NotFound("case.not-found")
     return sent, came
 
 
-def read_case_subject(gw: Gateway, case: CaseId, by: str, name: str | None = None) -> CaseSubject:
+def read_case_subject(gw: Gateway, case_id: CaseId, by: str, name: str | None = None) -> CaseSubject:
     """Read whom this notice of the case is about, or its newest notice. That is logged. Raises NotFound, Ambiguous."""
 
-    def get_and_log(tx: Connection) -> tuple[str, Copy | None]:
-        opening = _find_opening(tx, gw, case, name)
+    def get_and_log(tx: Tx) -> tuple[str, Copy | None]:
+        opening = _find_opening(tx, gw, case_id, name)
         if opening is None:
-            return case, None
+            return case_id, None
         view = AuditEntry("notice.read", by, opening.message_id, opening.summary.partner)
         return opening.message_id, copies.take_copies(tx, gw, [opening.name], View(view))[opening.name]
 
@@ -329,12 +328,12 @@ def read_case_subject(gw: Gateway, case: CaseId, by: str, name: str | None = Non
     return CaseSubject(message_id[-TAIL:], getattr(message.body, "child", None) if message else None)
 
 
-def _find_opening(tx: Connection, gw: Gateway, case: CaseId, name: str | None) -> StoredMessage | None:
+def _find_opening(tx: Tx, gw: Gateway, case_id: CaseId, name: str | None) -> StoredMessage | None:
     """Return the notice that is meant, where it says whom it is about; else the newest of the case that does."""
-    meant = _find_case_message(tx, gw, case, name) if name else None
+    meant = _find_case_message(tx, gw, case_id, name) if name else None
     if meant and meant.kind in OPENS_A_CASE:
         return meant
-    sent, came = _list_case_messages(tx, gw, case)
+    sent, came = _list_case_messages(tx, gw, case_id)
     every: list[StoredMessage] = [*sent, *came]
     return max(
         (message for message in every if message.kind in OPENS_A_CASE),
@@ -343,31 +342,33 @@ def _find_opening(tx: Connection, gw: Gateway, case: CaseId, name: str | None) -
     )
 
 
-def is_in_case(gw: Gateway, case: CaseId, name: str) -> bool:
+def is_in_case(gw: Gateway, case_id: CaseId, name: str) -> bool:
     """Tell whether this message belongs to this case. Raises Ambiguous where an id is given that two messages have."""
-    return gw.store.look(lambda tx: _find_case_message(tx, gw, case, name)) is not None
+    return gw.store.look(lambda tx: _find_case_message(tx, gw, case_id, name)) is not None
 
 
-def get_case_notice(gw: Gateway, case: CaseId, name: str) -> CaseNotice:
+def get_case_notice(gw: Gateway, case_id: CaseId, name: str) -> CaseNotice:
     """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
-    message = gw.store.look(lambda tx: _find_case_message(tx, gw, case, name))
+    message = gw.store.look(lambda tx: _find_case_message(tx, gw, case_id, name))
     if message is None:
         raise NotFound("case.other-notice")
     return _build_case_notice(message, None, None)
 
 
-def _find_case_message(tx: Connection, gw: Gateway, case: CaseId, name: str) -> StoredMessage | None:
+def _find_case_message(tx: Tx, gw: Gateway, case_id: CaseId, name: str) -> StoredMessage | None:
     """Return the message of this case that is meant. A bare id is that of ours, where we sent one in the case."""
     sender, message_id = split_name(name)
     ours = [
         message
         for message in outbox.list_deliveries_by_id(tx, [message_id])
-        if message.conversation_id == case and sender is None
+        if message.conversation_id == case_id and sender is None
     ]
     if ours:
         return ours[0]
     came = [
-        message for message in inbox.list_messages_by_id(tx, gw.now(), [message_id]) if message.conversation_id == case
+        message
+        for message in inbox.list_messages_by_id(tx, gw.now(), [message_id])
+        if message.conversation_id == case_id
     ]
     came = [message for message in came if sender in (None, message.sender)]
     if len(came) > 1:
@@ -402,12 +403,12 @@ def _list_choices(message: StoredMessage) -> Sequence[CaseAction]:
 
 
 def _list_steps(
-    tx: Connection, case: CaseId, sent: Sequence[Delivery], called: Mapping[str, str]
+    tx: Tx, case_id: CaseId, sent: Sequence[Delivery], called: Mapping[str, str]
 ) -> tuple[list[CaseEvent], list[CaseEvent]]:
     """Return what was done, and who read it."""
     done: list[CaseEvent] = []
     readings: list[CaseEvent] = []
-    for kind, entry in audit.list_case_acts(tx, case):
+    for kind, entry in audit.list_case_acts(tx, case_id):
         (readings if entry.act in READINGS else done).append(
             _build_step(kind, entry, called, wide=_is_wide_search(sent))
         )
@@ -424,7 +425,7 @@ def _who(actor: str, called: Mapping[str, str]) -> str:
     return called.get(actor, labels.name_actor(actor))
 
 
-def _list_failed_tries(tx: Connection, delivery: Delivery) -> Iterator[CaseEvent]:
+def _list_failed_tries(tx: Tx, delivery: Delivery) -> Iterator[CaseEvent]:
     """Yield those that did not arrive; what did is told by its receipt."""
     for tried in outbox.list_tries(tx, delivery.message_id):
         at, ending = tried["at"], tried["ending"]

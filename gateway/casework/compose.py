@@ -16,8 +16,6 @@ from dataclasses import dataclass, field, replace
 from secrets import token_bytes
 from typing import Any
 
-from sqlalchemy import Connection
-
 from gateway.authorities import postcodes
 from gateway.context import Gateway
 from gateway.core import composition, safeguards
@@ -33,6 +31,7 @@ from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, compositions, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.compositions import Composition, CompositionState
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from keys import at_rest
 from keys.at_rest import Locked
@@ -145,7 +144,7 @@ def _add_composition(
     composed = Composition(name, kind, by, draft_id, corrects, CompositionState.WRITING, 0, now, None)
     data_key, content = _lock_content(gw, name, to, body)
 
-    def write_composition(tx: Connection) -> None:
+    def write_composition(tx: Tx) -> None:
         compositions.add_composition(tx, composed, data_key, content)
         audit_log.append_entries(tx, now, [AuditEntry("composition.begun", by, name, detail={"kind": kind})])
 
@@ -175,7 +174,7 @@ def get_composition(gw: Gateway, name: str) -> Composition:
 def open_composition(gw: Gateway, name: str, by: str) -> OpenComposition:
     """Open what was written so far for a person; this is logged. Raises NotFound, or NotAllowed where it has ended."""
 
-    def get_and_log(tx: Connection) -> tuple[Composition, Locked]:
+    def get_and_log(tx: Tx) -> tuple[Composition, Locked]:
         record, data_key, content = compositions.get_locked_composition(tx, name)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.read", by, name)])
         return record, Locked(data_key, content)
@@ -198,7 +197,7 @@ def save_composition(gw: Gateway, now: OpenComposition, by: str) -> None:
     name = now.composition.composition_id
     data_key, content = _lock_content(gw, name, now.to, now.body)
 
-    def write_changes(tx: Connection) -> None:
+    def write_changes(tx: Tx) -> None:
         compositions.update_composition(tx, gw.now(), name, now.composition.changes, data_key, content)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.changed", by, name)])
 
@@ -208,7 +207,7 @@ def save_composition(gw: Gateway, now: OpenComposition, by: str) -> None:
 def give_up_composition(gw: Gateway, name: str, by: str) -> None:
     """Give it up: nothing of it is sent, and nobody can read it any more. Raises NotFound."""
 
-    def write_given_up(tx: Connection) -> None:
+    def write_given_up(tx: Tx) -> None:
         compositions.get_composition(tx, name)
         if compositions.end_composition(tx, gw.now(), name, CompositionState.GIVEN_UP):
             audit_log.append_entries(tx, gw.now(), [AuditEntry("composition.given-up", by, name)])
@@ -319,7 +318,7 @@ def _send_notice(
     done = SentResult(head.conversation_id, 1, {})
     end = _build_ending(gw, now, done, head.recipient.authority, by)
 
-    def write_notice(tx: Connection, ready: Sequence[QueuedNotice]) -> SentResult:
+    def write_notice(tx: Tx, ready: Sequence[QueuedNotice]) -> SentResult:
         end(tx, head.message_id)
         queue_messages(tx, gw, ready)
         return done
@@ -341,7 +340,7 @@ def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSear
     done = SentResult(ready.enquired.case, len(ready.notices), ready.enquired.not_asked)
     end = _build_ending(gw, now, done, "enquiry", by)
 
-    def write_queued_search(tx: Connection) -> SentResult:
+    def write_queued_search(tx: Tx) -> SentResult:
         end(tx, ready.notices[0].message_id)
         enquire.write_search(tx, gw, ready)
         return done
@@ -354,7 +353,7 @@ def _send_correction(
 ) -> SentResult:
     """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
     old = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
-    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=old.conversation_id, limit=None))
+    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, case_id=old.conversation_id, limit=None))
     asked = sorted({delivery.recipient for delivery in sent if delivery.kind in SEARCHES})
     if len(asked) > 1:
         search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)
@@ -370,13 +369,13 @@ def _send_correction(
 
 def _build_ending(
     gw: Gateway, now: OpenComposition, done: SentResult, what: str, by: str
-) -> Callable[[Connection, MessageId], None]:
+) -> Callable[[Tx, MessageId], None]:
     """Build what ends the composition, and the draft of which it was made, in the transaction that queues."""
     name, draft_id = now.composition.composition_id, now.composition.draft_id
     who = _read_leaver(gw, draft_id, by) if draft_id else None
     result = json.dumps({"case": done.case, "asked": done.asked, "not_asked": dict(done.not_asked)})
 
-    def end_records(tx: Connection, message_id: MessageId) -> None:
+    def end_records(tx: Tx, message_id: MessageId) -> None:
         if not compositions.end_composition(
             tx, gw.now(), name, CompositionState.SENT, result, was=now.composition.changes
         ):

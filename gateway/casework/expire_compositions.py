@@ -9,13 +9,12 @@ import asyncio
 from datetime import date, datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection
-
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core.calendar import LONDON
 from gateway.store import audit_log, compositions
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 
 # Two fortnights: as long as two reviews of a search.
 UNTOUCHED = timedelta(days=28)
@@ -33,7 +32,7 @@ def get_expiry_day(changed_at: datetime) -> date:
 def expire_untouched(gw: Gateway) -> int:
     """End some of those that nobody has touched for so long; return how many."""
 
-    def write_expired(tx: Connection) -> int:
+    def write_expired(tx: Tx) -> int:
         now = gw.now()
         ended = compositions.expire_compositions(tx, now, now - UNTOUCHED, TOGETHER)
         audit_log.append_entries(

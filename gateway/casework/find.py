@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.background import is_stopped_within, run_every
 from gateway.context import Gateway
@@ -27,6 +25,7 @@ from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexHit
+from gateway.store.database import Tx
 from keys import blind
 from keys.errors import Destroyed
 from schemas.shapes import MessageId
@@ -55,14 +54,14 @@ class FoundNotices:
 
 
 def find_notices(
-    gw: Gateway, typed: str, by: str, *, alike: bool = False, limit: int = 50, before: int | None = None
+    gw: Gateway, typed: str, by: str, *, alike: bool = False, limit: int = 50, cursor: int | None = None
 ) -> FoundNotices:
     """Find the newest messages of which all that was typed holds. Raises Unusable where that is not understood."""
     sought = parse_query(typed, alike=alike)
     wanted = [blind.compute_marks(part, gw.ring) for part in sought.parts]
 
-    def search_index(tx: Connection) -> FoundNotices:
-        lying = blind_index.find_marked(tx, wanted, limit=limit + 1, before=before)
+    def search_index(tx: Tx) -> FoundNotices:
+        lying = blind_index.find_marked(tx, wanted, limit=limit + 1, cursor=cursor)
         more = lying[limit - 1].number if len(lying) > limit else None
         return FoundNotices(_read_summaries(tx, gw, sought, lying[:limit]), more, not blind_index.list_unindexed(tx, 1))
 
@@ -72,9 +71,7 @@ def find_notices(
     return results
 
 
-def _read_summaries(
-    tx: Connection, gw: Gateway, sought: NoticeQuery, lying: Sequence[IndexHit]
-) -> tuple[MessageSummary, ...]:
+def _read_summaries(tx: Tx, gw: Gateway, sought: NoticeQuery, lying: Sequence[IndexHit]) -> tuple[MessageSummary, ...]:
     """Return how these stand, without those that may not be shown yet, and those of which only the id's end agrees."""
     ids: dict[Direction, list[MessageId]] = {
         direction: [message.message_id for message in lying if message.direction == direction]
@@ -114,16 +111,14 @@ async def index_old_batch(gw: Gateway) -> int:
     return len(some)
 
 
-def _write_old_marks(
-    tx: Connection, some: Sequence[IndexHit], marked: Sequence[tuple[IndexHit, tuple[int, ...]]]
-) -> None:
+def _write_old_marks(tx: Tx, some: Sequence[IndexHit], marked: Sequence[tuple[IndexHit, tuple[int, ...]]]) -> None:
     # What was destroyed meanwhile is not listed any more.
     still = {hit.number for hit in blind_index.list_unindexed(tx, TOGETHER)}
     blind_index.index_old_messages(tx, [(hit, marks_of) for hit, marks_of in marked if hit.number in still])
     blind_index.delete_unindexed(tx, [hit.number for hit in some])
 
 
-def _get_copy(tx: Connection, gw: Gateway, hit: IndexHit) -> Copy:
+def _get_copy(tx: Tx, gw: Gateway, hit: IndexHit) -> Copy:
     return copies.take_copy(tx, gw, hit.name, Machine.INDEX)
 
 

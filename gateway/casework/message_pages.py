@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.casework import message_status
 from gateway.casework.messages import get_sent_message
 from gateway.context import Gateway
@@ -16,6 +14,7 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import TASKS, InboxState
 from gateway.core.match_state import MatchState
 from gateway.store import drafts, inbox, mail_replies, outbox, searches
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
@@ -35,7 +34,7 @@ class WaitingWork:
 def count_waiting_work(gw: Gateway, most: int) -> WaitingWork:
     """Count what waits for officers; messages up to `most`."""
 
-    def read(tx: Connection) -> WaitingWork:
+    def read(tx: Tx) -> WaitingWork:
         return WaitingWork(
             inbox.count_tasks(tx, gw.now(), most) + mail_replies.count_waiting_replies(tx)[0],
             searches.count_searches(tx, MatchState.MATCHED)[0],
@@ -45,12 +44,12 @@ def count_waiting_work(gw: Gateway, most: int) -> WaitingWork:
     return gw.store.look(read)
 
 
-def list_inbox_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list[InboxItem]:
+def list_inbox_page(gw: Gateway, *, whole: bool, cursor: str, limit: int) -> list[InboxItem]:
     """List what waits for an officer, the oldest first; `whole`: all that came, the newest first.
 
-    `after`: the last message of the page before; empty for the first page. Raises NotFound, Ambiguous.
+    `cursor`: the last message of the page before; empty for the first page. Raises NotFound, Ambiguous.
     """
-    last = message_status.get_received_message(gw, after) if after else None
+    last = message_status.get_received_message(gw, cursor) if cursor else None
     return gw.store.look(
         lambda tx: inbox.search_inbox(
             tx,
@@ -58,7 +57,7 @@ def list_inbox_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list
             states=() if whole else TASKS,
             unmatched=whole,
             oldest_first=not whole,
-            beyond=(last.received_at, last.message_id) if last else None,
+            cursor=(last.received_at, last.message_id) if last else None,
             limit=limit,
         )
     )
@@ -67,29 +66,27 @@ def list_inbox_page(gw: Gateway, *, whole: bool, after: str, limit: int) -> list
 def list_inbox_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[InboxItem]:
     """List the same of these cases only, all on one page."""
 
-    def read(tx: Connection) -> list[InboxItem]:
+    def read(tx: Tx) -> list[InboxItem]:
         return [
             item
             for case in cases
-            for item in inbox.search_inbox(
-                tx, gw.now(), states=() if whole else TASKS, unmatched=whole, conversation_id=case
-            )
+            for item in inbox.search_inbox(tx, gw.now(), states=() if whole else TASKS, unmatched=whole, case_id=case)
         ]
 
     return sorted(gw.store.look(read), key=lambda item: (item.received_at, item.message_id), reverse=whole)
 
 
-def list_sent_page(gw: Gateway, *, whole: bool, after: MessageId, limit: int) -> list[Delivery]:
+def list_sent_page(gw: Gateway, *, whole: bool, cursor: MessageId, limit: int) -> list[Delivery]:
     """List the notices that we sent, the newest first; `whole`: with our replies.
 
-    `after`: the last message of the page before; empty for the first page. Raises NotFound.
+    `cursor`: the last message of the page before; empty for the first page. Raises NotFound.
     """
-    last = get_sent_message(gw, after) if after else None
+    last = get_sent_message(gw, cursor) if cursor else None
     return gw.store.look(
         lambda tx: outbox.list_delivery_page(
             tx,
             kinds=() if whole else OPENS_A_CASE,
-            before=(last.queued_at, last.message_id) if last else None,
+            cursor=(last.queued_at, last.message_id) if last else None,
             limit=limit,
         )
     )
@@ -98,8 +95,8 @@ def list_sent_page(gw: Gateway, *, whole: bool, after: MessageId, limit: int) ->
 def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[Delivery]:
     """List the same of these cases only, all on one page."""
 
-    def read(tx: Connection) -> list[Delivery]:
-        sent = [delivery for case in cases for delivery in outbox.search_outbox(tx, conversation_id=case)]
+    def read(tx: Tx) -> list[Delivery]:
+        sent = [delivery for case in cases for delivery in outbox.search_outbox(tx, case_id=case)]
         return [delivery for delivery in sent if whole or delivery.kind in OPENS_A_CASE]
 
     return sorted(gw.store.look(read), key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
@@ -107,31 +104,31 @@ def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> 
 
 def list_sent_before(
     gw: Gateway,
-    before: tuple[datetime, str] | None,
+    cursor: tuple[datetime, str] | None,
     *,
     state: DeliveryState | None,
     recipient: str | None,
     since: datetime | None,
     limit: int,
 ) -> list[Delivery]:
-    """List what we sent, the newest first, of which all that is given holds; `before`: where the page before ended."""
+    """List what we sent, the newest first, of which all that is given holds; `cursor`: where the page before ended."""
     return gw.store.look(
         lambda tx: outbox.list_delivery_page(
-            tx, state=state, recipient=recipient, since=since, before=before, limit=limit
+            tx, state=state, recipient=recipient, since=since, cursor=cursor, limit=limit
         )
     )
 
 
 def list_received_before(
     gw: Gateway,
-    before: tuple[datetime, str] | None,
+    cursor: tuple[datetime, str] | None,
     *,
     state: InboxState | None,
     sender: str | None,
     since: datetime | None,
     limit: int,
 ) -> list[InboxItem]:
-    """List what came, the newest first, of which all that is given holds; `before`: where the page before ended."""
+    """List what came, the newest first, of which all that is given holds; `cursor`: where the page before ended."""
     return gw.store.look(
         lambda tx: inbox.search_inbox(
             tx,
@@ -139,7 +136,7 @@ def list_received_before(
             states=(state,) if state else (),
             sender=sender,
             since=since,
-            beyond=before,
+            cursor=cursor,
             limit=limit,
         )
     )

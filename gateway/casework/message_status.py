@@ -4,14 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.casework.by_mail import AnsweredLetter
 from gateway.context import Gateway
 from gateway.core.message_name import MessageName
 from gateway.core.message_summary import MessageSummary
 from gateway.exchange import respond
 from gateway.store import inbox, mail_replies, outbox
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from keys.errors import Destroyed
 from schemas.message import Message
@@ -47,7 +46,7 @@ def get_message_status(gw: Gateway, name: str) -> MessageStatus:
     return MessageStatus(item.summary, receipts, must_be_checked=_must_be_checked(gw, named))
 
 
-def _read_sent_status(tx: Connection, message_id: MessageId) -> MessageStatus:
+def _read_sent_status(tx: Tx, message_id: MessageId) -> MessageStatus:
     sent = outbox.get_delivery(tx, message_id)
     return MessageStatus(
         sent.summary,
@@ -59,9 +58,7 @@ def _read_sent_status(tx: Connection, message_id: MessageId) -> MessageStatus:
     )
 
 
-def _read_received_item(
-    tx: Connection, gw: Gateway, name: MessageName
-) -> tuple[InboxItem, Sequence[Mapping[str, object]]]:
+def _read_received_item(tx: Tx, gw: Gateway, name: MessageName) -> tuple[InboxItem, Sequence[Mapping[str, object]]]:
     item = inbox.get_message(tx, name)
     return item, inbox.list_receipts(tx, item.message_id, issuer=gw.code, digest=item.digest)
 

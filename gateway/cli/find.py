@@ -58,7 +58,7 @@ def find_command(
     """Find notices by name, date of birth, UPN, ULN or reference. Your search is logged."""
     asked = _asked() if typed is None else typed
     with open_gateway(home) as gw:
-        result = find.find_notices(gw, asked, by, alike=alike, limit=limit, before=before)
+        result = find.find_notices(gw, asked, by, alike=alike, limit=limit, cursor=before)
     print_answer(
         as_json, {"found": [_to_members(hit) for hit in result.hits]} | _rest(result), lambda: _shown(result.hits)
     )

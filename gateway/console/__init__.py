@@ -3,7 +3,7 @@
 Pages are made here; decisions are made in flows.
 
     application   the rooms put together, what every answer carries, and what is shown when something is refused
-    doors         every address with the act that it needs: who may come in is settled here and nowhere else
+    endpoints         every address with the act that it needs: who may come in is settled here and nowhere else
     visit         one request of one person: who, how far, what they typed
     questions     what a form asks, and what was answered
     paging        a long list, a page at a time

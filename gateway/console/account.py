@@ -9,26 +9,26 @@ import segno
 from aiohttp import web
 
 from gateway.access import sessions, sign_in
-from gateway.console.console_request import SESSION_COOKIE, Visit, redirect_to
-from gateway.console.endpoints import SIGN_IN, Door, get_session
+from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
+from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.sign_in import CHECKING
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from keys import one_time_code
 
 
-async def show_account(visit: Visit) -> web.StreamResponse:
+async def show_account(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
     mine = await asyncio.to_thread(sessions.list_sessions, visit.gw, visit.by)
     return visit.render_page("account.html", sessions=mine, done=visit.request.query.get("done", ""))
 
 
-async def ask_password(visit: Visit) -> web.StreamResponse:
+async def ask_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for another password."""
     return visit.render_page("account-password.html", wrong=None)
 
 
-async def change_password(visit: Visit) -> web.StreamResponse:
+async def change_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Change the password."""
     old, new, again = (str(visit.form.get(name, "")) for name in ("old", "new", "again"))
     try:
@@ -41,12 +41,12 @@ async def change_password(visit: Visit) -> web.StreamResponse:
     return redirect_to("/account?done=password")
 
 
-async def ask_code(visit: Visit) -> web.StreamResponse:
+async def ask_code(visit: ConsoleRequest) -> web.StreamResponse:
     """Show a secret for the app, as a picture and as text."""
     return _code_page(visit, one_time_code.new_secret(), None)
 
 
-async def set_code(visit: Visit) -> web.StreamResponse:
+async def set_code(visit: ConsoleRequest) -> web.StreamResponse:
     """Check the first code of the app, which shows that it has the secret."""
     try:
         secret = urlsafe_b64decode(visit.get_typed("secret"))
@@ -61,7 +61,7 @@ async def set_code(visit: Visit) -> web.StreamResponse:
     return redirect_to("/account?done=code")
 
 
-def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Response:
+def _code_page(visit: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -> web.Response:
     issuer = f"cme-gateway {visit.gw.config.authority.name}"
     picture = segno.make(one_time_code.build_uri(secret, name=visit.by, issuer=issuer), error="m")
     return visit.render_page(
@@ -74,7 +74,7 @@ def _code_page(visit: Visit, secret: bytes, wrong: NotAllowed | None) -> web.Res
     )
 
 
-async def sign_out_everywhere(visit: Visit) -> web.StreamResponse:
+async def sign_out_everywhere(visit: ConsoleRequest) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
     await asyncio.to_thread(lambda: sessions.sign_out(visit.gw, get_session(visit), everywhere=True))
     answer = redirect_to(SIGN_IN)
@@ -82,11 +82,11 @@ async def sign_out_everywhere(visit: Visit) -> web.StreamResponse:
     return answer
 
 
-DOORS = (
-    Door("GET", "/account", Permission.OWN_ACCOUNT, show_account, of_assigned=True),
-    Door("GET", "/account/password", Permission.OWN_ACCOUNT, ask_password),
-    Door("POST", "/account/password", Permission.OWN_ACCOUNT, change_password),
-    Door("GET", "/account/code", Permission.OWN_ACCOUNT, ask_code),
-    Door("POST", "/account/code", Permission.OWN_ACCOUNT, set_code),
-    Door("POST", "/account/end", Permission.OWN_ACCOUNT, sign_out_everywhere),
+ENDPOINTS = (
+    Endpoint("GET", "/account", Permission.OWN_ACCOUNT, show_account, of_assigned=True),
+    Endpoint("GET", "/account/password", Permission.OWN_ACCOUNT, ask_password),
+    Endpoint("POST", "/account/password", Permission.OWN_ACCOUNT, change_password),
+    Endpoint("GET", "/account/code", Permission.OWN_ACCOUNT, ask_code),
+    Endpoint("POST", "/account/code", Permission.OWN_ACCOUNT, set_code),
+    Endpoint("POST", "/account/end", Permission.OWN_ACCOUNT, sign_out_everywhere),
 )

@@ -33,7 +33,7 @@ from gateway.console import (
 )
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.console_request import GATEWAY
-from gateway.console.endpoints import add_doors
+from gateway.console.endpoints import add_endpoints
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
 from gateway.console.throttle import TRIES
@@ -43,27 +43,27 @@ from gateway.partner_api.throttle import WrongTries
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-ROOMS = (
-    sign_in.DOORS,
-    account.DOORS,
-    worklist.DOORS,
-    find.DOORS,
-    case.DOORS,
-    case_actions.DOORS,
-    mail_replies.DOORS,
-    searches.DOORS,
-    matches.DOORS,
-    drafts.DOORS,
-    waiting_files.DOORS,
-    compose.DOORS,
-    people.DOORS,
-    case_systems.DOORS,
-    audit_log.DOORS,
-    unanswered.DOORS,
-    partners.DOORS,
-    health.DOORS,
-    audit_proofs.DOORS,
-    reports.DOORS,
+ENDPOINT_GROUPS = (
+    sign_in.ENDPOINTS,
+    account.ENDPOINTS,
+    worklist.ENDPOINTS,
+    find.ENDPOINTS,
+    case.ENDPOINTS,
+    case_actions.ENDPOINTS,
+    mail_replies.ENDPOINTS,
+    searches.ENDPOINTS,
+    matches.ENDPOINTS,
+    drafts.ENDPOINTS,
+    waiting_files.ENDPOINTS,
+    compose.ENDPOINTS,
+    people.ENDPOINTS,
+    case_systems.ENDPOINTS,
+    audit_log.ENDPOINTS,
+    unanswered.ENDPOINTS,
+    partners.ENDPOINTS,
+    health.ENDPOINTS,
+    audit_proofs.ENDPOINTS,
+    reports.ENDPOINTS,
 )
 # The longest note is 4,000 characters.
 MAX_FORM_BYTES = 65_536
@@ -92,8 +92,8 @@ def build_application(gw: Gateway) -> web.Application:
     app[GATEWAY], app[PAGES], app[CHECKS] = gw, Pages(), VerifyRuns()
     app[CHECKING], app[TRIES] = SlowChecks(gw), WrongTries()
     app.on_cleanup.append(_end_checks)
-    for doors in ROOMS:
-        add_doors(app, doors)
+    for endpoints in ENDPOINT_GROUPS:
+        add_endpoints(app, endpoints)
     app.router.add_static(STATIC, Path(str(files("gateway.console") / "static")))
     return app
 

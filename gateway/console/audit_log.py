@@ -16,8 +16,8 @@ from gateway.access import people
 from gateway.auditing import browse
 from gateway.auditing.browse import AuditQuestion
 from gateway.console import forms
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.core import audit_sentences
 from gateway.core.audit_acts import READINGS
@@ -32,7 +32,7 @@ REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}"
 TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
-def _list_questions(visit: Visit) -> Sequence[Question]:
+def _list_questions(visit: ConsoleRequest) -> Sequence[Question]:
     known = {*visit.gw.trust.list_authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
@@ -45,7 +45,7 @@ def _list_questions(visit: Visit) -> Sequence[Question]:
     )
 
 
-async def show_audit_log(visit: Visit) -> web.StreamResponse:
+async def show_audit_log(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the newest entries that meet what the address asks for."""
     typed = _read_address(visit.request.query)
     answers = _read_answers(visit, typed)
@@ -61,7 +61,7 @@ async def show_audit_log(visit: Visit) -> web.StreamResponse:
     return await _render_audit_log(visit, answers, typed)
 
 
-async def search_audit_log(visit: Visit) -> web.StreamResponse:
+async def search_audit_log(visit: ConsoleRequest) -> web.StreamResponse:
     """Turn what was typed into an address, once it is known to name people and references of ours."""
     typed = {name: str(value) for name, value in visit.form.items()}
     answers = _read_answers(visit, typed)
@@ -83,7 +83,7 @@ def _read_address(query: Mapping[str, str]) -> dict[str, str]:
     return typed
 
 
-def _read_answers(visit: Visit, typed: Mapping[str, str]) -> Answers:
+def _read_answers(visit: ConsoleRequest, typed: Mapping[str, str]) -> Answers:
     answers = forms.read_answers(_list_questions(visit), typed, visit.gw.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.get_text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
@@ -114,7 +114,7 @@ def _build_address(answers: Answers, **more: str | int) -> str:
 
 
 async def _render_audit_log(
-    visit: Visit,
+    visit: ConsoleRequest,
     answers: Answers,
     typed: Mapping[str, str],
     *,
@@ -141,7 +141,7 @@ async def _render_audit_log(
     )
 
 
-async def _describe_search(visit: Visit, answers: Answers) -> Sequence[tuple[str, str]]:
+async def _describe_search(visit: ConsoleRequest, answers: Answers) -> Sequence[tuple[str, str]]:
     """Describe what is looked for, in words."""
     descriptions = []
     for question in _list_questions(visit):
@@ -158,21 +158,21 @@ async def _describe_search(visit: Visit, answers: Answers) -> Sequence[tuple[str
     return descriptions
 
 
-async def show_entry(visit: Visit) -> web.StreamResponse:
+async def show_entry(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one entry as it stands in the log."""
     placed = await asyncio.to_thread(browse.read_entry, visit.gw, int(visit.get_part("number")), visit.by)
     return visit.render_page("audit-entry.html", placed=placed)
 
 
-async def show_proof(visit: Visit) -> web.StreamResponse:
+async def show_proof(visit: ConsoleRequest) -> web.StreamResponse:
     """Show its place in the signed log."""
     entry_proof = await asyncio.to_thread(browse.prove_entry, visit.gw, int(visit.get_part("number")))
     return visit.render_page("audit-proof.html", proof=entry_proof)
 
 
-DOORS = (
-    Door("GET", "/audit", Permission.AUDIT, show_audit_log),
-    Door("POST", "/audit", Permission.AUDIT, search_audit_log),
-    Door("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, show_entry),
-    Door("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, show_proof),
+ENDPOINTS = (
+    Endpoint("GET", "/audit", Permission.AUDIT, show_audit_log),
+    Endpoint("POST", "/audit", Permission.AUDIT, search_audit_log),
+    Endpoint("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, show_entry),
+    Endpoint("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, show_proof),
 )

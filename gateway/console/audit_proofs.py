@@ -11,8 +11,8 @@ from gateway.auditing import audit, browse, witness
 from gateway.auditing.browse import AuditQuestion
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import files
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 
@@ -21,12 +21,12 @@ CHECKS = web.AppKey("checks", VerifyRuns)
 SHOWN_FAULTS = 5
 
 
-async def show_check(visit: Visit) -> web.StreamResponse:
+async def show_check(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the check that runs, or how the last one ended."""
     return visit.render_page("audit-check.html", check=visit.request.app[CHECKS].last, shown_faults=SHOWN_FAULTS)
 
 
-async def begin_check(visit: Visit) -> web.StreamResponse:
+async def begin_check(visit: ConsoleRequest) -> web.StreamResponse:
     """Check the log, in a thread; who waits for it looks at the page again. Where a check runs, there is no second."""
     checks = visit.request.app[CHECKS]
     try:
@@ -37,12 +37,12 @@ async def begin_check(visit: Visit) -> web.StreamResponse:
     return redirect_to("/audit/check")
 
 
-async def ask_export(visit: Visit) -> web.StreamResponse:
+async def ask_export(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what is in the archive, and how it is checked."""
     return visit.render_page("audit-export.html")
 
 
-async def export_log(visit: Visit) -> web.StreamResponse:
+async def export_log(visit: ConsoleRequest) -> web.StreamResponse:
     """Send the archive. It is written beside first, so a long log takes no memory, and then sent piece by piece."""
     await audit.sign_export(visit.gw, visit.by)
     file = TemporaryFile()  # noqa: SIM115 - it is closed once it was sent
@@ -52,7 +52,7 @@ async def export_log(visit: Visit) -> web.StreamResponse:
     return web.Response(body=file, headers=files.build_file_headers(name, "application/zip"))
 
 
-async def show_partner_logs(visit: Visit) -> web.StreamResponse:
+async def show_partner_logs(visit: ConsoleRequest) -> web.StreamResponse:
     """Show how far partners' logs are known, what alarms stand, and where their statements differ from our account."""
     partner_logs, alarms = await asyncio.to_thread(witness.list_witnessed, visit.gw)
     differ = await asyncio.to_thread(
@@ -61,10 +61,10 @@ async def show_partner_logs(visit: Visit) -> web.StreamResponse:
     return visit.render_page("audit-partners.html", partner_logs=partner_logs, alarms=alarms, differ=differ)
 
 
-DOORS = (
-    Door("GET", "/audit/check", Permission.AUDIT, show_check),
-    Door("POST", "/audit/check", Permission.AUDIT, begin_check),
-    Door("GET", "/audit/export", Permission.AUDIT, ask_export),
-    Door("POST", "/audit/export", Permission.AUDIT, export_log),
-    Door("GET", "/audit/partners", Permission.AUDIT, show_partner_logs),
+ENDPOINTS = (
+    Endpoint("GET", "/audit/check", Permission.AUDIT, show_check),
+    Endpoint("POST", "/audit/check", Permission.AUDIT, begin_check),
+    Endpoint("GET", "/audit/export", Permission.AUDIT, ask_export),
+    Endpoint("POST", "/audit/export", Permission.AUDIT, export_log),
+    Endpoint("GET", "/audit/partners", Permission.AUDIT, show_partner_logs),
 )

@@ -7,8 +7,8 @@ from aiohttp import web
 from gateway.access import people
 from gateway.casework import case
 from gateway.console.case_actions import FORMS, describe_form, read_subject
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import CASE, NOTICE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.core import labels
 from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
@@ -16,7 +16,7 @@ from schemas.message import SEARCHES
 from schemas.shapes import CaseId
 
 
-async def show_case(visit: Visit) -> web.StreamResponse:
+async def show_case(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
     opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
     others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may_do(Permission.ASSIGN) else []
@@ -34,7 +34,7 @@ async def show_case(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
+def _describe_last_act(visit: ConsoleRequest, opened_case: case.Case) -> str:
     """Return what is said of the act that led here; nothing where none did."""
     done, name = visit.request.query.get("done", ""), visit.request.query.get("notice", "")
     if banner := labels.describe_done(done):
@@ -43,7 +43,7 @@ def _describe_last_act(visit: Visit, opened_case: case.Case) -> str:
     return describe_form(done, notice).done if notice and done in FORMS else ""
 
 
-async def change_assignment(visit: Visit) -> web.StreamResponse:
+async def change_assignment(visit: ConsoleRequest) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
     name, whole = CaseId(visit.get_part("case")), visit.get_typed("person")
     act = people.unassign_case if visit.get_typed("away") else people.assign_case
@@ -51,7 +51,7 @@ async def change_assignment(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/cases/{name}")
 
 
-async def ask_in_full(visit: Visit) -> web.StreamResponse:
+async def ask_in_full(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the restriction was checked with the sender."""
     opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
     notice = next(
@@ -64,7 +64,7 @@ async def ask_in_full(visit: Visit) -> web.StreamResponse:
     return visit.render_page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
 
 
-async def show_in_full(visit: Visit) -> web.StreamResponse:
+async def show_in_full(visit: ConsoleRequest) -> web.StreamResponse:
     """Show all that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
     name = visit.get_part("notice")
     if not await asyncio.to_thread(respond.needs_restriction_check, visit.gw, name):
@@ -74,9 +74,9 @@ async def show_in_full(visit: Visit) -> web.StreamResponse:
     return visit.render_page("in-full.html", about=whom, body=message.body)
 
 
-DOORS = (
-    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, ask_in_full),
-    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, show_in_full),
-    Door("GET", f"/cases/{CASE}", Permission.READ_CHILD, show_case),
-    Door("POST", f"/cases/{CASE}/assign", Permission.ASSIGN, change_assignment),
+ENDPOINTS = (
+    Endpoint("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, ask_in_full),
+    Endpoint("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, show_in_full),
+    Endpoint("GET", f"/cases/{CASE}", Permission.READ_CHILD, show_case),
+    Endpoint("POST", f"/cases/{CASE}/assign", Permission.ASSIGN, change_assignment),
 )

@@ -16,8 +16,8 @@ from gateway.casework import by_hand, case, compose
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.case import CaseNotice
 from gateway.console import forms
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import CASE, NOTICE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.core import labels
 from gateway.core.causes import split_cause
@@ -44,7 +44,7 @@ OTHERS = (
     CaseAction.SEND_ON,
 )
 # Where to go then, if not to the case.
-Do = Callable[[Visit, CaseNotice, Answers], str | None]
+Do = Callable[[ConsoleRequest, CaseNotice, Answers], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,12 @@ def _ask_nothing(_: CaseNotice) -> Sequence[Question]:
     return ()
 
 
-def _read_call(visit: Visit, answers: Answers) -> PhoneCall:
+def _read_call(visit: ConsoleRequest, answers: Answers) -> PhoneCall:
     at = forms.build_moment(answers.get_day("on"), answers.get_text("time"))
     return PhoneCall(answers.get_text("spoken_to"), at, answers.find_line("note"))
 
 
-def _acknowledge_notice(decision: Decision, visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _acknowledge_notice(decision: Decision, visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
         reason=answers.find_line("reason"),
@@ -143,7 +143,7 @@ def _acknowledge_notice(decision: Decision, visit: Visit, notice: CaseNotice, an
     respond.acknowledge_notice(visit.gw, notice.name, body, visit.by, was=notice.state)
 
 
-def _answer_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _answer_search(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     ring = visit.gw.build_officer(visit.by)
     body = WhereaboutsResponse(
         result=answers.get_text("result"), answered_by="officer", ring=ring, note=answers.find_line("note")
@@ -151,7 +151,7 @@ def _answer_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     respond.answer_search(visit.gw, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
 
 
-def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _send_outcome(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Outcome(
         result=answers.get_text("result"),
         confirmed_on=answers.get_day("on"),
@@ -162,37 +162,37 @@ def _send_outcome(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
     respond.send_outcome(visit.gw, notice.name, body, visit.by, was=notice.state)
 
 
-def _record_handover(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _record_handover(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     by_hand.record_handover(visit.gw, notice.message_id, _read_call(visit, answers), visit.by)
 
 
-def _record_phone_result(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _record_phone_result(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     by_hand.record_outcome(
         visit.gw, notice.message_id, answers.get_text("result"), _read_call(visit, answers), visit.by
     )
 
 
-def _withdraw_notice(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _withdraw_notice(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Withdrawal(reason=answers.get_text("reason"), officer=visit.gw.build_officer(visit.by))
     withdraw_notice(visit.gw, notice.message_id, body, visit.by)
 
 
-def _begin_correction(visit: Visit, notice: CaseNotice, _: Answers) -> str:
+def _begin_correction(visit: ConsoleRequest, notice: CaseNotice, _: Answers) -> str:
     return f"/compositions/{compose.begin_correction(visit.gw, notice.message_id, visit.by)}"
 
 
-def _end_search(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _end_search(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = LocatedNotice(
         located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
     )
     stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.find_line("decided_by"))
 
 
-def _send_reminder(visit: Visit, notice: CaseNotice, _: Answers) -> None:
+def _send_reminder(visit: ConsoleRequest, notice: CaseNotice, _: Answers) -> None:
     send_reminders.remind_partner(visit.gw, notice.message_id, visit.by)
 
 
-def _send_notice_on(visit: Visit, notice: CaseNotice, answers: Answers) -> None:
+def _send_notice_on(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     send_notice_on(visit.gw, notice.message_id, answers.get_text("to"), visit.by, confirmed=list_confirmed(visit))
 
 
@@ -380,7 +380,7 @@ FORMS: Mapping[CaseAction, Form] = {
 }
 
 
-async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
+async def show_form(choice: CaseAction, visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form."""
     notice = await asyncio.to_thread(
         case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
@@ -390,7 +390,7 @@ async def show_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
     return await _render_form(visit, choice, notice, Answers({}, {}))
 
 
-async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
+async def submit_form(choice: CaseAction, visit: ConsoleRequest) -> web.StreamResponse:
     """Do what the form says."""
     notice = await asyncio.to_thread(
         case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
@@ -420,7 +420,7 @@ async def submit_form(choice: CaseAction, visit: Visit) -> web.StreamResponse:
 
 
 async def _render_form(
-    visit: Visit, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
+    visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
     return visit.render_page(
         "act.html",
@@ -436,12 +436,12 @@ async def _render_form(
     )
 
 
-async def read_subject(visit: Visit, name: str | None = None) -> case.CaseSubject:
+async def read_subject(visit: ConsoleRequest, name: str | None = None) -> case.CaseSubject:
     """Return whom the page is about on which one acts."""
     return await asyncio.to_thread(case.read_case_subject, visit.gw, CaseId(visit.get_part("case")), visit.by, name)
 
 
-async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice) -> web.Response:
+async def _render_overtaken(visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> web.Response:
     return visit.render_page(
         "overtaken.html",
         status=409,
@@ -452,18 +452,18 @@ async def _render_overtaken(visit: Visit, choice: CaseAction, notice: CaseNotice
     )
 
 
-def list_typed_text(visit: Visit, asked: Sequence[Question]) -> list[tuple[str, str]]:
+def list_typed_text(visit: ConsoleRequest, asked: Sequence[Question]) -> list[tuple[str, str]]:
     """List what somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
     written = {question.name: question.label for question in asked if question.kind in ("text", "note", "lines")}
     return [(label, visit.get_typed(name)) for name, label in written.items() if visit.get_typed(name)]
 
 
-def list_confirmed(visit: Visit) -> Sequence[str]:
+def list_confirmed(visit: ConsoleRequest) -> Sequence[str]:
     """List the codes of the doubts shown on a page, where the officer said there that it is right as it stands."""
     return visit.get_typed("codes").split() if visit.get_typed("weighed") else ()
 
 
-def _list_questions(visit: Visit, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
+def _list_questions(visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
     """List the questions; where one asks who should have it, without us, and without who has it already."""
     without = {visit.gw.code, notice.partner} if choice in OTHERS else {visit.gw.code}
     return [
@@ -480,11 +480,11 @@ def _leave_out_authorities(codes_: Collection[str]) -> Callable[[], Sequence[tup
     return lambda: [entry for entry in _list_authorities() if entry[0] not in codes_]
 
 
-def _build_doors(choice: CaseAction, form: Form) -> tuple[Door, Door]:
+def _build_endpoints(choice: CaseAction, form: Form) -> tuple[Endpoint, Endpoint]:
     address = f"/cases/{CASE}/notices/{NOTICE}/{choice}"
-    return Door("GET", address, form.act, partial(show_form, choice)), Door(
+    return Endpoint("GET", address, form.act, partial(show_form, choice)), Endpoint(
         "POST", address, form.act, partial(submit_form, choice)
     )
 
 
-DOORS = tuple(door for choice, form in FORMS.items() for door in _build_doors(choice, form))
+ENDPOINTS = tuple(endpoint for choice, form in FORMS.items() for endpoint in _build_endpoints(choice, form))

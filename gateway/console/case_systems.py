@@ -11,8 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from gateway.case_systems import clients, overview, webhooks
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.core import labels
 from gateway.core.permissions import Permission, Scope
 from gateway.core.webhook_events import WebhookEvent
@@ -46,18 +46,18 @@ REMOVING = (
 )
 
 
-async def show_case_systems(visit: Visit) -> web.StreamResponse:
+async def show_case_systems(visit: ConsoleRequest) -> web.StreamResponse:
     """Show all of them."""
     systems = await asyncio.to_thread(overview.list_case_systems, visit.gw)
     return visit.render_page("case-systems.html", systems=systems, scopes=SCOPES, now=visit.gw.now())
 
 
-async def ask_new_system(visit: Visit) -> web.StreamResponse:
+async def ask_new_system(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for a new one."""
     return visit.render_page("case-system-add.html", scopes=SCOPES, wrong=None)
 
 
-async def add_case_system(visit: Visit) -> web.StreamResponse:
+async def add_case_system(visit: ConsoleRequest) -> web.StreamResponse:
     """Add a new one, and show its secret, this once."""
     name, called = visit.get_typed("id"), visit.get_typed("called")
     wanted = [scope for scope in Scope if scope in visit.form.getall("scopes", [])]
@@ -68,57 +68,57 @@ async def add_case_system(visit: Visit) -> web.StreamResponse:
     return _render_secret(visit, name, secret)
 
 
-def _render_secret(visit: Visit, name: str, secret: str) -> web.Response:
+def _render_secret(visit: ConsoleRequest, name: str, secret: str) -> web.Response:
     return visit.render_page(
         "case-system-secret.html", name=name, secret=secret, address=clients.get_token_audience(visit.gw)
     )
 
 
-async def show_case_system(visit: Visit) -> web.StreamResponse:
+async def show_case_system(visit: ConsoleRequest) -> web.StreamResponse:
     """Show a case system, with its webhooks."""
     system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
     values: dict[str, Any] = {"scopes": SCOPES, "events": EVENTS, "most": webhooks.MOST, "now": visit.gw.now()}
     return visit.render_page("case-system.html", system=system, **values)
 
 
-async def _ask_first(visit: Visit, act: tuple[str, str, str]) -> web.StreamResponse:
+async def _ask_first(visit: ConsoleRequest, act: tuple[str, str, str]) -> web.StreamResponse:
     system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
     return visit.render_page("case-system-ask.html", client=system.client, title=act[0], sentence=act[1], button=act[2])
 
 
-async def end_case_system(visit: Visit) -> web.StreamResponse:
+async def end_case_system(visit: ConsoleRequest) -> web.StreamResponse:
     """End its access: it calls no more."""
     return await _do_and_return(visit, partial(clients.end_client, visit.gw, visit.get_part("system"), visit.by))
 
 
-async def renew_secret(visit: Visit) -> web.StreamResponse:
+async def renew_secret(visit: ConsoleRequest) -> web.StreamResponse:
     """Replace its secret, and show the new one, this once."""
     name = visit.get_part("system")
     return _render_secret(visit, name, await asyncio.to_thread(clients.renew_secret, visit.gw, name, visit.by))
 
 
-async def remove_webhook(visit: Visit) -> web.StreamResponse:
+async def remove_webhook(visit: ConsoleRequest) -> web.StreamResponse:
     """Remove a webhook: the system is told nothing there any more."""
     system, hook = visit.get_part("system"), visit.get_part("webhook")
     return await _do_and_return(visit, partial(webhooks.delete_webhook, visit.gw, system, visit.by, hook))
 
 
-async def resume_webhook(visit: Visit) -> web.StreamResponse:
+async def resume_webhook(visit: ConsoleRequest) -> web.StreamResponse:
     """Resume a webhook: the system is told again, from where it stood."""
     return await _do_and_return(visit, partial(webhooks.resume_webhook, visit.gw, visit.get_part("webhook"), visit.by))
 
 
-async def _do_and_return(visit: Visit, act: Callable[[], None]) -> web.Response:
+async def _do_and_return(visit: ConsoleRequest, act: Callable[[], None]) -> web.Response:
     await asyncio.to_thread(act)
     return redirect_to(f"{ROOM}/{visit.get_part('system')}")
 
 
-async def ask_where(visit: Visit) -> web.StreamResponse:
+async def ask_where(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for an address at which it is told."""
     return await _render_webhook_form(visit, None)
 
 
-async def add_webhook(visit: Visit) -> web.StreamResponse:
+async def add_webhook(visit: ConsoleRequest) -> web.StreamResponse:
     """Add a webhook: the system is told there from now on; the secret that signs is shown once."""
     name, url, shown = visit.get_part("system"), visit.get_typed("url"), list[str]()
     events = {event for event in WebhookEvent if event in visit.form.getall("events", [])}
@@ -130,25 +130,25 @@ async def add_webhook(visit: Visit) -> web.StreamResponse:
     return visit.render_page("case-system-told.html", name=name, secret=shown[0])
 
 
-async def _render_webhook_form(visit: Visit, wrong: NotAllowed | None) -> web.Response:
+async def _render_webhook_form(visit: ConsoleRequest, wrong: NotAllowed | None) -> web.Response:
     system = await asyncio.to_thread(overview.get_case_system, visit.gw, visit.get_part("system"))
     hosts = visit.gw.config.api.webhook_hosts.split()
     values = {"client": system.client, "hosts": hosts, "events": EVENTS, "wrong": wrong}
     return visit.render_page("case-system-tell.html", status=422 if wrong else 200, **values)
 
 
-DOORS = (
-    Door("GET", ROOM, Permission.SEE_SYSTEMS, show_case_systems),
-    Door("GET", ADDING, Permission.MANAGE_SYSTEMS, ask_new_system),
-    Door("POST", ADDING, Permission.MANAGE_SYSTEMS, add_case_system),
-    Door("GET", f"{ROOM}/{SYSTEM}", Permission.SEE_SYSTEMS, show_case_system),
-    Door("GET", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=ENDING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, end_case_system),
-    Door("GET", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=RENEWING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, renew_secret),
-    Door("GET", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, ask_where),
-    Door("POST", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, add_webhook),
-    Door("GET", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=REMOVING)),
-    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, remove_webhook),
-    Door("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/resume", Permission.RESUME_WEBHOOK, resume_webhook),
+ENDPOINTS = (
+    Endpoint("GET", ROOM, Permission.SEE_SYSTEMS, show_case_systems),
+    Endpoint("GET", ADDING, Permission.MANAGE_SYSTEMS, ask_new_system),
+    Endpoint("POST", ADDING, Permission.MANAGE_SYSTEMS, add_case_system),
+    Endpoint("GET", f"{ROOM}/{SYSTEM}", Permission.SEE_SYSTEMS, show_case_system),
+    Endpoint("GET", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=ENDING)),
+    Endpoint("POST", f"{ROOM}/{SYSTEM}/end", Permission.MANAGE_SYSTEMS, end_case_system),
+    Endpoint("GET", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=RENEWING)),
+    Endpoint("POST", f"{ROOM}/{SYSTEM}/secret", Permission.MANAGE_SYSTEMS, renew_secret),
+    Endpoint("GET", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, ask_where),
+    Endpoint("POST", f"{ROOM}/{SYSTEM}/tell", Permission.MANAGE_SYSTEMS, add_webhook),
+    Endpoint("GET", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, partial(_ask_first, act=REMOVING)),
+    Endpoint("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/remove", Permission.MANAGE_SYSTEMS, remove_webhook),
+    Endpoint("POST", f"{ROOM}/{SYSTEM}/{WEBHOOK}/resume", Permission.RESUME_WEBHOOK, resume_webhook),
 )

@@ -17,9 +17,9 @@ from gateway.console.compose_pages import (
     show_section,
 )
 from gateway.console.compose_whom import ask_whom, save_whom
-from gateway.console.console_request import Visit, redirect_to
+from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.drafts import DRAFT
-from gateway.console.endpoints import Door
+from gateway.console.endpoints import Endpoint
 from gateway.console.tasks import (
     CONTRADICTED,
     INCOMPLETE,
@@ -44,18 +44,18 @@ COMPOSITION, SECTION, AT = "{composition:[0-9a-f-]{36}}", "{section:[a-z-]+}", "
 ONE = f"/compositions/{COMPOSITION}"
 
 
-async def show_compositions(visit: Visit) -> web.StreamResponse:
+async def show_compositions(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what is being written, and what may be begun."""
     return await _render_compositions(visit, "")
 
 
-async def _render_compositions(visit: Visit, wrong: str) -> web.Response:
+async def _render_compositions(visit: ConsoleRequest, wrong: str) -> web.Response:
     unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, visit.gw, SHOWN)
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
     return visit.render_page("compositions.html", status=status, unfinished=unfinished, wrong=wrong, ends_on=ends_on)
 
 
-async def begin_composition(visit: Visit) -> web.StreamResponse:
+async def begin_composition(visit: ConsoleRequest) -> web.StreamResponse:
     """Begin a new one."""
     kind = find_member(visit.get_typed("kind"), OPENS_A_CASE)
     if kind is None:
@@ -64,7 +64,7 @@ async def begin_composition(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/compositions/{name}")
 
 
-async def begin_from_draft(visit: Visit) -> web.StreamResponse:
+async def begin_from_draft(visit: ConsoleRequest) -> web.StreamResponse:
     """Begin a notice from what a row of an extract says."""
     kind = find_member(visit.get_typed("kind"), OPENS_A_CASE) or "TransferNotice"
     draft, correcting = visit.get_part("draft"), visit.get_typed("correcting") == "yes"
@@ -73,7 +73,7 @@ async def begin_from_draft(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/compositions/{name}")
 
 
-async def show_composition(visit: Visit) -> web.StreamResponse:
+async def show_composition(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the list of tasks."""
     try:
         now = await read_composition(visit)
@@ -97,7 +97,7 @@ async def show_composition(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def show_answers(visit: Visit) -> web.StreamResponse:
+async def show_answers(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the page "Check your answers"."""
     try:
         now = await read_composition(visit)
@@ -106,7 +106,9 @@ async def show_answers(visit: Visit) -> web.StreamResponse:
     return await _render_answers(visit, now, [])
 
 
-async def _render_answers(visit: Visit, now: OpenComposition, wrong: Sequence[tuple[str, str]]) -> web.Response:
+async def _render_answers(
+    visit: ConsoleRequest, now: OpenComposition, wrong: Sequence[tuple[str, str]]
+) -> web.Response:
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     if checked.lacking:
         return redirect_to(build_address(now))
@@ -137,7 +139,7 @@ def _describe_recipients(now: OpenComposition) -> str:
     return ", ".join([*some, *(codes.authority_name(code) or code for code in now.to.get("to") or ())])
 
 
-async def send_composition(visit: Visit) -> web.StreamResponse:
+async def send_composition(visit: ConsoleRequest) -> web.StreamResponse:
     """Send it, once: whoever presses again sees what became of it."""
     name = visit.get_part("composition")
     weighed = visit.get_typed("codes").split() if visit.get_typed("weighed") else []
@@ -152,13 +154,13 @@ async def send_composition(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/compositions/{name}/sent")
 
 
-async def show_sent_result(visit: Visit) -> web.StreamResponse:
+async def show_sent_result(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what became of it."""
     result = await asyncio.to_thread(compose.find_sent_result, visit.gw, visit.get_part("composition"))
     return visit.render_page("compose-sent.html", told=result, patience=PATIENCE)
 
 
-async def ask_give_up(visit: Visit) -> web.StreamResponse:
+async def ask_give_up(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask whether it is to be deleted."""
     try:
         return visit.render_page("compose-delete.html", now=await read_composition(visit))
@@ -166,27 +168,27 @@ async def ask_give_up(visit: Visit) -> web.StreamResponse:
         return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
 
 
-async def give_up(visit: Visit) -> web.StreamResponse:
+async def give_up(visit: ConsoleRequest) -> web.StreamResponse:
     """Delete what was written: nothing is sent."""
     await asyncio.to_thread(compose.give_up_composition, visit.gw, visit.get_part("composition"), visit.by)
     return redirect_to("/compositions")
 
 
-DOORS = (
-    Door("GET", "/compositions", Permission.SEND, show_compositions),
-    Door("POST", "/compositions", Permission.SEND, begin_composition),
-    Door("POST", f"/drafts/{DRAFT}/write", Permission.SEND, begin_from_draft),
-    Door("GET", ONE, Permission.SEND, show_composition),
-    Door("GET", f"{ONE}/{WHOM}", Permission.SEND, ask_whom),
-    Door("POST", f"{ONE}/{WHOM}", Permission.SEND, save_whom),
-    Door("GET", f"{ONE}/check", Permission.SEND, show_answers),
-    Door("POST", f"{ONE}/send", Permission.SEND, send_composition),
-    Door("GET", f"{ONE}/sent", Permission.SEND, show_sent_result),
-    Door("GET", f"{ONE}/give-up", Permission.SEND, ask_give_up),
-    Door("POST", f"{ONE}/give-up", Permission.SEND, give_up),
-    Door("GET", f"{ONE}/{SECTION}", Permission.SEND, show_section),
-    Door("POST", f"{ONE}/{SECTION}", Permission.SEND, save_section),
-    Door("GET", f"{ONE}/{SECTION}/{AT}", Permission.SEND, show_item),
-    Door("POST", f"{ONE}/{SECTION}/{AT}", Permission.SEND, save_item),
-    Door("POST", f"{ONE}/{SECTION}/{AT}/remove", Permission.SEND, remove_item),
+ENDPOINTS = (
+    Endpoint("GET", "/compositions", Permission.SEND, show_compositions),
+    Endpoint("POST", "/compositions", Permission.SEND, begin_composition),
+    Endpoint("POST", f"/drafts/{DRAFT}/write", Permission.SEND, begin_from_draft),
+    Endpoint("GET", ONE, Permission.SEND, show_composition),
+    Endpoint("GET", f"{ONE}/{WHOM}", Permission.SEND, ask_whom),
+    Endpoint("POST", f"{ONE}/{WHOM}", Permission.SEND, save_whom),
+    Endpoint("GET", f"{ONE}/check", Permission.SEND, show_answers),
+    Endpoint("POST", f"{ONE}/send", Permission.SEND, send_composition),
+    Endpoint("GET", f"{ONE}/sent", Permission.SEND, show_sent_result),
+    Endpoint("GET", f"{ONE}/give-up", Permission.SEND, ask_give_up),
+    Endpoint("POST", f"{ONE}/give-up", Permission.SEND, give_up),
+    Endpoint("GET", f"{ONE}/{SECTION}", Permission.SEND, show_section),
+    Endpoint("POST", f"{ONE}/{SECTION}", Permission.SEND, save_section),
+    Endpoint("GET", f"{ONE}/{SECTION}/{AT}", Permission.SEND, show_item),
+    Endpoint("POST", f"{ONE}/{SECTION}/{AT}", Permission.SEND, save_item),
+    Endpoint("POST", f"{ONE}/{SECTION}/{AT}/remove", Permission.SEND, remove_item),
 )

@@ -10,7 +10,7 @@ from gateway.casework import compose
 from gateway.casework.compose import OpenComposition
 from gateway.console import form_values, notice_pages, notice_questions
 from gateway.console.case_actions import list_typed_text
-from gateway.console.console_request import Visit, redirect_to
+from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.forms import Answers
 from gateway.console.notice_pages import RESTRICTION, NoticeSection
 from gateway.console.tasks import INCOMPLETE, build_address, find_place, get_values_on, list_asked, replace_values
@@ -25,12 +25,12 @@ NOBODY_ASKED = (
 )
 
 
-async def read_composition(visit: Visit) -> OpenComposition:
+async def read_composition(visit: ConsoleRequest) -> OpenComposition:
     """Return what was written so far."""
     return await asyncio.to_thread(compose.open_composition, visit.gw, visit.get_part("composition"), visit.by)
 
 
-async def save_typed(visit: Visit, new: OpenComposition) -> dict[str, str]:
+async def save_typed(visit: ConsoleRequest, new: OpenComposition) -> dict[str, str]:
     """Save it as it was typed; return what stands against it, by field."""
     was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() and len(visit.get_typed("was")) < 9 else -1
     try:
@@ -45,7 +45,7 @@ async def save_typed(visit: Visit, new: OpenComposition) -> dict[str, str]:
     return {}
 
 
-async def show_section(visit: Visit) -> web.StreamResponse:
+async def show_section(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one page; of a part that may stand many times, what there is of it."""
     now, section = await _get_section(visit)
     if section.many:
@@ -59,7 +59,7 @@ async def show_section(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def _get_section(visit: Visit) -> tuple[OpenComposition, NoticeSection]:
+async def _get_section(visit: ConsoleRequest) -> tuple[OpenComposition, NoticeSection]:
     now = await read_composition(visit)
     section = notice_questions.find_section(now.composition.kind, visit.get_part("section"))
     if section is None or section.name not in {page.name for page in list_asked(now)}:
@@ -68,7 +68,7 @@ async def _get_section(visit: Visit) -> tuple[OpenComposition, NoticeSection]:
 
 
 async def _render_section(
-    visit: Visit,
+    visit: ConsoleRequest,
     now: OpenComposition,
     section: NoticeSection,
     form: dict[str, Any],
@@ -90,7 +90,7 @@ async def _render_section(
     )
 
 
-async def save_section(visit: Visit) -> web.StreamResponse:
+async def save_section(visit: ConsoleRequest) -> web.StreamResponse:
     """Save what a page says."""
     try:
         now, section = await _get_section(visit)
@@ -113,7 +113,7 @@ async def save_section(visit: Visit) -> web.StreamResponse:
 
 
 async def _keep_stricter(
-    visit: Visit, new: OpenComposition, wrong: dict[str, str]
+    visit: ConsoleRequest, new: OpenComposition, wrong: dict[str, str]
 ) -> tuple[OpenComposition, dict[str, str]]:
     """Save a stricter answer that is not complete all the same, or the looser one of before would stand."""
     if stale := await save_typed(visit, new):
@@ -121,7 +121,7 @@ async def _keep_stricter(
     return replace(new, composition=replace(new.composition, changes=new.composition.changes + 1)), wrong
 
 
-async def _render_stale(visit: Visit, why: NotAllowed | NotFound) -> web.Response:
+async def _render_stale(visit: ConsoleRequest, why: NotAllowed | NotFound) -> web.Response:
     """Show what was typed once more, to be copied: the notice has ended, or asks this no more."""
     composition_row = await asyncio.to_thread(compose.get_composition, visit.gw, visit.get_part("composition"))
     section = notice_questions.find_section(composition_row.kind, visit.get_part("section"))
@@ -146,7 +146,7 @@ def _must_be_said(section: NoticeSection) -> bool:
     return section.place in ("", "child", "restriction", "ring")
 
 
-async def _list_refusals(visit: Visit, new: OpenComposition, section: NoticeSection) -> dict[str, str]:
+async def _list_refusals(visit: ConsoleRequest, new: OpenComposition, section: NoticeSection) -> dict[str, str]:
     """Return what the rules say against this page, by field."""
     if section.name == "restriction" and new.is_search and composition.find_level(new.body) == "phone-only":
         return {"level": NOBODY_ASKED}
@@ -171,7 +171,7 @@ def _not_answered(new: OpenComposition, section: NoticeSection, sentence: str) -
     return {name: asked_here[name].missing for name in missing} | {missing[0]: sentence}
 
 
-async def _find_next_page(visit: Visit, now: OpenComposition, section: NoticeSection) -> str:
+async def _find_next_page(visit: ConsoleRequest, now: OpenComposition, section: NoticeSection) -> str:
     """Return the address of a warning not yet seen; else the next page of the group, if it is empty; else the list."""
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
     raised = {warning.code for warning in checked.warnings if find_place(now, warning)[0] == section.name}
@@ -185,7 +185,7 @@ async def _find_next_page(visit: Visit, now: OpenComposition, section: NoticeSec
     return build_address(now)
 
 
-async def show_item(visit: Visit) -> web.StreamResponse:
+async def show_item(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one of a part that may stand many times: as it is, or a new one."""
     now, section, items, at = await _get_item(visit)
     form = form_values.form_of(
@@ -194,11 +194,11 @@ async def show_item(visit: Visit) -> web.StreamResponse:
     return await _render_section(visit, now, section, form, {}, at=visit.get_part("at"))
 
 
-def _build_new_item(visit: Visit, section: NoticeSection) -> Said:
+def _build_new_item(visit: ConsoleRequest, section: NoticeSection) -> Said:
     return {"made_by": visit.gw.name_person(visit.by)} if section.name == "enquiries" else {}
 
 
-async def _get_item(visit: Visit) -> tuple[OpenComposition, NoticeSection, list[Said], int]:
+async def _get_item(visit: ConsoleRequest) -> tuple[OpenComposition, NoticeSection, list[Said], int]:
     now, section = await _get_section(visit)
     items = list(get_values_on(now, section)) if section.many else []
     at = len(items) if visit.get_part("at") == "new" else int(visit.get_part("at"))
@@ -207,7 +207,7 @@ async def _get_item(visit: Visit) -> tuple[OpenComposition, NoticeSection, list[
     return now, section, items, at
 
 
-async def save_item(visit: Visit) -> web.StreamResponse:
+async def save_item(visit: ConsoleRequest) -> web.StreamResponse:
     """Save it, in its place or at the end."""
     try:
         now, section, items, at = await _get_item(visit)
@@ -222,7 +222,7 @@ async def save_item(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"{build_address(now)}/{section.name}")
 
 
-async def remove_item(visit: Visit) -> web.StreamResponse:
+async def remove_item(visit: ConsoleRequest) -> web.StreamResponse:
     """Remove it from its part."""
     now, section, items, at = await _get_item(visit)
     if await save_typed(visit, replace_values(now, section, [*items[:at], *items[at + 1 :]])):

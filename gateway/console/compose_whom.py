@@ -10,7 +10,7 @@ from gateway.casework import compose
 from gateway.casework.compose import OpenComposition
 from gateway.console import notice_questions
 from gateway.console.compose_pages import read_composition, save_typed
-from gateway.console.console_request import Visit, redirect_to
+from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.forms import Answers
 from gateway.console.searches import list_regions
 from gateway.console.tasks import WHOM, build_address, find_place
@@ -18,13 +18,13 @@ from gateway.core.composition import Said
 from schemas import codes
 
 
-async def ask_whom(visit: Visit) -> web.StreamResponse:
+async def ask_whom(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask to whom it goes; of a search, whom to ask."""
     return await _render_whom(visit, await read_composition(visit), {})
 
 
 async def _render_whom(
-    visit: Visit, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None
+    visit: ConsoleRequest, now: OpenComposition, wrong: dict[str, str], typed: Said | None = None
 ) -> web.Response:
     suggested = await asyncio.to_thread(compose.suggest_authority, visit.gw, now)
     checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
@@ -50,7 +50,7 @@ class _ChosenRecipients(dict[str, Any]):
         return self.get(name) or default
 
 
-async def save_whom(visit: Visit) -> web.StreamResponse:
+async def save_whom(visit: ConsoleRequest) -> web.StreamResponse:
     """Save to whom it goes."""
     now = await read_composition(visit)
     if now.composition.corrects:

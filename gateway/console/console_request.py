@@ -18,8 +18,8 @@ GATEWAY = web.AppKey("gateway", Gateway)
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """Who asks, how far the act of this door is open to them, and what they typed."""
+class ConsoleRequest:
+    """Who asks, how far the act of this endpoint is open to them, and what they typed."""
 
     request: web.Request = field(repr=False)
     gw: Gateway
@@ -33,7 +33,7 @@ class Visit:
     @property
     def by(self) -> str:
         """Return the name under which they signed in, as the audit log has it."""
-        assert self.session is not None  # noqa: S101 - a door with an act lets nobody in without one
+        assert self.session is not None  # noqa: S101 - an endpoint with an act lets nobody in without one
         return self.session.person.name
 
     def may_do(self, act: Permission) -> bool:

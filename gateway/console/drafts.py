@@ -10,8 +10,8 @@ from aiohttp import web
 
 from gateway.casework.case import TAIL, CaseSubject
 from gateway.console import forms, notice_questions
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.console.tasks import describe_answers
 from gateway.core import composition
@@ -35,7 +35,7 @@ REASON = Question(
 )
 
 
-async def show_drafts(visit: Visit) -> web.StreamResponse:
+async def show_drafts(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the drafts that wait, the oldest first. No child is described."""
     state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
     listed_drafts = await asyncio.to_thread(drafts.list_drafts, visit.gw, state, SHOWN + 1)
@@ -46,7 +46,7 @@ async def show_drafts(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def show_draft(visit: Visit) -> web.StreamResponse:
+async def show_draft(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one draft in full. That it was read is an entry of the audit log."""
     draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
     notice = drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice
@@ -58,12 +58,12 @@ async def show_draft(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def ask_discard(visit: Visit) -> web.StreamResponse:
+async def ask_discard(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask why nothing is to be sent."""
     return await _render_discard(visit, Answers({}, {}))
 
 
-async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
+async def _render_discard(visit: ConsoleRequest, answers: Answers) -> web.Response:
     draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
     about = CaseSubject(
         draft.draft_id[-TAIL:], drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice.child
@@ -74,7 +74,7 @@ async def _render_discard(visit: Visit, answers: Answers) -> web.Response:
     )
 
 
-async def discard_draft(visit: Visit) -> web.StreamResponse:
+async def discard_draft(visit: ConsoleRequest) -> web.StreamResponse:
     """Discard the draft: nothing is to be sent."""
     answers = forms.read_answers((REASON,), {"reason": visit.get_typed("reason")}, visit.gw.now().date())
     if answers.wrong:
@@ -90,9 +90,9 @@ async def discard_draft(visit: Visit) -> web.StreamResponse:
     return redirect_to("/drafts?done=discarded")
 
 
-DOORS = (
-    Door("GET", "/drafts", Permission.SEND, show_drafts),
-    Door("GET", f"/drafts/{DRAFT}", Permission.SEND, show_draft),
-    Door("GET", f"/drafts/{DRAFT}/discard", Permission.SEND, ask_discard),
-    Door("POST", f"/drafts/{DRAFT}/discard", Permission.SEND, discard_draft),
+ENDPOINTS = (
+    Endpoint("GET", "/drafts", Permission.SEND, show_drafts),
+    Endpoint("GET", f"/drafts/{DRAFT}", Permission.SEND, show_draft),
+    Endpoint("GET", f"/drafts/{DRAFT}/discard", Permission.SEND, ask_discard),
+    Endpoint("POST", f"/drafts/{DRAFT}/discard", Permission.SEND, discard_draft),
 )

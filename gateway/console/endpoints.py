@@ -2,7 +2,7 @@
 
 In this order: the session; the act, in the one table of `core.permissions`; for who sees assigned cases only, that the
 case of the address is one of them; that the notice of the address belongs to the case; and, where something is changed,
-that the form came from a page of ours. A door without an act is open to everybody; a test holds the list of those.
+that the form came from a page of ours. An endpoint without an act is open to everybody; a test holds the list of those.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from gateway.access import people, sessions
 from gateway.access.sessions import Session, SignInStage
 from gateway.casework import case
 from gateway.console import navigation, return_to
-from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, build_empty_form, redirect_to
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE, ConsoleRequest, build_empty_form, redirect_to
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
 from schemas.shapes import CaseId
 
-Answer = Callable[[Visit], Awaitable[web.StreamResponse]]
+Answer = Callable[[ConsoleRequest], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
 CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
 _WITH_COUNTS = frozenset(room.address for room in navigation.WORK.rooms)
@@ -31,7 +31,7 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Endpoint:
     """One address, the act that it needs, and the room behind it.
 
     `of_assigned`: the room itself shows no more than the assigned cases to who may see no others.
@@ -44,31 +44,31 @@ class Door:
     of_assigned: bool = False
 
 
-def add_doors(app: web.Application, doors: tuple[Door, ...]) -> None:
-    """Open these doors in the application."""
-    for door in doors:
-        app.router.add_route(door.method, door.path, guard_door(door))
+def add_endpoints(app: web.Application, endpoints: tuple[Endpoint, ...]) -> None:
+    """Open these endpoints in the application."""
+    for endpoint in endpoints:
+        app.router.add_route(endpoint.method, endpoint.path, guard_endpoint(endpoint))
 
 
-def guard_door(door: Door) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def guard_endpoint(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     """Return the room, for those who may come in."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         gw, secret = request.app[GATEWAY], request.cookies.get(SESSION_COOKIE, "")
         session = await asyncio.to_thread(sessions.use_session, gw, secret) if secret else None
-        if door.act is not None and (session is None or session.stage is not SignInStage.IN):
+        if endpoint.act is not None and (session is None or session.stage is not SignInStage.IN):
             return _redirect_to_sign_in(request)
-        how_far = Reach.ALL if door.act is None else get_reach(session.roles if session else (), door.act)
-        visit = Visit(request, gw, session, secret, how_far, await _read_form(request))
-        _check_act(door, how_far)
-        await asyncio.to_thread(_check_case, door, visit)
+        how_far = Reach.ALL if endpoint.act is None else get_reach(session.roles if session else (), endpoint.act)
+        visit = ConsoleRequest(request, gw, session, secret, how_far, await _read_form(request))
+        _check_act(endpoint, how_far)
+        await asyncio.to_thread(_check_case, endpoint, visit)
         if request.method == "POST":
             _check_form(visit)
-        if how_far is Reach.ALL and door.path in _WITH_COUNTS:
+        if how_far is Reach.ALL and endpoint.path in _WITH_COUNTS:
             visit = replace(visit, counts=await asyncio.to_thread(navigation.count_waiting, gw))
-        return await door.answer(visit)
+        return await endpoint.answer(visit)
 
-    answer.door = door  # type: ignore[attr-defined]  # for the test that walks through all
+    answer.endpoint = endpoint  # type: ignore[attr-defined]  # for the test that walks through all
     return answer
 
 
@@ -91,26 +91,26 @@ async def _read_form(request: web.Request) -> MultiDictProxy[str]:
         raise web.HTTPRequestTimeout from None
 
 
-def _check_act(door: Door, how_far: Reach) -> None:
+def _check_act(endpoint: Endpoint, how_far: Reach) -> None:
     if how_far is Reach.NONE:
         raise NotAllowed("permission.role")
-    has_case = "{case" in door.path
-    if how_far is Reach.ASSIGNED and not (has_case or door.of_assigned):
+    has_case = "{case" in endpoint.path
+    if how_far is Reach.ASSIGNED and not (has_case or endpoint.of_assigned):
         raise NotAllowed("permission.assigned")
 
 
-def _check_case(door: Door, visit: Visit) -> None:
+def _check_case(endpoint: Endpoint, visit: ConsoleRequest) -> None:
     """Check that the case of the address is open to them, and that the notice is one of it."""
-    if "{case" not in door.path:
+    if "{case" not in endpoint.path:
         return
     name = CaseId(visit.get_part("case"))
     if visit.reach is Reach.ASSIGNED and not people.is_assigned(visit.gw, name, visit.by):
         raise NotAllowed("permission.assigned", "this-case")
-    if NOTICE in door.path and not case.is_in_case(visit.gw, name, visit.get_part("notice")):
+    if NOTICE in endpoint.path and not case.is_in_case(visit.gw, name, visit.get_part("notice")):
         raise NotFound("case.other-notice")
 
 
-def _check_form(visit: Visit) -> None:
+def _check_form(visit: ConsoleRequest) -> None:
     """Check that the form came from a page made for this session (a synchroniser token; RFC 6454 for the origin)."""
     origin = visit.request.headers.get("Origin")
     if origin is not None and origin != own_origin(visit.request):
@@ -136,7 +136,7 @@ def _build_foreign_form_error() -> NotAllowed:
     return NotAllowed("form.not-ours")
 
 
-def get_session(visit: Visit) -> Session:
-    """Return the session of somebody who came through a door with an act."""
-    assert visit.session is not None  # noqa: S101 - see `guard_door`
+def get_session(visit: ConsoleRequest) -> Session:
+    """Return the session of somebody who came through an endpoint with an act."""
+    assert visit.session is not None  # noqa: S101 - see `guard_endpoint`
     return visit.session

@@ -6,8 +6,8 @@ from functools import partial
 from aiohttp import web
 
 from gateway.casework import find
-from gateway.console.console_request import Visit
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.endpoints import Endpoint
 from gateway.core.permissions import Permission
 from gateway.errors import Unusable
 
@@ -15,16 +15,16 @@ SHOWN = 50
 MAX_DIGITS = 18
 
 
-async def show_find_form(visit: Visit) -> web.StreamResponse:
+async def show_find_form(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form."""
     return visit.render_page("find.html", typed="", alike=False, result=None, wrong=None)
 
 
-async def show_found_notices(visit: Visit) -> web.StreamResponse:
+async def show_found_notices(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what was found; that it was looked for is an entry of the audit log."""
     typed, alike, before = visit.get_typed("typed"), bool(visit.get_typed("alike")), visit.get_typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
-    search = partial(find.find_notices, visit.gw, typed, visit.by, alike=alike, limit=SHOWN, before=older)
+    search = partial(find.find_notices, visit.gw, typed, visit.by, alike=alike, limit=SHOWN, cursor=older)
     try:
         notices = await asyncio.to_thread(search)
     except Unusable as why:
@@ -32,7 +32,7 @@ async def show_found_notices(visit: Visit) -> web.StreamResponse:
     return visit.render_page("find.html", typed=typed, alike=alike, result=notices, wrong=None)
 
 
-DOORS = (
-    Door("GET", "/find", Permission.FIND, show_find_form),
-    Door("POST", "/find", Permission.FIND, show_found_notices),
+ENDPOINTS = (
+    Endpoint("GET", "/find", Permission.FIND, show_find_form),
+    Endpoint("POST", "/find", Permission.FIND, show_found_notices),
 )

@@ -7,8 +7,8 @@ import asyncio
 from aiohttp import web
 
 from gateway.casework import messages
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import NOTICE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import NOTICE, Endpoint
 from gateway.core import labels
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
@@ -22,7 +22,7 @@ COLOURS = {FindingLevel.FAIL: "red", FindingLevel.WARN: "yellow", FindingLevel.O
 LEVELS = {level: (labels.name_level(level), colour) for level, colour in COLOURS.items()}
 
 
-async def show_health(visit: Visit) -> web.StreamResponse:
+async def show_health(visit: ConsoleRequest) -> web.StreamResponse:
     """Show all of it, what is wrong first."""
     report = await asyncio.to_thread(health.measure_health, visit.gw)
     stuck = await asyncio.to_thread(messages.list_undelivered_messages, visit.gw, None, SHOWN)
@@ -34,14 +34,14 @@ async def show_health(visit: Visit) -> web.StreamResponse:
     return visit.render_page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
-async def retry_delivery(visit: Visit) -> web.StreamResponse:
+async def retry_delivery(visit: ConsoleRequest) -> web.StreamResponse:
     """Try one again that was given up."""
     await asyncio.to_thread(release_notice, visit.gw, MessageId(visit.get_part("notice")), visit.by)
     visit.gw.due.set()
     return redirect_to("/health")
 
 
-DOORS = (
-    Door("GET", "/health", Permission.SEE_HEALTH, show_health),
-    Door("POST", f"/health/retry/{NOTICE}", Permission.REPLAY, retry_delivery),
+ENDPOINTS = (
+    Endpoint("GET", "/health", Permission.SEE_HEALTH, show_health),
+    Endpoint("POST", f"/health/retry/{NOTICE}", Permission.REPLAY, retry_delivery),
 )

@@ -6,8 +6,8 @@ from aiohttp import web
 
 from gateway.casework import by_mail
 from gateway.console import forms
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import CASE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import CASE, Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.core.mail_replies import SAYS, Judgement, MailReplyKind, MailReplyStage, describe_mail_reply
 from gateway.core.permissions import Permission
@@ -27,12 +27,12 @@ JUDGEMENT = Question(
 )
 
 
-async def show_mail_reply(visit: Visit) -> web.StreamResponse:
+async def show_mail_reply(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what it says. That it was read is an entry of the audit log."""
     return await asyncio.to_thread(_render_mail_reply, visit, Answers({}, {}))
 
 
-def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
+def _render_mail_reply(visit: ConsoleRequest, answers: Answers) -> web.Response:
     by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
     reply, sent, text = by_mail.read_mail_reply(visit.gw, _parse_number(visit), visit.by)
     child = _find_child(visit, sent.message_id)
@@ -51,7 +51,7 @@ def _render_mail_reply(visit: Visit, answers: Answers) -> web.Response:
     )
 
 
-def _find_child(visit: Visit, message_id: MessageId) -> Child | None:
+def _find_child(visit: ConsoleRequest, message_id: MessageId) -> Child | None:
     """Return whom the notice is about, so that nobody judges a reply about another child; None if it names nobody."""
     try:
         message = respond.read_outgoing(visit.gw, message_id, visit.by)
@@ -61,12 +61,12 @@ def _find_child(visit: Visit, message_id: MessageId) -> Child | None:
     return child
 
 
-async def judge_mail_reply(visit: Visit) -> web.StreamResponse:
+async def judge_mail_reply(visit: ConsoleRequest) -> web.StreamResponse:
     """Record what an officer read in it."""
     return await asyncio.to_thread(_check_judgement, visit)
 
 
-def _check_judgement(visit: Visit) -> web.Response:
+def _check_judgement(visit: ConsoleRequest) -> web.Response:
     reply = by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
     answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.get_typed("judgement")}, visit.gw.now().date())
     if visit.get_typed("was") != _format_state(reply.stage, reply.judgement):
@@ -83,7 +83,7 @@ def _check_judgement(visit: Visit) -> web.Response:
     )
 
 
-def _parse_number(visit: Visit) -> int:
+def _parse_number(visit: ConsoleRequest) -> int:
     return int(visit.get_part("number"))
 
 
@@ -91,7 +91,7 @@ def _format_state(stage: MailReplyStage, judgement: Judgement | None) -> str:
     return f"{stage}/{judgement or ''}"
 
 
-DOORS = (
-    Door("GET", f"/cases/{CASE}/replies/{NUMBER}", Permission.READ_CHILD, show_mail_reply),
-    Door("POST", f"/cases/{CASE}/replies/{NUMBER}", Permission.ANSWER, judge_mail_reply),
+ENDPOINTS = (
+    Endpoint("GET", f"/cases/{CASE}/replies/{NUMBER}", Permission.READ_CHILD, show_mail_reply),
+    Endpoint("POST", f"/cases/{CASE}/replies/{NUMBER}", Permission.ANSWER, judge_mail_reply),
 )

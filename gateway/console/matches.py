@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.casework import case, message_status
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import CASE, NOTICE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.inbox_state import MAY_BECOME, InboxState
@@ -23,7 +23,7 @@ SHOWN = 50
 MOST_DIGITS = 9
 
 
-async def show_matches(visit: Visit) -> web.StreamResponse:
+async def show_matches(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the searches at which an officer must look, who has waited longest first. No child is described."""
     gw = visit.gw
     worklist = match_incoming.get_match_worklist(gw, SHOWN + 1)
@@ -41,7 +41,7 @@ async def show_matches(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _describe_replies_sent(visit: Visit) -> str:
+def _describe_replies_sent(visit: ConsoleRequest) -> str:
     """Return what is said of the replies that led here; nothing where none did."""
     answered, name = (visit.request.query.get(parameter, "") for parameter in ("answered", "done"))
     if answered.isdecimal() and len(answered) <= MOST_DIGITS:
@@ -55,7 +55,7 @@ def _describe_replies_sent(visit: Visit) -> str:
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
 
 
-async def show_match(visit: Visit) -> web.StreamResponse:
+async def show_match(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one search beside our children. That they were read is an entry of the audit log."""
     _check_search(visit)
     item, message, search, candidates = await asyncio.to_thread(
@@ -75,13 +75,13 @@ async def show_match(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _check_search(visit: Visit) -> None:
+def _check_search(visit: ConsoleRequest) -> None:
     notice = case.get_case_notice(visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice"))
     if notice.direction != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
 
-async def none_of_these(visit: Visit) -> web.StreamResponse:
+async def none_of_these(visit: ConsoleRequest) -> web.StreamResponse:
     """Answer the search "no trace": none of them is the child."""
     _check_search(visit)
     try:
@@ -98,12 +98,12 @@ def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
     respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 
-async def ask_all(visit: Visit) -> web.StreamResponse:
+async def ask_all(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
     return visit.render_page("matches-none.html", searches=match_incoming.count_unmatched_searches(visit.gw))
 
 
-async def answer_all(visit: Visit) -> web.StreamResponse:
+async def answer_all(visit: ConsoleRequest) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
     if visit.get_typed("was") != str(match_incoming.count_unmatched_searches(visit.gw)):
         return await ask_all(visit)
@@ -111,10 +111,10 @@ async def answer_all(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/matches?answered={sum(answered.values())}")
 
 
-DOORS = (
-    Door("GET", "/matches", Permission.ANSWER, show_matches),
-    Door("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Permission.ANSWER, show_match),
-    Door("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Permission.ANSWER, none_of_these),
-    Door("GET", "/matches/none", Permission.ANSWER, ask_all),
-    Door("POST", "/matches/none", Permission.ANSWER, answer_all),
+ENDPOINTS = (
+    Endpoint("GET", "/matches", Permission.ANSWER, show_matches),
+    Endpoint("GET", f"/cases/{CASE}/notices/{NOTICE}/matches", Permission.ANSWER, show_match),
+    Endpoint("POST", f"/cases/{CASE}/notices/{NOTICE}/none-of-these", Permission.ANSWER, none_of_these),
+    Endpoint("GET", "/matches/none", Permission.ANSWER, ask_all),
+    Endpoint("POST", "/matches/none", Permission.ANSWER, answer_all),
 )

@@ -5,8 +5,8 @@ import asyncio
 from aiohttp import web
 
 from gateway.authorities import partners
-from gateway.console.console_request import Visit
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.endpoints import Endpoint
 from gateway.core import expiry, labels
 from gateway.core.permissions import Permission
 
@@ -19,27 +19,27 @@ COLOURS = {
 }
 
 
-async def show_partners(visit: Visit) -> web.StreamResponse:
+async def show_partners(visit: ConsoleRequest) -> web.StreamResponse:
     """Show all of them, with what ends first."""
     known_partners = await asyncio.to_thread(partners.list_known_partners, visit.gw)
     letters = sorted(visit.gw.correspondents.values(), key=lambda correspondent: correspondent.authority)
     return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
 
 
-async def show_partner(visit: Visit) -> web.StreamResponse:
+async def show_partner(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one partner."""
     partner = await asyncio.to_thread(partners.get_known_partner, visit.gw, visit.get_part("authority"))
     return _render_endings(visit, "partner.html", partner=partner)
 
 
-def _render_endings(visit: Visit, template: str, **values: object) -> web.Response:
+def _render_endings(visit: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = visit.gw.now()
     how = {"ending": expiry, "colours": COLOURS, "now": now, "name_protection": labels.name_protection}
     return visit.render_page(template, status=200, **how, **values)
 
 
-DOORS = (
-    Door("GET", "/partners", Permission.SEE_PARTNERS, show_partners),
-    Door("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
+ENDPOINTS = (
+    Endpoint("GET", "/partners", Permission.SEE_PARTNERS, show_partners),
+    Endpoint("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
 )

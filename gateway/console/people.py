@@ -7,8 +7,8 @@ from functools import partial
 from aiohttp import web
 
 from gateway.access import people
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.console.sign_in import CHECKING
 from gateway.core import labels
 from gateway.core.permissions import Permission, Role
@@ -18,18 +18,18 @@ NAME = "{name:[^/]{3,80}}"
 ROLES = {role: (labels.name_role(role), labels.explain_role(role)) for role in Role}
 
 
-async def show_people(visit: Visit) -> web.StreamResponse:
+async def show_people(visit: ConsoleRequest) -> web.StreamResponse:
     """Show everybody."""
     everybody = await asyncio.to_thread(people.list_people, visit.gw)
     return visit.render_page("people.html", people=everybody, roles=ROLES, now=visit.gw.now())
 
 
-async def ask_new_person(visit: Visit) -> web.StreamResponse:
+async def ask_new_person(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for somebody new."""
     return _render_new_person(visit, "", "", [], None)
 
 
-async def add_person(visit: Visit) -> web.StreamResponse:
+async def add_person(visit: ConsoleRequest) -> web.StreamResponse:
     """Add somebody new, and show the password, this once."""
     name, called, roles = visit.get_typed("name"), visit.get_typed("called"), _read_roles(visit)
     try:
@@ -41,40 +41,40 @@ async def add_person(visit: Visit) -> web.StreamResponse:
 
 
 def _render_new_person(
-    visit: Visit, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None
+    visit: ConsoleRequest, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None
 ) -> web.Response:
     values = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
     return visit.render_page("people-add.html", status=422 if wrong else 200, **values)
 
 
-async def show_person(visit: Visit) -> web.StreamResponse:
+async def show_person(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one person, and what may be changed."""
     person = await asyncio.to_thread(people.get_person, visit.gw, visit.get_part("name"))
     return visit.render_page("person.html", person=person, roles=ROLES, wrong=None, now=visit.gw.now())
 
 
-async def set_roles(visit: Visit) -> web.StreamResponse:
+async def set_roles(visit: ConsoleRequest) -> web.StreamResponse:
     """Set other roles."""
     return await _change_person(visit, partial(people.set_roles, roles=_read_roles(visit)))
 
 
-async def ask_end(visit: Visit) -> web.StreamResponse:
+async def ask_end(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
     person = await asyncio.to_thread(people.get_person, visit.gw, visit.get_part("name"))
     return visit.render_page("person-end.html", person=person)
 
 
-async def deactivate_person(visit: Visit) -> web.StreamResponse:
+async def deactivate_person(visit: ConsoleRequest) -> web.StreamResponse:
     """Deactivate the account: they leave."""
     return await _change_person(visit, partial(people.set_active, active=False))
 
 
-async def reactivate_person(visit: Visit) -> web.StreamResponse:
+async def reactivate_person(visit: ConsoleRequest) -> web.StreamResponse:
     """Activate the account again: they are back."""
     return await _change_person(visit, partial(people.set_active, active=True))
 
 
-async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse:
+async def _change_person(visit: ConsoleRequest, act: partial[None]) -> web.StreamResponse:
     name = visit.get_part("name")
     try:
         await asyncio.to_thread(partial(act, visit.gw, name, by=visit.by))
@@ -84,7 +84,7 @@ async def _change_person(visit: Visit, act: partial[None]) -> web.StreamResponse
     return redirect_to("/people")
 
 
-async def reset_password(visit: Visit) -> web.StreamResponse:
+async def reset_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Make a new one-time password."""
     name = visit.get_part("name")
     work = partial(people.reset_password, visit.gw, name, visit.by)
@@ -92,19 +92,19 @@ async def reset_password(visit: Visit) -> web.StreamResponse:
     return visit.render_page("people-password.html", name=name, password=password)
 
 
-def _read_roles(visit: Visit) -> list[Role]:
+def _read_roles(visit: ConsoleRequest) -> list[Role]:
     values = [str(value) for value in visit.form.getall("roles", [])]
     return [role for role in Role if role in values]
 
 
-DOORS = (
-    Door("GET", "/people", Permission.MANAGE_PEOPLE, show_people),
-    Door("GET", "/people/add", Permission.MANAGE_PEOPLE, ask_new_person),
-    Door("POST", "/people/add", Permission.MANAGE_PEOPLE, add_person),
-    Door("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, show_person),
-    Door("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
-    Door("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
-    Door("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, deactivate_person),
-    Door("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, reactivate_person),
-    Door("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset_password),
+ENDPOINTS = (
+    Endpoint("GET", "/people", Permission.MANAGE_PEOPLE, show_people),
+    Endpoint("GET", "/people/add", Permission.MANAGE_PEOPLE, ask_new_person),
+    Endpoint("POST", "/people/add", Permission.MANAGE_PEOPLE, add_person),
+    Endpoint("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, show_person),
+    Endpoint("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
+    Endpoint("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
+    Endpoint("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, deactivate_person),
+    Endpoint("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, reactivate_person),
+    Endpoint("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset_password),
 )

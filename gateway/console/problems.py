@@ -15,7 +15,7 @@ from aiohttp import web
 
 from gateway.access import sessions
 from gateway.access.sessions import Session, SignInStage
-from gateway.console.console_request import GATEWAY, SESSION_COOKIE, Visit, build_empty_form
+from gateway.console.console_request import GATEWAY, SESSION_COOKIE, ConsoleRequest, build_empty_form
 from gateway.console.endpoints import own_origin
 from gateway.core.permissions import Reach
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
@@ -117,7 +117,7 @@ async def render_problem(
 ) -> web.Response:
     """Render the page of a problem. `written`: what somebody typed, to be copied."""
     session = await asyncio.to_thread(_find_session, request)
-    visit = Visit(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
+    visit = ConsoleRequest(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
     return visit.render_page("problem.html", status=problem.status, problem=problem, written=written)
 
 

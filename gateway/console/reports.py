@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.console import files, forms
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.context import Gateway
 from gateway.core import labels
@@ -34,7 +34,7 @@ LONGEST = 366
 OTHER = "other"
 
 
-async def choose_report(visit: Visit) -> web.StreamResponse:
+async def choose_report(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask which report, and of which days."""
     newest = await asyncio.to_thread(_list_periods, visit.gw)
     return await asyncio.to_thread(
@@ -42,12 +42,12 @@ async def choose_report(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _render_choice(visit: Visit, answers: Answers, typed: dict[str, str]) -> web.Response:
+def _render_choice(visit: ConsoleRequest, answers: Answers, typed: dict[str, str]) -> web.Response:
     asked, status = _list_questions(visit), 422 if answers.wrong else 200
     return visit.render_page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
 
 
-def _list_questions(visit: Visit) -> Sequence[Question]:
+def _list_questions(visit: ConsoleRequest) -> Sequence[Question]:
     open_to_them = [
         (name, labels.explain_report(name))
         for name in REPORTS
@@ -80,12 +80,12 @@ def _format_code(days: Span) -> str:
     return f"{days.first.isoformat()}/{days.last.isoformat()}"
 
 
-async def submit_choice(visit: Visit) -> web.StreamResponse:
+async def submit_choice(visit: ConsoleRequest) -> web.StreamResponse:
     """Redirect to the report; or to the question whether the list is really wanted."""
     return await asyncio.to_thread(_check_choice, visit)
 
 
-def _check_choice(visit: Visit) -> web.Response:
+def _check_choice(visit: ConsoleRequest) -> web.Response:
     typed = {name: str(value) for name, value in visit.form.items()}
     today = visit.gw.now().astimezone(LONDON).date()
     answers = forms.read_answers(_list_questions(visit), typed, today)
@@ -121,11 +121,11 @@ def _parse_span(first: str, last: str) -> Span | None:
     return days if 0 <= (days.last - days.first).days <= LONGEST else None
 
 
-def _read_span(visit: Visit) -> Span | None:
+def _read_span(visit: ConsoleRequest) -> Span | None:
     return _parse_span(visit.request.query.get("from", ""), visit.request.query.get("to", ""))
 
 
-async def show_report(visit: Visit) -> web.StreamResponse:
+async def show_report(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the report as a page, or give it as a file."""
     days, name = _read_span(visit), visit.get_part("report")
     if days is None:
@@ -139,7 +139,7 @@ async def show_report(visit: Visit) -> web.StreamResponse:
     return visit.render_page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
 
 
-def _make_report(visit: Visit, name: str, days: Span, team: bool) -> ReportPage:
+def _make_report(visit: ConsoleRequest, name: str, days: Span, team: bool) -> ReportPage:
     if name == STATISTICS:
         return statistics.make_statistics(visit.gw, days, visit.by, whole=team)
     return timeliness.make_timeliness(visit.gw, days, whole=team)
@@ -155,7 +155,7 @@ def _build_file(page: ReportPage, form: str, name: str) -> web.Response:
     return web.Response(body=as_pdf.write(page), headers=files.build_file_headers(f"{name}.pdf", "application/pdf"))
 
 
-async def confirm_inspection(visit: Visit) -> web.StreamResponse:
+async def confirm_inspection(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the list is really wanted: it names children, and reads their records."""
     days = _read_span(visit)
     if days is None:
@@ -165,7 +165,7 @@ async def confirm_inspection(visit: Visit) -> web.StreamResponse:
     )
 
 
-async def download_inspection(visit: Visit) -> web.StreamResponse:
+async def download_inspection(visit: ConsoleRequest) -> web.StreamResponse:
     """Give the list as a file: it is never shown where others look on."""
     days, form = _parse_span(visit.get_typed("from"), visit.get_typed("to")), visit.get_typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
@@ -174,10 +174,10 @@ async def download_inspection(visit: Visit) -> web.StreamResponse:
     return await asyncio.to_thread(_build_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
 
 
-DOORS = (
-    Door("GET", "/reports", Permission.REPORT, choose_report),
-    Door("POST", "/reports", Permission.REPORT, submit_choice),
-    Door("GET", f"/reports/{REPORT}", Permission.REPORT, show_report),
-    Door("GET", "/reports/inspection", Permission.INSPECT, confirm_inspection),
-    Door("POST", "/reports/inspection", Permission.INSPECT, download_inspection),
+ENDPOINTS = (
+    Endpoint("GET", "/reports", Permission.REPORT, choose_report),
+    Endpoint("POST", "/reports", Permission.REPORT, submit_choice),
+    Endpoint("GET", f"/reports/{REPORT}", Permission.REPORT, show_report),
+    Endpoint("GET", "/reports/inspection", Permission.INSPECT, confirm_inspection),
+    Endpoint("POST", "/reports/inspection", Permission.INSPECT, download_inspection),
 )

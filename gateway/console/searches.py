@@ -8,8 +8,8 @@ from aiohttp import web
 
 from gateway.console import forms
 from gateway.console.case_actions import LOCATED, list_confirmed, read_subject
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import CASE, Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import CASE, Endpoint
 from gateway.console.forms import Answers
 from gateway.console.pages import format_day
 from gateway.core import labels
@@ -38,7 +38,7 @@ OPEN = (
 ASKED_AGAIN = (("other-authority", "awaiting-reply"),)
 
 
-async def show_search(visit: Visit) -> web.StreamResponse:
+async def show_search(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one search as a whole. That its answers were read is an entry of the audit log."""
     opened_search = await asyncio.to_thread(search.open_search, visit.gw, visit.get_part("case"), visit.by)
     plain = frozenset(codes.get_labels("whereabouts_results").values())
@@ -57,19 +57,19 @@ def list_regions(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-async def ask_whom_else(visit: Visit) -> web.StreamResponse:
+async def ask_whom_else(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask which other authorities to ask."""
     return await _render_whom_else(visit, "")
 
 
-async def _render_whom_else(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
+async def _render_whom_else(visit: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
     status, some = 422 if wrong else 200, list_regions(visit.gw.code)
     return visit.render_page(
         "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(visit), doubts=doubts
     )
 
 
-async def ask_more(visit: Visit) -> web.StreamResponse:
+async def ask_more(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask those who were not asked before."""
     to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
     if not (to or regions or visit.get_typed("everyone")):
@@ -83,7 +83,7 @@ async def ask_more(visit: Visit) -> web.StreamResponse:
     return visit.render_page("ask-done.html", done=result)
 
 
-async def show_reviews(visit: Visit) -> web.StreamResponse:
+async def show_reviews(visit: ConsoleRequest) -> web.StreamResponse:
     """Show every child for whom we search: those whose review is due first."""
     open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
     due = sum(open_review.due for open_review in open_reviews)
@@ -96,7 +96,7 @@ async def show_reviews(visit: Visit) -> web.StreamResponse:
     )
 
 
-def _describe_review_done(visit: Visit, open_reviews: Sequence[ReviewSummary]) -> str:
+def _describe_review_done(visit: ConsoleRequest, open_reviews: Sequence[ReviewSummary]) -> str:
     """Return what is said of the review that led here; nothing where none did."""
     done_review = next(
         (open_review for open_review in open_reviews if open_review.case == visit.request.query.get("done")), None
@@ -118,12 +118,12 @@ def describe_checked(open_review: ReviewSummary) -> list[str]:
     return [f"{sources.get(source, source)}: {results.get(result, result).lower()}" for source, _, result in pairs]
 
 
-async def ask_review(visit: Visit) -> web.StreamResponse:
+async def ask_review(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask what was checked."""
     return await _render_review(visit, "")
 
 
-async def _render_review(visit: Visit, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
+async def _render_review(visit: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
     open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
     current_review = next(
         (open_review for open_review in open_reviews if open_review.case == visit.get_part("case")), None
@@ -145,7 +145,7 @@ async def _render_review(visit: Visit, wrong: str, doubts: Sequence[Finding] = (
     )
 
 
-async def record_review(visit: Visit) -> web.StreamResponse:
+async def record_review(visit: ConsoleRequest) -> web.StreamResponse:
     """Record that a review was done."""
     checks = [
         (source, visit.get_typed(source)) for source in codes.get_labels("enquiry_sources") if visit.get_typed(source)
@@ -159,7 +159,7 @@ async def record_review(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/reviews?done={visit.get_part('case')}")
 
 
-async def ask_again(visit: Visit) -> web.StreamResponse:
+async def ask_again(visit: ConsoleRequest) -> web.StreamResponse:
     """Record the review in one step: whoever found no trace, or did not answer, is asked again."""
     try:
         await _record_review(visit, ASKED_AGAIN, again=True)
@@ -168,18 +168,18 @@ async def ask_again(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/reviews?done={visit.get_part('case')}")
 
 
-async def _record_review(visit: Visit, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
+async def _record_review(visit: ConsoleRequest, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
     was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() else -1
     write_down = partial(review.do_review, visit.gw, visit.get_part("case"), checks, visit.by, ask_again=again, was=was)
     await asyncio.to_thread(partial(write_down, confirmed=list_confirmed(visit)))
 
 
-async def ask_stand_down(visit: Visit) -> web.StreamResponse:
+async def ask_stand_down(visit: ConsoleRequest) -> web.StreamResponse:
     """Ask how the search ends."""
     return await _render_stand_down(visit, Answers({}, {}))
 
 
-async def _render_stand_down(visit: Visit, answers: Answers) -> web.Response:
+async def _render_stand_down(visit: ConsoleRequest, answers: Answers) -> web.Response:
     status, whom = 422 if answers.wrong else 200, await read_subject(visit)
     return visit.render_page(
         "stand-down.html",
@@ -191,7 +191,7 @@ async def _render_stand_down(visit: Visit, answers: Answers) -> web.Response:
     )
 
 
-async def stand_down(visit: Visit) -> web.StreamResponse:
+async def stand_down(visit: ConsoleRequest) -> web.StreamResponse:
     """End the search; everybody who was asked is told."""
     typed = {name: str(value) for name, value in visit.form.items()}
     answers = forms.read_answers(LOCATED, typed, visit.gw.now().date())
@@ -205,21 +205,21 @@ async def stand_down(visit: Visit) -> web.StreamResponse:
     return redirect_to(f"/cases/{visit.get_part('case')}?done=search-ended")
 
 
-def _stand_search_down(visit: Visit, answers: Answers) -> None:
+def _stand_search_down(visit: ConsoleRequest, answers: Answers) -> None:
     body = LocatedNotice(
         located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
     )
     stand_down_search(visit.gw, visit.get_part("case"), body, visit.by, decided_by=answers.find_line("decided_by"))
 
 
-DOORS = (
-    Door("GET", f"/cases/{CASE}/search", Permission.READ_CHILD, show_search),
-    Door("GET", f"/cases/{CASE}/ask", Permission.SEARCH, ask_whom_else),
-    Door("POST", f"/cases/{CASE}/ask", Permission.SEARCH, ask_more),
-    Door("GET", "/reviews", Permission.SEARCH, show_reviews),
-    Door("GET", f"/cases/{CASE}/review", Permission.SEARCH, ask_review),
-    Door("POST", f"/cases/{CASE}/review", Permission.SEARCH, record_review),
-    Door("POST", f"/cases/{CASE}/ask-again", Permission.SEARCH, ask_again),
-    Door("GET", f"/cases/{CASE}/stand-down", Permission.SEARCH, ask_stand_down),
-    Door("POST", f"/cases/{CASE}/stand-down", Permission.SEARCH, stand_down),
+ENDPOINTS = (
+    Endpoint("GET", f"/cases/{CASE}/search", Permission.READ_CHILD, show_search),
+    Endpoint("GET", f"/cases/{CASE}/ask", Permission.SEARCH, ask_whom_else),
+    Endpoint("POST", f"/cases/{CASE}/ask", Permission.SEARCH, ask_more),
+    Endpoint("GET", "/reviews", Permission.SEARCH, show_reviews),
+    Endpoint("GET", f"/cases/{CASE}/review", Permission.SEARCH, ask_review),
+    Endpoint("POST", f"/cases/{CASE}/review", Permission.SEARCH, record_review),
+    Endpoint("POST", f"/cases/{CASE}/ask-again", Permission.SEARCH, ask_again),
+    Endpoint("GET", f"/cases/{CASE}/stand-down", Permission.SEARCH, ask_stand_down),
+    Endpoint("POST", f"/cases/{CASE}/stand-down", Permission.SEARCH, stand_down),
 )

@@ -12,8 +12,8 @@ from gateway.access.people import LOCAL
 from gateway.access.sessions import SignInStage
 from gateway.access.slow_checks import SlowChecks
 from gateway.console import problems, return_to
-from gateway.console.console_request import SESSION_COOKIE, Visit, redirect_to
-from gateway.console.endpoints import SIGN_IN, Door, get_session
+from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
+from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.problems import ProblemPage
 from gateway.console.throttle import TRIES, address_of
 from gateway.core.permissions import Permission
@@ -29,7 +29,7 @@ ENDED = (
 NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
 
-async def show_sign_in(visit: Visit) -> web.StreamResponse:
+async def show_sign_in(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form; to who is in, where they begin."""
     if visit.session is not None and visit.session.stage is SignInStage.IN:
         return redirect_to("/")
@@ -37,7 +37,7 @@ async def show_sign_in(visit: Visit) -> web.StreamResponse:
     return visit.render_page("sign-in.html", ended=ended, name="", wrong=None)
 
 
-async def submit_password(visit: Visit) -> web.StreamResponse:
+async def submit_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Check the name and the password."""
     name, password, device = visit.get_typed("name"), str(visit.form.get("password", "")), _read_device(visit)
     tries, address = visit.request.app[TRIES], address_of(visit.request, visit.gw.config.console)
@@ -53,7 +53,7 @@ async def submit_password(visit: Visit) -> web.StreamResponse:
     return await _go_on(visit, secret)
 
 
-async def _tell_to_wait(visit: Visit, seconds: int) -> web.Response:
+async def _tell_to_wait(visit: ConsoleRequest, seconds: int) -> web.Response:
     problem = ProblemPage(
         429,
         "sign-in.wait",
@@ -65,11 +65,11 @@ async def _tell_to_wait(visit: Visit, seconds: int) -> web.Response:
     return answer
 
 
-def _read_device(visit: Visit) -> str:
+def _read_device(visit: ConsoleRequest) -> str:
     return visit.request.cookies.get(DEVICE_COOKIE, "")
 
 
-async def go_to_directory(visit: Visit) -> web.StreamResponse:
+async def go_to_directory(visit: ConsoleRequest) -> web.StreamResponse:
     """Go to the council's directory. A link, not a form: browsers hold a form to this console (CSP form-action)."""
     pending, address = await single_sign_on.begin_directory_sign_in(visit.gw, _answer_address(visit))
     answer = redirect_to(address)
@@ -77,7 +77,7 @@ async def go_to_directory(visit: Visit) -> web.StreamResponse:
     return answer
 
 
-async def return_from_directory(visit: Visit) -> web.StreamResponse:
+async def return_from_directory(visit: ConsoleRequest) -> web.StreamResponse:
     """Take the answer of the directory, which stands in the address."""
     try:
         pending = await asyncio.to_thread(sign_in.take_pending, visit.gw, visit.secret)
@@ -97,18 +97,18 @@ async def return_from_directory(visit: Visit) -> web.StreamResponse:
     return await _go_on(visit, secret)
 
 
-def _answer_address(visit: Visit) -> str:
+def _answer_address(visit: ConsoleRequest) -> str:
     return f"{visit.gw.config.console_url}{SIGN_IN}/answer"
 
 
-async def ask_code(visit: Visit) -> web.StreamResponse:
+async def ask_code(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for the second factor."""
     if visit.session is None or visit.session.stage is not SignInStage.CODE:
         return redirect_to(SIGN_IN)
     return visit.render_page("sign-in-code.html", wrong=None)
 
 
-async def give_code(visit: Visit) -> web.StreamResponse:
+async def give_code(visit: ConsoleRequest) -> web.StreamResponse:
     """Check the second factor."""
     try:
         secret = await asyncio.to_thread(
@@ -123,14 +123,14 @@ async def give_code(visit: Visit) -> web.StreamResponse:
     return await _go_on(visit, secret)
 
 
-async def ask_password(visit: Visit) -> web.StreamResponse:
+async def ask_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the form for a new password."""
     if visit.session is None or visit.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
     return visit.render_page("sign-in-password.html", wrong=None)
 
 
-async def give_password(visit: Visit) -> web.StreamResponse:
+async def give_password(visit: ConsoleRequest) -> web.StreamResponse:
     """Set a new password in the place of the one-time one."""
     new, again = (str(visit.form.get(name, "")) for name in ("new", "again"))
     try:
@@ -145,7 +145,7 @@ async def give_password(visit: Visit) -> web.StreamResponse:
     return await _go_on(visit, secret)
 
 
-async def _go_on(visit: Visit, secret: str) -> web.Response:
+async def _go_on(visit: ConsoleRequest, secret: str) -> web.Response:
     """Go to the next step, with the secret of the new session."""
     session = await asyncio.to_thread(sessions.use_session, visit.gw, secret)
     answer = redirect_to(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
@@ -164,7 +164,7 @@ def set_session_cookie(answer: web.Response, secret: str) -> None:
     answer.set_cookie(SESSION_COOKIE, secret, path="/", secure=True, httponly=True, samesite="Lax")
 
 
-async def sign_out_here(visit: Visit) -> web.StreamResponse:
+async def sign_out_here(visit: ConsoleRequest) -> web.StreamResponse:
     """Sign out."""
     await asyncio.to_thread(sessions.sign_out, visit.gw, get_session(visit))
     answer = visit.render_page("signed-out.html", session=None)
@@ -172,27 +172,27 @@ async def sign_out_here(visit: Visit) -> web.StreamResponse:
     return answer
 
 
-async def refresh_session(visit: Visit) -> web.StreamResponse:
+async def refresh_session(visit: ConsoleRequest) -> web.StreamResponse:
     """Use the session by asking. A page that stood open while somebody signed in again gets the token for its forms."""
     session = get_session(visit)
     return web.json_response({"person": session.person.name, "form_token": session.form_token})
 
 
-async def show_accessibility(visit: Visit) -> web.StreamResponse:
+async def show_accessibility(visit: ConsoleRequest) -> web.StreamResponse:
     """Show how far everybody can use the console."""
     return visit.render_page("accessibility.html")
 
 
-DOORS = (
-    Door("GET", SIGN_IN, None, show_sign_in),
-    Door("POST", SIGN_IN, None, submit_password),
-    Door("GET", f"{SIGN_IN}/code", None, ask_code),
-    Door("POST", f"{SIGN_IN}/code", None, give_code),
-    Door("GET", f"{SIGN_IN}/password", None, ask_password),
-    Door("POST", f"{SIGN_IN}/password", None, give_password),
-    Door("GET", f"{SIGN_IN}/directory", None, go_to_directory),
-    Door("GET", f"{SIGN_IN}/answer", None, return_from_directory),
-    Door("GET", "/session", Permission.OWN_ACCOUNT, refresh_session),
-    Door("POST", "/sign-out", Permission.OWN_ACCOUNT, sign_out_here),
-    Door("GET", "/accessibility", None, show_accessibility),
+ENDPOINTS = (
+    Endpoint("GET", SIGN_IN, None, show_sign_in),
+    Endpoint("POST", SIGN_IN, None, submit_password),
+    Endpoint("GET", f"{SIGN_IN}/code", None, ask_code),
+    Endpoint("POST", f"{SIGN_IN}/code", None, give_code),
+    Endpoint("GET", f"{SIGN_IN}/password", None, ask_password),
+    Endpoint("POST", f"{SIGN_IN}/password", None, give_password),
+    Endpoint("GET", f"{SIGN_IN}/directory", None, go_to_directory),
+    Endpoint("GET", f"{SIGN_IN}/answer", None, return_from_directory),
+    Endpoint("GET", "/session", Permission.OWN_ACCOUNT, refresh_session),
+    Endpoint("POST", "/sign-out", Permission.OWN_ACCOUNT, sign_out_here),
+    Endpoint("GET", "/accessibility", None, show_accessibility),
 )

@@ -13,8 +13,8 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case
-from gateway.console.console_request import Visit
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.endpoints import Endpoint
 from gateway.console.files import build_csv_file
 from gateway.console.paging import paginate_rows
 from gateway.core import labels
@@ -54,13 +54,13 @@ class Narrowed:
         return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
 
 
-def _read_narrowed(visit: Visit) -> Narrowed:
+def _read_narrowed(visit: ConsoleRequest) -> Narrowed:
     query = visit.request.query
     side = query.get("side", "")
     return Narrowed(side if side in SIDES else "", query.get("late") == "yes", query.get("partner", ""))
 
 
-def _list_owed(visit: Visit) -> list[Owed]:
+def _list_owed(visit: ConsoleRequest) -> list[Owed]:
     """List what this person may see of what is owed."""
     duties = reconcile.list_owed(visit.gw)
     if visit.reach is Reach.ALL:
@@ -69,16 +69,16 @@ def _list_owed(visit: Visit) -> list[Owed]:
     return [duty for duty in duties if duty.case in mine]
 
 
-def _list_pursued(visit: Visit, duties: Sequence[Owed]) -> list[Owed]:
+def _list_pursued(visit: ConsoleRequest, duties: Sequence[Owed]) -> list[Owed]:
     return reconcile.list_pursued(visit.gw, duties)
 
 
-async def show_unanswered(visit: Visit) -> web.StreamResponse:
+async def show_unanswered(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the page."""
     return await asyncio.to_thread(_render_unanswered, visit)
 
 
-def _render_unanswered(visit: Visit) -> web.Response:
+def _render_unanswered(visit: ConsoleRequest) -> web.Response:
     every, narrowed = _list_owed(visit), _read_narrowed(visit)
     duties = [duty for duty in every if narrowed.has_duty(duty)]
     page = paginate_rows(reconcile.group_by_case(duties), visit.request.query.get("page", ""), SHOWN)
@@ -102,18 +102,18 @@ def _count_late(duties: Sequence[Owed]) -> int:
     return sum(duty.step is not DutyStep.WAIT for duty in duties)
 
 
-async def download_unanswered(visit: Visit) -> web.StreamResponse:
+async def download_unanswered(visit: ConsoleRequest) -> web.StreamResponse:
     """Give the same duties as a file, each in a row of its own."""
     return await asyncio.to_thread(_build_spreadsheet, visit)
 
 
-def _build_spreadsheet(visit: Visit) -> web.Response:
+def _build_spreadsheet(visit: ConsoleRequest) -> web.Response:
     narrowed = _read_narrowed(visit)
     duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has_duty(duty)])
     return build_csv_file(as_csv.write(owed.build_owed_listing(visit.gw, duties)), "unanswered")
 
 
-DOORS = (
-    Door("GET", "/unanswered", Permission.SEE_WORK, show_unanswered, of_assigned=True),
-    Door("GET", "/unanswered/list.csv", Permission.SEE_WORK, download_unanswered, of_assigned=True),
+ENDPOINTS = (
+    Endpoint("GET", "/unanswered", Permission.SEE_WORK, show_unanswered, of_assigned=True),
+    Endpoint("GET", "/unanswered/list.csv", Permission.SEE_WORK, download_unanswered, of_assigned=True),
 )

@@ -4,8 +4,8 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint
 from gateway.core import labels
 from gateway.core.permissions import Permission
 from gateway.errors import NotFound
@@ -14,13 +14,13 @@ from gateway.one import held_files
 FILE = "{file:[0-9]{8}-[0-9]{6}-[0-9a-f]{8}}"
 
 
-async def show_waiting_files(visit: Visit) -> web.StreamResponse:
+async def show_waiting_files(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the files that wait, the oldest first. No child is described."""
     files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
     return visit.render_page("waiting-files.html", files=files, name_extract=labels.name_extract)
 
 
-async def show_waiting_file(visit: Visit) -> web.StreamResponse:
+async def show_waiting_file(visit: ConsoleRequest) -> web.StreamResponse:
     """Show one of them, and what may be done about it."""
     try:
         waiting_file = await asyncio.to_thread(held_files.get_file, visit.gw.config.home, visit.get_part("file"))
@@ -30,21 +30,21 @@ async def show_waiting_file(visit: Visit) -> web.StreamResponse:
     return visit.render_page("waiting-file.html", file=waiting_file, name_extract=labels.name_extract)
 
 
-async def accept_waiting_file(visit: Visit) -> web.StreamResponse:
+async def accept_waiting_file(visit: ConsoleRequest) -> web.StreamResponse:
     """Accept the file: it is taken in as it is."""
     await asyncio.to_thread(held_files.accept_file, visit.gw, visit.get_part("file"), visit.by)
     return redirect_to("/drafts/files?done=accepted")
 
 
-async def put_waiting_file_aside(visit: Visit) -> web.StreamResponse:
+async def put_waiting_file_aside(visit: ConsoleRequest) -> web.StreamResponse:
     """Put the file aside: nothing comes of it."""
     await asyncio.to_thread(held_files.put_aside, visit.gw, visit.get_part("file"), visit.by)
     return redirect_to("/drafts/files?done=put-aside")
 
 
-DOORS = (
-    Door("GET", "/drafts/files", Permission.SEND, show_waiting_files),
-    Door("GET", f"/drafts/files/{FILE}", Permission.SEND, show_waiting_file),
-    Door("POST", f"/drafts/files/{FILE}/accept", Permission.SEND, accept_waiting_file),
-    Door("POST", f"/drafts/files/{FILE}/put-aside", Permission.SEND, put_waiting_file_aside),
+ENDPOINTS = (
+    Endpoint("GET", "/drafts/files", Permission.SEND, show_waiting_files),
+    Endpoint("GET", f"/drafts/files/{FILE}", Permission.SEND, show_waiting_file),
+    Endpoint("POST", f"/drafts/files/{FILE}/accept", Permission.SEND, accept_waiting_file),
+    Endpoint("POST", f"/drafts/files/{FILE}/put-aside", Permission.SEND, put_waiting_file_aside),
 )

@@ -7,8 +7,8 @@ from aiohttp import web
 from gateway.access import people
 from gateway.casework import by_mail, case, message_pages
 from gateway.casework.by_mail import AnsweredLetter
-from gateway.console.console_request import Visit, redirect_to
-from gateway.console.endpoints import Door, get_session
+from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.console.endpoints import Endpoint, get_session
 from gateway.core.message_name import MessageName
 from gateway.core.permissions import Permission, Reach
 from gateway.reconciliation import reconcile
@@ -25,20 +25,20 @@ FIRST_PAGES = (
 )
 
 
-async def redirect_to_start(visit: Visit) -> web.StreamResponse:
+async def redirect_to_start(visit: ConsoleRequest) -> web.StreamResponse:
     """Redirect to where this person begins."""
     return redirect_to(next(address for act, address in FIRST_PAGES if visit.may_do(act)))
 
 
-async def show_inbox(visit: Visit) -> web.StreamResponse:
+async def show_inbox(visit: ConsoleRequest) -> web.StreamResponse:
     """Show what waits for us, the oldest first; or all that came, the newest first."""
     return await asyncio.to_thread(_render_inbox, visit, "all" in visit.request.query)
 
 
-def _render_inbox(visit: Visit, whole: bool) -> web.Response:
+def _render_inbox(visit: ConsoleRequest, whole: bool) -> web.Response:
     gw, mine, after = visit.gw, _list_assigned(visit), visit.request.query.get("after", "")
     if mine is None:
-        items = message_pages.list_inbox_page(gw, whole=whole, after=after, limit=SHOWN + 1)
+        items = message_pages.list_inbox_page(gw, whole=whole, cursor=after, limit=SHOWN + 1)
     else:
         items = message_pages.list_inbox_of_cases(gw, mine, whole=whole)
     more = mine is None and len(items) > SHOWN
@@ -49,7 +49,7 @@ def _render_inbox(visit: Visit, whole: bool) -> web.Response:
     return visit.render_page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
 
 
-def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
+def _list_mail_replies(visit: ConsoleRequest, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
     """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
     waiting = by_mail.list_waiting_replies(visit.gw, SHOWN if mine is None else None)
     letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
@@ -57,16 +57,16 @@ def _list_mail_replies(visit: Visit, mine: frozenset[str] | None) -> list[tuple[
     return list(zip(letters, names, strict=True))
 
 
-async def show_sent(visit: Visit) -> web.StreamResponse:
+async def show_sent(visit: ConsoleRequest) -> web.StreamResponse:
     """Show the notices that we sent, the newest first, and how each stands; with our answers if asked for."""
     return await asyncio.to_thread(_render_sent, visit, "all" in visit.request.query)
 
 
-def _render_sent(visit: Visit, whole: bool) -> web.Response:
+def _render_sent(visit: ConsoleRequest, whole: bool) -> web.Response:
     gw, mine = visit.gw, _list_assigned(visit)
     if mine is None:
         after = MessageId(visit.request.query.get("after", ""))
-        deliveries = message_pages.list_sent_page(gw, whole=whole, after=after, limit=SHOWN + 1)
+        deliveries = message_pages.list_sent_page(gw, whole=whole, cursor=after, limit=SHOWN + 1)
     else:
         deliveries = message_pages.list_sent_of_cases(gw, mine, whole=whole)
     more = mine is None and len(deliveries) > SHOWN
@@ -76,15 +76,15 @@ def _render_sent(visit: Visit, whole: bool) -> web.Response:
     )
 
 
-def _list_assigned(visit: Visit) -> frozenset[CaseId] | None:
+def _list_assigned(visit: ConsoleRequest) -> frozenset[CaseId] | None:
     """List the cases that they may see; None: all."""
     if visit.reach is Reach.ALL:
         return None
     return people.list_assigned_cases(visit.gw, get_session(visit).person.name)
 
 
-DOORS = (
-    Door("GET", "/", Permission.OWN_ACCOUNT, redirect_to_start),
-    Door("GET", "/inbox", Permission.SEE_WORK, show_inbox, of_assigned=True),
-    Door("GET", "/sent", Permission.SEE_WORK, show_sent, of_assigned=True),
+ENDPOINTS = (
+    Endpoint("GET", "/", Permission.OWN_ACCOUNT, redirect_to_start),
+    Endpoint("GET", "/inbox", Permission.SEE_WORK, show_inbox, of_assigned=True),
+    Endpoint("GET", "/sent", Permission.SEE_WORK, show_sent, of_assigned=True),
 )

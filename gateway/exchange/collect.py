@@ -11,8 +11,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 
-from sqlalchemy import Connection
-
 from adapters.route import (
     Bundle,
     Collector,
@@ -35,6 +33,7 @@ from gateway.exchange.receive import receive_parcels
 from gateway.logs import log_failure, log_strange_things
 from gateway.store import audit_log, left_behind, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from keys import receipt
 from keys.card import Route
 from keys.errors import Refusal
@@ -178,7 +177,7 @@ async def _visit_address(gw: Gateway, kind: str, address: RouteAddress, away: se
             gw.own_routes[kind] = trouble
 
 
-def _note_own_route(tx: Connection, gw: Gateway, kind: str, trouble: str | None) -> None:
+def _note_own_route(tx: Tx, gw: Gateway, kind: str, trouble: str | None) -> None:
     if trouble is None:
         partner_health.note_route_success(tx, gw.now(), gw.code, kind)
     else:

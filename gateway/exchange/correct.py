@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
@@ -13,6 +11,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange.prepare import build_next_header, look_up_known_children
 from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.exchange.withdraw import get_amendable, withdraw_delivery
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from keys.errors import Destroyed
 from schemas.message import Message
@@ -45,7 +44,7 @@ def correct_notice(
     new = Message(head, notice.body)
     known = look_up_known_children(gw, [new], {head.message_id: read_withheld_places(gw, message_id)})
 
-    def write_correction(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
+    def write_correction(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:
         if also:
             also(tx, head.message_id)
         withdraw_delivery(tx, gw, sent, by, f"corrected by {head.message_id}", causes.REPLACED)

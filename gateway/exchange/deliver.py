@@ -13,8 +13,6 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from sqlalchemy import Connection
-
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness_checkpoints
 from gateway.background import run_every
@@ -25,6 +23,7 @@ from gateway.exchange import letters, reseal
 from gateway.exchange.delivery_result import TryEnding, settle_try
 from gateway.logs import log_failure
 from gateway.store import audit_log, inbox, outbox, partner_health
+from gateway.store.database import Tx
 from gateway.store.outbox import CLAIM, ClaimedDelivery
 from keys.card import Route
 from keys.errors import Refusal
@@ -253,7 +252,7 @@ def list_sealed_routes(gw: Gateway, partner: str) -> list[Route]:
 
 
 def _settle_and_claim(
-    gw: Gateway, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Connection
+    gw: Gateway, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Tx
 ) -> list[ClaimedDelivery]:
     now = gw.now()
     if endings:
@@ -261,7 +260,7 @@ def _settle_and_claim(
     return [] if stop.is_set() else outbox.claim_deliveries(tx, now, partner, BATCH)
 
 
-def write_endings(tx: Connection, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:
+def write_endings(tx: Tx, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:
     """Write what became of each try, its receipt, the checkpoint with it, and its entry, in the
     caller's transaction.
     """

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway.store import audit_log, blind_index, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexedMessage
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 
 
-def add_to_queue(tx: Connection, now: datetime, notices: Sequence[QueuedNotice]) -> None:
+def add_to_queue(tx: Tx, now: datetime, notices: Sequence[QueuedNotice]) -> None:
     """Queue what is sealed, in the caller's transaction: with its search index, and an entry in the audit log."""
     outbox.add_deliveries(tx, now, notices)
     blind_index.index_messages(

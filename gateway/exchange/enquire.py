@@ -10,8 +10,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from secrets import token_bytes
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
@@ -25,6 +23,7 @@ from gateway.exchange.prepare import look_up_known_children, prepare_messages
 from gateway.exchange.send import queue_messages, write_and_wake
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import Delivery, QueuedNotice
 from keys.errors import Refusal
 from schemas import codes, layout
@@ -196,8 +195,8 @@ def _check_askable(gw: Gateway, search: Message, asked: Collection[str], *, bega
         raise NotAllowed("enquire.ended")
 
 
-def _has_search_ended(gw: Gateway, case: CaseId) -> bool:
-    return find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case))) is None
+def _has_search_ended(gw: Gateway, case_id: CaseId) -> bool:
+    return find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case_id))) is None
 
 
 def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
@@ -240,13 +239,10 @@ def queue_search(gw: Gateway, ready: PreparedSearch) -> EnquiryResult:
     return ready.enquired
 
 
-def write_search(tx: Connection, gw: Gateway, ready: PreparedSearch) -> None:
+def write_search(tx: Tx, gw: Gateway, ready: PreparedSearch) -> None:
     """Queue what is sealed, in the caller's transaction. Raises NotAllowed where the case moved on meanwhile."""
     case = ready.enquired.case
-    if (
-        frozenset(delivery.message_id for delivery in outbox.search_outbox(tx, conversation_id=case, limit=None))
-        != ready.seen
-    ):
+    if frozenset(delivery.message_id for delivery in outbox.search_outbox(tx, case_id=case, limit=None)) != ready.seen:
         raise NotAllowed("enquire.overtaken", case=case)
     queue_messages(tx, gw, ready.notices)
     for new, old in ready.replaced.items():
@@ -260,5 +256,5 @@ def write_search(tx: Connection, gw: Gateway, ready: PreparedSearch) -> None:
     audit_log.append_entries(tx, gw.now(), [AuditEntry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
 
 
-def _list_case(gw: Gateway, case: CaseId) -> list[Delivery]:
-    return gw.store.look(lambda tx: outbox.search_outbox(tx, conversation_id=case, limit=None))
+def _list_case(gw: Gateway, case_id: CaseId) -> list[Delivery]:
+    return gw.store.look(lambda tx: outbox.search_outbox(tx, case_id=case_id, limit=None))

@@ -11,8 +11,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import Connection
-
 from adapters.route import EmailReply, MailText, Returned
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
@@ -20,6 +18,7 @@ from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import MailReplyKind, MailReplyStage
 from gateway.store import audit_log, mail_replies, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.mail_replies import NewMailReply
 from gateway.store.outbox import TRIED, Delivery, SettledTry
 from keys import at_rest, blind, smime
@@ -29,7 +28,7 @@ from schemas.shapes import MessageId
 MOST_KEPT = 50
 
 
-def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Returned) -> None:
+def receive_mail(tx: Tx, gw: Gateway, kind: str, mail: EmailReply | Returned) -> None:
     """Keep a mail with what it is about, in the caller's transaction; note one that is about nothing of ours."""
     deliveries = outbox.list_handed_over(tx, mail.ticket)
     if isinstance(mail, Returned):
@@ -42,9 +41,7 @@ def receive_mail(tx: Connection, gw: Gateway, kind: str, mail: EmailReply | Retu
         bursts.write_burst_in(tx, gw, AuditEntry("reply.unknown", SYSTEM, detail={"route": kind}))
 
 
-def _handle_returned(
-    tx: Connection, gw: Gateway, kind: str, deliveries: Sequence[Delivery], returned_mail: Returned
-) -> None:
+def _handle_returned(tx: Tx, gw: Gateway, kind: str, deliveries: Sequence[Delivery], returned_mail: Returned) -> None:
     why = f"returned: {returned_mail.reason}"
     for delivery in deliveries:
         # Only a receipt ends a delivery: it goes there again, and Health says what came back.
@@ -60,7 +57,7 @@ def _handle_returned(
             _undo_acceptance(tx, gw, delivery, why)
 
 
-def _undo_acceptance(tx: Connection, gw: Gateway, delivery: Delivery, why: str) -> None:
+def _undo_acceptance(tx: Tx, gw: Gateway, delivery: Delivery, why: str) -> None:
     """Undo an acceptance by mail that nobody signed: an automatic answer may come before the server gives up."""
     accepted = mail_replies.list_accepting_replies(tx, delivery.message_id)
     if any(each.signed for each in accepted):
@@ -70,7 +67,7 @@ def _undo_acceptance(tx: Connection, gw: Gateway, delivery: Delivery, why: str) 
         _log_notice(tx, gw, "notice.came-back", delivery, {"reason": why})
 
 
-def _store_mail(tx: Connection, gw: Gateway, letter: Delivery, mail: EmailReply | Returned) -> bool:
+def _store_mail(tx: Tx, gw: Gateway, letter: Delivery, mail: EmailReply | Returned) -> bool:
     """Keep it, locked, with the notice that it is about; return False where there are too many already."""
     notice = _find_notice(tx, letter)
     what = _classify_mail(mail)
@@ -106,7 +103,7 @@ def _classify_mail(mail: EmailReply | Returned) -> MailReplyKind:
     return MailReplyKind.REPLY if mail.is_task else MailReplyKind.AUTOMATIC
 
 
-def _find_notice(tx: Connection, letter: Delivery) -> Delivery:
+def _find_notice(tx: Tx, letter: Delivery) -> Delivery:
     """Return the notice: who answers a reminder answers what it reminds of."""
     if letter.kind != "Reminder" or letter.in_reply_to is None:
         return letter
@@ -131,7 +128,7 @@ def read_mail_text(content: bytes) -> MailText:
     return MailText(**{**members, "attached": tuple(members["attached"])})
 
 
-def _log_notice(tx: Connection, gw: Gateway, act: str, delivery: Delivery, detail: dict[str, str | int]) -> None:
+def _log_notice(tx: Tx, gw: Gateway, act: str, delivery: Delivery, detail: dict[str, str | int]) -> None:
     audit_log.append_entries(
         tx, gw.now(), [AuditEntry(act, SYSTEM, delivery.message_id, delivery.recipient, delivery.digest, detail)]
     )

@@ -4,14 +4,13 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.store import transfer_files
+from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage, InboxItem
 
 
-def queue_for_import(tx: Connection, gw: Gateway, came: Iterable[ArrivedMessage | InboxItem]) -> None:
+def queue_for_import(tx: Tx, gw: Gateway, came: Iterable[ArrivedMessage | InboxItem]) -> None:
     """Note, in the caller's transaction, those of these notices that are to be written."""
     if not gw.config.one.import_folder:
         return

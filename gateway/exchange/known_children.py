@@ -8,8 +8,6 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
@@ -21,6 +19,7 @@ from gateway.core.search_terms import Term
 from gateway.store import blind_index, children
 from gateway.store.blind_index import IndexHit
 from gateway.store.children import LockedChild
+from gateway.store.database import Tx
 from keys import at_rest, blind
 from keys.at_rest import Locked
 from keys.digests import Purpose
@@ -45,7 +44,7 @@ class _OwnChild:
 
 
 def look_up_known(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     notices: Iterable[Message],
     withheld: Mapping[str, Collection[str]] | None = None,
@@ -127,7 +126,7 @@ def _is_same_case(notice: Message, other: Message) -> bool:
     return notice.header.conversation_id == other.header.conversation_id
 
 
-def _find_notices_before(tx: Connection, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
+def _find_notices_before(tx: Tx, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:
     """Find of each the newest notice about the same UPN, and the same name and birthday: the newer first."""
     asked = [
         (name, terms)
@@ -173,7 +172,7 @@ def _whole_name_terms(child: Child) -> list[Term]:
     return [Term("dob", child.dob.isoformat()), *(term for term in together if len(term.value) > 1)]
 
 
-def _open_hit(tx: Connection, gw: Gateway, hit: IndexHit) -> Message | None:
+def _open_hit(tx: Tx, gw: Gateway, hit: IndexHit) -> Message | None:
     """Open a notice; None where its key was destroyed, or it is no notice about a child."""
     copy = copies.take_copy(tx, gw, hit.name, Machine.COMPARE)
     if not copy.is_held:
@@ -207,7 +206,7 @@ def _is_child_called(child: Child, surname: str, forename: str) -> bool:
     )
 
 
-def _find_own_children(tx: Connection, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[_OwnChild]]:
+def _find_own_children(tx: Tx, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[_OwnChild]]:
     """Find of each our own children who have its UPN, or its birthday and a name that sounds alike."""
     current = children.find_current_load(tx)
     if current is None or not children_of:

@@ -8,13 +8,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.store import audit_log, mailboxes
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.mailboxes import Kind, MailboxBundle
 from keys import envelope, receipt
 from keys.errors import Refusal
@@ -80,7 +79,7 @@ async def take_in_bundle(gw: Gateway, owner: str, sender: str, content: bytes) -
     await gw.store.write(lambda tx: _add_bundle(tx, gw, owner, sender, content))
 
 
-def _add_bundle(tx: Connection, gw: Gateway, owner: str, sender: str, content: bytes) -> None:
+def _add_bundle(tx: Tx, gw: Gateway, owner: str, sender: str, content: bytes) -> None:
     room = gw.config.hosting.megabytes * 1_000_000
     if mailboxes.sum_mailbox_bytes(tx, owner) + len(content) > room:
         raise NotAllowed(FULL)
@@ -102,7 +101,7 @@ async def finish_messages(gw: Gateway, owner: str, name: str, receipts: bytes) -
     await gw.store.write(lambda tx: _replace_by_receipts(tx, gw, owner, name, receipts))
 
 
-def _replace_by_receipts(tx: Connection, gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
+def _replace_by_receipts(tx: Tx, gw: Gateway, owner: str, name: str, receipts: bytes) -> None:
     held = mailboxes.find_bundle(tx, owner, "messages", name)
     if held is None:
         raise NotFound("mailbox.gone")
@@ -118,7 +117,7 @@ async def list_receipts_to_fetch(gw: Gateway, owner: str, sender: str, resting: 
 
 
 def _list_fitting_bundles(
-    tx: Connection, owner: str, kind: Kind, resting: Collection[str], sender: str | None = None
+    tx: Tx, owner: str, kind: Kind, resting: Collection[str], sender: str | None = None
 ) -> list[MailboxBundle]:
     """List the first that does not rest, and as many more as are not too large together."""
     names = mailboxes.list_oldest_bundles(tx, owner, kind, BUNDLES + len(resting), sender)
@@ -139,19 +138,19 @@ async def finish_receipts(gw: Gateway, owner: str, sender: str, name: str) -> No
     await gw.store.write(lambda tx: _delete_receipts(tx, owner, sender, name))
 
 
-def _delete_receipts(tx: Connection, owner: str, sender: str, name: str) -> None:
+def _delete_receipts(tx: Tx, owner: str, sender: str, name: str) -> None:
     held = mailboxes.find_bundle(tx, owner, "receipts", name)
     if held is None or held.sender != sender:
         raise NotFound("mailbox.gone", "receipts")
     mailboxes.delete_bundle(tx, owner, "receipts", name)
 
 
-def expire_bundles(tx: Connection, gw: Gateway) -> Sequence[AuditEntry]:
+def expire_bundles(tx: Tx, gw: Gateway) -> Sequence[AuditEntry]:
     """Forget what nobody has fetched for a month, and note it."""
     return _note_expired(tx, gw, mailboxes.delete_expired_bundles(tx, gw.now() - KEPT_FOR))
 
 
-def forget_unreadable(tx: Connection, gw: Gateway, owner: str) -> Sequence[AuditEntry]:
+def forget_unreadable(tx: Tx, gw: Gateway, owner: str) -> Sequence[AuditEntry]:
     """Forget what lies there from before it was checked on the way in, and that nobody could read; and note it."""
     gone = []
     for kind, is_good in READABLE:
@@ -163,7 +162,7 @@ def forget_unreadable(tx: Connection, gw: Gateway, owner: str) -> Sequence[Audit
     return _note_expired(tx, gw, gone)
 
 
-def _note_expired(tx: Connection, gw: Gateway, gone: Sequence[tuple[str, str]]) -> Sequence[AuditEntry]:
+def _note_expired(tx: Tx, gw: Gateway, gone: Sequence[tuple[str, str]]) -> Sequence[AuditEntry]:
     entries = [AuditEntry("mailbox.expired", SYSTEM, partner=sender, detail={"owner": owner}) for owner, sender in gone]
     audit_log.append_entries(tx, gw.now(), entries)
     return entries

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from secrets import token_bytes
 
-from sqlalchemy import Connection
-
 from gateway.core import replies
 from gateway.core.causes import ENDED, find_cause
 from gateway.core.delivery import RECEIPT_WAIT, DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.replies import Misfit, NamedBy, NamedMessage, ReplyStatement, ReplyVerdict
 from gateway.store import inbox, outbox
+from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage, CaseMessage
 from schemas.identifiers import build_uuid7
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message, WhereaboutsResponse
@@ -52,7 +51,7 @@ class NamedMessages:
     own: dict[CaseId, CaseId] = field(default_factory=dict)
 
 
-def read_named_messages(tx: Connection, came: Sequence[Came]) -> NamedMessages:
+def read_named_messages(tx: Tx, came: Sequence[Came]) -> NamedMessages:
     """Read what the messages name: a few questions, however many messages there are."""
     sender = came[0][0].sender
     ids = {name for arrived, _ in came for name, _ in _list_names(arrived)}
@@ -147,10 +146,10 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
     return replace(arrived, state=InboxState.DOES_NOT_FIT, misfit=misfit) if misfit else arrived
 
 
-def _put_in_case(arrived: ArrivedMessage, case: CaseId) -> ArrivedMessage:
-    if case == arrived.conversation_id:
+def _put_in_case(arrived: ArrivedMessage, case_id: CaseId) -> ArrivedMessage:
+    if case_id == arrived.conversation_id:
         return arrived
-    return replace(arrived, conversation_id=case, said_case=arrived.conversation_id)
+    return replace(arrived, conversation_id=case_id, said_case=arrived.conversation_id)
 
 
 def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> CaseId:
@@ -180,7 +179,7 @@ def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> CaseId:
 
 
 def apply_effect(
-    tx: Connection, now: datetime, known: NamedMessages, arrived: ArrivedMessage, message: Message
+    tx: Tx, now: datetime, known: NamedMessages, arrived: ArrivedMessage, message: Message
 ) -> Misfit | None:
     """Move on what it names, where it fits; put it aside where it came too late. Return why it has no effect, if so."""
     names = list(_list_names(arrived))
@@ -212,7 +211,7 @@ def _is_by_machine(message: Message) -> bool:
     return isinstance(message.body, WhereaboutsResponse) and message.body.answered_by == "machine"
 
 
-def _is_overtaken(tx: Connection, arrived: ArrivedMessage) -> bool:
+def _is_overtaken(tx: Tx, arrived: ArrivedMessage) -> bool:
     """Tell whether it is an acknowledgement, and its sender's newer word on the same message came first."""
     return (
         arrived.kind == "Acknowledgement"
@@ -224,7 +223,7 @@ def _is_overtaken(tx: Connection, arrived: ArrivedMessage) -> bool:
 
 
 def _move_named(
-    tx: Connection,
+    tx: Tx,
     now: datetime,
     known: NamedMessages,
     arrived: ArrivedMessage,
@@ -270,7 +269,7 @@ def _is_opening(message: CaseMessage, arrived: ArrivedMessage) -> bool:
     )
 
 
-def _end_located_searches(tx: Connection, now: datetime, arrived: ArrivedMessage) -> None:
+def _end_located_searches(tx: Tx, now: datetime, arrived: ArrivedMessage) -> None:
     """End those of its sender's searches in the case that were written before it."""
     for message in inbox.list_case_messages(tx, [arrived.said_case or arrived.conversation_id]):
         if _is_opening(message, arrived) and isinstance(
@@ -279,7 +278,7 @@ def _end_located_searches(tx: Connection, now: datetime, arrived: ArrivedMessage
             inbox.set_state(tx, now, message.sender, message.message_id, effect, cause=ENDED)
 
 
-def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new: Sequence[ArrivedMessage]) -> None:
+def apply_earlier_words(tx: Tx, now: datetime, known: NamedMessages, new: Sequence[ArrivedMessage]) -> None:
     """Apply what its sender took back, corrected or located in a message that came before the message it is about."""
     standing = {
         arrived.message_id: known.theirs.get(arrived.message_id) or _as_named_message(arrived) for arrived in new
@@ -303,7 +302,7 @@ def apply_earlier_words(tx: Connection, now: datetime, known: NamedMessages, new
             _apply_earlier_located(tx, now, known, arrived)
 
 
-def _apply_earlier_located(tx: Connection, now: datetime, known: NamedMessages, search: ArrivedMessage) -> None:
+def _apply_earlier_located(tx: Tx, now: datetime, known: NamedMessages, search: ArrivedMessage) -> None:
     case = search.said_case or search.conversation_id
     for message in known.cases.get(case, []):
         located = message.kind == "LocatedNotice" and message.in_reply_to is None and message.sender == search.sender

@@ -131,7 +131,7 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
 
 def build_next_header(
     gw: Gateway,
-    conversation_id: CaseId,
+    case_id: CaseId,
     recipient: str,
     *,
     in_reply_to: MessageId | None = None,
@@ -139,17 +139,17 @@ def build_next_header(
     test: bool = False,
 ) -> Header:
     """Build the header of our next message to that authority in a case."""
-    sequence = gw.store.look(lambda tx: outbox.get_next_sequence(tx, conversation_id, recipient))
-    first = build_first_header(gw, conversation_id, recipient)
+    sequence = gw.store.look(lambda tx: outbox.get_next_sequence(tx, case_id, recipient))
+    first = build_first_header(gw, case_id, recipient)
     return replace(first, sequence=sequence, in_reply_to=in_reply_to, supersedes=supersedes, test=test)
 
 
-def build_first_header(gw: Gateway, conversation_id: CaseId, recipient: str) -> Header:
+def build_first_header(gw: Gateway, case_id: CaseId, recipient: str) -> Header:
     """Build the header of our first message to that authority in a new case."""
     now = gw.now()
     return Header(
         message_id=MessageId(build_uuid7(now, token_bytes(10))),
-        conversation_id=conversation_id,
+        conversation_id=case_id,
         sequence=1,
         sender=Party(authority=gw.code, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),

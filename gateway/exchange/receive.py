@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.core import replies, safeguards
@@ -23,6 +21,7 @@ from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexedMessage
+from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage
 from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
@@ -234,9 +233,7 @@ def _issue_receipt(gw: Gateway, digest: str, message_id: MessageId | None, to: s
     )
 
 
-def _store_accepted(
-    tx: Connection, gw: Gateway, fit: Sequence[AcceptedParcel]
-) -> tuple[set[str], list[AcceptedParcel]]:
+def _store_accepted(tx: Tx, gw: Gateway, fit: Sequence[AcceptedParcel]) -> tuple[set[str], list[AcceptedParcel]]:
     """Store what is new, with its receipts, its effects on what it names, and its audit entries: all or nothing.
 
     The digests of what was kept, and what is refused after all, because nothing of its kind may be said of what it
@@ -290,7 +287,7 @@ def _no_effect_entry(arrived: ArrivedMessage, why: Misfit) -> AuditEntry:
 
 
 def _note_refusals(
-    tx: Connection, gw: Gateway, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
+    tx: Tx, gw: Gateway, refused: Sequence[RefusedParcel], rejections: dict[str, str], caller: str
 ) -> None:
     """Note them, and keep their receipts.
 

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.logs import log_failure
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import ClaimedDelivery
 from keys import at_rest, envelope
 from keys.errors import Refusal
@@ -30,7 +29,7 @@ async def reseal_in_true_time(gw: Gateway, claimed: Sequence[ClaimedDelivery]) -
     return await gw.store.write(lambda tx: [_reseal_claimed(tx, gw, delivery) for delivery in claimed])
 
 
-def _reseal_claimed(tx: Connection, gw: Gateway, claimed: ClaimedDelivery) -> ClaimedDelivery:
+def _reseal_claimed(tx: Tx, gw: Gateway, claimed: ClaimedDelivery) -> ClaimedDelivery:
     held = copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER)
     # They have these very bytes, and give the receipt of no others.
     if claimed.answered:

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Copy, Machine, View
@@ -18,6 +16,7 @@ from gateway.exchange.prepare import build_next_header
 from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import QueuedNotice
 from schemas.message import (
@@ -42,7 +41,7 @@ def read_incoming(gw: Gateway, name: Name, by: str, *, in_full: bool = False) ->
     officer has checked the restriction with the sender, and reads all of it, which is another act.
     """
 
-    def get_and_log(tx: Connection) -> tuple[InboxItem, Copy]:
+    def get_and_log(tx: Tx) -> tuple[InboxItem, Copy]:
         item = inbox.get_message(tx, name)
         usual = AuditEntry("notice.read", by, item.message_id, item.sender)
         whole = AuditEntry("notice.read-in-full", by, item.message_id, item.sender)
@@ -59,7 +58,7 @@ def needs_restriction_check(gw: Gateway, name: Name) -> bool:
     Raises NotFound, Ambiguous.
     """
 
-    def get_copy(tx: Connection) -> Copy:
+    def get_copy(tx: Tx) -> Copy:
         item = inbox.get_message(tx, name)
         return copies.take_received(tx, gw, item.sender, item.message_id, Machine.CHECK)
 
@@ -69,7 +68,7 @@ def needs_restriction_check(gw: Gateway, name: Name) -> bool:
 def read_outgoing(gw: Gateway, message_id: MessageId, by: str) -> Message:
     """Open our own copy of a notice that we sent, for a person."""
 
-    def get_and_log(tx: Connection) -> Copy:
+    def get_and_log(tx: Tx) -> Copy:
         view = AuditEntry("notice.read", by, message_id, outbox.get_delivery(tx, message_id).recipient)
         return copies.take_sent(tx, gw, message_id, View(view))
 
@@ -145,7 +144,7 @@ def _send_reply(
         raise NotAllowed("reply.restricted")
     head = build_next_header(gw, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
 
-    def write_reply(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
+    def write_reply(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:
         if not inbox.set_state(
             tx, gw.now(), item.sender, item.message_id, standing, was=item.state, cause=find_cause(body)
         ):
@@ -184,7 +183,7 @@ def put_reply_aside(gw: Gateway, name: Name, by: str, *, was: str | None = None)
     Raises NotFound, or NotAllowed where it is no such reply, or somebody was faster.
     """
 
-    def write_put_aside(tx: Connection) -> None:
+    def write_put_aside(tx: Tx) -> None:
         item = inbox.get_message(tx, name)
         if was is not None and item.state != was:
             raise NotAllowed("reply.overtaken", "put-aside", name=item.name)

@@ -7,8 +7,6 @@ Everything that can refuse a message comes before the transaction, so of a refus
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.safeguards import KnownFacts
@@ -17,6 +15,7 @@ from gateway.exchange.case_review import begin_case_reviews
 from gateway.exchange.delivery_queue import add_to_queue
 from gateway.exchange.prepare import look_up_known_children, prepare_messages
 from gateway.store import inbox, outbox
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from schemas.message import OPENS_A_CASE, Message
 from schemas.shapes import MessageId
@@ -31,7 +30,7 @@ INSTEAD = {
     "Reminder": "remind",
 }
 # What is written in the transaction that makes a message, of which it is told the id.
-Also = Callable[[Connection, MessageId], None]
+Also = Callable[[Tx, MessageId], None]
 # Notices that go through each step together (some 14 ms): the code of one step stays in the processor's caches, which
 # saves about a tenth.
 TOGETHER = 32
@@ -44,7 +43,7 @@ def send_messages(
     gw: Gateway,
     messages: Sequence[Message],
     by: str,
-    write: Callable[[Connection, Sequence[QueuedNotice]], Result],
+    write: Callable[[Tx, Sequence[QueuedNotice]], Result],
     *,
     confirmed: Collection[str] = (),
     known: Mapping[MessageId, KnownFacts] | None = None,
@@ -58,20 +57,20 @@ def send_messages(
     return write_and_wake(gw, lambda tx: write(tx, ready))
 
 
-def write_and_wake(gw: Gateway, write: Callable[[Connection], Result]) -> Result:
+def write_and_wake(gw: Gateway, write: Callable[[Tx], Result]) -> Result:
     """Do this in one transaction, and wake whoever delivers; return what it returns."""
     result = gw.store.run(write)
     gw.due.set()
     return result
 
 
-def queue_messages(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
+def queue_messages(tx: Tx, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
     """Queue what is sealed, in the caller's transaction. A search begins its review."""
     add_to_queue(tx, gw.now(), notices)
     begin_case_reviews(tx, gw, notices)
 
 
-def queue_notices(tx: Connection, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
+def queue_notices(tx: Tx, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
     """Queue notices that stand by themselves. Raises NotAllowed for the id of a case that another authority opened.
 
     Its recipient would keep it as a case by itself, and both would look into different ones.
@@ -108,7 +107,7 @@ def send_notices(
     for batch in watch([notices[at : at + TOGETHER] for at in range(0, len(notices), TOGETHER)]):
         ready += prepare_messages(gw, batch, by, confirmed=confirmed, known=known)
 
-    def write_notices(tx: Connection) -> None:
+    def write_notices(tx: Tx) -> None:
         queue_notices(tx, gw, ready)
         if also:
             for notice in ready:

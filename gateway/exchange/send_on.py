@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import DeliveryState, may_send_on
@@ -15,6 +13,7 @@ from gateway.exchange.send import queue_messages, send_messages
 from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from schemas.message import Message
 from schemas.shapes import MessageId
@@ -35,7 +34,7 @@ def send_notice_on(
     head = build_next_header(gw, sent.conversation_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
 
-    def write_sent_on(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
+    def write_sent_on(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:
         reason = f"redirected to {to} as {head.message_id}"
         cause = build_cause(REDIRECTED, to)
         if not outbox.advance_delivery(

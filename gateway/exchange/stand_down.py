@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
@@ -17,6 +15,7 @@ from gateway.exchange.prepare import build_first_header
 from gateway.exchange.send import queue_messages, send_messages
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import Delivery, QueuedNotice
 from schemas.message import SEARCHES, LocatedNotice, Message
 from schemas.shapes import MessageId
@@ -41,7 +40,7 @@ def stand_down_search(
     if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
         raise NotAllowed("amend.told-already")
 
-    def write_stand_down(tx: Connection, ready: Sequence[QueuedNotice]) -> list[MessageId]:
+    def write_stand_down(tx: Tx, ready: Sequence[QueuedNotice]) -> list[MessageId]:
         now = gw.now()
         if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
             notice.message_id for notice in case
@@ -63,9 +62,7 @@ def stand_down_search(
     return send_messages(gw, _build_stand_downs(gw, case, open_ones, body), by, write_stand_down)
 
 
-def _conclude_searches(
-    tx: Connection, now: datetime, case: Sequence[Delivery], reason: str, cause: str
-) -> set[MessageId]:
+def _conclude_searches(tx: Tx, now: datetime, case: Sequence[Delivery], reason: str, cause: str) -> set[MessageId]:
     """Conclude every search of a case, or keep it back; return the ids of what had left, read after the change."""
     searches = [delivery for delivery in case if delivery.kind in SEARCHES]
     # Or a statement would miss it there.

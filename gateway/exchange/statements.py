@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection
-
 from adapters.route import NotReached, PartnerAnswer
 from gateway.auditing.witness import find_way_to_ask, witness_checkpoints
 from gateway.background import run_every
@@ -26,6 +24,7 @@ from gateway.errors import StoreUnavailable
 from gateway.logs import log_failure
 from gateway.store import audit_log, outbox, partner_health, statements
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from keys import statement
 from keys.envelope import MAX_AGE
 from keys.errors import Refusal
@@ -70,7 +69,7 @@ async def issue_statement(gw: Gateway, partner: str, window: Window) -> str:
     return await gw.store.read(lambda tx: _issue_page(tx, gw, partner, window))
 
 
-def _issue_page(tx: Connection, gw: Gateway, partner: str, window: Window) -> str:
+def _issue_page(tx: Tx, gw: Gateway, partner: str, window: Window) -> str:
     sent, received = statements.list_sent_rows(tx, partner, window), statements.list_received_rows(tx, partner, window)
     return statement.issue(
         audience=partner,
@@ -97,7 +96,7 @@ async def compare_with(gw: Gateway, partner: str, since: datetime) -> list[Heale
         _rows_by_id(row for page in pages for row in page.sent), _rows_by_id(r for p in pages for r in p.received)
     )
 
-    def read_ours(tx: Connection) -> ExchangeAccount:
+    def read_ours(tx: Tx) -> ExchangeAccount:
         sent = statements.find_sent_rows(tx, partner, [*{*listed, *theirs.received}])
         unreceipted = statements.find_unreceipted(tx, partner, list(theirs.received))
         return ExchangeAccount(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
@@ -116,7 +115,7 @@ def _rows_by_id(rows: Iterable[StatementRow]) -> dict[MessageId, StatementRow]:
     return {MessageId(row.message_id): row for row in rows}
 
 
-def _list_sent_ids(tx: Connection, partner: str, since: datetime, until: datetime) -> list[MessageId]:
+def _list_sent_ids(tx: Tx, partner: str, since: datetime, until: datetime) -> list[MessageId]:
     listed: list[MessageId] = []
     for page in range(MAX_PAGES):
         rows = statements.list_sent_rows(tx, partner, Window(since, until, page))
@@ -157,7 +156,7 @@ async def _ask_them_to_compare(gw: Gateway, partner: str, since: datetime) -> No
 
 
 def _heal_differences(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     partner: str,
     differences: Sequence[StatementDifference],
@@ -184,7 +183,7 @@ def _heal_differences(
     return outcomes
 
 
-def _heal_difference(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> str:
+def _heal_difference(tx: Tx, now: datetime, partner: str, difference: StatementDifference) -> str:
     match difference.differs:
         case DifferenceKind.MISSING_THERE | DifferenceKind.RECEIPT_LOST:
             reason = f"found in the daily comparison: {labels.name_difference(difference.differs)}"
@@ -199,7 +198,7 @@ def _heal_difference(tx: Connection, now: datetime, partner: str, difference: St
             return FOR_A_PERSON
 
 
-def _request_lost_receipt(tx: Connection, now: datetime, partner: str, difference: StatementDifference) -> bool:
+def _request_lost_receipt(tx: Tx, now: datetime, partner: str, difference: StatementDifference) -> bool:
     """Ask for the receipt alone of what an officer moved on: how it stands, stands."""
     moved_on = (
         difference.differs is DifferenceKind.RECEIPT_LOST
@@ -219,7 +218,7 @@ def _difference_entry(partner: str, difference: StatementDifference) -> AuditEnt
     return AuditEntry("statement.difference", SYSTEM, difference.message_id, partner, detail=detail)
 
 
-def _limit_entries(tx: Connection, now: datetime, partner: str, new: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
+def _limit_entries(tx: Tx, now: datetime, partner: str, new: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
     """Return these entries; where one partner's would be too many in a day, one for all of them, once that day."""
     today = partial(
         audit_log.list_newest_entries, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1)
@@ -233,7 +232,7 @@ def _limit_entries(tx: Connection, now: datetime, partner: str, new: Sequence[Au
     return [AuditEntry("statement.difference", SYSTEM, None, partner, detail={"difference": kinds, "count": len(new)})]
 
 
-def _is_logged_before(tx: Connection, entry: AuditEntry) -> bool:
+def _is_logged_before(tx: Tx, entry: AuditEntry) -> bool:
     before = audit_log.list_newest_entries(tx, about=entry.about, act=entry.act)
     return any(f'"difference":"{entry.detail["difference"]}"' in logged.entry for logged in before)
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -13,6 +11,7 @@ from gateway.exchange.prepare import build_next_header
 from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import Delivery, QueuedNotice
 from schemas.message import OPENS_A_CASE, SEARCHES, Message, Withdrawal
 from schemas.shapes import CaseId, MessageId
@@ -29,7 +28,7 @@ def withdraw_notice(
     sent = get_amendable(gw, message_id)
     head = build_next_header(gw, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
 
-    def write_withdrawal(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId | None:
+    def write_withdrawal(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId | None:
         withdraw_delivery(tx, gw, sent, by, "withdrawn")
         if sent.kind in SEARCHES and not _is_search_open(tx, sent.conversation_id):
             end_case_review(tx, gw, sent.conversation_id, "withdrawn", by)
@@ -44,8 +43,8 @@ def withdraw_notice(
     return send_messages(gw, [Message(head, body)], by, write_withdrawal)
 
 
-def _is_search_open(tx: Connection, conversation_id: CaseId) -> bool:
-    case = outbox.search_outbox(tx, conversation_id=conversation_id, limit=None)
+def _is_search_open(tx: Tx, case_id: CaseId) -> bool:
+    case = outbox.search_outbox(tx, case_id=case_id, limit=None)
     return any(delivery.kind in SEARCHES and delivery.state is not DeliveryState.WITHDRAWN for delivery in case)
 
 
@@ -56,9 +55,7 @@ def get_amendable(gw: Gateway, message_id: MessageId) -> Delivery:
     return sent
 
 
-def withdraw_delivery(
-    tx: Connection, gw: Gateway, sent: Delivery, by: str, reason: str, cause: str | None = None
-) -> None:
+def withdraw_delivery(tx: Tx, gw: Gateway, sent: Delivery, by: str, reason: str, cause: str | None = None) -> None:
     now, about, whom = gw.now(), sent.message_id, sent.recipient
     if not outbox.advance_delivery(tx, now, about, whom, DeliveryState.WITHDRAWN, reason=reason, cause=cause):
         raise too_late(name_status(outbox.get_delivery(tx, sent.message_id)))

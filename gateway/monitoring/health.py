@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
@@ -55,6 +53,7 @@ from gateway.store import (
     partner_health,
     partners,
 )
+from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
 from gateway.store.partner_health import STATEMENT, RouteReach
 from keys import tls
@@ -104,7 +103,7 @@ def measure_health(gw: Gateway) -> Health:
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
 
-def _read_stored(tx: Connection, gw: Gateway) -> _Stored:
+def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
     database = DatabaseHealth("", gw.store.measure_size(tx), gw.store.is_current(tx))
     if not database.current:
         return _Stored(database)
@@ -120,7 +119,7 @@ def _read_stored(tx: Connection, gw: Gateway) -> _Stored:
     )
 
 
-def _measure_partners(tx: Connection, gw: Gateway) -> Iterator[PartnerHealth]:
+def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
     """Partners, those we write letters to, and whoever something still waits for."""
     counts: dict[str, dict[DeliveryState, int]] = {}
     oldest: dict[str, datetime] = {}
@@ -236,7 +235,7 @@ def _find_moment(folder: Path) -> datetime | None:
     return datetime.fromtimestamp(folder.stat().st_mtime, UTC) if folder.is_dir() else None
 
 
-def _measure_mailboxes(tx: Connection, gw: Gateway) -> Iterator[MailboxHealth]:
+def _measure_mailboxes(tx: Tx, gw: Gateway) -> Iterator[MailboxHealth]:
     owners = gw.config.hosting.owners.split()
     fills = mailboxes.list_mailbox_fill(tx, owners) if owners else {}
     for owner in owners:
@@ -244,7 +243,7 @@ def _measure_mailboxes(tx: Connection, gw: Gateway) -> Iterator[MailboxHealth]:
         yield MailboxHealth(owner, count, size, gw.config.hosting.megabytes * 2**20, oldest)
 
 
-def _measure_log(tx: Connection, gw: Gateway) -> LogHealth:
+def _measure_log(tx: Tx, gw: Gateway) -> LogHealth:
     covered, at = audit_log.find_checkpoint_size(tx) or (0, None)
     alarms = (
         LogAlarm(

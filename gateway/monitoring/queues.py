@@ -6,8 +6,6 @@ Counts and ages only.
 from collections.abc import Iterator
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
@@ -26,12 +24,13 @@ from gateway.store import (
     transfer_files,
     webhooks,
 )
+from gateway.store.database import Tx
 from keys import card
 from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
 
-def check_queues(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield every check of what waits on our side."""
     if gw.config.one.import_folder:
         yield from _check_imports(tx, gw)
@@ -47,7 +46,7 @@ def check_queues(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_cards(gw)
 
 
-def _check_unbelieved(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
@@ -66,7 +65,7 @@ def _check_cards(gw: Gateway) -> Iterator[HealthFinding]:
             yield warn_check(f"card of {code}", says, *add)
 
 
-def _check_own_routes(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_own_routes(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield a server at which partners leave things for us, and into which we cannot look."""
     kinds = {route.kind for route in gw.own_card.routes}
     for reach in partner_health.list_route_reach(tx).get(gw.code, []):
@@ -75,7 +74,7 @@ def _check_own_routes(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
             yield fail_check(f"our {reach.route} route", says, "Check the server, or call the team that runs it.")
 
 
-def _check_left_behind(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_left_behind(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for leftover in left_behind.list_left_behind(tx):
         place = "our" if leftover.authority == gw.code else f"{leftover.authority}'s"
@@ -85,7 +84,7 @@ def _check_left_behind(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
         )
 
 
-def _check_replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_replies(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
         says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
@@ -93,14 +92,14 @@ def _check_replies(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
         yield _by_age(gw, "replies by mail", says, oldest, show)
 
 
-def _check_clock(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_clock(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield our clock ran fast, or runs slow now."""
     if count := outbox.count_queued_ahead(tx, gw.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
 
 
-def _check_imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_imports(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     oldest, name = transfer_files.find_oldest_file_due(tx), "notices to be imported"
     if oldest is None:
         yield pass_check(name, "None")
@@ -115,7 +114,7 @@ def _check_imports(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
     )
 
 
-def _check_drafts(tx: Connection, gw: Gateway) -> HealthFinding:
+def _check_drafts(tx: Tx, gw: Gateway) -> HealthFinding:
     count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
         return pass_check("drafts", "None")
@@ -124,7 +123,7 @@ def _check_drafts(tx: Connection, gw: Gateway) -> HealthFinding:
     return _by_age(gw, "drafts", says, oldest, show)
 
 
-def _check_matches(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_matches(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     if children.find_current_load(tx) is None:
         if gw.config.one.children_folder:
             says = "None has been loaded, so notices are not checked against pupil records."
@@ -150,7 +149,7 @@ def _by_age(gw: Gateway, name: str, says: str, oldest: datetime, show: tuple[str
     return warn_check(name, says, *show) if late else HealthFinding(name, FindingLevel.OK, says, *show)
 
 
-def _check_webhooks(tx: Connection, gw: Gateway) -> Iterator[HealthFinding]:
+def _check_webhooks(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     try:
         gw.config.webhook_ca()
     except ConfigProblem as why:

@@ -9,8 +9,6 @@ import json
 from collections.abc import Collection, Sequence
 from secrets import token_bytes
 
-from sqlalchemy import Connection
-
 from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.core.draft_state import DraftState
@@ -23,6 +21,7 @@ from gateway.one.extracts import EMPTY, Row
 from gateway.one.leaver_rules import LeaverRow
 from gateway.store import audit_log, drafts, intake, outbox
 from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.database import Tx
 from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
 from gateway.store.outbox import QueuedNotice
@@ -119,7 +118,7 @@ def build_draft(
     )
 
 
-def write_drafts(tx: Connection, gw: Gateway, new_drafts: Sequence[NewDraft]) -> dict[str, Draft]:
+def write_drafts(tx: Tx, gw: Gateway, new_drafts: Sequence[NewDraft]) -> dict[str, Draft]:
     """Write these drafts, new or in the place of what they said; return them by digest as they stand then."""
     before = drafts.find_drafts_by_digest(tx, [draft.digest for draft in new_drafts])
     by_id = {draft.draft_id: draft for draft in drafts.list_open_drafts(tx, [draft.child for draft in new_drafts])}
@@ -142,7 +141,7 @@ def _says_otherwise(old: Draft, new: NewDraft) -> bool:
     return old.state is DraftState.OPEN and (old.said, old.reason, old.digest) != (new.said, new.reason, new.digest)
 
 
-def end_answered_drafts(tx: Connection, gw: Gateway, sent_rows: Sequence[SentRow]) -> None:
+def end_answered_drafts(tx: Tx, gw: Gateway, sent_rows: Sequence[SentRow]) -> None:
     """End the open drafts about these children, whose rows came again whole; not those of another child with the same
     UPN.
     """
@@ -169,7 +168,7 @@ def list_draft_acts(gw: Gateway, draft_id: str) -> DraftHistory:
 def read_draft(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:
     """A draft and its row, opened for a person. That it was read is an entry of the audit log. Raises NotFound."""
 
-    def look(tx: Connection) -> tuple[Draft, Locked]:
+    def look(tx: Tx) -> tuple[Draft, Locked]:
         draft = drafts.get_draft(tx, draft_id)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("draft.read", by, draft_id)])
         return draft, Locked(*drafts.get_locked_draft(tx, draft_id))
@@ -211,7 +210,7 @@ def send_draft(
     known = look_up_known_children(gw, [message], of_rows=True)
     remembered = build_sent_row(gw, who, to, message.header.message_id)
 
-    def write_notice(tx: Connection, ready: Sequence[QueuedNotice]) -> MessageId:
+    def write_notice(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:
         end_as_sent(tx, gw, draft_id, remembered, by)
         queue_messages(tx, gw, ready)
         return message.header.message_id
@@ -266,7 +265,7 @@ def send_correction(
     )
 
 
-def end_as_sent(tx: Connection, gw: Gateway, draft_id: str, sent: SentRow, by: str) -> None:
+def end_as_sent(tx: Tx, gw: Gateway, draft_id: str, sent: SentRow, by: str) -> None:
     """It became this notice, or corrects it, and its row makes no other. Raises NotAllowed where it has ended."""
     drafts.end_draft(tx, gw.now(), draft_id, DraftState.SENT, by, message_id=sent.message_id)
     before = intake.find_sent_by_digest(tx, [sent.digest]).get(sent.digest)
@@ -285,7 +284,7 @@ def discard_draft(gw: Gateway, draft_id: str, reason: str, by: str, *, was: str 
     `was`: the digest of what its row said when the officer looked; where it says otherwise now, nothing is done.
     """
 
-    def write(tx: Connection) -> None:
+    def write(tx: Tx) -> None:
         if was not in (None, drafts.get_draft(tx, draft_id).said):
             raise NotAllowed("draft.stale")
         drafts.end_draft(tx, gw.now(), draft_id, DraftState.DISCARDED, by, discarded_as=reason)

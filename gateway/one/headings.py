@@ -10,14 +10,13 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection
-
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import Doubted
 from gateway.one.table import MAX_NAMED, Headings, normalise_heading
 from gateway.store import audit_log
 from gateway.store import headings as store_headings
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.headings import AcceptedHeadings
 
 CODE = "one.headings"
@@ -40,7 +39,7 @@ def check(
     """
     new = AcceptedHeadings(_digest(headings), headings.known, headings.unknown)
 
-    def look(tx: Connection) -> str:
+    def look(tx: Tx) -> str:
         accepted = store_headings.list_accepted_headings(tx, kind)
         if any(known.digest == new.digest for known in accepted):
             return ""

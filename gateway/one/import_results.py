@@ -13,8 +13,6 @@ from itertools import islice
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from gateway.context import SYSTEM, Gateway
 from gateway.core.transfer_stage import ANSWERS, TransferStage
 from gateway.one import table, watched_folder
@@ -23,6 +21,7 @@ from gateway.one.watched_folder import FileOutcome, TakenFile, Watched
 from gateway.settings.sections import OneAnswersSettings
 from gateway.store import audit_log, transfer_files
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from schemas.shapes import MessageId
 
 # Seconds.
@@ -78,12 +77,12 @@ async def _rows(gw: Gateway, rows: table.Rows) -> list[ResultLine]:
 
 
 def _together(
-    tx: Connection, gw: Gateway, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
+    tx: Tx, gw: Gateway, words: Mapping[str, TransferStage], rows: Sequence[tuple[int, Cells | Unread]]
 ) -> list[ResultLine]:
     return [_row(tx, gw, words, line, row) for line, row in rows]
 
 
-def _row(tx: Connection, gw: Gateway, words: Mapping[str, TransferStage], line: int, row: Cells | Unread) -> ResultLine:
+def _row(tx: Tx, gw: Gateway, words: Mapping[str, TransferStage], line: int, row: Cells | Unread) -> ResultLine:
     if isinstance(row, Unread):
         return ResultLine(line, "refused", reason=row.reason)
     written = transfer_files.find_file_by_name(tx, PureWindowsPath(row["file"]).name)

@@ -21,8 +21,6 @@ from pathlib import Path
 from secrets import token_hex
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -37,6 +35,7 @@ from gateway.one.share import put_hidden, reveal_file
 from gateway.one.watched_folder import LATE, hold_lock
 from gateway.store import audit_log, inbox, transfer_files
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.transfer_files import TransferFile
 from keys.errors import Destroyed
 from schemas import ctf_write
@@ -133,7 +132,7 @@ def hidden_name(sender: str, message_id: MessageId) -> str:
 
 
 def _name(
-    tx: Connection, gw: Gateway, sender: str, message_id: MessageId, made: WrittenCtf, lying: Sequence[str]
+    tx: Tx, gw: Gateway, sender: str, message_id: MessageId, made: WrittenCtf, lying: Sequence[str]
 ) -> str | None:
     """Return the name of the file, from now on; None where it is not to be written any more, or by another process."""
     if not transfer_files.is_file_due(tx, sender, message_id):
@@ -145,7 +144,7 @@ def _name(
 
 
 def set_written(
-    tx: Connection,
+    tx: Tx,
     gw: Gateway,
     sender: str,
     message_id: MessageId,

@@ -13,8 +13,6 @@ from functools import partial
 from itertools import islice
 from typing import Literal
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.authorities import postcodes
 from gateway.context import Gateway
@@ -34,6 +32,7 @@ from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
 from gateway.store import intake
 from gateway.store import postcodes as places
+from gateway.store.database import Tx
 from gateway.store.drafts import Draft, NewDraft
 from gateway.store.intake import SentRow
 from gateway.store.outbox import QueuedNotice
@@ -172,7 +171,7 @@ def _read(rows: Sequence[Numbered], ring: Officer) -> tuple[list[_Found], list[L
     return leavers, lines
 
 
-def _judge(tx: Connection, gw: Gateway, leavers: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
+def _judge(tx: Tx, gw: Gateway, leavers: Sequence[_Found], seen: dict[str, int]) -> list[_JudgedRow]:
     """Return what is to be done about each row, and what was done about it before: few questions for all of them."""
     unplaced = {postcodes.normalise_postcode(row.read.postcode) for row in leavers if not row.read.destination}
     lies_in = places.find_postcode_authorities(tx, unplaced)
@@ -214,9 +213,7 @@ def _decided(gw: Gateway, row: _Found, lies_in: str | None, seen: dict[str, int]
     return _JudgedRow(row, decision, what, as_sent, name, row_digest, alone)
 
 
-def _compared(
-    tx: Connection, gw: Gateway, row: _JudgedRow, same: SentRow | None, of_child: Sequence[SentRow]
-) -> _JudgedRow:
+def _compared(tx: Tx, gw: Gateway, row: _JudgedRow, same: SentRow | None, of_child: Sequence[SentRow]) -> _JudgedRow:
     """Was the same said before, or something else of this child, or of another child with its UPN?"""
     match row.decision:
         case Ignore():
@@ -240,7 +237,7 @@ def _compared(
     return replace(row, decision=Hold(why), corrects=told.message_id)
 
 
-def _person_sent(tx: Connection, gw: Gateway, message_id: MessageId) -> str | None:
+def _person_sent(tx: Tx, gw: Gateway, message_id: MessageId) -> str | None:
     """Whom a notice named of which a version before this one remembered no more; None where that cannot be said any
     more.
     """
@@ -354,7 +351,7 @@ def _draft(gw: Gateway, row: _JudgedRow, reason: str, file: str) -> NewDraft:
 
 
 def _keep(
-    tx: Connection, gw: Gateway, going: Sequence[_Going], made: Sequence[NewDraft]
+    tx: Tx, gw: Gateway, going: Sequence[_Going], made: Sequence[NewDraft]
 ) -> tuple[dict[str, SentRow], dict[str, Draft]]:
     """Queue what was not sent before, and remember it; keep the drafts.
 

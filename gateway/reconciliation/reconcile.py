@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import duties, labels
 from gateway.core.delivery import DeliveryState
@@ -21,6 +19,7 @@ from gateway.core.message_name import DIRECTIONS, Direction, MessageName, build_
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import inbox, outbox, reminders
+from gateway.store.database import Tx
 from gateway.store.reminders import ESCALATED, REMINDED
 from schemas.message import MessageKind
 from schemas.shapes import CaseId, MessageId
@@ -96,7 +95,7 @@ def list_owed(gw: Gateway) -> list[Owed]:
     return gw.store.look(lambda tx: find_owed(tx, gw, terms))
 
 
-def find_owed(tx: Connection, gw: Gateway, terms: AgreedTerms) -> list[Owed]:
+def find_owed(tx: Tx, gw: Gateway, terms: AgreedTerms) -> list[Owed]:
     """Find every duty that is open, within a transaction."""
     return list_owed_on(gw, terms, outbox.list_owed_deliveries(tx, OPEN), inbox.list_owed_messages(tx, gw.now()))
 
@@ -189,7 +188,7 @@ def list_pursued(gw: Gateway, owed_items: Sequence[Owed]) -> list[Owed]:
     return gw.store.look(lambda tx: find_pursued(tx, owed_items))
 
 
-def find_pursued(tx: Connection, owed_items: Sequence[Owed]) -> list[Owed]:
+def find_pursued(tx: Tx, owed_items: Sequence[Owed]) -> list[Owed]:
     """Find what was done about each of these duties; return the duties with it."""
     sent, came = (
         [owed_item.message_id for owed_item in owed_items if owed_item.direction == direction]

@@ -13,8 +13,6 @@ from datetime import timedelta
 from functools import partial
 from secrets import token_hex
 
-from sqlalchemy import Connection
-
 from adapters import mail
 from adapters.route import HandedOver, Letter, Post
 from gateway.background import run_every
@@ -32,6 +30,7 @@ from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed, find_owed, find_pursued, list_owed_on
 from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from keys.card import Route
@@ -76,7 +75,7 @@ async def send_due_reminders(gw: Gateway) -> ReminderRun:
     return ReminderRun(tuple(reminded), tuple(escalated))
 
 
-def _list_paused(tx: Connection, gw: Gateway, terms: AgreedTerms) -> set[MessageId]:
+def _list_paused(tx: Tx, gw: Gateway, terms: AgreedTerms) -> set[MessageId]:
     """Return notices to which a reply by mail waits to be read: for one working day they are not reminded."""
     calendar, now = terms.get_calendar(gw.code), gw.now()
     waiting = mail_replies.list_waiting_since(tx).items()
@@ -145,7 +144,7 @@ def _get_officer(gw: Gateway) -> Officer:
     return gw.build_officer(gw.config.authority.officer)
 
 
-def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[MessageId]:
+def _write_reminders(tx: Tx, gw: Gateway, pairs: Sequence[tuple[Owed, QueuedNotice]]) -> list[MessageId]:
     """Queue those reminders that still have a reason, and note it."""
     done = []
     for duty, ready in pairs:
@@ -158,7 +157,7 @@ def _write_reminders(tx: Connection, gw: Gateway, pairs: Sequence[tuple[Owed, Qu
     return done
 
 
-def _note_escalated(tx: Connection, gw: Gateway, fresh: Sequence[Owed]) -> list[MessageId]:
+def _note_escalated(tx: Tx, gw: Gateway, fresh: Sequence[Owed]) -> list[MessageId]:
     done = [
         duty for duty in fresh if reminders.add_reminder(tx, Chase(duty.message_id, duty.missing, ESCALATED, gw.now()))
     ]

@@ -8,8 +8,6 @@ opened.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Copy, View
@@ -23,6 +21,7 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.reports.wording import format_day, format_moment, format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import TransferNotice
@@ -75,7 +74,7 @@ def make_inspection_list(gw: Gateway, days: Span, by: str) -> ReportPage:
     )
 
 
-def _read_and_log(tx: Connection, gw: Gateway, days: Span, by: str) -> InspectionNotices:
+def _read_and_log(tx: Tx, gw: Gateway, days: Span, by: str) -> InspectionNotices:
     newest = {
         notice.conversation_id: notice
         for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)

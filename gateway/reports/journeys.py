@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection
-
 from gateway.core.calendar import Calendar, Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.duties import FIRST_WORD, Missing
@@ -20,6 +18,7 @@ from gateway.core.message_name import Direction
 from gateway.core.periods import get_moments
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.store import report_queries
+from gateway.store.database import Tx
 from gateway.store.report_queries import ReportedNotice, ReportedReply
 from schemas.message import MessageKind
 
@@ -74,7 +73,7 @@ class PeriodRecords:
     answered: Mapping[str, datetime]
 
 
-def read_period(tx: Connection, days: Span) -> PeriodRecords:
+def read_period(tx: Tx, days: Span) -> PeriodRecords:
     """Read what the store knows of the notices of a period."""
     since, until = get_moments(days)
     replies: dict[tuple[Direction, str], list[ReportedReply]] = {}

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import chain
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Copy, Machine
@@ -26,6 +24,7 @@ from gateway.reports.counts import CountTable, build_counts
 from gateway.reports.wording import format_own_authority, format_period
 from gateway.store import audit_log, report_queries
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.report_queries import ReportedNotice
 from schemas import codes
 from schemas.message import OPENS_A_CASE, Message, Outcome, TransferNotice, WhereaboutsUnknownNotice
@@ -77,7 +76,7 @@ def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) ->
     )
 
 
-def _read_records(tx: Connection, gw: Gateway, days: Span, by: str) -> StatisticsRecords:
+def _read_records(tx: Tx, gw: Gateway, days: Span, by: str) -> StatisticsRecords:
     since, until = get_moments(days)
     notices = report_queries.list_period_notices(tx, since, until)
     theirs = {

@@ -17,8 +17,6 @@ from functools import partial
 from itertools import islice
 from typing import BinaryIO
 
-from sqlalchemy import Connection
-
 from gateway.context import SYSTEM, Gateway
 from gateway.core import blocking
 from gateway.core.matching import ComparedChild
@@ -33,6 +31,7 @@ from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
 from gateway.store import audit_log, children
 from gateway.store.audit_log import AuditEntry
 from gateway.store.children import LockedChild
+from gateway.store.database import Tx
 from keys import at_rest
 from keys.at_rest import Locked
 from schemas.days import could_be_either, read_day
@@ -171,7 +170,7 @@ def load_extract(
     return LoadResult(readable, unread, counted.doubted, noted)
 
 
-def _activate_and_log(tx: Connection, gw: Gateway, load: int, size: int, unread: int, by: str) -> None:
+def _activate_and_log(tx: Tx, gw: Gateway, load: int, size: int, unread: int, by: str) -> None:
     children.activate_load(tx, gw.now(), load, size)
     audit_log.append_entries(
         tx, gw.now(), [AuditEntry("children.loaded", by, detail={"children": size, "unread": unread})]
@@ -342,7 +341,7 @@ def _list_filing_keys(gw: Gateway, load: int, row: Mapping[str, str]) -> set[int
     return digest_keys(gw, load, blocking.filing_keys(build_our_child(row).described))
 
 
-def list_near_children(tx: Connection, gw: Gateway, load: int, asked: set[str]) -> list[OurChild]:
+def list_near_children(tx: Tx, gw: Gateway, load: int, asked: set[str]) -> list[OurChild]:
     """List our children who lie under any of these keys, opened."""
     locked_children = children.list_locked_children(
         tx, load, children.find_child_numbers(tx, load, digest_keys(gw, load, asked))
@@ -358,7 +357,7 @@ def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:
     )
 
 
-def count_namesakes(tx: Connection, gw: Gateway, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
+def count_namesakes(tx: Tx, gw: Gateway, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
     """Count how many of our children bear names that sound alike, by `blocking.namesake_key`."""
     keys = {blocking.namesake_key(described) for described in some}
     by_digest = {digest: key for key in keys for digest in digest_keys(gw, load, [key])}

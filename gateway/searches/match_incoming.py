@@ -24,8 +24,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -46,6 +44,7 @@ from gateway.store import audit_log, inbox, searches
 from gateway.store import children as stored_children
 from gateway.store.audit_log import AuditEntry
 from gateway.store.children import IndexLoad
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.searches import PossibleMatch, ReceivedSearch
 from keys import at_rest
@@ -145,7 +144,7 @@ async def _match_search(gw: Gateway, counts: IndexLoad, search: ReceivedSearch) 
     return True
 
 
-def _ask_index(tx: Connection, gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -> MatchVerdict:
+def _ask_index(tx: Tx, gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -> MatchVerdict:
     item = inbox.get_message(tx, search.name)
     if item.restriction != "none":
         return MatchVerdict(MatchState.PERSON)
@@ -196,9 +195,7 @@ def _find_nearest(
     return match
 
 
-def _store_verdict(
-    tx: Connection, gw: Gateway, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict
-) -> bool:
+def _store_verdict(tx: Tx, gw: Gateway, counts: IndexLoad, search: ReceivedSearch, verdict: MatchVerdict) -> bool:
     now_counts = stored_children.find_current_load(tx)
     if now_counts is None or now_counts.load != counts.load:
         return False
@@ -241,7 +238,7 @@ def _answer_by_machine(gw: Gateway, search: ReceivedSearch) -> None:
 def get_match_worklist(gw: Gateway, limit: int) -> MatchWorklist:
     """Return what there is to look at. No child is described."""
 
-    def read(tx: Connection) -> MatchWorklist:
+    def read(tx: Tx) -> MatchWorklist:
         waiting = searches.list_searches(tx, FOR_PEOPLE, limit)
         strengths = searches.list_match_strengths(tx, waiting)
         counts = {state.value: searches.count_searches(tx, state)[0] for state in MatchState}
@@ -268,7 +265,7 @@ def read_matches(
     """Open a search and its possible matches for a person, which is logged. Raises NotFound, Ambiguous."""
     item, message = respond.read_incoming(gw, name, by)
 
-    def list_and_log(tx: Connection) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
+    def list_and_log(tx: Tx) -> tuple[ReceivedSearch | None, list[PossibleMatch]]:
         search = searches.find_search(tx, item.sender, item.message_id)
         matches = searches.list_matches(tx, item.sender, item.message_id)
         audit_log.append_entries(

@@ -6,8 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core import review
 from gateway.core.review import Review, ReviewAct, ReviewActKind
@@ -20,6 +18,7 @@ from gateway.exchange.stand_down import stand_down_search
 from gateway.searches import search
 from gateway.store import audit_log, outbox, reviews
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from schemas.message import SEARCHES, LocatedNotice
 from schemas.shapes import CaseId, MessageId
 
@@ -60,7 +59,7 @@ def list_reviews(gw: Gateway) -> list[ReviewSummary]:
     """List every case under review: those that are due first, and among both the oldest search first."""
     today = review.to_london_day(gw.now())
 
-    def read_reviews(tx: Connection) -> list[ReviewSummary]:
+    def read_reviews(tx: Tx) -> list[ReviewSummary]:
         under = [open_review for acts in reviews.list_open_reviews(tx) if (open_review := review.find_review(acts))]
         first = outbox.list_first_notices(tx, [open_review.conversation_id for open_review in under], SEARCHES)
         return [
@@ -117,7 +116,7 @@ def do_review(
     sources = " ".join(f"{source}={result}" for source, result in checked)
     act = ReviewAct(case, gw.now(), ReviewActKind.DONE, by, sources, len(ready.notices) if ready else 0)
 
-    def write_review(tx: Connection) -> Review:
+    def write_review(tx: Tx) -> Review:
         before = review.find_review(reviews.list_review_acts(tx, case))
         if before is None:
             raise _not_under_review_error()
@@ -136,13 +135,13 @@ def do_review(
     return ReviewResult(case, stands.due_on, ready.enquired if ready else None)
 
 
-def _prepare_again(gw: Gateway, case: CaseId, by: str, confirmed: Collection[str]) -> PreparedSearch:
-    whole = search.open_search(gw, case, by)
+def _prepare_again(gw: Gateway, case_id: CaseId, by: str, confirmed: Collection[str]) -> PreparedSearch:
+    whole = search.open_search(gw, case_id, by)
     open_ones = [answering.authority for answering in whole.asked if answering.standing not in SETTLED]
     if not open_ones:
         raise NotAllowed("enquire.nobody", "again")
     meant, ended = enquire.resolve_recipients(gw, open_ones)
-    newest = enquire.get_newest_search(gw, case)
+    newest = enquire.get_newest_search(gw, case_id)
     return enquire.prepare_search(gw, newest, meant, ended, by, again=meant, confirmed=confirmed)
 
 
@@ -162,7 +161,7 @@ def count_overdue_reviews(gw: Gateway) -> int:
 
 
 def _get_review(gw: Gateway, name: str) -> Review:
-    def read_review(tx: Connection) -> Review | None:
+    def read_review(tx: Tx) -> Review | None:
         return review.find_review(
             reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id)
         )

@@ -5,14 +5,13 @@ One pupil a file, its destination XXXXXXX. Every school and authority can search
 
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.one import imports, share
 from gateway.store import outbox, transfer_files
+from gateway.store.database import Tx
 from schemas import ctf_write
 from schemas.ctf_write import WrittenCtf
 from schemas.message import SEARCHES
@@ -38,7 +37,7 @@ def write_lost_pupil_file(gw: Gateway, message_id: MessageId, folder: Path, by: 
             share.put_hidden(held, hidden, contents.text)
             lying = imports.names_in(held)
 
-            def name_and_note(tx: Connection) -> str:
+            def name_and_note(tx: Tx) -> str:
                 transfer_files.add_files_due(tx, gw.now(), [(gw.code, message_id)])
                 return imports.set_written(tx, gw, gw.code, message_id, ctf_write.NOT_KNOWN, contents, lying, by)
 

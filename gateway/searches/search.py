@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlalchemy import Connection
-
 from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Copy, View
@@ -18,6 +16,7 @@ from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
 from gateway.store import calls, inbox, outbox, reviews
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.outbox import Delivery
 from schemas import codes
@@ -117,13 +116,13 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
     """
 
     def read_search(
-        tx: Connection,
+        tx: Tx,
     ) -> tuple[list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str]]:
         sent = outbox.list_case_deliveries(tx, name)
         case = sent[0].conversation_id
         if not any(message.kind in SEARCHES for message in sent):
             raise NotAllowed("search.none")
-        came = inbox.search_inbox(tx, gw.now(), conversation_id=case, limit=None)
+        came = inbox.search_inbox(tx, gw.now(), case_id=case, limit=None)
         asked = {message.message_id: message for message in sent if message.kind in SEARCHES}
         fitting = [
             message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or MessageId("")))

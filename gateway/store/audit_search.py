@@ -41,16 +41,16 @@ class AuditQuery:
     partners: Sequence[str] | None = None
 
 
-def search_entries(tx: Connection, sought: AuditQuery, before: int | None, most: int) -> list[LoggedEntry]:
-    """List the newest entries that are sought, below the number `before` where one is given."""
-    rows = (row._mapping for query in _entry_queries(tx, sought, before) for row in tx.execute(query.limit(most)))
+def search_entries(tx: Connection, sought: AuditQuery, cursor: int | None, most: int) -> list[LoggedEntry]:
+    """List the newest entries that are sought, below the number `cursor` where one is given."""
+    rows = (row._mapping for query in _entry_queries(tx, sought, cursor) for row in tx.execute(query.limit(most)))
     # One may mention several of the ids.
     entries = {row["number"]: read_entry_row(row) for row in rows}
     return sorted(entries.values(), key=lambda entry: entry.number, reverse=True)[:most]
 
 
-def _entry_queries(tx: Connection, sought: AuditQuery, before: int | None) -> Iterator[Select[tuple[object, ...]]]:
-    query = select(audit_entries).where(*_entry_conditions(tx, sought, before)).order_by(_AT.number.desc())
+def _entry_queries(tx: Connection, sought: AuditQuery, cursor: int | None) -> Iterator[Select[tuple[object, ...]]]:
+    query = select(audit_entries).where(*_entry_conditions(tx, sought, cursor)).order_by(_AT.number.desc())
     narrow = [column == value for column, value in ((_AT.actor, sought.actor), (_AT.partner, sought.partner)) if value]
     if sought.abouts is not None:
         of_acts = [_AT.act.in_(sought.acts)] if sought.acts else []
@@ -78,9 +78,9 @@ def _is_common_act(tx: Connection, act: str) -> bool:
     return tx.scalar(query.limit(1).offset(RARE)) is not None
 
 
-def _entry_conditions(tx: Connection, sought: AuditQuery, before: int | None) -> Iterator[ColumnElement[bool]]:
-    if before is not None:
-        yield _AT.number < before
+def _entry_conditions(tx: Connection, sought: AuditQuery, cursor: int | None) -> Iterator[ColumnElement[bool]]:
+    if cursor is not None:
+        yield _AT.number < cursor
     if sought.since is not None:
         yield _AT.number >= _first_number_since(tx, sought.since - CLOCK_SET_BACK)
         yield _AT.at >= sought.since

@@ -110,9 +110,9 @@ def list_unindexed(tx: Connection, limit: int) -> list[IndexHit]:
 
 
 def find_marked(
-    tx: Connection, parts: Sequence[Collection[int]], *, limit: int, before: int | None = None
+    tx: Connection, parts: Sequence[Collection[int]], *, limit: int, cursor: int | None = None
 ) -> list[IndexHit]:
-    """Find the newest messages, numbered below `before`, that have of each part any mark.
+    """Find the newest messages, numbered below `cursor`, that have of each part any mark.
 
     The index has each mark's messages in order. So the part that fewest have leads, and each of its messages is asked
     for the others; nothing is sorted, and of a common name no more is read than a page needs.
@@ -120,7 +120,7 @@ def find_marked(
     first, *others = sorted(parts, key=lambda part: _count_marked(tx, part)) if len(parts) > 1 else parts
     numbers: set[int] = set()
     for mark in first:
-        numbers.update(tx.scalars(_select_newest(mark, others, before).limit(limit)))
+        numbers.update(tx.scalars(_select_newest(mark, others, cursor).limit(limit)))
     return _read_hits(tx, sorted(numbers, reverse=True)[:limit])
 
 
@@ -144,10 +144,10 @@ def _count_marked(tx: Connection, part: Collection[int]) -> int:
     return tx.scalar(select(func.count()).select_from(some)) or 0
 
 
-def _select_newest(mark: int, others: Sequence[Collection[int]], before: int | None) -> Select[tuple[int]]:
+def _select_newest(mark: int, others: Sequence[Collection[int]], cursor: int | None) -> Select[tuple[int]]:
     query = select(marks.c.number).where(marks.c.mark == mark).order_by(marks.c.number.desc())
-    if before is not None:
-        query = query.where(marks.c.number < before)
+    if cursor is not None:
+        query = query.where(marks.c.number < cursor)
     for part in others:
         other_marks = marks.alias()
         query = query.where(

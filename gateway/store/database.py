@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -76,6 +76,10 @@ CONNECTING = {
 }
 # Of one SQLite connection: a batch of notices is changed in memory, not spilled page by page.
 CACHE_KIB = 16_384
+
+
+# A transaction, as a flow passes it on: what it is made of is known in here only.
+Tx: TypeAlias = Connection
 
 
 class Store:
@@ -323,3 +327,8 @@ def is_among(tx: Connection, column: ColumnElement[str], values: Sequence[str]) 
     if tx.dialect.name == "sqlite":
         return column.in_(select(func.json_each(json.dumps(values)).table_valued("value").c.value))
     return column == any_(literal(list(values), ARRAY(String)))
+
+
+def has_table(tx: Connection, name: str) -> bool:
+    """Tell whether the database has a table of this name; one that was made by an older version may not."""
+    return inspect(tx).has_table(name)

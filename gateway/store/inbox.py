@@ -411,29 +411,29 @@ def search_inbox(
     *,
     states: Sequence[InboxState] = (),
     sender: str | None = None,
-    conversation_id: CaseId | None = None,
+    case_id: CaseId | None = None,
     since: datetime | None = None,
     unmatched: bool = True,
     oldest_first: bool = False,
-    beyond: tuple[datetime, str] | None = None,
+    cursor: tuple[datetime, str] | None = None,
     limit: int | None = 100,
 ) -> list[InboxItem]:
     """List the newest messages that may be shown and meet every condition given, newest first; without `limit`, all.
 
-    `unmatched`: also searches to which our index has no possible match, which are answered together. `beyond`: when the
+    `unmatched`: also searches to which our index has no possible match, which are answered together. `cursor`: when the
     last one of the page before came, and its id.
     """
     order = (inbox.c.received_at, inbox.c.message_id)
     query = select(*_VIEW).where(inbox.c.shown_from <= now).limit(limit)
     query = query.order_by(*(order if oldest_first else (column.desc() for column in order)))
-    if beyond is not None:
-        query = query.where(tuple_(*order) > beyond if oldest_first else tuple_(*order) < beyond)
+    if cursor is not None:
+        query = query.where(tuple_(*order) > cursor if oldest_first else tuple_(*order) < cursor)
     if states:
         query = query.where(inbox.c.state.in_(states))
     if sender is not None:
         query = query.where(inbox.c.sender == sender)
-    if conversation_id is not None:
-        query = query.where(inbox.c.conversation_id == conversation_id)
+    if case_id is not None:
+        query = query.where(inbox.c.conversation_id == case_id)
     if since is not None:
         query = query.where(inbox.c.received_at >= since)
     if not unmatched:

@@ -97,18 +97,18 @@ def count_mail_replies(tx: Connection, message_id: MessageId) -> int:
     return tx.scalar(select(func.count()).select_from(mail_replies).where(_at.message_id == message_id)) or 0
 
 
-def list_waiting_replies(tx: Connection, limit: int | None = None, *, after: int = 0) -> list[MailReply]:
-    """List those that wait for an officer, the oldest first; `after` is the number of the last that was seen."""
+def list_waiting_replies(tx: Connection, limit: int | None = None, *, cursor: int = 0) -> list[MailReply]:
+    """List those that wait for an officer, the oldest first; `cursor` is the number of the last that was seen."""
     query = (
-        select(*_VIEW).where(_at.stage == MailReplyStage.WAITING, _at.number > after).order_by(_at.number).limit(limit)
+        select(*_VIEW).where(_at.stage == MailReplyStage.WAITING, _at.number > cursor).order_by(_at.number).limit(limit)
     )
     return [_read_mail_reply(row) for row in tx.execute(query)]
 
 
-def list_mail_replies(tx: Connection, limit: int, *, before: int | None = None) -> list[MailReply]:
+def list_mail_replies(tx: Connection, limit: int, *, cursor: int | None = None) -> list[MailReply]:
     """List all of them, the newest first."""
     query = select(*_VIEW).order_by(_at.number.desc()).limit(limit)
-    return [_read_mail_reply(row) for row in tx.execute(query if before is None else query.where(_at.number < before))]
+    return [_read_mail_reply(row) for row in tx.execute(query if cursor is None else query.where(_at.number < cursor))]
 
 
 def count_waiting_replies(tx: Connection) -> tuple[int, datetime | None]:

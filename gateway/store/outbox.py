@@ -198,9 +198,9 @@ def is_queued(tx: Connection, message_id: MessageId) -> bool:
     return tx.scalar(select(outbox.c.message_id).where(outbox.c.message_id == message_id)) is not None
 
 
-def get_next_sequence(tx: Connection, conversation_id: CaseId, recipient: str) -> int:
+def get_next_sequence(tx: Connection, case_id: CaseId, recipient: str) -> int:
     """Return the number of our next message to this authority in this case."""
-    mine = and_(outbox.c.conversation_id == conversation_id, outbox.c.recipient == recipient)
+    mine = and_(outbox.c.conversation_id == case_id, outbox.c.recipient == recipient)
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
 
 
@@ -588,7 +588,7 @@ def search_outbox(
     *,
     states: Sequence[DeliveryState] = (),
     recipient: str | None = None,
-    conversation_id: CaseId | None = None,
+    case_id: CaseId | None = None,
     limit: int | None = 100,
 ) -> list[Delivery]:
     """List the newest deliveries that meet every condition given, newest first; without a `limit`, all."""
@@ -597,8 +597,8 @@ def search_outbox(
         query = query.where(outbox.c.state.in_(states))
     if recipient is not None:
         query = query.where(outbox.c.recipient == recipient)
-    if conversation_id is not None:
-        query = query.where(outbox.c.conversation_id == conversation_id)
+    if case_id is not None:
+        query = query.where(outbox.c.conversation_id == case_id)
     return [_read_delivery(row) for row in tx.execute(query)]
 
 
@@ -615,10 +615,10 @@ def list_delivery_page(
     state: DeliveryState | None = None,
     recipient: str | None = None,
     since: datetime | None = None,
-    before: tuple[datetime, str] | None = None,
+    cursor: tuple[datetime, str] | None = None,
     limit: int,
 ) -> list[Delivery]:
-    """List the newest deliveries that meet every condition, newest first; `before` is where the page before ended."""
+    """List the newest deliveries that meet every condition, newest first; `cursor` is where the page before ended."""
     at = (outbox.c.queued_at, outbox.c.message_id)
     query = select(*_VIEW).order_by(*(column.desc() for column in at)).limit(limit)
     for column, value in ((outbox.c.state, state), (outbox.c.recipient, recipient)):
@@ -628,17 +628,15 @@ def list_delivery_page(
         query = query.where(outbox.c.kind.in_(kinds))
     if since is not None:
         query = query.where(outbox.c.queued_at >= since)
-    if before is not None:
-        query = query.where(tuple_(*at) < before)
+    if cursor is not None:
+        query = query.where(tuple_(*at) < cursor)
     return [_read_delivery(row) for row in tx.execute(query)]
 
 
 def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
     """List all that we sent in a case, newest first, by its own id or that of one of its messages. Raises NotFound."""
-    deliveries = search_outbox(tx, conversation_id=CaseId(name), limit=None)
-    return deliveries or search_outbox(
-        tx, conversation_id=get_delivery(tx, MessageId(name)).conversation_id, limit=None
-    )
+    deliveries = search_outbox(tx, case_id=CaseId(name), limit=None)
+    return deliveries or search_outbox(tx, case_id=get_delivery(tx, MessageId(name)).conversation_id, limit=None)
 
 
 def list_first_notices(

@@ -31,9 +31,9 @@ def begin_reviews(tx: Connection, now: datetime, cases: Collection[CaseId], by: 
             add_review_act(tx, ReviewAct(case, now, ReviewActKind.BEGAN, by))
 
 
-def list_review_acts(tx: Connection, conversation_id: CaseId) -> list[ReviewAct]:
+def list_review_acts(tx: Connection, case_id: CaseId) -> list[ReviewAct]:
     """List every act in the review of a case, oldest first."""
-    mine = select(*_VIEW).where(reviews.c.conversation_id == conversation_id).order_by(reviews.c.number)
+    mine = select(*_VIEW).where(reviews.c.conversation_id == case_id).order_by(reviews.c.number)
     return _read_acts(tx, mine)
 
 

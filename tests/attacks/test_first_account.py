@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.access import people as flow
 from gateway.console.application import build_application
 from gateway.console.console_request import GATEWAY
-from gateway.console.endpoints import Door
+from gateway.console.endpoints import Endpoint
 from gateway.core.permissions import Role
 from gateway.store import audit_log, people
 from tests.consoles import house
@@ -34,13 +34,15 @@ async def fresh(tmp_path: Path) -> AsyncIterator[Client]:
 async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
     print(f"seed {SEED}")
     chance, gw = random.Random(SEED), fresh.app[GATEWAY]
-    doors = [door for route in fresh.app.router.routes() if (door := getattr(route.handler, "door", None))]
-    assert len(doors) > 60
-    chance.shuffle(doors)
+    endpoints = [
+        endpoint for route in fresh.app.router.routes() if (endpoint := getattr(route.handler, "endpoint", None))
+    ]
+    assert len(endpoints) > 60
+    chance.shuffle(endpoints)
     form = {"name": "mallory@evil.example", "called": "Mallory", "roles": "admin", "password": "x", "form_token": "x"}
-    for door in doors:
-        assert isinstance(door, Door)
-        path = door.path
+    for endpoint in endpoints:
+        assert isinstance(endpoint, Endpoint)
+        path = endpoint.path
         # A part of the address, with its pattern.
         while "{" in path:
             head, _, rest = path.partition("{")
@@ -49,9 +51,9 @@ async def test_no_page_makes_an_account_before_sign_in(fresh: Client) -> None:
                 depth += {"{": 1, "}": -1}.get(rest[at], 0)
                 at += 1
             path = f"{head}{chance.choice(('0', 'admin', '333'))}{rest[at:]}"
-        data = form if door.method == "POST" else None
-        answer = await fresh.request(door.method, path, data=data, allow_redirects=False)
-        assert answer.status < 500, door.path
+        data = form if endpoint.method == "POST" else None
+        answer = await fresh.request(endpoint.method, path, data=data, allow_redirects=False)
+        assert answer.status < 500, endpoint.path
     assert gw.store.look(people.list_people) == []
     made = {one.act for one in gw.store.look(lambda tx: list(audit_log.list_entries(tx)))}
     assert not {act for act in made if act.startswith(("person.added", "person.came", "client."))}

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser
 
 from gateway.casework import compose
-from gateway.console.application import ROOMS
+from gateway.console.application import ENDPOINT_GROUPS
 from gateway.context import Gateway
 from gateway.core.permissions import Reach, Role, get_reach
 from gateway.exchange.send import send_notices
@@ -70,9 +70,9 @@ async def reply_by_mail(gw: Gateway) -> str:
 
 def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     """Every page that this role may open."""
-    doors = [door for room in ROOMS for door in room if door.method == "GET"]
+    endpoints = [endpoint for group in ENDPOINT_GROUPS for endpoint in group if endpoint.method == "GET"]
     roles = [role] if role else []
-    mine = [door for door in doors if door.act is None or get_reach(roles, door.act) is Reach.ALL]
+    mine = [endpoint for endpoint in endpoints if endpoint.act is None or get_reach(roles, endpoint.act) is Reach.ALL]
     whole = [
         re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts.get(part[1], part[1]), one.path) for one in mine
     ]

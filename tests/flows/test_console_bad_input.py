@@ -1,4 +1,4 @@
-"""What must not get through the console's doors: forged sessions, strange origins, tricks with paths, too much of
+"""What must not get through the console's endpoints: forged sessions, strange origins, tricks with paths, too much of
 everything.
 """
 

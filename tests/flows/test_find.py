@@ -139,7 +139,7 @@ async def test_a_long_list_says_that_there_is_more_and_goes_on_without_a_gap(pai
     ids = await exchange(pair, *(about("Testchild") for _ in range(7)))
     pages, before = [], None
     while True:
-        page = find.find_notices(sandwell, "testchild 3/9/2015", "otto", limit=3, before=before)
+        page = find.find_notices(sandwell, "testchild 3/9/2015", "otto", limit=3, cursor=before)
         pages.append([hit.message_id for hit in page.hits])
         if page.more is None:
             break

@@ -19,7 +19,6 @@ BARE = [
     "gateway/api/shapes.py: kind",
     "gateway/api/shapes.py: restriction",
     "gateway/api/shapes.py: state",
-    "gateway/core/labels.py: decision",
     "gateway/store/verify_queries.py: state",
 ]
 # Kinds of other things: of routes, files, terms, answers and alarms. And what single sign-on calls state.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.console.application import ROOMS
+from gateway.console.application import ENDPOINT_GROUPS
 from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, build_head
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 
@@ -14,8 +14,10 @@ def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
 
 
 def test_every_room_is_a_door_that_needs_the_same_act() -> None:
-    doors = {door.path: door.act for room in ROOMS for door in room if door.method == "GET"}
-    assert {room.address: room.act for section in SECTIONS for room in section.rooms}.items() <= doors.items()
+    endpoints = {
+        endpoint.path: endpoint.act for group in ENDPOINT_GROUPS for endpoint in group if endpoint.method == "GET"
+    }
+    assert {room.address: room.act for section in SECTIONS for room in section.rooms}.items() <= endpoints.items()
     assert len(PATHS) == len(set(PATHS))
 
 

@@ -47,7 +47,7 @@ def put(tx: Connection, old: list[frozenset[int]], new: list[frozenset[int]]) ->
 def paged(tx: Connection, parts: list[frozenset[int]], limit: int) -> list[str]:
     """All that is found, a page at a time."""
     found: list[IndexHit] = []
-    while page := blind_index.find_marked(tx, parts, limit=limit, before=found[-1].number if found else None):
+    while page := blind_index.find_marked(tx, parts, limit=limit, cursor=found[-1].number if found else None):
         assert len(page) <= limit
         found += page
     return [one.message_id for one in found]

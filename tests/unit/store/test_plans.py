@@ -129,7 +129,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "end a draft": lambda tx: drafts.end_draft(tx, NOW, "r1", DraftState.SENT, "olive"),
     "the oldest drafts": lambda tx: (drafts.list_drafts(tx, DraftState.OPEN, 50), drafts.count_open_drafts(tx)),
     "mails that wait to be read": lambda tx: (
-        mail_replies.list_waiting_replies(tx, 25, after=1),
+        mail_replies.list_waiting_replies(tx, 25, cursor=1),
         mail_replies.count_waiting_replies(tx),
         mail_replies.list_waiting_since(tx),
     ),
@@ -142,7 +142,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "one mail": lambda tx: (
         mail_replies.get_locked_mail_reply(tx, 1),
         mail_replies.set_judgement(tx, NOW, mail_replies.get_mail_reply(tx, 1), Judgement.ACCEPTED, "olive"),
-        mail_replies.list_mail_replies(tx, 25, before=9),
+        mail_replies.list_mail_replies(tx, 25, cursor=9),
     ),
     "undo an acceptance": lambda tx: mail_replies.undo_judgements(tx, [1]),
     "where some postcodes lie": lambda tx: postcodes.find_postcode_authorities(tx, ["B708SZ", "WR19ZZ"]),
@@ -163,12 +163,12 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "newest sent": lambda tx: outbox.search_outbox(tx),
     "a page of what was sent": lambda tx: (
-        outbox.list_delivery_page(tx, since=NOW, before=(NOW, "m1"), limit=50),
+        outbox.list_delivery_page(tx, since=NOW, cursor=(NOW, "m1"), limit=50),
         outbox.list_delivery_page(tx, limit=50),
     ),
     "a page of what came": lambda tx: (
-        inbox.search_inbox(tx, NOW, since=NOW, beyond=(NOW, "m1"), limit=50),
-        inbox.search_inbox(tx, NOW, beyond=(NOW, "m1"), oldest_first=True, limit=50),
+        inbox.search_inbox(tx, NOW, since=NOW, cursor=(NOW, "m1"), limit=50),
+        inbox.search_inbox(tx, NOW, cursor=(NOW, "m1"), oldest_first=True, limit=50),
         inbox.search_inbox(tx, NOW, limit=50),
     ),
     "what is owed": lambda tx: (
@@ -284,7 +284,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "old ones are settled": lambda tx: blind_index.delete_unindexed(tx, [-1, -2]),
     "find by one mark": lambda tx: blind_index.find_marked(tx, [[-5]], limit=50),
     "find by several, the next page": lambda tx: blind_index.find_marked(
-        tx, [[-5, 8], [7], [6, 9]], limit=50, before=100
+        tx, [[-5, 8], [7], [6, 9]], limit=50, cursor=100
     ),
     "how what was found stands": lambda tx: (
         outbox.list_deliveries_by_id(tx, MESSAGES),

@@ -1,4 +1,4 @@
-"""Every door of the console, as every role: who comes in is what the one table of permissions says."""
+"""Every endpoint of the console, as every role: who comes in is what the one table of permissions says."""
 
 import re
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from gateway.access import people
 from gateway.console.application import build_application
 from gateway.console.console_request import GATEWAY
-from gateway.console.endpoints import Door
+from gateway.console.endpoints import Endpoint
 from gateway.core.permissions import TABLE, Permission, Reach, Role, get_reach
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
@@ -66,26 +66,26 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
         one.store.close()
 
 
-def doors(client: Client) -> list[Door]:
-    """Every door, as the router has it."""
+def endpoints(client: Client) -> list[Endpoint]:
+    """Every endpoint, as the router has it."""
     found = []
     for route in client.app.router.routes():
         if not route.resource or route.resource.canonical.startswith("/static"):
             continue
-        door = getattr(route.handler, "door", None)
+        endpoint = getattr(route.handler, "endpoint", None)
         if route.method != "HEAD":
-            assert isinstance(door, Door), f"{route.method} {route.resource.canonical} is not behind the guard"
-            found.append(door)
+            assert isinstance(endpoint, Endpoint), f"{route.method} {route.resource.canonical} is not behind the guard"
+            found.append(endpoint)
     return found
 
 
 async def answer(
-    client: Client, door: Door, parts: dict[str, str], role: Role | None, token: str = ""
+    client: Client, endpoint: Endpoint, parts: dict[str, str], role: Role | None, token: str = ""
 ) -> tuple[int, str]:
-    path = re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts[part.group(1)], door.path)
+    path = re.sub(r"\{(\w+):(?:[^{}]|\{[^{}]*\})*\}", lambda part: parts[part.group(1)], endpoint.path)
     cookies, good = session(client.app[GATEWAY], role) if role else ({}, "")
-    data = {"form_token": token or good} if door.method == "POST" else None
-    got = await client.request(door.method, path, cookies=cookies, data=data, allow_redirects=False)
+    data = {"form_token": token or good} if endpoint.method == "POST" else None
+    got = await client.request(endpoint.method, path, cookies=cookies, data=data, allow_redirects=False)
     # An archive is no text.
     return got.status, (await got.read()).decode("utf-8", "replace")
 
@@ -93,31 +93,31 @@ async def answer(
 @pytest.mark.slow
 async def test_every_door_opens_to_those_roles_that_the_table_names_and_to_no_other(visited: Visited) -> None:
     client, parts = visited
-    for door in doors(client):
+    for endpoint in endpoints(client):
         for role in NAMES:
-            status, text = await answer(client, door, parts, role)
-            allowed = Reach.ALL if door.act is None else get_reach([role], door.act)
-            said = f"{role} at {door.method} {door.path}: {status}"
+            status, text = await answer(client, endpoint, parts, role)
+            allowed = Reach.ALL if endpoint.act is None else get_reach([role], endpoint.act)
+            said = f"{role} at {endpoint.method} {endpoint.path}: {status}"
             assert status != 500, said
             assert (NO_ROLE in text) == (allowed is Reach.NONE), said
-            assert (NOT_ASSIGNED in text) == (allowed is Reach.ASSIGNED and not door.of_assigned), said
+            assert (NOT_ASSIGNED in text) == (allowed is Reach.ASSIGNED and not endpoint.of_assigned), said
 
 
 async def test_who_is_not_signed_in_sees_the_sign_in_page_and_nothing_else(visited: Visited) -> None:
     client, parts = visited
-    for door in doors(client):
-        status, _ = await answer(client, door, parts, None)
-        assert (status == 303) == (door.act is not None or door.path in AT_ONCE), door.path
-    assert {door.path for door in doors(client) if door.act is None} == OPEN_TO_ALL
+    for endpoint in endpoints(client):
+        status, _ = await answer(client, endpoint, parts, None)
+        assert (status == 303) == (endpoint.act is not None or endpoint.path in AT_ONCE), endpoint.path
+    assert {endpoint.path for endpoint in endpoints(client) if endpoint.act is None} == OPEN_TO_ALL
 
 
 async def test_nothing_is_done_on_a_form_that_does_not_come_from_a_page_of_the_session(visited: Visited) -> None:
     client, parts = visited
-    for door in doors(client):
-        if door.method == "POST" and door.act is not None:
-            role = next(one for one in Role if get_reach([one], door.act) is Reach.ALL)
-            status, text = await answer(client, door, parts, role, token="of another session")
-            assert (status, NOT_OURS in text) == (403, True), door.path
+    for endpoint in endpoints(client):
+        if endpoint.method == "POST" and endpoint.act is not None:
+            role = next(one for one in Role if get_reach([one], endpoint.act) is Reach.ALL)
+            status, text = await answer(client, endpoint, parts, role, token="of another session")
+            assert (status, NOT_OURS in text) == (403, True), endpoint.path
 
 
 def test_every_act_has_its_roles_in_the_table() -> None:
