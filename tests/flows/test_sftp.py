@@ -319,8 +319,10 @@ def test_a_login_that_cannot_be_read_is_a_wrong_setting(tmp_path: Path) -> None:
     make(tmp_path / "333", "333", "Sandwell").store.close()
     with (tmp_path / "333" / "gateway.toml").open("a") as settings:
         settings.write('\n[logins.885]\nuser = "sandwell"\nkey_file = "no-such-key"\n')
-    with pytest.raises(ConfigProblem, match="no-such-key"):
+    with pytest.raises(ConfigProblem) as caught:
         home_folder.open_gateway(tmp_path / "333")
+    assert caught.value.code == "config.secret"
+    assert "no-such-key" in caught.value.next_in_terminal
 
 
 def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:
