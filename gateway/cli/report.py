@@ -1,6 +1,9 @@
 """Reports: as text, JSON, CSV, HTML or PDF."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +34,17 @@ ForTheTeam = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What every report is asked for with: of which gateway, over which days, and as which file."""
+
+    home: Path
+    first: datetime | None
+    last: datetime | None
+    in_month: datetime | None
+    wanted: WantedFile
+
+
 @commands.command("statistics")
 def report_statistics(
     home: Home = DEFAULT_HOME,
@@ -45,10 +59,9 @@ def report_statistics(
     as_json: AsJson = False,
 ) -> None:
     """Count notices by type, authority, reason, outcome and more."""
-    wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with open_gateway(home) as gw:
-        page = statistics.make_statistics(gw, _days(gw, first, last, in_month), by, whole=for_the_team)
-    _give(page, wanted)
+    options = ReportOptions(home, first, last, in_month, WantedFile(csv, html, pdf, as_json=as_json))
+    page = _make_page(options, lambda gw, days: statistics.make_statistics(gw, days, by, whole=for_the_team))
+    _give(page, options.wanted)
 
 
 @commands.command("timeliness")
@@ -64,11 +77,9 @@ def report_timeliness(
     as_json: AsJson = False,
 ) -> None:
     """Show how quickly notices were delivered, acknowledged and resolved."""
-    wanted = WantedFile(csv, html, pdf, as_json=as_json)
-    with open_gateway(home) as gw:
-        days = _days(gw, first, last, in_month)
-        page = timeliness.make_timeliness(gw, days, whole=for_the_team)
-    _give(page, wanted)
+    options = ReportOptions(home, first, last, in_month, WantedFile(csv, html, pdf, as_json=as_json))
+    page = _make_page(options, lambda gw, days: timeliness.make_timeliness(gw, days, whole=for_the_team))
+    _give(page, options.wanted)
 
 
 @commands.command("inspection")
@@ -93,8 +104,8 @@ def report_inspection(
     wanted = WantedFile(csv, html, pdf, as_json=as_json)
     if not to_terminal and (wanted.speaks or not wanted.files):
         raise NotAllowed("report.to-a-file")
-    with open_gateway(home) as gw:
-        page = inspection.make_inspection_list(gw, _days(gw, first, last, in_month), by)
+    options = ReportOptions(home, first, last, in_month, wanted)
+    page = _make_page(options, lambda gw, days: inspection.make_inspection_list(gw, days, by))
     if to_terminal:
         return _give(page, wanted)
     written = wanted.write(page)
@@ -102,12 +113,18 @@ def report_inspection(
     return None
 
 
-def _days(gw: Gateway, first: datetime | None, last: datetime | None, in_month: datetime | None) -> Span:
-    today = gw.now().astimezone(LONDON).date()
-    if in_month:
+def _make_page(options: ReportOptions, make: Callable[[Gateway, Span], ReportPage]) -> ReportPage:
+    """Make a report of this gateway over the days that are asked for."""
+    with open_gateway(options.home) as gw:
+        return make(gw, _days(options, gw.now().astimezone(LONDON).date()))
+
+
+def _days(options: ReportOptions, today: date) -> Span:
+    first, last, month = options.first, options.last, options.in_month
+    if month:
         if first or last:
             raise typer.BadParameter("Give either a month, or --from and --to.", param_hint="--month")
-        return get_month(in_month.year, in_month.month)
+        return get_month(month.year, month.month)
     if not first and not last:
         return get_month_before(today)
     return _checked(first.date() if first else None, last.date() if last else today)
