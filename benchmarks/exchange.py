@@ -153,7 +153,8 @@ async def main(messages: int) -> None:
         folder = Path(name)
         for code, called in (("333", "Sandwell"), ("885", "Worcestershire")):
             home_folder.create_gateway(
-                folder / code, code=code, name=called, port=free_port(), telephone="01632 960101"
+                folder / code,
+                home_folder.NewGateway(code=code, name=called, port=free_port(), telephone="01632 960101"),
             )
         for code in ("333", "885"):
             with (folder / code / "gateway.toml").open("a") as settings:

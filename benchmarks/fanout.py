@@ -47,7 +47,9 @@ def make(folder: Path, authorities: Sequence[str]) -> None:
     """A gateway for each."""
     for code in authorities:
         home = folder / code
-        home_folder.create_gateway(home, code=code, name=code, port=free_port(), telephone="01632 960101")
+        home_folder.create_gateway(
+            home, home_folder.NewGateway(code=code, name=code, port=free_port(), telephone="01632 960101")
+        )
 
 
 def introduce(folder: Path, authorities: Sequence[str]) -> None:

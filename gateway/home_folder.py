@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from json import dumps
 from pathlib import Path
@@ -61,20 +62,27 @@ passphrase_file = {passphrase}
 """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewGateway:
+    """What a gateway is made with: whose it is, where partners and browsers reach it, and where it keeps things."""
+
+    code: str
+    name: str
+    # What partners connect to.
+    host: str = "127.0.0.1"
+    port: int = 8443
+    telephone: str = ""
+    email: str = ""
+    # Without one, a passphrase is made and kept in the home folder.
+    passphrase_file: Path | None = None
+    # Empty: SQLite in the home folder.
+    store_url: str = ""
+    # 0: no console.
+    console_port: int = 0
+
+
 def create_gateway(
-    home: Path,
-    *,
-    code: str,
-    name: str,
-    host: str = "127.0.0.1",
-    port: int = 8443,
-    telephone: str = "",
-    email: str = "",
-    passphrase_file: Path | None = None,
-    store_url: str = "",
-    console_port: int = 0,
-    by: str = SYSTEM,
-    now: Callable[[], datetime] = wall_clock,
+    home: Path, new: NewGateway, *, by: str = SYSTEM, now: Callable[[], datetime] = wall_clock
 ) -> Config:
     """Make a gateway: settings, keys, certificate, card, database, and the first entry of its log.
 
@@ -83,7 +91,7 @@ def create_gateway(
     written there.
     """
     _check_no_gateway(home)
-    settings = _format_settings(code, name, host, port, telephone, email, passphrase_file, store_url, console_port)
+    settings = _format_settings(new)
     aside = home / ".init"
     parse(settings, aside)
     try:
@@ -92,9 +100,9 @@ def create_gateway(
         # Of an attempt that was killed.
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir(mode=PRIVATE)
-        if passphrase_file is None:
+        if new.passphrase_file is None:
             _write_private(aside / PASSPHRASE, token_urlsafe(32).encode())
-        _make_parts(aside, settings, host, by, now)
+        _make_parts(aside, settings, new.host, by, now)
         for part in PARTS:
             if (aside / part).exists():
                 (aside / part).rename(home / part)
@@ -120,28 +128,18 @@ def _check_no_gateway(home: Path) -> None:
         raise NotAllowed("home.not-empty", home=home, parts=", ".join(parts), file=FILE)
 
 
-def _format_settings(
-    code: str,
-    name: str,
-    host: str,
-    port: int,
-    telephone: str,
-    email: str,
-    passphrase_file: Path | None,
-    store_url: str,
-    console_port: int,
-) -> str:
+def _format_settings(new: NewGateway) -> str:
     values: dict[str, str | int] = {
-        "code": code,
-        "name": name,
-        "telephone": telephone,
-        "email": email,
-        "listen": (host if host in LOOPBACK else "0.0.0.0"),  # noqa: S104 - partners come from everywhere; keep it behind a firewall
-        "port": port,
-        "url": f"https://{f'[{host}]' if ':' in host else host}:{port}/exchange/v1",
-        "store_url": store_url,
-        "console_port": console_port,
-        "passphrase": str(passphrase_file.absolute()) if passphrase_file else PASSPHRASE,
+        "code": new.code,
+        "name": new.name,
+        "telephone": new.telephone,
+        "email": new.email,
+        "listen": (new.host if new.host in LOOPBACK else "0.0.0.0"),  # noqa: S104 - partners come from everywhere; keep it behind a firewall
+        "port": new.port,
+        "url": f"https://{f'[{new.host}]' if ':' in new.host else new.host}:{new.port}/exchange/v1",
+        "store_url": new.store_url,
+        "console_port": new.console_port,
+        "passphrase": str(new.passphrase_file.absolute()) if new.passphrase_file else PASSPHRASE,
     }
     return SETTINGS.format_map({key: dumps(value, ensure_ascii=False) for key, value in values.items()})
 

@@ -186,7 +186,8 @@ def introduce(one: Gateway, other: Gateway) -> None:
 def make(home: Path, code: str, name: str, store_url: str = "") -> Gateway:
     """A gateway in a folder of its own."""
     home_folder.create_gateway(
-        home, code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url
+        home,
+        home_folder.NewGateway(code=code, name=name, port=free_port(), telephone="01632 960101", store_url=store_url),
     )
     return home_folder.open_gateway(home)
 

@@ -81,12 +81,14 @@ def house(
     """A gateway with a console, and people who may sign in."""
     home_folder.create_gateway(
         home,
-        code=code,
-        name=name,
-        port=free_port(),
-        telephone="01632 960101",
-        console_port=free_port(),
-        store_url=store_url,
+        home_folder.NewGateway(
+            code=code,
+            name=name,
+            port=free_port(),
+            telephone="01632 960101",
+            console_port=free_port(),
+            store_url=store_url,
+        ),
     )
     if settings:
         file = home / "gateway.toml"

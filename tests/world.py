@@ -111,7 +111,9 @@ class World:
         """Many authorities at once, who all know each other."""
         for code, name in names.items():
             home_folder.create_gateway(
-                self.home / code, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
+                self.home / code,
+                home_folder.NewGateway(code=code, name=name, port=8443, telephone="01632 960101"),
+                now=self.clock(code),
             )
         tokens = {code: (self.home / code / home_folder.CARD_FILE).read_text("ascii").strip() for code in names}
         cards = {code: card.read(token) for code, token in tokens.items()}
@@ -130,7 +132,9 @@ class World:
         """One more authority, known to all."""
         home = self.home / code
         home_folder.create_gateway(
-            home, code=code, name=name, port=8443, telephone="01632 960101", now=self.clock(code)
+            home,
+            home_folder.NewGateway(code=code, name=name, port=8443, telephone="01632 960101"),
+            now=self.clock(code),
         )
         if settings:
             file = home / "gateway.toml"

@@ -117,15 +117,17 @@ def init_command(
     """Set up a new gateway: settings, keys, certificate, card and database."""
     config = home_folder.create_gateway(
         home,
-        code=authority,
-        name=name or codes.authority_name(authority) or "",
-        host=host,
-        port=port,
-        telephone=telephone,
-        email=email,
-        passphrase_file=passphrase_file,
-        store_url=store_url,
-        console_port=console_port,
+        home_folder.NewGateway(
+            code=authority,
+            name=name or codes.authority_name(authority) or "",
+            host=host,
+            port=port,
+            telephone=telephone,
+            email=email,
+            passphrase_file=passphrase_file,
+            store_url=store_url,
+            console_port=console_port,
+        ),
         by=by,
     )
     ours = card.read((home / home_folder.CARD_FILE).read_text("ascii"))

@@ -102,7 +102,10 @@ def make_gateway(folder: Path, code: str, plan: Plan) -> None:
     fresh = home.with_name(f"{home.name}.{os.getpid()}")
     console = ports.get(f"{code} console", 0)
     home_folder.create_gateway(
-        fresh, code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console
+        fresh,
+        home_folder.NewGateway(
+            code=code, name=NAMES[code], port=ports[code], telephone=TELEPHONE[code], console_port=console
+        ),
     )
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:

@@ -27,7 +27,9 @@ def rights(path: Path) -> int:
 def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_path: Path, umask: int) -> None:
     home = tmp_path / "885"
     home.mkdir(mode=0o755)
-    home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    home_folder.create_gateway(
+        home, home_folder.NewGateway(code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    )
     gw = home_folder.open_gateway(home)
     gw.store.run(
         lambda tx: audit_log.append_entries(tx, gw.now(), [audit_log.AuditEntry("gateway.started", "cme-gateway")])
@@ -41,7 +43,9 @@ def test_the_database_and_its_other_files_are_ours_alone_and_so_is_the_home(tmp_
 
 def test_what_an_older_version_left_open_is_closed(tmp_path: Path) -> None:
     home = tmp_path / "885"
-    home_folder.create_gateway(home, code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    home_folder.create_gateway(
+        home, home_folder.NewGateway(code="885", name="Worcestershire", port=free_port(), telephone="01632 960101")
+    )
     home.chmod(0o755)
     (home / "store.db").chmod(0o644)
     gw = home_folder.open_gateway(home)

@@ -38,7 +38,10 @@ async def sandwell(tmp_path: Path, pytestconfig: pytest.Config) -> AsyncIterator
     """A gateway whose people the provider knows, and a browser."""
     home, console, port = tmp_path / "333", free_port(), free_port()
     home_folder.create_gateway(
-        home, code="333", name="Sandwell", port=free_port(), telephone="01632 960101", console_port=console
+        home,
+        home_folder.NewGateway(
+            code="333", name="Sandwell", port=free_port(), telephone="01632 960101", console_port=console
+        ),
     )
     made = Made(ACCOUNTS, {"gateway": "RS256"}, answer=f"http://127.0.0.1:{console}/sign-in/answer")
     with identity_provider.running(made, port, pytestconfig.cache.mkdir("openid")) as issuer:

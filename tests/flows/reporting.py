@@ -30,7 +30,9 @@ def pair_of(folder: Path) -> tuple[Gateway, Gateway]:
     both = []
     for code, name in (("333", "Sandwell"), ("885", "Worcestershire")):
         home_folder.create_gateway(
-            folder / code, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: made
+            folder / code,
+            home_folder.NewGateway(code=code, name=name, port=free_port(), telephone="01632 960101"),
+            now=lambda: made,
         )
         both.append(home_folder.open_gateway(folder / code, now=lambda: MONDAY))
     introduce(*both)

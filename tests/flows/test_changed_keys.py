@@ -91,7 +91,9 @@ def new_home(tmp_path: Path) -> Path:
     for code, name in (("885", "Worcestershire"), ("333", "Sandwell")):
         folder = tmp_path / code
         home_folder.create_gateway(
-            folder, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: NOW
+            folder,
+            home_folder.NewGateway(code=code, name=name, port=free_port(), telephone="01632 960101"),
+            now=lambda: NOW,
         )
     gw = home_folder.open_gateway(home, now=lambda: NOW)
     add_partner(gw, (tmp_path / "885" / home_folder.CARD_FILE).read_text("ascii"), by="ines")

@@ -31,7 +31,9 @@ MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
 def made(home: Path, code: str, name: str, at: datetime) -> Gateway:
     """A gateway that was made at that moment, which is its now."""
-    home_folder.create_gateway(home, code=code, name=name, port=free_port(), telephone="01632 960101", now=lambda: at)
+    home_folder.create_gateway(
+        home, home_folder.NewGateway(code=code, name=name, port=free_port(), telephone="01632 960101"), now=lambda: at
+    )
     return home_folder.open_gateway(home, now=lambda: at)
 
 

@@ -103,14 +103,14 @@ async def test_a_port_in_use_is_named(pair: Pair) -> None:
 
 
 def test_missing_keys_are_named(tmp_path: Path) -> None:
-    home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
+    home_folder.create_gateway(tmp_path / "333", home_folder.NewGateway(code="333", name="Sandwell"))
     (tmp_path / "333" / "keys" / "ring.json").unlink()
     with expect_refusal(RefusalCode.RING_MISSING):
         home_folder.open_gateway(tmp_path / "333")
 
 
 async def test_a_full_database_refuses_everything_and_keeps_nothing_of_it(tmp_path: Path) -> None:
-    home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
+    home_folder.create_gateway(tmp_path / "333", home_folder.NewGateway(code="333", name="Sandwell"))
     gw = home_folder.open_gateway(tmp_path / "333")
 
     def fill(tx: Connection) -> None:

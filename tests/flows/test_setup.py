@@ -31,10 +31,10 @@ def test_an_attempt_that_failed_is_in_nobodys_way(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as disk:
         disk.setattr("gateway.home_folder.Store.migrate", fail)
         with pytest.raises(Unusable, match="No space left"):
-            home_folder.create_gateway(home, code="333", name="Sandwell")
+            home_folder.create_gateway(home, home_folder.NewGateway(code="333", name="Sandwell"))
     # As an attempt that was killed leaves it.
     (home / ".init").mkdir()
-    home_folder.create_gateway(home, code="333", name="Sandwell")
+    home_folder.create_gateway(home, home_folder.NewGateway(code="333", name="Sandwell"))
     assert sorted(path.name for path in home.iterdir()) == sorted(home_folder.PARTS)
 
 
@@ -43,7 +43,7 @@ def test_keys_without_settings_are_never_written_over(tmp_path: Path) -> None:
     (tmp_path / "333" / "gateway.toml").unlink()
     ring = (tmp_path / "333" / "keys" / "ring.json").read_bytes()
     with pytest.raises(NotAllowed, match="keys"):
-        home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell")
+        home_folder.create_gateway(tmp_path / "333", home_folder.NewGateway(code="333", name="Sandwell"))
     assert (tmp_path / "333" / "keys" / "ring.json").read_bytes() == ring
 
 
@@ -51,19 +51,24 @@ def test_a_database_in_use_is_refused(tmp_path: Path, postgres: str) -> None:
     url = new_database(postgres)
     make(tmp_path / "333", "333", "Sandwell", url).store.close()
     with pytest.raises(NotAllowed) as caught:
-        home_folder.create_gateway(tmp_path / "885", code="885", name="Worcestershire", store_url=url)
+        home_folder.create_gateway(
+            tmp_path / "885", home_folder.NewGateway(code="885", name="Worcestershire", store_url=url)
+        )
     assert caught.value.code == "store.in-use"
 
 
 @pytest.mark.parametrize("name", ['St "Helens" \\ Test', "Bournemouth, Christchurch & Poole", "Ynys Môn"])
 def test_a_name_stands_in_the_settings_as_it_is(tmp_path: Path, name: str) -> None:
-    assert home_folder.create_gateway(tmp_path / "333", code="333", name=name).authority.name == name
+    assert (
+        home_folder.create_gateway(tmp_path / "333", home_folder.NewGateway(code="333", name=name)).authority.name
+        == name
+    )
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://x/y", "postgresql+psycopg://gateway@store:port/gateway"])
 def test_an_address_that_is_no_database_is_a_wrong_setting(tmp_path: Path, url: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
-        home_folder.create_gateway(tmp_path / "333", code="333", name="Sandwell", store_url=url)
+        home_folder.create_gateway(tmp_path / "333", home_folder.NewGateway(code="333", name="Sandwell", store_url=url))
     assert caught.value.code == "config.setting"
     assert not (tmp_path / "333" / "gateway.toml").exists()
 
