@@ -7,6 +7,7 @@ without a word about them.
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from secrets import token_bytes
 
 from gateway.context import SYSTEM, Gateway
@@ -36,6 +37,24 @@ from schemas.shapes import MessageId
 HALF = 32
 # What was done to a draft, the oldest first.
 DraftHistory = Sequence[LoggedEntry]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldRow:
+    """A row that an officer must look at, and why."""
+
+    row: Row
+    # What the row says, read.
+    leaver: LeaverRow
+    file: str
+    number: int
+    reason: str
+    # By which its draft is remembered.
+    digest: str
+    # The draft that is waiting already, in whose place it comes.
+    open_draft: Draft | None
+    # The notice in whose place it may be sent.
+    corrects: MessageId | None
 
 
 def compute_leaver_digest(gw: Gateway, *parts: str) -> str:
@@ -85,36 +104,26 @@ def format_row(row: Row) -> str:
     return json.dumps({name: value for name, value in row.items() if value}, sort_keys=True)
 
 
-def build_draft(
-    gw: Gateway,
-    row: Row,
-    read: LeaverRow,
-    name: str,
-    reason: str,
-    file: str,
-    number: int,
-    at: Draft | None,
-    corrects: MessageId | None = None,
-) -> NewDraft:
-    """Build the draft of a row, to be remembered under this name; in the place of what the draft `at` says."""
-    draft_id = at.draft_id if at else build_uuid7(gw.now(), token_bytes(10))
-    row_text = format_row(row)
+def build_draft(gw: Gateway, held: HeldRow) -> NewDraft:
+    """Build the draft of a row that is held: a new one, or in the place of what the open one says."""
+    draft_id = held.open_draft.draft_id if held.open_draft else build_uuid7(gw.now(), token_bytes(10))
+    row_text = format_row(held.row)
     locked = at_rest.lock(row_text.encode(), about=draft_id, ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
-    assert read.notice.child is not None  # noqa: S101 - a leaver's notice has one
+    assert held.leaver.notice.child is not None  # noqa: S101 - a leaver's notice has one
     return NewDraft(
         draft_id=draft_id,
-        digest=name,
-        child=compute_leaver_digest(gw, *read.child),
+        digest=held.digest,
+        child=compute_leaver_digest(gw, *held.leaver.child),
         said=compute_leaver_digest(gw, row_text),
-        reason=reason,
-        file=file,
-        row=number,
+        reason=held.reason,
+        file=held.file,
+        row=held.number,
         data_key=locked.data_key,
         content=locked.content,
-        person=compute_person_digest(gw, read.notice.child),
-        carried=compute_notice_digest(gw, read),
-        corrects=corrects,
+        person=compute_person_digest(gw, held.leaver.notice.child),
+        carried=compute_notice_digest(gw, held.leaver),
+        corrects=held.corrects,
     )
 
 

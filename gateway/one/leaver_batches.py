@@ -345,9 +345,18 @@ def _messages(gw: Gateway, row: _JudgedRow) -> list[Message]:
 
 
 def _draft(gw: Gateway, row: _JudgedRow, reason: str, file: str) -> NewDraft:
-    leaver = row.leaver
-    at = row.standing_draft if row.standing_draft and row.standing_draft.state is DraftState.OPEN else None
-    return drafts.build_draft(gw, leaver.row, leaver.read, row.draft, reason, file, leaver.number, at, row.corrects)
+    draft = row.standing_draft
+    held = drafts.HeldRow(
+        row=row.leaver.row,
+        leaver=row.leaver.read,
+        file=file,
+        number=row.leaver.number,
+        reason=reason,
+        digest=row.draft,
+        open_draft=draft if draft and draft.state is DraftState.OPEN else None,
+        corrects=row.corrects,
+    )
+    return drafts.build_draft(gw, held)
 
 
 def _keep(
