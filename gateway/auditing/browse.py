@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from gateway.context import SYSTEM, Gateway
 from gateway.core import audit_sentences, labels, merkle
+from gateway.core.entry_filter import EntryFilter
 from gateway.errors import Ambiguous, NotAllowed, NotFound
 from gateway.store import audit_log, audit_search, inbox, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
@@ -91,19 +92,11 @@ def list_audit_page(gw: Gateway, asked: AuditQuestion, cursor: int | None, by: s
     return gw.store.run(read_and_log)
 
 
-def list_newest_entries(
-    gw: Gateway,
-    *,
-    about: str | None = None,
-    act: str | None = None,
-    actor: str | None = None,
-    partner: str | None = None,
-    limit: int,
-) -> list[tuple[LoggedEntry, AuditLine]]:
-    """List the newest entries of which all that is given holds, the newest first, each with its sentence."""
+def list_filtered_entries(gw: Gateway, wanted: EntryFilter, limit: int) -> list[tuple[LoggedEntry, AuditLine]]:
+    """List the newest entries that pass the filter, the newest first, each with its sentence."""
 
     def read(tx: Tx) -> list[tuple[LoggedEntry, AuditLine]]:
-        entries = audit_log.list_newest_entries(tx, about=about, act=act, actor=actor, partner=partner, limit=limit)
+        entries = audit_log.list_filtered_entries(tx, wanted, limit)
         return list(zip(entries, explain_entries(tx, entries), strict=True))
 
     return gw.store.look(read)

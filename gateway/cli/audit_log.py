@@ -30,6 +30,7 @@ from gateway.cli.output import (
 )
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.entry_filter import EntryFilter
 from gateway.errors import ConfigProblem, Unusable
 from keys import card
 from keys.card import Card
@@ -180,8 +181,9 @@ def audit_search(
     as_json: AsJson = False,
 ) -> None:
     """Search the audit log."""
+    wanted = EntryFilter(about=about, act=act, actor=actor, partner=partner)
     with open_gateway(home) as gw:
-        entries = browse.list_newest_entries(gw, about=about, act=act, actor=actor, partner=partner, limit=limit)
+        entries = browse.list_filtered_entries(gw, wanted, limit)
     rows = [
         # With the words that --act, --actor and --partner take.
         (e.number, format_for_list(e.at), join_lines(e.sentence, f"{e.act}, by {e.actor}"), e.partner, e.about)

@@ -19,6 +19,7 @@ from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.checkpoint_rules import BroughtCheckpoint
+from gateway.core.entry_filter import EntryFilter
 from gateway.core.statement_diff import DifferenceKind, ExchangeAccount, StatementDifference, compare_accounts
 from gateway.errors import StoreUnavailable
 from gateway.logs import log_failure
@@ -220,10 +221,8 @@ def _difference_entry(partner: str, difference: StatementDifference) -> AuditEnt
 
 def _limit_entries(tx: Tx, now: datetime, partner: str, new: Sequence[AuditEntry]) -> Sequence[AuditEntry]:
     """Return these entries; where one partner's would be too many in a day, one for all of them, once that day."""
-    today = partial(
-        audit_log.list_newest_entries, tx, act="statement.difference", partner=partner, since=now - timedelta(days=1)
-    )
-    before = today(limit=MOST_DIFFERENCES + 1)
+    today = EntryFilter(act="statement.difference", partner=partner, since=now - timedelta(days=1))
+    before = audit_log.list_filtered_entries(tx, today, MOST_DIFFERENCES + 1)
     if len(before) + len(new) <= MOST_DIFFERENCES:
         return new
     if any(earlier.about is None for earlier in before):

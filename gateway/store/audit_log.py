@@ -14,6 +14,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
+from gateway.core.entry_filter import EntryFilter
 from gateway.core.merkle import Frontier, hash_leaf, list_consistency_subtrees, list_inclusion_subtrees, root
 from gateway.store.tables import audit_blocks, audit_checkpoints, audit_entries, audit_head, audit_mentions
 
@@ -202,28 +203,23 @@ def list_entries_from(tx: Connection, number: int, limit: int) -> list[LoggedEnt
 
 
 def list_newest_entries(
-    tx: Connection,
-    *,
-    about: str | None = None,
-    act: str | None = None,
-    actor: str | None = None,
-    partner: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
-    limit: int = 100,
+    tx: Connection, *, about: str | None = None, act: str | None = None, limit: int = 100
 ) -> list[LoggedEntry]:
-    """List the newest entries that meet every condition, newest first. An `act` that ends in a dot: all of a kind."""
+    """List the newest entries about this, or of this act; newest first."""
+    return list_filtered_entries(tx, EntryFilter(about=about, act=act), limit)
+
+
+def list_filtered_entries(tx: Connection, wanted: EntryFilter, limit: int) -> list[LoggedEntry]:
+    """List the newest entries that pass the filter, newest first."""
     at = audit_entries.c
     query = select(audit_entries).order_by(at.number.desc()).limit(limit)
-    for column, value in ((at.about, about), (at.actor, actor), (at.partner, partner)):
+    for column, value in ((at.about, wanted.about), (at.actor, wanted.actor), (at.partner, wanted.partner)):
         if value is not None:
             query = query.where(column == value)
-    if act is not None:
+    if (act := wanted.act) is not None:
         query = query.where(at.act.startswith(act, autoescape=True) if act.endswith(".") else at.act == act)
-    if since is not None:
-        query = query.where(at.at >= since)
-    if until is not None:
-        query = query.where(at.at < until)
+    if wanted.since is not None:
+        query = query.where(at.at >= wanted.since)
     return [read_entry_row(row._mapping) for row in tx.execute(query)]
 
 
