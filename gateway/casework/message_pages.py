@@ -54,10 +54,12 @@ def list_inbox_page(gw: Gateway, *, whole: bool, cursor: str, limit: int) -> lis
         lambda tx: inbox.search_inbox(
             tx,
             gw.now(),
-            states=() if whole else TASKS,
-            unmatched=whole,
-            oldest_first=not whole,
-            cursor=(last.received_at, last.message_id) if last else None,
+            inbox.InboxQuery(
+                states=() if whole else TASKS,
+                unmatched=whole,
+                oldest_first=not whole,
+                cursor=(last.received_at, last.message_id) if last else None,
+            ),
             limit=limit,
         )
     )
@@ -70,7 +72,9 @@ def list_inbox_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) ->
         return [
             item
             for case in cases
-            for item in inbox.search_inbox(tx, gw.now(), states=() if whole else TASKS, unmatched=whole, case_id=case)
+            for item in inbox.search_inbox(
+                tx, gw.now(), inbox.InboxQuery(states=() if whole else TASKS, unmatched=whole, case_id=case)
+            )
         ]
 
     return sorted(gw.store.look(read), key=lambda item: (item.received_at, item.message_id), reverse=whole)
@@ -133,10 +137,7 @@ def list_received_before(
         lambda tx: inbox.search_inbox(
             tx,
             gw.now(),
-            states=(state,) if state else (),
-            sender=sender,
-            since=since,
-            cursor=cursor,
+            inbox.InboxQuery(states=(state,) if state else (), sender=sender, since=since, cursor=cursor),
             limit=limit,
         )
     )

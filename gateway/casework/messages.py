@@ -77,7 +77,9 @@ def list_received_messages(
 ) -> list[InboxItem]:
     """List what came, the newest first; `unmatched`: with the searches to which nothing of ours is near."""
     return gw.store.look(
-        lambda tx: inbox.search_inbox(tx, gw.now(), states=states, sender=sender, unmatched=unmatched, limit=limit)
+        lambda tx: inbox.search_inbox(
+            tx, gw.now(), inbox.InboxQuery(states=states, sender=sender, unmatched=unmatched), limit=limit
+        )
     )
 
 

@@ -122,7 +122,7 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
         case = sent[0].conversation_id
         if not any(message.kind in SEARCHES for message in sent):
             raise NotAllowed("search.none")
-        came = inbox.search_inbox(tx, gw.now(), case_id=case, limit=None)
+        came = inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case), limit=None)
         asked = {message.message_id: message for message in sent if message.kind in SEARCHES}
         fitting = [
             message for message in came if _is_fitting_answer(message, asked.get(message.in_reply_to or MessageId("")))

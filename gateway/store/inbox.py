@@ -157,6 +157,21 @@ class StoredReceipt:
     token: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxQuery:
+    """Which messages: those that meet every condition given."""
+
+    states: Sequence[InboxState] = ()
+    sender: str | None = None
+    case_id: CaseId | None = None
+    since: datetime | None = None
+    # Also searches to which our index has no possible match, which are answered together.
+    unmatched: bool = True
+    oldest_first: bool = False
+    # When the last one of the page before came, and its id.
+    cursor: tuple[datetime, str] | None = None
+
+
 _VIEW = list_columns(inbox, InboxItem)
 _OWING = [inbox.c[name] for name in OwedMessage._fields]
 _TRACED = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
@@ -406,37 +421,23 @@ def list_locked_messages(
 
 
 def search_inbox(
-    tx: Connection,
-    now: datetime,
-    *,
-    states: Sequence[InboxState] = (),
-    sender: str | None = None,
-    case_id: CaseId | None = None,
-    since: datetime | None = None,
-    unmatched: bool = True,
-    oldest_first: bool = False,
-    cursor: tuple[datetime, str] | None = None,
-    limit: int | None = 100,
+    tx: Connection, now: datetime, wanted: InboxQuery = InboxQuery(), *, limit: int | None = 100
 ) -> list[InboxItem]:
-    """List the newest messages that may be shown and meet every condition given, newest first; without `limit`, all.
-
-    `unmatched`: also searches to which our index has no possible match, which are answered together. `cursor`: when the
-    last one of the page before came, and its id.
-    """
+    """List the messages asked for that may be shown, newest first if not asked otherwise; without `limit`, all."""
     order = (inbox.c.received_at, inbox.c.message_id)
     query = select(*_VIEW).where(inbox.c.shown_from <= now).limit(limit)
-    query = query.order_by(*(order if oldest_first else (column.desc() for column in order)))
-    if cursor is not None:
-        query = query.where(tuple_(*order) > cursor if oldest_first else tuple_(*order) < cursor)
-    if states:
-        query = query.where(inbox.c.state.in_(states))
-    if sender is not None:
-        query = query.where(inbox.c.sender == sender)
-    if case_id is not None:
-        query = query.where(inbox.c.conversation_id == case_id)
-    if since is not None:
-        query = query.where(inbox.c.received_at >= since)
-    if not unmatched:
+    query = query.order_by(*(order if wanted.oldest_first else (column.desc() for column in order)))
+    if (cursor := wanted.cursor) is not None:
+        query = query.where(tuple_(*order) > cursor if wanted.oldest_first else tuple_(*order) < cursor)
+    if wanted.states:
+        query = query.where(inbox.c.state.in_(wanted.states))
+    if wanted.sender is not None:
+        query = query.where(inbox.c.sender == wanted.sender)
+    if wanted.case_id is not None:
+        query = query.where(inbox.c.conversation_id == wanted.case_id)
+    if wanted.since is not None:
+        query = query.where(inbox.c.received_at >= wanted.since)
+    if not wanted.unmatched:
         query = query.where(~_UNMATCHED)
     return [_read_item(row._mapping) for row in tx.execute(query)]
 

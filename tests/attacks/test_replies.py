@@ -262,7 +262,9 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
         assert shown.misfits[0].choices == (CaseAction.PUT_ASIDE,)
         assert shown.misfits[0].why in {labels.explain_misfit(misfit) for misfit in Misfit}
         waits = sandwell.store.look(
-            lambda tx: inbox.search_inbox(tx, sandwell.now() + timedelta(hours=1), states=TASKS, limit=None)
+            lambda tx: inbox.search_inbox(
+                tx, sandwell.now() + timedelta(hours=1), inbox.InboxQuery(states=TASKS), limit=None
+            )
         )
         assert kept.message_id in {task.message_id for task in waits}
     else:

@@ -146,7 +146,7 @@ async def test_a_search_for_a_child_who_is_not_here_waits_for_one_word_of_an_off
         await until(lambda: all(state(sandwell, one) is DeliveryState.RECEIVED for one in asked))
         await until(lambda: worcestershire.store.look(lambda tx: searches.count_searches(tx, MatchState.NONE))[0] == 3)
         waiting = worcestershire.store.look(
-            lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING, unmatched=False)
+            lambda tx: inbox.search_inbox(tx, worcestershire.now(), inbox.InboxQuery(states=WAITING, unmatched=False))
         )
         assert waiting == []
         assert [one for one in reconcile.list_owed(worcestershire) if one.owed_by == "us"] == []

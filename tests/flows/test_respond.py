@@ -35,7 +35,9 @@ async def test_an_enquiry_is_answered(pair: Pair) -> None:
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
         respond.answer_search(worcestershire, sent, NO_TRACE, by="otto")
         await until(lambda: state(sandwell, sent) is DeliveryState.CONCLUDED)
-    waiting = worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now(), states=WAITING))
+    waiting = worcestershire.store.look(
+        lambda tx: inbox.search_inbox(tx, worcestershire.now(), inbox.InboxQuery(states=WAITING))
+    )
     assert waiting == []
     [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
     assert (reply.kind, reply.state) == ("WhereaboutsResponse", InboxState.FILED)

@@ -120,7 +120,9 @@ async def test_who_found_no_trace_or_did_not_answer_is_asked_again_in_the_same_s
     }
     for code in ("330", "332"):
         await hand_over(sandwell, world[code])
-        open_ones = world[code].store.look(lambda tx: inbox.search_inbox(tx, TUESDAY + timedelta(99), states=WAITING))
+        open_ones = world[code].store.look(
+            lambda tx: inbox.search_inbox(tx, TUESDAY + timedelta(99), inbox.InboxQuery(states=WAITING))
+        )
         # One, not two.
         assert [one.message_id for one in open_ones] == [done.asked_again.asked[code]]
     [one] = review.list_reviews(sandwell)

@@ -43,7 +43,7 @@ def answer(gw: Gateway, how: str, chance: Random, others: list[str]) -> Morning:
     """Do what one would do this morning with what came."""
     if how == SILENT:
         return Morning()
-    waiting = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), states=WAITING, limit=1000))
+    waiting = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(states=WAITING), limit=1000))
     if not waiting:
         return Morning()
     reminded = gw.store.look(lambda tx: inbox.list_last_reminders(tx, [one.message_id for one in waiting]))

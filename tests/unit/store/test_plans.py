@@ -167,8 +167,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
         outbox.list_delivery_page(tx, limit=50),
     ),
     "a page of what came": lambda tx: (
-        inbox.search_inbox(tx, NOW, since=NOW, cursor=(NOW, "m1"), limit=50),
-        inbox.search_inbox(tx, NOW, cursor=(NOW, "m1"), oldest_first=True, limit=50),
+        inbox.search_inbox(tx, NOW, inbox.InboxQuery(since=NOW, cursor=(NOW, "m1")), limit=50),
+        inbox.search_inbox(tx, NOW, inbox.InboxQuery(cursor=(NOW, "m1"), oldest_first=True), limit=50),
         inbox.search_inbox(tx, NOW, limit=50),
     ),
     "what is owed": lambda tx: (
@@ -257,7 +257,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         searches.count_searches(tx, MatchState.NONE),
         inbox.list_unmatched_searches(tx),
     ),
-    "what waits, without the unmatched": lambda tx: inbox.search_inbox(tx, NOW, unmatched=False),
+    "what waits, without the unmatched": lambda tx: inbox.search_inbox(tx, NOW, inbox.InboxQuery(unmatched=False)),
     "clear away old keys": lambda tx: children.delete_child_keys(tx, 1, 3),
     "clear away old children": lambda tx: (children.list_old_loads(tx, 2), children.delete_children(tx, 1, 100)),
     "health of every partner": lambda tx: (
