@@ -98,7 +98,9 @@ async def whole(gw: Gateway, messages: int) -> tuple[float, list[float]]:
         send_notices(gw, ready[at : at + BATCH], by="bench")
     await _fewer_than(gw, 1)
     seconds = time.perf_counter() - began
-    done = gw.store.look(lambda tx: outbox.search_outbox(tx, states=[DeliveryState.RECEIVED], limit=messages))
+    done = gw.store.look(
+        lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(states=[DeliveryState.RECEIVED]), limit=messages)
+    )
     assert len(done) == messages, "not every message was received"
     return seconds, sorted((one.state_at - one.queued_at).total_seconds() for one in done)
 

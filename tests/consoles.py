@@ -118,7 +118,8 @@ async def settled(*houses: Gateway) -> None:
         while True:
             await asyncio.sleep(0.1)
             open_ones = [
-                await gw.store.read(lambda tx: outbox.search_outbox(tx, states=OPEN, limit=1)) for gw in houses
+                await gw.store.read(lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(states=OPEN), limit=1))
+                for gw in houses
             ]
             if not any(open_ones):
                 return

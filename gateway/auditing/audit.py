@@ -103,7 +103,7 @@ def sign_log_head(tx: Tx, gw: Gateway) -> str | None:
 
 def list_case_acts(tx: Tx, case_id: CaseId) -> list[tuple[MessageKind, LoggedEntry]]:
     """List what was done in a case, oldest first, each with the kind of the message that it was done to."""
-    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     came = inbox.search_inbox(tx, datetime.max.replace(tzinfo=UTC), inbox.InboxQuery(case_id=case_id), limit=None)
     kinds = {(message.message_id, message.recipient): message.kind for message in sent}
     kinds |= {(message.message_id, message.sender): message.kind for message in came}

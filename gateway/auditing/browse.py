@@ -133,7 +133,7 @@ def _find_ids(tx: Tx, reference: str) -> tuple[Sequence[str], Sequence[str] | No
 
 def _list_messages(tx: Tx, case_id: CaseId) -> list[tuple[str, MessageId]]:
     """List with whom each was exchanged, and its id."""
-    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     came = inbox.search_inbox(tx, FOREVER, inbox.InboxQuery(case_id=case_id), limit=None)
     return [(message.recipient, message.message_id) for message in sent] + [
         (message.sender, message.message_id) for message in came

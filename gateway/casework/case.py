@@ -306,7 +306,7 @@ def _format_child_name(message: Message) -> str:
 
 
 def _list_case_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> tuple[list[Delivery], list[InboxItem]]:
-    sent = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     came = inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case_id), limit=None)
     if not (sent or came):
         raise NotFound("case.not-found")

@@ -353,7 +353,9 @@ def _send_correction(
 ) -> SentResult:
     """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
     old = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
-    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, case_id=old.conversation_id, limit=None))
+    sent = gw.store.look(
+        lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=old.conversation_id), limit=None)
+    )
     asked = sorted({delivery.recipient for delivery in sent if delivery.kind in SEARCHES})
     if len(asked) > 1:
         search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)

@@ -87,10 +87,11 @@ def list_sent_page(gw: Gateway, *, whole: bool, cursor: MessageId, limit: int) -
     """
     last = get_sent_message(gw, cursor) if cursor else None
     return gw.store.look(
-        lambda tx: outbox.list_delivery_page(
+        lambda tx: outbox.search_outbox(
             tx,
-            kinds=() if whole else OPENS_A_CASE,
-            cursor=(last.queued_at, last.message_id) if last else None,
+            outbox.OutboxQuery(
+                kinds=() if whole else OPENS_A_CASE, cursor=(last.queued_at, last.message_id) if last else None
+            ),
             limit=limit,
         )
     )
@@ -100,7 +101,7 @@ def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> 
     """List the same of these cases only, all on one page."""
 
     def read(tx: Tx) -> list[Delivery]:
-        sent = [delivery for case in cases for delivery in outbox.search_outbox(tx, case_id=case)]
+        sent = [delivery for case in cases for delivery in outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case))]
         return [delivery for delivery in sent if whole or delivery.kind in OPENS_A_CASE]
 
     return sorted(gw.store.look(read), key=lambda delivery: (delivery.queued_at, delivery.message_id), reverse=True)
@@ -117,8 +118,10 @@ def list_sent_before(
 ) -> list[Delivery]:
     """List what we sent, the newest first, of which all that is given holds; `cursor`: where the page before ended."""
     return gw.store.look(
-        lambda tx: outbox.list_delivery_page(
-            tx, state=state, recipient=recipient, since=since, cursor=cursor, limit=limit
+        lambda tx: outbox.search_outbox(
+            tx,
+            outbox.OutboxQuery(states=(state,) if state else (), recipient=recipient, since=since, cursor=cursor),
+            limit=limit,
         )
     )
 

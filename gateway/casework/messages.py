@@ -59,7 +59,9 @@ def list_sent_messages(
     gw: Gateway, *, states: Sequence[DeliveryState] = (), recipient: str | None = None, limit: int
 ) -> list[Delivery]:
     """List what we sent, the newest first."""
-    return gw.store.look(lambda tx: outbox.search_outbox(tx, states=states, recipient=recipient, limit=limit))
+    return gw.store.look(
+        lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(states=states, recipient=recipient), limit=limit)
+    )
 
 
 def list_undelivered_messages(gw: Gateway, recipient: str | None, limit: int) -> list[Delivery]:

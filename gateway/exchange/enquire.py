@@ -242,7 +242,8 @@ def queue_search(gw: Gateway, ready: PreparedSearch) -> EnquiryResult:
 def write_search(tx: Tx, gw: Gateway, ready: PreparedSearch) -> None:
     """Queue what is sealed, in the caller's transaction. Raises NotAllowed where the case moved on meanwhile."""
     case = ready.enquired.case
-    if frozenset(delivery.message_id for delivery in outbox.search_outbox(tx, case_id=case, limit=None)) != ready.seen:
+    sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case), limit=None)
+    if frozenset(delivery.message_id for delivery in sent) != ready.seen:
         raise NotAllowed("enquire.overtaken", case=case)
     queue_messages(tx, gw, ready.notices)
     for new, old in ready.replaced.items():
@@ -257,4 +258,4 @@ def write_search(tx: Tx, gw: Gateway, ready: PreparedSearch) -> None:
 
 
 def _list_case(gw: Gateway, case_id: CaseId) -> list[Delivery]:
-    return gw.store.look(lambda tx: outbox.search_outbox(tx, case_id=case_id, limit=None))
+    return gw.store.look(lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None))

@@ -44,7 +44,7 @@ def withdraw_notice(
 
 
 def _is_search_open(tx: Tx, case_id: CaseId) -> bool:
-    case = outbox.search_outbox(tx, case_id=case_id, limit=None)
+    case = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     return any(delivery.kind in SEARCHES and delivery.state is not DeliveryState.WITHDRAWN for delivery in case)
 
 

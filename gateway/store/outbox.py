@@ -175,6 +175,19 @@ class SettledTry:
     code: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxQuery:
+    """Which deliveries: those that meet every condition given."""
+
+    kinds: Sequence[MessageKind] = ()
+    states: Sequence[DeliveryState] = ()
+    recipient: str | None = None
+    case_id: CaseId | None = None
+    since: datetime | None = None
+    # When the last one of the page before was queued, and its id.
+    cursor: tuple[datetime, str] | None = None
+
+
 _CONTENTS = [column.name for column in outbox_contents.c]
 _QUEUED = [field.name for field in fields(QueuedNotice) if field.name in outbox.c]
 _earlier = outbox.alias("earlier")
@@ -583,22 +596,22 @@ def list_locked_notices(
     return {r.message_id: (r.data_key and bytes(r.data_key), bytes(r.content)) for r in tx.execute(query)}
 
 
-def search_outbox(
-    tx: Connection,
-    *,
-    states: Sequence[DeliveryState] = (),
-    recipient: str | None = None,
-    case_id: CaseId | None = None,
-    limit: int | None = 100,
-) -> list[Delivery]:
-    """List the newest deliveries that meet every condition given, newest first; without a `limit`, all."""
-    query = select(*_VIEW).order_by(outbox.c.queued_at.desc(), outbox.c.message_id.desc()).limit(limit)
-    if states:
-        query = query.where(outbox.c.state.in_(states))
-    if recipient is not None:
-        query = query.where(outbox.c.recipient == recipient)
-    if case_id is not None:
-        query = query.where(outbox.c.conversation_id == case_id)
+def search_outbox(tx: Connection, wanted: OutboxQuery = OutboxQuery(), *, limit: int | None = 100) -> list[Delivery]:
+    """List the newest deliveries that are asked for, newest first; without `limit`, all."""
+    order = (outbox.c.queued_at, outbox.c.message_id)
+    query = select(*_VIEW).order_by(*(column.desc() for column in order)).limit(limit)
+    if wanted.kinds:
+        query = query.where(outbox.c.kind.in_(wanted.kinds))
+    if wanted.states:
+        query = query.where(outbox.c.state.in_(wanted.states))
+    if wanted.recipient is not None:
+        query = query.where(outbox.c.recipient == wanted.recipient)
+    if wanted.case_id is not None:
+        query = query.where(outbox.c.conversation_id == wanted.case_id)
+    if wanted.since is not None:
+        query = query.where(outbox.c.queued_at >= wanted.since)
+    if wanted.cursor is not None:
+        query = query.where(tuple_(*order) < wanted.cursor)
     return [_read_delivery(row) for row in tx.execute(query)]
 
 
@@ -608,35 +621,12 @@ def list_owed_deliveries(tx: Connection, states: Sequence[DeliveryState]) -> lis
     return [OwedDelivery._make((*values, DeliveryState(state))) for *values, state in tx.execute(query).all()]
 
 
-def list_delivery_page(
-    tx: Connection,
-    *,
-    kinds: Sequence[MessageKind] = (),
-    state: DeliveryState | None = None,
-    recipient: str | None = None,
-    since: datetime | None = None,
-    cursor: tuple[datetime, str] | None = None,
-    limit: int,
-) -> list[Delivery]:
-    """List the newest deliveries that meet every condition, newest first; `cursor` is where the page before ended."""
-    at = (outbox.c.queued_at, outbox.c.message_id)
-    query = select(*_VIEW).order_by(*(column.desc() for column in at)).limit(limit)
-    for column, value in ((outbox.c.state, state), (outbox.c.recipient, recipient)):
-        if value is not None:
-            query = query.where(column == value)
-    if kinds:
-        query = query.where(outbox.c.kind.in_(kinds))
-    if since is not None:
-        query = query.where(outbox.c.queued_at >= since)
-    if cursor is not None:
-        query = query.where(tuple_(*at) < cursor)
-    return [_read_delivery(row) for row in tx.execute(query)]
-
-
 def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
     """List all that we sent in a case, newest first, by its own id or that of one of its messages. Raises NotFound."""
-    deliveries = search_outbox(tx, case_id=CaseId(name), limit=None)
-    return deliveries or search_outbox(tx, case_id=get_delivery(tx, MessageId(name)).conversation_id, limit=None)
+    deliveries = search_outbox(tx, OutboxQuery(case_id=CaseId(name)), limit=None)
+    return deliveries or search_outbox(
+        tx, OutboxQuery(case_id=get_delivery(tx, MessageId(name)).conversation_id), limit=None
+    )
 
 
 def list_first_notices(

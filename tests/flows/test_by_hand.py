@@ -189,7 +189,7 @@ async def test_the_newest_word_counts_in_whatever_order_they_come(world: World) 
     await acknowledged(world, message_id, decision="rejected", reason="not-our-area")
     await acknowledged(world, message_id)
     world.wire.down.clear()
-    replies = worcestershire.store.look(lambda tx: outbox.search_outbox(tx, recipient="333"))
+    replies = worcestershire.store.look(lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(recipient="333")))
     newest_first = [one.message_id for one in sorted(replies, key=lambda one: -one.sequence)]
     sealed = worcestershire.store.look(
         lambda tx: [outbox.get_sealed_notice(tx, message_id) for message_id in newest_first]

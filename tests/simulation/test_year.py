@@ -146,7 +146,9 @@ class Year:
         for code in sorted(self.awake):
             gw = self.house(code)
             await deliver_now(gw)
-            if not gw.store.look(lambda tx: outbox.search_outbox(tx, states=(DeliveryState.QUEUED,), limit=1)):
+            if not gw.store.look(
+                lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(states=(DeliveryState.QUEUED,)), limit=1)
+            ):
                 self.awake.discard(code)
 
     def pairs(self) -> list[tuple[str, str]]:

@@ -163,8 +163,8 @@ WORK: dict[str, Callable[[Connection], object]] = {
     ),
     "newest sent": lambda tx: outbox.search_outbox(tx),
     "a page of what was sent": lambda tx: (
-        outbox.list_delivery_page(tx, since=NOW, cursor=(NOW, "m1"), limit=50),
-        outbox.list_delivery_page(tx, limit=50),
+        outbox.search_outbox(tx, outbox.OutboxQuery(since=NOW, cursor=(NOW, "m1")), limit=50),
+        outbox.search_outbox(tx, limit=50),
     ),
     "a page of what came": lambda tx: (
         inbox.search_inbox(tx, NOW, inbox.InboxQuery(since=NOW, cursor=(NOW, "m1")), limit=50),
