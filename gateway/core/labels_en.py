@@ -60,7 +60,7 @@ STATUSES: Mapping[str, StatusText] = {
         "Acknowledged", "{partner} has seen the notice. This does not mean they know the child."
     ),
     "sent/accepted-by-mail": StatusText(
-        "Accepted by email", "An officer here read this in an email. It is not a signed acceptance."
+        "Accepted by email", "An officer at your authority read this in an email. It is not a signed acceptance."
     ),
     "sent/passed-on": StatusText(
         "Redirect needed", "{partner} says another authority is responsible. Nothing has been sent to that authority."
@@ -68,14 +68,14 @@ STATUSES: Mapping[str, StatusText] = {
     "sent/passed-on/referred:*": StatusText(
         "Redirect needed", "{partner} says {authority} is responsible. Nothing has been sent to {authority}."
     ),
-    "sent/rejected": StatusText("Rejected", "{partner} did not take this."),
+    "sent/rejected": StatusText("Rejected", "{partner} rejected this."),
     "sent/rejected/officer": StatusText("Rejected by officer", "An officer at {partner} rejected this."),
     "sent/rejected/officer:*": StatusText("Rejected by officer", "An officer at {partner} rejected this: {result}."),
     "sent/rejected/gateway": StatusText(
         "Refused by gateway", "The gateway of {partner} refused this. No officer there has seen it."
     ),
     "sent/rejected/email": StatusText(
-        "Not accepted, by email", "An officer here read in an email that {partner} does not accept this."
+        "Not accepted, by email", "An officer at your authority read in an email that {partner} does not accept this."
     ),
     "sent/failed": StatusText("Not delivered", "{partner} does not have this."),
     "sent/concluded": StatusText("Concluded"),
@@ -92,27 +92,35 @@ STATUSES: Mapping[str, StatusText] = {
     ),
     "sent/concluded/answer:ring-me": StatusText("Call them", "{partner} asks you to call about this child."),
     "sent/concluded/answer:no-trace": StatusText("No trace", "{partner} has no trace of this child."),
-    "sent/concluded/ended": StatusText("Search ended", "The search was ended here."),
-    "sent/concluded/ended:*": StatusText("Search ended", "The search was ended here: {result}."),
-    "sent/closed": StatusText("Closed", "Closed by an officer here."),
+    "sent/concluded/ended": StatusText("Search ended", "Your authority ended this search."),
+    "sent/concluded/ended:*": StatusText("Search ended", "Your authority ended this search: {result}."),
+    "sent/closed": StatusText("Closed", "An officer at your authority closed this."),
     "sent/closed/accepted": StatusText(
-        "Closed without outcome", "Closed by an officer here after {partner} accepted the notice."
+        "Closed without outcome", "An officer at your authority closed this after {partner} accepted the notice."
     ),
-    "sent/closed/phone": StatusText("Closed without outcome", "Closed by an officer here after a phone handover."),
-    "sent/closed/told:*": StatusText("Closed: told by phone", "{partner} told an officer here: {result}."),
+    "sent/closed/phone": StatusText(
+        "Closed without outcome", "An officer at your authority closed this after a phone handover."
+    ),
+    "sent/closed/told:*": StatusText("Closed: told by phone", "{partner} told an officer at your authority: {result}."),
+    "sent/closed/told:found": StatusText(
+        "Closed: told by phone", "{partner} told an officer at your authority that they know this child."
+    ),
+    "sent/closed/told:no-trace": StatusText(
+        "Closed: told by phone", "{partner} told an officer at your authority that they have no trace of this child."
+    ),
     "sent/closed/told:not-found-at-address": StatusText(
         "Told by phone: child not found",
-        "{partner} told an officer here that the child was not found at the address. This case is closed.",
+        "{partner} told your authority that the child was not found at the address. This case is closed.",
     ),
     "sent/closed/redirected:*": StatusText("Redirected", "Sent to {authority} instead."),
-    "sent/withdrawn": StatusText("Withdrawn", "Withdrawn here."),
+    "sent/withdrawn": StatusText("Withdrawn", "Your authority withdrew this."),
     "sent/withdrawn/replaced": StatusText("Replaced", "Replaced by a newer notice to {partner}."),
     "sent/withdrawn/ended": StatusText("Not sent", "The search ended before this was sent."),
     "sent/expired": StatusText("Expired", "No longer needed."),
     "came/new": StatusText("New", "No reply due from you. Check whether you know the child."),
     "came/new/transfer": StatusText("New", "Acknowledgement due from you."),
     "came/new/enquiry": StatusText("New", "Answer due from you."),
-    "came/acknowledged": StatusText("Acknowledged", "No more is due from you."),
+    "came/acknowledged": StatusText("Acknowledged", "Nothing more is due from you."),
     "came/acknowledged/transfer": StatusText("Accepted", "Outcome due from you."),
     "came/acknowledged/enquiry": StatusText("Acknowledged", "Answer due from you."),
     "came/passed-on": StatusText("Referred back", "You told {partner} that another authority is responsible."),
@@ -124,12 +132,17 @@ STATUSES: Mapping[str, StatusText] = {
     "came/concluded": StatusText("Closed"),
     "came/concluded/outcome:*": StatusText("Closed", "You sent the outcome: {result}."),
     "came/concluded/answer:*": StatusText("Closed", "You answered: {result}."),
+    "came/concluded/answer:found": StatusText("Closed", "You answered that you know this child."),
+    "came/concluded/answer:no-trace": StatusText("Closed", "You answered that you have no trace of this child."),
+    "came/concluded/answer:ring-me": StatusText("Closed", "You asked {partner} to call you."),
     "came/concluded/ended": StatusText("Closed", "{partner} ended its search."),
     "came/withdrawn": StatusText("Withdrawn", "{partner} withdrew this."),
     "came/superseded": StatusText("Replaced", "Use the newer notice from {partner}."),
     "came/filed": StatusText("Received", "No action needed."),
     "came/does-not-fit": StatusText("Check this reply", "It has no effect on the case. Call {partner}."),
-    "came/about-nothing": StatusText("Unknown case", "It is about a message that is not held here. No action needed."),
+    "came/about-nothing": StatusText(
+        "Unknown case", "It is about a message that this gateway does not have. No action needed."
+    ),
 }
 
 # How one authority answers in a search, by the values of `search_status.AnswerState`.
@@ -141,7 +154,8 @@ ANSWERING: Mapping[str, StatusText] = {
     "has it, no answer": StatusText("Awaiting answer"),
     "letter sent, no answer": StatusText("Emailed, awaiting answer"),
     "accepted by mail, no answer": StatusText(
-        "Accepted by email", "An officer here read this in an email. It is not an answer about the child."
+        "Accepted by email",
+        "An officer at your authority read this in an email. It is not an answer about the child.",
     ),
     "not there yet": StatusText("Not delivered yet"),
     "given up": StatusText("Not delivered"),
@@ -344,8 +358,8 @@ ACTS = {
     "notice.retried": "{kind} retried",
     "notice.sealed-anew": "{kind} encrypted again, with the correct time",
     "notice.mail-came": "{kind}: email received from {partner}",
-    "notice.accepted-by-mail": "{kind} accepted by email: an officer here read this, and it is not signed",
-    "notice.not-accepted": "{kind} not accepted: an officer here read this in an email",
+    "notice.accepted-by-mail": "{kind} accepted by email: an officer at your authority read this, and it is not signed",
+    "notice.not-accepted": "{kind} not accepted: an officer at your authority read this in an email",
     "notice.not-from-a-person": "{kind}: the email reply was not from a person",
     "notice.came-back": "{kind} returned as not delivered, after an unsigned email had accepted it",
     "notice.answered": "{kind}: email reply received from {partner}",
@@ -363,7 +377,7 @@ ACTS = {
     "reply.without-effect": "{kind} received from {partner}, with no effect on the case",
     "reply.read": "{kind}: email reply viewed",
     "reply.judged": "{kind}: email reply assessed, with no effect on the case",
-    "reply.put-aside": "{kind} that has no effect was checked",
+    "reply.put-aside": "{kind} that has no effect was marked as checked",
     "one.written": "{kind} written to a file for ONE",
     "one.answered": "{kind}: result received from ONE",
     "draft.made": "Leaver record created",
@@ -402,9 +416,9 @@ MAIL_STAGES = {
 MISFITS = {
     "sender": "It answers a message that was not sent to them.",
     "case": "It names a different case from the message it answers.",
-    "test": "One of the two is a test, and the other is not.",
-    "late": "It arrived after the message it answers had already ended.",
-    "unknown": "It is about a message that is not held here.",
+    "test": "It is a test and the message it answers is not, or the other way round.",
+    "late": "It arrived too late: the message it answers was already closed, withdrawn or replaced.",
+    "unknown": "It is about a message that this gateway does not have.",
 }
 
 # Why a child of ours may be the one for whom they search, or may not: the reasons of `matching`.
@@ -585,14 +599,14 @@ ACTIONS: Mapping[str, ActionText] = {
     "told/enquiry": ActionText(
         "Record an answer by phone",
         "Record answer",
-        "Use this if {partner} has given you the result by phone.",
+        "Use this if {partner} has told you by phone whether they know this child.",
         "Answer recorded.",
     ),
     "close": ActionText(
         "Close this case without an outcome",
         "Close case",
         (
-            "{partner} has accepted the case or you handed it over by phone. You'll no longer be reminded about the"
+            "{partner} has accepted the case or you handed it over by phone. The gateway will stop following up the"
             " outcome."
         ),
         "Case closed without an outcome.",

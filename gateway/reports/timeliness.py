@@ -57,8 +57,8 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
                 " clock."
             ),
             (
-                "An acceptance by email counts from when the email was received. An officer here read it. It is not"
-                " signed, so it is weaker evidence than a signed acknowledgement."
+                "An acceptance by email counts from when the email was received. An officer at your authority"
+                " read it. It is not signed, so it is weaker evidence than a signed acknowledgement."
             ),
         ),
         tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines(None, ""))),
