@@ -70,7 +70,7 @@ def _check_judgement(visit: ConsoleRequest) -> web.Response:
     reply = by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
     answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.get_typed("judgement")}, visit.gw.now().date())
     if visit.get_typed("was") != _format_state(reply.stage, reply.judgement):
-        answers = Answers(answers.values, {"": "Someone else has dealt with this email since you opened it."})
+        answers = Answers(answers.values, {"": "Someone else has recorded what this email is since you opened it."})
     if not answers.wrong:
         try:
             by_mail.judge_mail_reply(visit.gw, reply.number, Judgement(answers.get_text("judgement")), visit.by)

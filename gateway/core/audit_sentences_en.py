@@ -90,12 +90,10 @@ SENTENCES = {
     "person.signed-out": "{who} signed out.",
     "postcodes.imported": "{who} imported {postcodes} postcodes.",
     "receipt.verified": "A delivery receipt from {partner} was received and checked.",
-    "reply.put-aside": "{who} marked a reply from {partner} as dealt with, because it does not fit its notice.",
+    "reply.put-aside": "{who} marked a reply from {partner} that has no effect as checked.",
     "reply.judged": "{who} recorded what an email reply from {partner} is, without changing the notice ({judgement}).",
     "reply.read": "{who} viewed an email reply from {partner}.",
-    "reply.without-effect": (
-        "A reply from {partner} was received, but does not fit its notice and has no effect ({why})."
-    ),
+    "reply.without-effect": "A reply from {partner} was received that has no effect on the case ({why}).",
     "reply.unknown": "An email was received that does not match any notice.",
     "report.inspection": "{who} created an inspection list ({listed} children, {opened} records viewed).",
     "report.statistics": "{who} created a statistics report (records counted automatically: {opened}).",

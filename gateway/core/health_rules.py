@@ -177,7 +177,7 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         yield warn_check(
             f"replies of {partner.authority}",
             f"{partner.about_nothing} {are} not known here, {_format_since(partner.about_nothing_since)}.",
-            "Ask an officer to call them, and to mark the replies as dealt with.",
+            "Ask an officer to call them, and to mark the replies as checked.",
             "Call them. See `cme-gateway inbox --state about-nothing`, then use `cme-gateway put-aside`.",
         )
     ahead = partner.clock_ahead
