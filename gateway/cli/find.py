@@ -80,7 +80,7 @@ def _rest(result: find.FoundNotices) -> dict[str, object]:
 def _asked() -> str:
     """Return what a person types, or a program writes: one line, and no more of it than can be meant."""
     if sys.stdin.isatty():
-        err.print("Name, date of birth, UPN or reference: ", end="")
+        err.print("Name, date of birth, UPN, ULN or reference: ", end="")
     return sys.stdin.buffer.readline(MOST_TYPED * 4).decode(sys.stdin.encoding, "surrogateescape")
 
 

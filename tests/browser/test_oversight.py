@@ -29,7 +29,7 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         await assert_accessible(mona)
         await page.get_by_label("Due from").select_option("You")
         await page.get_by_role("button", name="Apply filters").click()
-        await expect(page.get_by_text("No outstanding replies match your filters.")).to_be_visible()
+        await expect(page.get_by_text("No outstanding replies or decisions match your filters.")).to_be_visible()
         await assert_accessible(mona)
 
         await mona.open("/reports")

@@ -80,7 +80,7 @@ async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(t
         await mona.open("/unanswered")
         pages = await printed(mona, tmp_path)
         assert_fit_for_paper(pages, who)
-        rows = [(len(REFERENCE.findall(page)), page.count("Since ")) for page in pages]
+        rows = [(len(REFERENCE.findall(page)), page.count("Waiting since ")) for page in pages]
         assert sum(found for found, _ in rows) == MANY
         assert all(found == since for found, since in rows), rows
         # The heads of the columns stand on each page.

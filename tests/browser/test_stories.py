@@ -181,7 +181,7 @@ async def test_an_officer_finds_a_notice_by_what_they_know_and_no_name_stands_in
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.page.get_by_role("link", name="Find a notice", exact=True).click()
     for typed, found in (("testchild-example 31.3.2016", 1), ("testchild nobody", 0), ("X333210123001", 1)):
-        await officer.page.get_by_label("Name, date of birth, UPN or reference").fill(typed)
+        await officer.page.get_by_label("Name, date of birth, UPN, ULN or reference").fill(typed)
         await officer.page.get_by_role("button", name="Find").click()
         await officer.page.get_by_role("heading", name=f"{found or 'No'} notice").wait_for()
         assert officer.page.url.endswith("/find")

@@ -100,7 +100,9 @@ async def test_what_is_owed_is_narrowed_to_who_owes_it_and_to_what_is_late(visit
     assert "2 outstanding, <strong>1 overdue</strong>" in whole
     assert young[-12:] in whole
     assert young[-12:] not in await visitor.get(Role.CME_OFFICER, "/unanswered?late=yes")
-    assert "No outstanding replies match your filters." in await visitor.get(Role.CME_OFFICER, "/unanswered?side=us")
+    assert "No outstanding replies or decisions match your filters." in await visitor.get(
+        Role.CME_OFFICER, "/unanswered?side=us"
+    )
     assert "No outstanding replies" in await visitor.get(Role.CME_OFFICER, "/unanswered?partner=330")
     sheet = await visitor.get(Role.CME_OFFICER, "/unanswered/list.csv?late=yes")
     assert len(sheet.splitlines()) == 2
