@@ -451,6 +451,17 @@ def describe_done(done: str) -> str:
     return texts.BANNERS.get(done, "")
 
 
+def explain_small_numbers(*, shown: bool) -> str:
+    """Return what a report says of its small numbers."""
+    return texts.SMALL_NUMBERS["shown" if shown else "hidden"]
+
+
+def write_overdue_part(part: str, count: int = 0, **names: str) -> str:
+    """Return a part of the email to the service manager about what is overdue, of so many."""
+    text = texts.OVERDUE_EMAIL.get(f"{part}/one") if count == 1 else None
+    return (text or texts.OVERDUE_EMAIL[part]).format(count=count, **names)
+
+
 def name_report(report: str) -> str:
     """Return what a report is called."""
     return texts.REPORTS[report][0]

@@ -657,6 +657,33 @@ REPORTS = {
     "timeliness": ("Timeliness", "how quickly notices are delivered, acknowledged and resolved"),
     "inspection": ("Inspection list", "children and their provision"),
 }
+# What a report says of its small numbers: where they are hidden, and where the team may see them.
+SMALL_NUMBERS = {
+    "hidden": (
+        '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
+    ),
+    "shown": (
+        "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
+    ),
+}
+
+# The email to the service manager about what is overdue, in its parts; what ends with "one" is said of one.
+OVERDUE_EMAIL = {
+    "count": "{count} notices are overdue",
+    "count/one": "1 notice is overdue",
+    "lead": "{count} notices are overdue and need you to act.",
+    "lead/one": "1 notice is overdue and needs you to act.",
+    "them": "{authority}: {kind}. {missing} was due on {on}{late}.",
+    "us": "{authority}: {kind}. {missing} from you was due on {on}{late}.",
+    "late": ", now {count} working days late",
+    "late/one": ", now 1 working day late",
+    "call": "Call {contact}.",
+    "no-number": "No telephone number is recorded for them.",
+    "reference": "Reference {reference}",
+    "more": "{count} more notices are not listed in this email.",
+    "more/one": "1 more notice is not listed in this email.",
+    "all": "See all overdue notices: {address}",
+}
 
 # With what an email to a CME team begins, by the kind of its message; and of any other.
 LETTERS = {

@@ -195,36 +195,41 @@ async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
 
 
 def _build_late_letter(gw: Gateway, untold: Sequence[Owed]) -> Letter:
-    count = f"{len(untold)} notice{'s are' if len(untold) > 1 else ' is'} overdue"
+    write = labels.write_overdue_part
     terms, now = deadlines.read_terms(gw.config), gw.now()
-    lines = [f"{count} and need{'' if len(untold) > 1 else 's'} you to act."]
+    lines = [write("lead", len(untold))]
     for duty in untold[:MOST_LINES]:
         owed_by = gw.code if duty.owed_by == "us" else duty.partner
         days = terms.get_calendar(owed_by).working_days_between(duty.late_at, now)
-        lines += ["", _describe_owed(duty, days), f"  {_say_whom_to_call(duty)}", f"  Reference {duty.message_id}"]
+        call = write("call", contact=duty.ring) if duty.ring else write("no-number")
+        reference = write("reference", reference=duty.message_id)
+        lines += ["", _describe_owed(duty, days), f"  {call}", f"  {reference}"]
     if len(untold) > MOST_LINES:
-        lines += ["", f"... and {len(untold) - MOST_LINES} more."]
-    lines += ["", f"See all overdue notices: {gw.config.console_url}/unanswered?late=yes"]
+        lines += ["", write("more", len(untold) - MOST_LINES)]
+    lines += ["", write("all", address=f"{gw.config.console_url}/unanswered?late=yes")]
     entity = mail.build_entity("\n".join(lines) + "\n", None)
-    return Letter(f"CME-LATE-{token_hex(8)}", f"OFFICIAL-SENSITIVE: {count} ({gw.code})", entity, demand_tls=False)
+    return Letter(
+        f"CME-LATE-{token_hex(8)}",
+        f"OFFICIAL-SENSITIVE: {write('count', len(untold))} ({gw.code})",
+        entity,
+        demand_tls=False,
+    )
 
 
 def _describe_owed(owed: Owed, days: int) -> str:
     """Write what is overdue: "Worcestershire (885): transfer notice.
 
-    Outcome due 4 December 2026, now 6 working days late".
+    Outcome was due on 4 December 2026, now 6 working days late".
     """
     due = owed.late_at.astimezone(LONDON)
-    late = f", now {days} working day{'' if days == 1 else 's'} late" if days else ""
-    from_us = " from us" if owed.owed_by == "us" else ""
-    return (
-        f"{labels.name_authority_in_full(owed.partner)}: {labels.name_kind(owed.kind).lower()}. "
-        f"{labels.name_missing(owed.missing)} due{from_us} {due.day} {due:%B %Y}{late}."
+    return labels.write_overdue_part(
+        owed.owed_by,
+        authority=labels.name_authority_in_full(owed.partner),
+        kind=labels.name_kind(owed.kind).lower(),
+        missing=labels.name_missing(owed.missing),
+        on=f"{due.day} {due:%B %Y}",
+        late=labels.write_overdue_part("late", days) if days else "",
     )
-
-
-def _say_whom_to_call(owed: Owed) -> str:
-    return f"Call {owed.ring}." if owed.ring else "No telephone number is recorded for them."
 
 
 async def remind_forever(gw: Gateway, stop: asyncio.Event) -> None:

@@ -12,10 +12,6 @@ from gateway.paper.page import Column, ReportTable
 
 COLUMNS = (Column("Sent", True), Column("Received", True), Column("Total", True, "Together"))
 ALL = "All"
-HIDDEN = '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
-FOR_THE_TEAM = (
-    "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
-)
 
 # By what is counted, and the direction.
 Tally = Counter[tuple[str, Direction]]

@@ -66,7 +66,7 @@ def make_statistics(gw: Gateway, days: Span, by: str, *, whole: bool = False) ->
         authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
-            counts.FOR_THE_TEAM if whole else counts.HIDDEN,
+            labels.explain_small_numbers(shown=whole),
             (
                 "Counts notices sent or received in this period. Tests, withdrawn notices and notices replaced by a"
                 " correction are not counted."

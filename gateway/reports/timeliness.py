@@ -49,7 +49,7 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
         authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
-            counts.FOR_THE_TEAM if whole else counts.HIDDEN,
+            labels.explain_small_numbers(shown=whole),
             (
                 "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not"
                 " counted. A step that has not been done counts as overdue once its limit has passed, and is not"

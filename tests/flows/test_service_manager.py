@@ -58,7 +58,7 @@ async def test_the_service_manager_is_told_once_of_whom_to_ring(sandwell: Gatewa
     text = body.get_content()
     assert sent in text
     assert "1 notice is overdue and needs you to act." in text
-    assert "Worcestershire (885): transfer notice. Delivery receipt due " in text
+    assert "Worcestershire (885): transfer notice. Delivery receipt was due on " in text
     assert f"{sandwell.config.console_url}/unanswered?late=yes" in text
     assert "01632 960101" in text
     [child, *_] = message.list_all(Child)
