@@ -38,8 +38,9 @@ from schemas.shapes import MessageId
 REFERENCE_BYTES = 10
 WIDTH, LABEL = 76, 32
 REPLY = (
-    "Please reply to confirm you have this email, keeping the reference. Your reply does not mean you accept the case. "
-    "Do not include details about the child: call us."
+    "Please reply to confirm you have this email, keeping the reference. A reply alone does not mean that you accept "
+    "the case. To accept it, or to tell us about the child, call us. Do not include details about the child in your "
+    "reply."
 )
 
 
