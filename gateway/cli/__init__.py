@@ -43,7 +43,12 @@ class Commands(LazyGroup):
         CommandRow("leavers", "drafts", "Leavers from ONE for an officer to check.", NOTICES, True, ("drafts",)),
         CommandRow("accept", "answers", "Accept a notice.", REPLIES),
         CommandRow("reject", "answers", "Reject a notice and give the reason.", REPLIES),
-        CommandRow("refer-back", "answers", "Tell the sender which authority to try. Nothing is sent there.", REPLIES),
+        CommandRow(
+            "refer-back",
+            "answers",
+            "Tell the sender which authority to try. Nothing is sent to that authority.",
+            REPLIES,
+        ),
         CommandRow(
             "answer",
             "answers",
@@ -79,7 +84,7 @@ class Commands(LazyGroup):
         CommandRow(
             "close-case",
             "by_hand",
-            "Close a transfer notice without an outcome. It must be accepted or handed over.",
+            "Close a transfer notice without an outcome. It must be accepted, or handed over by phone.",
             REPLIES,
             old_names=("close",),
         ),
@@ -119,10 +124,12 @@ class Commands(LazyGroup):
         ),
         CommandRow("report", "report", "Statistics, timeliness, and the inspection list.", OUTSTANDING, True),
         CommandRow("partner", "cards:partner_commands", "Partner authorities and their cards.", PARTNERS, True),
-        CommandRow("card", "cards:card_commands", "This authority's card, which partners have.", PARTNERS, True),
+        CommandRow(
+            "card", "cards:card_commands", "This authority's card: export it for partners, or renew it.", PARTNERS, True
+        ),
         CommandRow("keys", "cards:keys_commands", "The gateway's own keys.", PARTNERS, True),
         CommandRow("postcodes", "places", "Which authority a postcode is in (ONS Postcode Directory).", PARTNERS, True),
-        CommandRow("one", "case_system", "Files for and from ONE, or another case management system.", PARTNERS, True),
+        CommandRow("one", "case_system", "Files to and from ONE, or another case management system.", PARTNERS, True),
         CommandRow("users", "people", "Who can sign in to the console, and their roles.", USERS, True, ("people",)),
         CommandRow("api", "api_clients", "Connected systems that can use the API.", USERS, True),
         CommandRow("audit", "audit_log", "Search, export and check the audit log.", USERS, True),

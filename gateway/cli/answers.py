@@ -64,7 +64,7 @@ def refer_back_notice(
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
-    """Tell the sender which authority to try. Nothing is sent there."""
+    """Tell the sender which authority to try. Nothing is sent to that authority."""
     _acknowledge(home, message_id, "passed-on", passed_to=authority, note_file=note_file, by=by, as_json=as_json)
 
 

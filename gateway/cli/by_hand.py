@@ -90,7 +90,7 @@ def record_outcome(
 @commands.command("close-case")
 @commands.command("close", hidden=True)
 def close_case(message_id: str, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
-    """Close a transfer notice without an outcome. It must be accepted or handed over."""
+    """Close a transfer notice without an outcome. It must be accepted, or handed over by phone."""
     with open_gateway(home) as gw:
         by_hand.close_notice(gw, MessageId(message_id), by)
     print_answer(as_json, {"closed": message_id}, lambda: "Case closed without an outcome.")

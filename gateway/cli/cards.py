@@ -37,7 +37,7 @@ KEY_EXPOSED = (
 )
 
 partner_commands = typer.Typer(no_args_is_help=True, help="Partner authorities and their cards.")
-card_commands = typer.Typer(no_args_is_help=True, help="This authority's card, which partners have.")
+card_commands = typer.Typer(no_args_is_help=True, help="This authority's card: export it for partners, or renew it.")
 keys_commands = typer.Typer(no_args_is_help=True, help="The gateway's own keys.")
 
 

@@ -31,7 +31,7 @@ from schemas.shapes import MessageId
 
 DOUBTS = (headings.CODE, children_index.ALL_RESTRICTED)
 
-commands = typer.Typer(no_args_is_help=True, help="Files for and from ONE, or another case management system.")
+commands = typer.Typer(no_args_is_help=True, help="Files to and from ONE, or another case management system.")
 
 
 @commands.command("imports")

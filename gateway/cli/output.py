@@ -73,7 +73,10 @@ NoteFile = Annotated[
     Path | None,
     typer.Option(
         allow_dash=True,
-        help="A text file with a note for the other officer, or - to type it. Only that officer can read it.",
+        help=(
+            "A text file with a note to the other authority, or - to type it. Only people who can open the case will"
+            " see it."
+        ),
     ),
 ]
 
