@@ -70,7 +70,7 @@ async def test_an_officer_finds_it_in_the_inbox_reads_it_and_says_what_it_is(the
     assert f"/cases/{case}/notices/{sent}/close" not in shown
     assert state(gw, sent) is DeliveryState.ACCEPTED_BY_MAIL
     again = await http.post(f"/cases/{case}/replies/1", cookies=cookies, data=form, allow_redirects=False)
-    assert (again.status, "Someone else has dealt" in await again.text()) == (422, True)
+    assert (again.status, "Someone else has recorded" in await again.text()) == (422, True)
     sent_page = await (await http.get("/sent", cookies=cookies)).text()
     assert name_mail_reply("accepted-by-mail") in sent_page
     assert "not a signed acceptance" in sent_page
