@@ -70,7 +70,7 @@ async def test_of_a_list_only_what_can_still_be_opened_is_a_view_and_nothing_is_
         return View(AuditEntry("list.read", "olive", mentions=tuple(message_id for _, message_id in keys)))
 
     for message in (held, destroyed):
-        name = ("", message.header.message_id)
+        name = MessageName("", message.header.message_id)
         taken = gw.store.run(lambda tx, name=name: copies.take_held(tx, gw, [name], describe_view))  # type: ignore[misc]
         assert list(taken) == [name] * (message is held)
     assert told == [[("", held.header.message_id)]]
