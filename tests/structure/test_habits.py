@@ -36,6 +36,11 @@ def test_the_changes_keep_their_form() -> None:
     versions = re.findall(r"^## (.*)$", changes, re.MULTILINE)
     assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", heading) for heading in versions[1:])
     assert set(re.findall(r"^### (.*)$", changes, re.MULTILINE)) <= KINDS
+    # Each version leads to its heading, as the website writes it.
+    anchors = {
+        re.sub(r"[^\w-]+", "-", re.sub(r"[\[\].]", "", heading)).replace("---", "-").lower() for heading in versions
+    }
+    assert set(re.findall(r"^\[.+?\]: #(.*)$", changes, re.MULTILINE)) <= anchors
 
 
 def test_the_pages_name_the_newest_revision_of_the_database() -> None:
