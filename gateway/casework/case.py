@@ -285,13 +285,13 @@ def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: st
 
 def _list_nameable(tx: Tx, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[MessageName]:
     """List the notices of these that say how a child is called: of a child that is phone-only, none does."""
-    names: set[MessageName] = {message.name for message in listed if message.kind in OPENS_A_CASE}
-    ids = sorted({message.message_id for message in listed})
-    stored: list[StoredMessage] = [
-        *outbox.list_deliveries_by_id(tx, ids),
-        *inbox.list_messages_by_id(tx, gw.now(), ids),
-    ]
-    return names & {message.name for message in stored if message.restriction != "phone-only"}
+    opening = {message.name for message in listed if message.kind in OPENS_A_CASE}
+    stored: list[StoredMessage] = [message for message in listed if not isinstance(message, Owed)]
+    # What is owed does not say how its message is restricted.
+    if ids := sorted({message.message_id for message in listed if isinstance(message, Owed)}):
+        stored += outbox.list_deliveries_by_id(tx, ids)
+        stored += inbox.list_messages_by_id(tx, gw.now(), ids)
+    return opening & {message.name for message in stored if message.restriction != "phone-only"}
 
 
 def _open_held_copy(gw: Gateway, copy: Copy) -> Message | None:
