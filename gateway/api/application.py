@@ -1,4 +1,4 @@
-"""The rooms put together, under one prefix of the console's port, which looks after hosts and headers."""
+"""The operations together, under one prefix of the console's port, which looks after hosts and headers."""
 
 import json
 
@@ -13,7 +13,7 @@ from gateway.api.token import WRONG, issue_token
 from gateway.context import Gateway
 from gateway.partner_api.throttle import WrongTries
 
-ROOMS: tuple[tuple[Operation, ...], ...] = (
+GROUPS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,
     replies.OPERATIONS,
     mail_replies.OPERATIONS,
@@ -25,7 +25,7 @@ DESCRIPTION = web.AppKey("description", bytes)
 
 def list_operations() -> tuple[Operation, ...]:
     """All that a client may ask for, but for its token."""
-    return tuple(operation for room in ROOMS for operation in room)
+    return tuple(operation for group in GROUPS for operation in group)
 
 
 def build_application(gw: Gateway) -> web.Application:

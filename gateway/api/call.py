@@ -1,4 +1,4 @@
-"""One request of one client, and the answers that a room may give."""
+"""One request of one client, and the answers that an operation may give."""
 
 import json
 from dataclasses import asdict, dataclass, field

@@ -1,4 +1,4 @@
-"""Every operation of the API with the act that it needs. Who may call is settled here, before any room is asked.
+"""Every operation of the API with the permission that it needs, checked here before the operation runs.
 
 In this order: the token and its client; the act, by the scopes of both, in the one table of `core.permissions`; how
 much the client may ask for; what was sent, in its form and size; and, where something is changed, whether it was
@@ -47,7 +47,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method at one address: the act that it needs, the room behind it, and what is said of it."""
+    """One method at one address: the permission that it needs, its handler, and its description."""
 
     method: str
     path: str
@@ -75,7 +75,7 @@ def add_routes(app: web.Application, operations: tuple[Operation, ...]) -> None:
 
 
 def guard_operation(operation: Operation) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """The room, for those who may call."""
+    """Return the handler, for those who may call."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
         gw = request.app[GATEWAY]
@@ -156,7 +156,7 @@ async def read_body(request: web.Request, most: int = MAX_BYTES) -> bytes:
 
 
 async def _once(request: web.Request, operation: Operation, call: Call) -> web.Response:
-    """The answer of the room, or that which it gave before."""
+    """Return the answer of the handler, or the one that it gave before."""
     key = request.headers.get("Idempotency-Key", "").strip()
     if not re.fullmatch(KEY, key, re.ASCII) or len(request.headers.getall("Idempotency-Key")) > 1:
         raise Malformed("once.no-key")

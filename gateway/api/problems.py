@@ -53,7 +53,7 @@ class TooFast(GatewayError):  # noqa: N818 - a refusal is an answer
 
 @web.middleware
 async def explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """What was raised outside the rooms, as a problem."""
+    """Return what was raised outside the handlers, as a problem."""
     try:
         return await handler(request)
     except web.HTTPException as why:

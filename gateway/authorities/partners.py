@@ -108,10 +108,10 @@ def _check_own_door(gw: Gateway, new: Card) -> None:
     """Refuse a card that names another authority's gateway as its own: tokens for the one would be made
     for the other.
     """
-    doors = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
+    addresses = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
     others = [gw.own_card, *(card.read(partner.card) for partner in gw.store.look(partners.list_partners))]
     for other in others:
-        if other.authority != new.authority and any((r.url, r.certificate) in doors for r in other.routes):
+        if other.authority != new.authority and any((r.url, r.certificate) in addresses for r in other.routes):
             raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 

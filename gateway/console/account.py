@@ -17,54 +17,54 @@ from gateway.errors import NotAllowed
 from keys import one_time_code
 
 
-async def show_account(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_account(request: ConsoleRequest) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
-    mine = await asyncio.to_thread(sessions.list_sessions, visit.gw, visit.by)
-    return visit.render_page("account.html", sessions=mine, done=visit.request.query.get("done", ""))
+    mine = await asyncio.to_thread(sessions.list_sessions, request.gw, request.by)
+    return request.render_page("account.html", sessions=mine, done=request.web_request.query.get("done", ""))
 
 
-async def ask_password(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for another password."""
-    return visit.render_page("account-password.html", wrong=None)
+    return request.render_page("account-password.html", wrong=None)
 
 
-async def change_password(visit: ConsoleRequest) -> web.StreamResponse:
+async def change_password(request: ConsoleRequest) -> web.StreamResponse:
     """Change the password."""
-    old, new, again = (str(visit.form.get(name, "")) for name in ("old", "new", "again"))
+    old, new, again = (str(request.form.get(name, "")) for name in ("old", "new", "again"))
     try:
         if new != again:
             raise NotAllowed("password.again")
-        work = partial(sign_in.change_password, visit.gw, get_session(visit), old, new)
-        await visit.request.app[CHECKING].run(work, visit.by)
+        work = partial(sign_in.change_password, request.gw, get_session(request), old, new)
+        await request.web_request.app[CHECKING].run(work, request.by)
     except NotAllowed as why:
-        return visit.render_page("account-password.html", status=422, wrong=why)
+        return request.render_page("account-password.html", status=422, wrong=why)
     return redirect_to("/account?done=password")
 
 
-async def ask_code(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_code(request: ConsoleRequest) -> web.StreamResponse:
     """Show a secret for the app, as a picture and as text."""
-    return _code_page(visit, one_time_code.new_secret(), None)
+    return _code_page(request, one_time_code.new_secret(), None)
 
 
-async def set_code(visit: ConsoleRequest) -> web.StreamResponse:
+async def set_code(request: ConsoleRequest) -> web.StreamResponse:
     """Check the first code of the app, which shows that it has the secret."""
     try:
-        secret = urlsafe_b64decode(visit.get_typed("secret"))
+        secret = urlsafe_b64decode(request.get_typed("secret"))
     except (Error, ValueError):
         return redirect_to("/account/code")
     if len(secret) != one_time_code.SECRET_BYTES:
         return redirect_to("/account/code")
     try:
-        await asyncio.to_thread(sign_in.set_code, visit.gw, get_session(visit), secret, visit.get_typed("code"))
+        await asyncio.to_thread(sign_in.set_code, request.gw, get_session(request), secret, request.get_typed("code"))
     except NotAllowed as why:
-        return _code_page(visit, secret, why)
+        return _code_page(request, secret, why)
     return redirect_to("/account?done=code")
 
 
-def _code_page(visit: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -> web.Response:
-    issuer = f"cme-gateway {visit.gw.config.authority.name}"
-    picture = segno.make(one_time_code.build_uri(secret, name=visit.by, issuer=issuer), error="m")
-    return visit.render_page(
+def _code_page(request: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -> web.Response:
+    issuer = f"cme-gateway {request.gw.config.authority.name}"
+    picture = segno.make(one_time_code.build_uri(secret, name=request.by, issuer=issuer), error="m")
+    return request.render_page(
         "account-code.html",
         status=422 if wrong else 200,
         picture=picture.svg_data_uri(scale=5, dark="#0b0c0c", light="#ffffff"),
@@ -74,9 +74,9 @@ def _code_page(visit: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -
     )
 
 
-async def sign_out_everywhere(visit: ConsoleRequest) -> web.StreamResponse:
+async def sign_out_everywhere(request: ConsoleRequest) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
-    await asyncio.to_thread(lambda: sessions.sign_out(visit.gw, get_session(visit), everywhere=True))
+    await asyncio.to_thread(lambda: sessions.sign_out(request.gw, get_session(request), everywhere=True))
     answer = redirect_to(SIGN_IN)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer

@@ -1,4 +1,4 @@
-"""The rooms put together: what every answer carries, and what is shown when something is refused or goes wrong."""
+"""The endpoints together: what every answer carries, and what is shown when something is refused or goes wrong."""
 
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
@@ -125,7 +125,7 @@ def _list_hosts(url: str, host: str, port: int) -> set[str]:
 
 @web.middleware
 async def _explain_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Show what a room raises, as a page that says what happened and what to do next."""
+    """Show what a page raises, as a page that says what happened and what to do next."""
     try:
         return await handler(request)
     except web.HTTPException as why:

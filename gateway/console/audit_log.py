@@ -32,8 +32,12 @@ REFERENCE = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{12}"
 TEXTS, DAYS = ("kind", "person", "partner", "reference"), ("since", "until")
 
 
-def _list_questions(visit: ConsoleRequest) -> Sequence[Question]:
-    known = {*visit.gw.trust.list_authorities(), *visit.gw.correspondents, visit.request.query.get("partner", "")}
+def _list_questions(request: ConsoleRequest) -> Sequence[Question]:
+    known = {
+        *request.gw.trust.list_authorities(),
+        *request.gw.correspondents,
+        request.web_request.query.get("partner", ""),
+    }
     named = [(code, name) for code in sorted(known) if (name := codes.authority_name(code))]
     return (
         Question("kind", "Activity", "select", options=audit_sentences.list_options, optional=True),
@@ -45,33 +49,33 @@ def _list_questions(visit: ConsoleRequest) -> Sequence[Question]:
     )
 
 
-async def show_audit_log(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_audit_log(request: ConsoleRequest) -> web.StreamResponse:
     """Show the newest entries that meet what the address asks for."""
-    typed = _read_address(visit.request.query)
-    answers = _read_answers(visit, typed)
-    before = visit.request.query.get("before", "")
+    typed = _read_address(request.web_request.query)
+    answers = _read_answers(request, typed)
+    before = request.web_request.query.get("before", "")
     number = int(before) if before.isascii() and before.isdecimal() and len(before) <= 15 else None
     if not answers.wrong:
         try:
             search = _build_search(answers)
-            entries = await asyncio.to_thread(browse.list_audit_page, visit.gw, search, number, visit.by)
-            return await _render_audit_log(visit, answers, typed, audit_page=entries, asked=search, number=number)
+            entries = await asyncio.to_thread(browse.list_audit_page, request.gw, search, number, request.by)
+            return await _render_audit_log(request, answers, typed, audit_page=entries, asked=search, number=number)
         except NotFound as why:
             answers = _add_not_found(answers, why)
-    return await _render_audit_log(visit, answers, typed)
+    return await _render_audit_log(request, answers, typed)
 
 
-async def search_audit_log(visit: ConsoleRequest) -> web.StreamResponse:
+async def search_audit_log(request: ConsoleRequest) -> web.StreamResponse:
     """Turn what was typed into an address, once it is known to name people and references of ours."""
-    typed = {name: str(value) for name, value in visit.form.items()}
-    answers = _read_answers(visit, typed)
+    typed = {name: str(value) for name, value in request.form.items()}
+    answers = _read_answers(request, typed)
     if not answers.wrong:
         try:
-            await asyncio.to_thread(browse.check_question, visit.gw, _build_search(answers))
+            await asyncio.to_thread(browse.check_question, request.gw, _build_search(answers))
             return redirect_to(_build_address(answers))
         except NotFound as why:
             answers = _add_not_found(answers, why)
-    return await _render_audit_log(visit, answers, typed)
+    return await _render_audit_log(request, answers, typed)
 
 
 def _read_address(query: Mapping[str, str]) -> dict[str, str]:
@@ -83,8 +87,8 @@ def _read_address(query: Mapping[str, str]) -> dict[str, str]:
     return typed
 
 
-def _read_answers(visit: ConsoleRequest, typed: Mapping[str, str]) -> Answers:
-    answers = forms.read_answers(_list_questions(visit), typed, visit.gw.now().astimezone(LONDON).date())
+def _read_answers(request: ConsoleRequest, typed: Mapping[str, str]) -> Answers:
+    answers = forms.read_answers(_list_questions(request), typed, request.gw.now().astimezone(LONDON).date())
     wrong, reference = dict(answers.wrong), answers.get_text("reference").lower()
     if reference and not REFERENCE.fullmatch(reference):
         wrong["reference"] = "Enter a full reference or its last 12 characters, for example 4c1f09a2b3d4"
@@ -114,7 +118,7 @@ def _build_address(answers: Answers, **more: str | int) -> str:
 
 
 async def _render_audit_log(
-    visit: ConsoleRequest,
+    request: ConsoleRequest,
     answers: Answers,
     typed: Mapping[str, str],
     *,
@@ -122,29 +126,29 @@ async def _render_audit_log(
     asked: AuditQuestion | None = None,
     number: int | None = None,
 ) -> web.Response:
-    staff = await asyncio.to_thread(people.list_people, visit.gw)
+    staff = await asyncio.to_thread(people.list_people, request.gw)
     older = _build_address(answers, before=audit_page.below) if audit_page and audit_page.below is not None else ""
-    return visit.render_page(
+    return request.render_page(
         "audit.html",
         status=422 if answers.wrong else 200,
         audit_page=audit_page,
         asked=asked,
-        about=await _describe_search(visit, answers) if asked else (),
+        about=await _describe_search(request, answers) if asked else (),
         readings=bool(asked and set(audit_sentences.list_acts(asked.kind)) == set(READINGS)),
         older=older,
         newest=_build_address(answers) if number is not None else "",
-        questions={question.name: question for question in _list_questions(visit)},
-        asked_questions=_list_questions(visit),
+        questions={question.name: question for question in _list_questions(request)},
+        asked_questions=_list_questions(request),
         answers=answers,
         typed=typed,
         staff=staff,
     )
 
 
-async def _describe_search(visit: ConsoleRequest, answers: Answers) -> Sequence[tuple[str, str]]:
+async def _describe_search(request: ConsoleRequest, answers: Answers) -> Sequence[tuple[str, str]]:
     """Describe what is looked for, in words."""
     descriptions = []
-    for question in _list_questions(visit):
+    for question in _list_questions(request):
         value = answers.values.get(question.name)
         if isinstance(value, date):
             descriptions.append((question.label, f"{value.day} {value:%B %Y}"))
@@ -158,16 +162,16 @@ async def _describe_search(visit: ConsoleRequest, answers: Answers) -> Sequence[
     return descriptions
 
 
-async def show_entry(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_entry(request: ConsoleRequest) -> web.StreamResponse:
     """Show one entry as it stands in the log."""
-    placed = await asyncio.to_thread(browse.read_entry, visit.gw, int(visit.get_part("number")), visit.by)
-    return visit.render_page("audit-entry.html", placed=placed)
+    placed = await asyncio.to_thread(browse.read_entry, request.gw, int(request.get_part("number")), request.by)
+    return request.render_page("audit-entry.html", placed=placed)
 
 
-async def show_proof(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_proof(request: ConsoleRequest) -> web.StreamResponse:
     """Show its place in the signed log."""
-    entry_proof = await asyncio.to_thread(browse.prove_entry, visit.gw, int(visit.get_part("number")))
-    return visit.render_page("audit-proof.html", proof=entry_proof)
+    entry_proof = await asyncio.to_thread(browse.prove_entry, request.gw, int(request.get_part("number")))
+    return request.render_page("audit-proof.html", proof=entry_proof)
 
 
 ENDPOINTS = (

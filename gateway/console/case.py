@@ -16,62 +16,63 @@ from schemas.message import SEARCHES
 from schemas.shapes import CaseId
 
 
-async def show_case(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_case(request: ConsoleRequest) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
-    others = await asyncio.to_thread(people.list_people, visit.gw) if visit.may_do(Permission.ASSIGN) else []
+    opened_case = await asyncio.to_thread(case.open_case, request.gw, CaseId(request.get_part("case")), request.by)
+    others = await asyncio.to_thread(people.list_people, request.gw) if request.may_do(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
-    open_forms = {choice: form for choice, form in FORMS.items() if visit.may_do(form.act)}
-    return visit.render_page(
+    open_forms = {choice: form for choice, form in FORMS.items() if request.may_do(form.act)}
+    return request.render_page(
         "case.html",
         case=opened_case,
         forms=open_forms,
         words=describe_form,
         outreach=outreach,
         searched=SEARCHES,
-        banner=_describe_last_act(visit, opened_case),
+        banner=_describe_last_act(request, opened_case),
         warning=labels.explain_restriction(opened_case.head.restriction) if opened_case.head else None,
     )
 
 
-def _describe_last_act(visit: ConsoleRequest, opened_case: case.Case) -> str:
+def _describe_last_act(request: ConsoleRequest, opened_case: case.Case) -> str:
     """Return what is said of the act that led here; nothing where none did."""
-    done, name = visit.request.query.get("done", ""), visit.request.query.get("notice", "")
+    done, name = request.web_request.query.get("done", ""), request.web_request.query.get("notice", "")
     if banner := labels.describe_done(done):
         return banner
     notice = next((case_notice for case_notice in opened_case.notices if str(case_notice.name) == name), None)
     return describe_form(done, notice).done if notice and done in FORMS else ""
 
 
-async def change_assignment(visit: ConsoleRequest) -> web.StreamResponse:
+async def change_assignment(request: ConsoleRequest) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
-    name, whole = CaseId(visit.get_part("case")), visit.get_typed("person")
-    act = people.unassign_case if visit.get_typed("away") else people.assign_case
-    await asyncio.to_thread(act, visit.gw, name, whole, visit.by)
+    name, whole = CaseId(request.get_part("case")), request.get_typed("person")
+    act = people.unassign_case if request.get_typed("away") else people.assign_case
+    await asyncio.to_thread(act, request.gw, name, whole, request.by)
     return redirect_to(f"/cases/{name}")
 
 
-async def ask_in_full(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_in_full(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the restriction was checked with the sender."""
-    opened_case = await asyncio.to_thread(case.open_case, visit.gw, CaseId(visit.get_part("case")), visit.by)
+    opened_case = await asyncio.to_thread(case.open_case, request.gw, CaseId(request.get_part("case")), request.by)
     notice = next(
-        (case_notice for case_notice in opened_case.notices if str(case_notice.name) == visit.get_part("notice")), None
+        (case_notice for case_notice in opened_case.notices if str(case_notice.name) == request.get_part("notice")),
+        None,
     )
     if notice is None or not notice.must_be_checked:
-        return redirect_to(f"/cases/{visit.get_part('case')}")
-    whom = await read_subject(visit, visit.get_part("notice"))
+        return redirect_to(f"/cases/{request.get_part('case')}")
+    whom = await read_subject(request, request.get_part("notice"))
     ring = notice.ring or notice.partner_name
-    return visit.render_page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
+    return request.render_page("in-full.html", notice=notice, about=whom, ring=ring, body=None)
 
 
-async def show_in_full(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_in_full(request: ConsoleRequest) -> web.StreamResponse:
     """Show all that a notice says which contradicts itself. That it was read so is an entry of the audit log."""
-    name = visit.get_part("notice")
-    if not await asyncio.to_thread(respond.needs_restriction_check, visit.gw, name):
-        return redirect_to(f"/cases/{visit.get_part('case')}")
-    whom = await read_subject(visit, name)
-    _, message = await asyncio.to_thread(respond.read_incoming, visit.gw, name, visit.by, in_full=True)
-    return visit.render_page("in-full.html", about=whom, body=message.body)
+    name = request.get_part("notice")
+    if not await asyncio.to_thread(respond.needs_restriction_check, request.gw, name):
+        return redirect_to(f"/cases/{request.get_part('case')}")
+    whom = await read_subject(request, name)
+    _, message = await asyncio.to_thread(respond.read_incoming, request.gw, name, request.by, in_full=True)
+    return request.render_page("in-full.html", about=whom, body=message.body)
 
 
 ENDPOINTS = (

@@ -127,73 +127,75 @@ def _ask_nothing(_: CaseNotice) -> Sequence[Question]:
     return ()
 
 
-def _read_call(visit: ConsoleRequest, answers: Answers) -> PhoneCall:
+def _read_call(request: ConsoleRequest, answers: Answers) -> PhoneCall:
     at = forms.build_moment(answers.get_day("on"), answers.get_text("time"))
     return PhoneCall(answers.get_text("spoken_to"), at, answers.find_line("note"))
 
 
-def _acknowledge_notice(decision: Decision, visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+def _acknowledge_notice(decision: Decision, request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
         reason=answers.find_line("reason"),
         passed_to=answers.find_line("passed_to"),
-        officer=visit.gw.build_officer(visit.by),
+        officer=request.gw.build_officer(request.by),
         note=answers.find_line("note"),
     )
-    respond.acknowledge_notice(visit.gw, notice.name, body, visit.by, was=notice.state)
+    respond.acknowledge_notice(request.gw, notice.name, body, request.by, was=notice.state)
 
 
-def _answer_search(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
-    ring = visit.gw.build_officer(visit.by)
+def _answer_search(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+    ring = request.gw.build_officer(request.by)
     body = WhereaboutsResponse(
         result=answers.get_text("result"), answered_by="officer", ring=ring, note=answers.find_line("note")
     )
-    respond.answer_search(visit.gw, notice.name, body, visit.by, was=notice.state, confirmed=list_confirmed(visit))
+    respond.answer_search(
+        request.gw, notice.name, body, request.by, was=notice.state, confirmed=list_confirmed(request)
+    )
 
 
-def _send_outcome(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+def _send_outcome(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Outcome(
         result=answers.get_text("result"),
         confirmed_on=answers.get_day("on"),
         moved_to=answers.find_line("moved_to"),
-        officer=visit.gw.build_officer(visit.by),
+        officer=request.gw.build_officer(request.by),
         note=answers.find_line("note"),
     )
-    respond.send_outcome(visit.gw, notice.name, body, visit.by, was=notice.state)
+    respond.send_outcome(request.gw, notice.name, body, request.by, was=notice.state)
 
 
-def _record_handover(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
-    by_hand.record_handover(visit.gw, notice.message_id, _read_call(visit, answers), visit.by)
+def _record_handover(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+    by_hand.record_handover(request.gw, notice.message_id, _read_call(request, answers), request.by)
 
 
-def _record_phone_result(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+def _record_phone_result(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     by_hand.record_outcome(
-        visit.gw, notice.message_id, answers.get_text("result"), _read_call(visit, answers), visit.by
+        request.gw, notice.message_id, answers.get_text("result"), _read_call(request, answers), request.by
     )
 
 
-def _withdraw_notice(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
-    body = Withdrawal(reason=answers.get_text("reason"), officer=visit.gw.build_officer(visit.by))
-    withdraw_notice(visit.gw, notice.message_id, body, visit.by)
+def _withdraw_notice(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+    body = Withdrawal(reason=answers.get_text("reason"), officer=request.gw.build_officer(request.by))
+    withdraw_notice(request.gw, notice.message_id, body, request.by)
 
 
-def _begin_correction(visit: ConsoleRequest, notice: CaseNotice, _: Answers) -> str:
-    return f"/compositions/{compose.begin_correction(visit.gw, notice.message_id, visit.by)}"
+def _begin_correction(request: ConsoleRequest, notice: CaseNotice, _: Answers) -> str:
+    return f"/compositions/{compose.begin_correction(request.gw, notice.message_id, request.by)}"
 
 
-def _end_search(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+def _end_search(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = LocatedNotice(
-        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
+        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=request.gw.build_officer(request.by)
     )
-    stand_down_search(visit.gw, notice.message_id, body, visit.by, decided_by=answers.find_line("decided_by"))
+    stand_down_search(request.gw, notice.message_id, body, request.by, decided_by=answers.find_line("decided_by"))
 
 
-def _send_reminder(visit: ConsoleRequest, notice: CaseNotice, _: Answers) -> None:
-    send_reminders.remind_partner(visit.gw, notice.message_id, visit.by)
+def _send_reminder(request: ConsoleRequest, notice: CaseNotice, _: Answers) -> None:
+    send_reminders.remind_partner(request.gw, notice.message_id, request.by)
 
 
-def _send_notice_on(visit: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
-    send_notice_on(visit.gw, notice.message_id, answers.get_text("to"), visit.by, confirmed=list_confirmed(visit))
+def _send_notice_on(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+    send_notice_on(request.gw, notice.message_id, answers.get_text("to"), request.by, confirmed=list_confirmed(request))
 
 
 def _list_answers(notice: CaseNotice) -> Sequence[tuple[str, str]]:
@@ -326,7 +328,7 @@ FORMS: Mapping[CaseAction, Form] = {
     CaseAction.CLOSE: Form(
         Permission.WRITE_DOWN,
         _ask_nothing,
-        lambda visit, notice, _: by_hand.close_notice(visit.gw, notice.message_id, visit.by),
+        lambda request, notice, _: by_hand.close_notice(request.gw, notice.message_id, request.by),
         weighty=True,
     ),
     CaseAction.REMIND: Form(
@@ -361,7 +363,7 @@ FORMS: Mapping[CaseAction, Form] = {
     CaseAction.PUT_ASIDE: Form(
         Permission.ANSWER,
         _ask_nothing,
-        lambda visit, notice, _: respond.put_reply_aside(visit.gw, notice.name, visit.by, was=notice.state),
+        lambda request, notice, _: respond.put_reply_aside(request.gw, notice.name, request.by, was=notice.state),
     ),
     CaseAction.WITHDRAW: Form(
         Permission.SEND,
@@ -380,92 +382,94 @@ FORMS: Mapping[CaseAction, Form] = {
 }
 
 
-async def show_form(choice: CaseAction, visit: ConsoleRequest) -> web.StreamResponse:
+async def show_form(choice: CaseAction, request: ConsoleRequest) -> web.StreamResponse:
     """Show the form."""
     notice = await asyncio.to_thread(
-        case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
+        case.get_case_notice, request.gw, CaseId(request.get_part("case")), request.get_part("notice")
     )
     if choice not in notice.choices:
-        return await _render_overtaken(visit, choice, notice)
-    return await _render_form(visit, choice, notice, Answers({}, {}))
+        return await _render_overtaken(request, choice, notice)
+    return await _render_form(request, choice, notice, Answers({}, {}))
 
 
-async def submit_form(choice: CaseAction, visit: ConsoleRequest) -> web.StreamResponse:
+async def submit_form(choice: CaseAction, request: ConsoleRequest) -> web.StreamResponse:
     """Do what the form says."""
     notice = await asyncio.to_thread(
-        case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice")
+        case.get_case_notice, request.gw, CaseId(request.get_part("case")), request.get_part("notice")
     )
-    if choice not in notice.choices or visit.get_typed("was") != notice.state:
-        return await _render_overtaken(visit, choice, notice)
+    if choice not in notice.choices or request.get_typed("was") != notice.state:
+        return await _render_overtaken(request, choice, notice)
     form = FORMS[choice]
-    typed = {name: str(value) for name, value in visit.form.items()}
-    answers = forms.read_answers(_list_questions(visit, choice, notice), typed, visit.gw.now().date())
+    typed = {name: str(value) for name, value in request.form.items()}
+    answers = forms.read_answers(_list_questions(request, choice, notice), typed, request.gw.now().date())
     if answers.wrong:
-        return await _render_form(visit, choice, notice, answers)
+        return await _render_form(request, choice, notice, answers)
     try:
-        then = await asyncio.to_thread(form.do, visit, notice, answers)
+        then = await asyncio.to_thread(form.do, request, notice, answers)
     except Unconfirmed as why:
-        return await _render_form(visit, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
+        return await _render_form(request, choice, notice, Answers(answers.values, {"weighed": CONFIRM}), why.findings)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotAllowed) and why.code in STALE:
             now = await asyncio.to_thread(
-                case.get_case_notice, visit.gw, CaseId(visit.get_part("case")), str(notice.name)
+                case.get_case_notice, request.gw, CaseId(request.get_part("case")), str(notice.name)
             )
-            return await _render_overtaken(visit, choice, now)
-        return await _render_form(visit, choice, notice, Answers(answers.values, {"": why.sentence}))
-    visit.gw.due.set()
+            return await _render_overtaken(request, choice, now)
+        return await _render_form(request, choice, notice, Answers(answers.values, {"": why.sentence}))
+    request.gw.due.set()
     return redirect_to(
-        then or f"/cases/{visit.get_part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}"
+        then or f"/cases/{request.get_part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}"
     )
 
 
 async def _render_form(
-    visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
+    request: ConsoleRequest, choice: CaseAction, notice: CaseNotice, answers: Answers, doubts: Sequence[Finding] = ()
 ) -> web.Response:
-    return visit.render_page(
+    return request.render_page(
         "act.html",
         status=422 if answers.wrong else 200,
         choice=choice,
         form=FORMS[choice],
         words=describe_form(choice, notice),
         notice=notice,
-        about=await read_subject(visit, str(notice.name)),
-        asked=_list_questions(visit, choice, notice),
+        about=await read_subject(request, str(notice.name)),
+        asked=_list_questions(request, choice, notice),
         answers=answers,
         doubts=doubts,
     )
 
 
-async def read_subject(visit: ConsoleRequest, name: str | None = None) -> case.CaseSubject:
+async def read_subject(request: ConsoleRequest, name: str | None = None) -> case.CaseSubject:
     """Return whom the page is about on which one acts."""
-    return await asyncio.to_thread(case.read_case_subject, visit.gw, CaseId(visit.get_part("case")), visit.by, name)
-
-
-async def _render_overtaken(visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> web.Response:
-    return visit.render_page(
-        "overtaken.html",
-        status=409,
-        notice=notice,
-        case=visit.get_part("case"),
-        about=await read_subject(visit, str(notice.name)),
-        typed=list_typed_text(visit, FORMS[choice].questions(replace(notice, restriction="none"))),
+    return await asyncio.to_thread(
+        case.read_case_subject, request.gw, CaseId(request.get_part("case")), request.by, name
     )
 
 
-def list_typed_text(visit: ConsoleRequest, asked: Sequence[Question]) -> list[tuple[str, str]]:
+async def _render_overtaken(request: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> web.Response:
+    return request.render_page(
+        "overtaken.html",
+        status=409,
+        notice=notice,
+        case=request.get_part("case"),
+        about=await read_subject(request, str(notice.name)),
+        typed=list_typed_text(request, FORMS[choice].questions(replace(notice, restriction="none"))),
+    )
+
+
+def list_typed_text(request: ConsoleRequest, asked: Sequence[Question]) -> list[tuple[str, str]]:
     """List what somebody wrote into a page that is refused, as it was typed, so that it is not lost: by question."""
     written = {question.name: question.label for question in asked if question.kind in ("text", "note", "lines")}
-    return [(label, visit.get_typed(name)) for name, label in written.items() if visit.get_typed(name)]
+    return [(label, request.get_typed(name)) for name, label in written.items() if request.get_typed(name)]
 
 
-def list_confirmed(visit: ConsoleRequest) -> Sequence[str]:
+def list_confirmed(request: ConsoleRequest) -> Sequence[str]:
     """List the codes of the doubts shown on a page, where the officer said there that it is right as it stands."""
-    return visit.get_typed("codes").split() if visit.get_typed("weighed") else ()
+    return request.get_typed("codes").split() if request.get_typed("weighed") else ()
 
 
-def _list_questions(visit: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
+def _list_questions(request: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
     """List the questions; where one asks who should have it, without us, and without who has it already."""
-    without = {visit.gw.code, notice.partner} if choice in OTHERS else {visit.gw.code}
+    without = {request.gw.code, notice.partner} if choice in OTHERS else {request.gw.code}
     return [
         (
             replace(question, options=_leave_out_authorities(without))

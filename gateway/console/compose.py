@@ -44,49 +44,49 @@ COMPOSITION, SECTION, AT = "{composition:[0-9a-f-]{36}}", "{section:[a-z-]+}", "
 ONE = f"/compositions/{COMPOSITION}"
 
 
-async def show_compositions(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_compositions(request: ConsoleRequest) -> web.StreamResponse:
     """Show what is being written, and what may be begun."""
-    return await _render_compositions(visit, "")
+    return await _render_compositions(request, "")
 
 
-async def _render_compositions(visit: ConsoleRequest, wrong: str) -> web.Response:
-    unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, visit.gw, SHOWN)
+async def _render_compositions(request: ConsoleRequest, wrong: str) -> web.Response:
+    unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, request.gw, SHOWN)
     status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
-    return visit.render_page("compositions.html", status=status, unfinished=unfinished, wrong=wrong, ends_on=ends_on)
+    return request.render_page("compositions.html", status=status, unfinished=unfinished, wrong=wrong, ends_on=ends_on)
 
 
-async def begin_composition(visit: ConsoleRequest) -> web.StreamResponse:
+async def begin_composition(request: ConsoleRequest) -> web.StreamResponse:
     """Begin a new one."""
-    kind = find_member(visit.get_typed("kind"), OPENS_A_CASE)
+    kind = find_member(request.get_typed("kind"), OPENS_A_CASE)
     if kind is None:
-        return await _render_compositions(visit, "Select the type of notice")
-    name = await asyncio.to_thread(compose.begin_composition, visit.gw, kind, visit.by)
+        return await _render_compositions(request, "Select the type of notice")
+    name = await asyncio.to_thread(compose.begin_composition, request.gw, kind, request.by)
     return redirect_to(f"/compositions/{name}")
 
 
-async def begin_from_draft(visit: ConsoleRequest) -> web.StreamResponse:
+async def begin_from_draft(request: ConsoleRequest) -> web.StreamResponse:
     """Begin a notice from what a row of an extract says."""
-    kind = find_member(visit.get_typed("kind"), OPENS_A_CASE) or "TransferNotice"
-    draft, correcting = visit.get_part("draft"), visit.get_typed("correcting") == "yes"
-    work = partial(compose.begin_from_draft, visit.gw, draft, kind, visit.by, correcting=correcting)
+    kind = find_member(request.get_typed("kind"), OPENS_A_CASE) or "TransferNotice"
+    draft, correcting = request.get_part("draft"), request.get_typed("correcting") == "yes"
+    work = partial(compose.begin_from_draft, request.gw, draft, kind, request.by, correcting=correcting)
     name = await asyncio.to_thread(work)
     return redirect_to(f"/compositions/{name}")
 
 
-async def show_composition(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_composition(request: ConsoleRequest) -> web.StreamResponse:
     """Show the list of tasks."""
     try:
-        now = await read_composition(visit)
+        now = await read_composition(request)
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
-    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
+        return redirect_to(f"/compositions/{request.get_part('composition')}/sent")
+    checked = await asyncio.to_thread(compose.check_composition, request.gw, now)
     ready = not checked.lacking and not any(finding.level == "error" for finding in checked.findings)
     level = composition.find_level(now.body)
     undecided = level not in (None, "none") and any(
         finding.code in (INCOMPLETE, CONTRADICTED) for finding in checked.findings
     )
     task_list = list_tasks(now, checked)
-    return visit.render_page(
+    return request.render_page(
         "compose.html",
         now=now,
         tasks=task_list,
@@ -97,24 +97,24 @@ async def show_composition(visit: ConsoleRequest) -> web.StreamResponse:
     )
 
 
-async def show_answers(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_answers(request: ConsoleRequest) -> web.StreamResponse:
     """Show the page "Check your answers"."""
     try:
-        now = await read_composition(visit)
+        now = await read_composition(request)
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
-    return await _render_answers(visit, now, [])
+        return redirect_to(f"/compositions/{request.get_part('composition')}/sent")
+    return await _render_answers(request, now, [])
 
 
 async def _render_answers(
-    visit: ConsoleRequest, now: OpenComposition, wrong: Sequence[tuple[str, str]]
+    request: ConsoleRequest, now: OpenComposition, wrong: Sequence[tuple[str, str]]
 ) -> web.Response:
-    checked = await asyncio.to_thread(compose.check_composition, visit.gw, now)
+    checked = await asyncio.to_thread(compose.check_composition, request.gw, now)
     if checked.lacking:
         return redirect_to(build_address(now))
     kind = now.composition.kind
     errors = [(finding.sentence, _find_page(now, finding)) for finding in checked.findings if finding.level == "error"]
-    return visit.render_page(
+    return request.render_page(
         "compose-check.html",
         status=422 if wrong else 200,
         now=now,
@@ -139,38 +139,42 @@ def _describe_recipients(now: OpenComposition) -> str:
     return ", ".join([*some, *(codes.authority_name(code) or code for code in now.to.get("to") or ())])
 
 
-async def send_composition(visit: ConsoleRequest) -> web.StreamResponse:
+async def send_composition(request: ConsoleRequest) -> web.StreamResponse:
     """Send it, once: whoever presses again sees what became of it."""
-    name = visit.get_part("composition")
-    weighed = visit.get_typed("codes").split() if visit.get_typed("weighed") else []
-    was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() and len(visit.get_typed("was")) < 9 else -1
+    name = request.get_part("composition")
+    weighed = request.get_typed("codes").split() if request.get_typed("weighed") else []
+    was = (
+        int(request.get_typed("was"))
+        if request.get_typed("was").isdecimal() and len(request.get_typed("was")) < 9
+        else -1
+    )
     try:
-        await asyncio.to_thread(compose.send_composition, visit.gw, name, weighed, visit.by, was=was)
+        await asyncio.to_thread(compose.send_composition, request.gw, name, weighed, request.by, was=was)
     except (GatewayError, Refusal) as why:
         if isinstance(why, NotFound) or why.code == "composition.ended":
             raise
         href = "#weighed" if why.code in ("composition.unweighed", "notice.unconfirmed") else ""
-        return await _render_answers(visit, await read_composition(visit), [(why.sentence, href)])
+        return await _render_answers(request, await read_composition(request), [(why.sentence, href)])
     return redirect_to(f"/compositions/{name}/sent")
 
 
-async def show_sent_result(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_sent_result(request: ConsoleRequest) -> web.StreamResponse:
     """Show what became of it."""
-    result = await asyncio.to_thread(compose.find_sent_result, visit.gw, visit.get_part("composition"))
-    return visit.render_page("compose-sent.html", told=result, patience=PATIENCE)
+    result = await asyncio.to_thread(compose.find_sent_result, request.gw, request.get_part("composition"))
+    return request.render_page("compose-sent.html", told=result, patience=PATIENCE)
 
 
-async def ask_give_up(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_give_up(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether it is to be deleted."""
     try:
-        return visit.render_page("compose-delete.html", now=await read_composition(visit))
+        return request.render_page("compose-delete.html", now=await read_composition(request))
     except NotAllowed:
-        return redirect_to(f"/compositions/{visit.get_part('composition')}/sent")
+        return redirect_to(f"/compositions/{request.get_part('composition')}/sent")
 
 
-async def give_up(visit: ConsoleRequest) -> web.StreamResponse:
+async def give_up(request: ConsoleRequest) -> web.StreamResponse:
     """Delete what was written: nothing is sent."""
-    await asyncio.to_thread(compose.give_up_composition, visit.gw, visit.get_part("composition"), visit.by)
+    await asyncio.to_thread(compose.give_up_composition, request.gw, request.get_part("composition"), request.by)
     return redirect_to("/compositions")
 
 

@@ -1,4 +1,4 @@
-"""One request of one person, and the answers that a room may give."""
+"""One request of one person, and the answers that a page may give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ GATEWAY = web.AppKey("gateway", Gateway)
 class ConsoleRequest:
     """Who asks, how far the act of this endpoint is open to them, and what they typed."""
 
-    request: web.Request = field(repr=False)
+    web_request: web.Request = field(repr=False)
     gw: Gateway
     session: Session | None
     secret: str = field(repr=False)
     reach: Reach
     form: MultiDictProxy[str] = field(repr=False)
-    # How much waits in the rooms beside this one.
+    # How much waits on the pages beside this one.
     counts: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -42,7 +42,7 @@ class ConsoleRequest:
 
     def get_part(self, name: str) -> str:
         """Return a part of the address."""
-        return self.request.match_info[name]
+        return self.web_request.match_info[name]
 
     def get_typed(self, name: str) -> str:
         """Return what was typed into a field, without spaces around it."""
@@ -51,13 +51,13 @@ class ConsoleRequest:
     def render_page(self, template: str, *, status: int = 200, **values: object) -> web.Response:
         """Render a page of the console."""
         context: Mapping[str, Any] = {
-            "visit": self,
+            "request": self,
             "gw": self.gw,
             "session": self.session,
-            "head": navigation.build_head(self.may_do, self.request.path, self.counts),
+            "head": navigation.build_head(self.may_do, self.web_request.path, self.counts),
             **values,
         }
-        pages: Pages = self.request.app[PAGES]
+        pages: Pages = self.web_request.app[PAGES]
         return web.Response(text=pages.render(template, context), content_type="text/html", status=status)
 
 

@@ -35,58 +35,58 @@ REASON = Question(
 )
 
 
-async def show_drafts(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_drafts(request: ConsoleRequest) -> web.StreamResponse:
     """Show the drafts that wait, the oldest first. No child is described."""
-    state = DraftState.DISCARDED if "discarded" in visit.request.query else DraftState.OPEN
-    listed_drafts = await asyncio.to_thread(drafts.list_drafts, visit.gw, state, SHOWN + 1)
-    files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
+    state = DraftState.DISCARDED if "discarded" in request.web_request.query else DraftState.OPEN
+    listed_drafts = await asyncio.to_thread(drafts.list_drafts, request.gw, state, SHOWN + 1)
+    files = await asyncio.to_thread(held_files.find_all, request.gw.config.home)
     more, open_ones = len(listed_drafts) > SHOWN, state is DraftState.OPEN
-    return visit.render_page(
+    return request.render_page(
         "drafts.html", drafts=listed_drafts[:SHOWN], more=more, waiting=open_ones, files=len(files)
     )
 
 
-async def show_draft(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_draft(request: ConsoleRequest) -> web.StreamResponse:
     """Show one draft in full. That it was read is an entry of the audit log."""
-    draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
-    notice = drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice
+    draft, row = await asyncio.to_thread(drafts.read_draft, request.gw, request.get_part("draft"), request.by)
+    notice = drafts.read_draft_leaver(row, request.gw.build_officer(request.by)).notice
     kind = get_kind(type(notice))
     pages = [section for section in notice_questions.list_sections(kind) if section.name not in NOT_IN_A_ROW]
     described = describe_answers(kind, composition.to_text_fields(notice), pages)
-    return visit.render_page(
+    return request.render_page(
         "draft.html", draft=draft, child=notice.child, to=row["destination_la"], answers=described, State=DraftState
     )
 
 
-async def ask_discard(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_discard(request: ConsoleRequest) -> web.StreamResponse:
     """Ask why nothing is to be sent."""
-    return await _render_discard(visit, Answers({}, {}))
+    return await _render_discard(request, Answers({}, {}))
 
 
-async def _render_discard(visit: ConsoleRequest, answers: Answers) -> web.Response:
-    draft, row = await asyncio.to_thread(drafts.read_draft, visit.gw, visit.get_part("draft"), visit.by)
+async def _render_discard(request: ConsoleRequest, answers: Answers) -> web.Response:
+    draft, row = await asyncio.to_thread(drafts.read_draft, request.gw, request.get_part("draft"), request.by)
     about = CaseSubject(
-        draft.draft_id[-TAIL:], drafts.read_draft_leaver(row, visit.gw.build_officer(visit.by)).notice.child
+        draft.draft_id[-TAIL:], drafts.read_draft_leaver(row, request.gw.build_officer(request.by)).notice.child
     )
     status = 422 if answers.wrong else 200
-    return visit.render_page(
+    return request.render_page(
         "draft-discard.html", status=status, about=about, was=draft.said, asked=(REASON,), answers=answers
     )
 
 
-async def discard_draft(visit: ConsoleRequest) -> web.StreamResponse:
+async def discard_draft(request: ConsoleRequest) -> web.StreamResponse:
     """Discard the draft: nothing is to be sent."""
-    answers = forms.read_answers((REASON,), {"reason": visit.get_typed("reason")}, visit.gw.now().date())
+    answers = forms.read_answers((REASON,), {"reason": request.get_typed("reason")}, request.gw.now().date())
     if answers.wrong:
-        return await _render_discard(visit, answers)
+        return await _render_discard(request, answers)
     try:
-        end = partial(drafts.discard_draft, was=visit.get_typed("was"))
-        await asyncio.to_thread(end, visit.gw, visit.get_part("draft"), answers.get_text("reason"), visit.by)
+        end = partial(drafts.discard_draft, was=request.get_typed("was"))
+        await asyncio.to_thread(end, request.gw, request.get_part("draft"), answers.get_text("reason"), request.by)
     except NotAllowed as why:
         if why.code == "draft.stale":
-            return await _render_discard(visit, Answers(answers.values, {"": why.sentence}))
+            return await _render_discard(request, Answers(answers.values, {"": why.sentence}))
         # It has ended already; there it says how.
-        return redirect_to(f"/drafts/{visit.get_part('draft')}")
+        return redirect_to(f"/drafts/{request.get_part('draft')}")
     return redirect_to("/drafts?done=discarded")
 
 

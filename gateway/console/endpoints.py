@@ -1,4 +1,4 @@
-"""Every address of the console with the act that it needs. Who may come in is settled here, before any room is asked.
+"""Every address of the console with the permission that it needs, checked here before the page is asked.
 
 In this order: the session; the act, in the one table of `core.permissions`; for who sees assigned cases only, that the
 case of the address is one of them; that the notice of the address belongs to the case; and, where something is changed,
@@ -26,15 +26,15 @@ from schemas.shapes import CaseId
 Answer = Callable[[ConsoleRequest], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
 CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
-_WITH_COUNTS = frozenset(room.address for room in navigation.WORK.rooms)
+_WITH_COUNTS = frozenset(page.address for page in navigation.WORK.pages)
 FORM = "application/x-www-form-urlencoded"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One address, the act that it needs, and the room behind it.
+    """One address, the permission that it needs, and the page behind it.
 
-    `of_assigned`: the room itself shows no more than the assigned cases to who may see no others.
+    `of_assigned`: the page itself shows no more than the assigned cases to who may see no others.
     """
 
     method: str
@@ -51,22 +51,22 @@ def add_endpoints(app: web.Application, endpoints: tuple[Endpoint, ...]) -> None
 
 
 def guard_endpoint(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return the room, for those who may come in."""
+    """Return the handler of this endpoint, for those who are permitted to use it."""
 
-    async def answer(request: web.Request) -> web.StreamResponse:
-        gw, secret = request.app[GATEWAY], request.cookies.get(SESSION_COOKIE, "")
+    async def answer(web_request: web.Request) -> web.StreamResponse:
+        gw, secret = web_request.app[GATEWAY], web_request.cookies.get(SESSION_COOKIE, "")
         session = await asyncio.to_thread(sessions.use_session, gw, secret) if secret else None
         if endpoint.act is not None and (session is None or session.stage is not SignInStage.IN):
-            return _redirect_to_sign_in(request)
+            return _redirect_to_sign_in(web_request)
         how_far = Reach.ALL if endpoint.act is None else get_reach(session.roles if session else (), endpoint.act)
-        visit = ConsoleRequest(request, gw, session, secret, how_far, await _read_form(request))
+        request = ConsoleRequest(web_request, gw, session, secret, how_far, await _read_form(web_request))
         _check_act(endpoint, how_far)
-        await asyncio.to_thread(_check_case, endpoint, visit)
-        if request.method == "POST":
-            _check_form(visit)
+        await asyncio.to_thread(_check_case, endpoint, request)
+        if web_request.method == "POST":
+            _check_form(request)
         if how_far is Reach.ALL and endpoint.path in _WITH_COUNTS:
-            visit = replace(visit, counts=await asyncio.to_thread(navigation.count_waiting, gw))
-        return await endpoint.answer(visit)
+            request = replace(request, counts=await asyncio.to_thread(navigation.count_waiting, gw))
+        return await endpoint.answer(request)
 
     answer.endpoint = endpoint  # type: ignore[attr-defined]  # for the test that walks through all
     return answer
@@ -99,26 +99,26 @@ def _check_act(endpoint: Endpoint, how_far: Reach) -> None:
         raise NotAllowed("permission.assigned")
 
 
-def _check_case(endpoint: Endpoint, visit: ConsoleRequest) -> None:
+def _check_case(endpoint: Endpoint, request: ConsoleRequest) -> None:
     """Check that the case of the address is open to them, and that the notice is one of it."""
     if "{case" not in endpoint.path:
         return
-    name = CaseId(visit.get_part("case"))
-    if visit.reach is Reach.ASSIGNED and not people.is_assigned(visit.gw, name, visit.by):
+    name = CaseId(request.get_part("case"))
+    if request.reach is Reach.ASSIGNED and not people.is_assigned(request.gw, name, request.by):
         raise NotAllowed("permission.assigned", "this-case")
-    if NOTICE in endpoint.path and not case.is_in_case(visit.gw, name, visit.get_part("notice")):
+    if NOTICE in endpoint.path and not case.is_in_case(request.gw, name, request.get_part("notice")):
         raise NotFound("case.other-notice")
 
 
-def _check_form(visit: ConsoleRequest) -> None:
+def _check_form(request: ConsoleRequest) -> None:
     """Check that the form came from a page made for this session (a synchroniser token; RFC 6454 for the origin)."""
-    origin = visit.request.headers.get("Origin")
-    if origin is not None and origin != own_origin(visit.request):
+    origin = request.web_request.headers.get("Origin")
+    if origin is not None and origin != own_origin(request.web_request):
         raise _build_foreign_form_error()
-    if visit.request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+    if request.web_request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
         raise _build_foreign_form_error()
-    if visit.session is not None and not compare_digest(
-        visit.get_typed("form_token").encode(), visit.session.form_token.encode()
+    if request.session is not None and not compare_digest(
+        request.get_typed("form_token").encode(), request.session.form_token.encode()
     ):
         raise _build_foreign_form_error()
 
@@ -136,7 +136,7 @@ def _build_foreign_form_error() -> NotAllowed:
     return NotAllowed("form.not-ours")
 
 
-def get_session(visit: ConsoleRequest) -> Session:
+def get_session(request: ConsoleRequest) -> Session:
     """Return the session of somebody who came through an endpoint with an act."""
-    assert visit.session is not None  # noqa: S101 - see `guard_endpoint`
-    return visit.session
+    assert request.session is not None  # noqa: S101 - see `guard_endpoint`
+    return request.session

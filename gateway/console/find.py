@@ -15,21 +15,21 @@ SHOWN = 50
 MAX_DIGITS = 18
 
 
-async def show_find_form(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_find_form(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form."""
-    return visit.render_page("find.html", typed="", alike=False, result=None, wrong=None)
+    return request.render_page("find.html", typed="", alike=False, result=None, wrong=None)
 
 
-async def show_found_notices(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_found_notices(request: ConsoleRequest) -> web.StreamResponse:
     """Show what was found; that it was looked for is an entry of the audit log."""
-    typed, alike, before = visit.get_typed("typed"), bool(visit.get_typed("alike")), visit.get_typed("before")
+    typed, alike, before = request.get_typed("typed"), bool(request.get_typed("alike")), request.get_typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
-    search = partial(find.find_notices, visit.gw, typed, visit.by, alike=alike, limit=SHOWN, cursor=older)
+    search = partial(find.find_notices, request.gw, typed, request.by, alike=alike, limit=SHOWN, cursor=older)
     try:
         notices = await asyncio.to_thread(search)
     except Unusable as why:
-        return visit.render_page("find.html", status=422, typed=typed, alike=alike, result=None, wrong=why)
-    return visit.render_page("find.html", typed=typed, alike=alike, result=notices, wrong=None)
+        return request.render_page("find.html", status=422, typed=typed, alike=alike, result=None, wrong=why)
+    return request.render_page("find.html", typed=typed, alike=alike, result=notices, wrong=None)
 
 
 ENDPOINTS = (

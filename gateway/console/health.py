@@ -22,22 +22,22 @@ COLOURS = {FindingLevel.FAIL: "red", FindingLevel.WARN: "yellow", FindingLevel.O
 LEVELS = {level: (labels.name_level(level), colour) for level, colour in COLOURS.items()}
 
 
-async def show_health(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_health(request: ConsoleRequest) -> web.StreamResponse:
     """Show all of it, what is wrong first."""
-    report = await asyncio.to_thread(health.measure_health, visit.gw)
-    stuck = await asyncio.to_thread(messages.list_undelivered_messages, visit.gw, None, SHOWN)
+    report = await asyncio.to_thread(health.measure_health, request.gw)
+    stuck = await asyncio.to_thread(messages.list_undelivered_messages, request.gw, None, SHOWN)
     wrong = sorted(
         (finding for finding in report.findings if finding.level is not FindingLevel.OK),
         key=lambda finding: list(LEVELS).index(finding.level),
     )
     well = [finding for finding in report.findings if finding.level is FindingLevel.OK]
-    return visit.render_page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
+    return request.render_page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
 
 
-async def retry_delivery(visit: ConsoleRequest) -> web.StreamResponse:
+async def retry_delivery(request: ConsoleRequest) -> web.StreamResponse:
     """Try one again that was given up."""
-    await asyncio.to_thread(release_notice, visit.gw, MessageId(visit.get_part("notice")), visit.by)
-    visit.gw.due.set()
+    await asyncio.to_thread(release_notice, request.gw, MessageId(request.get_part("notice")), request.by)
+    request.gw.due.set()
     return redirect_to("/health")
 
 

@@ -27,16 +27,16 @@ JUDGEMENT = Question(
 )
 
 
-async def show_mail_reply(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_mail_reply(request: ConsoleRequest) -> web.StreamResponse:
     """Show what it says. That it was read is an entry of the audit log."""
-    return await asyncio.to_thread(_render_mail_reply, visit, Answers({}, {}))
+    return await asyncio.to_thread(_render_mail_reply, request, Answers({}, {}))
 
 
-def _render_mail_reply(visit: ConsoleRequest, answers: Answers) -> web.Response:
-    by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
-    reply, sent, text = by_mail.read_mail_reply(visit.gw, _parse_number(visit), visit.by)
-    child = _find_child(visit, sent.message_id)
-    return visit.render_page(
+def _render_mail_reply(request: ConsoleRequest, answers: Answers) -> web.Response:
+    by_mail.get_case_reply(request.gw, request.get_part("case"), _parse_number(request))
+    reply, sent, text = by_mail.read_mail_reply(request.gw, _parse_number(request), request.by)
+    child = _find_child(request, sent.message_id)
+    return request.render_page(
         "mail-reply.html",
         status=422 if answers.wrong else 200,
         reply=reply,
@@ -45,46 +45,46 @@ def _render_mail_reply(visit: ConsoleRequest, answers: Answers) -> web.Response:
         child=child,
         summary=describe_mail_reply(reply.what, reply.stage, reply.judgement),
         worth=by_mail.describe_worth(reply),
-        asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and visit.may_do(Permission.ANSWER) else (),
+        asked=(JUDGEMENT,) if reply.what is not MailReplyKind.REPORT and request.may_do(Permission.ANSWER) else (),
         answers=answers,
         was=_format_state(reply.stage, reply.judgement),
     )
 
 
-def _find_child(visit: ConsoleRequest, message_id: MessageId) -> Child | None:
+def _find_child(request: ConsoleRequest, message_id: MessageId) -> Child | None:
     """Return whom the notice is about, so that nobody judges a reply about another child; None if it names nobody."""
     try:
-        message = respond.read_outgoing(visit.gw, message_id, visit.by)
+        message = respond.read_outgoing(request.gw, message_id, request.by)
     except Destroyed:
         return None
     child: Child | None = getattr(message.body, "child", None)
     return child
 
 
-async def judge_mail_reply(visit: ConsoleRequest) -> web.StreamResponse:
+async def judge_mail_reply(request: ConsoleRequest) -> web.StreamResponse:
     """Record what an officer read in it."""
-    return await asyncio.to_thread(_check_judgement, visit)
+    return await asyncio.to_thread(_check_judgement, request)
 
 
-def _check_judgement(visit: ConsoleRequest) -> web.Response:
-    reply = by_mail.get_case_reply(visit.gw, visit.get_part("case"), _parse_number(visit))
-    answers = forms.read_answers((JUDGEMENT,), {"judgement": visit.get_typed("judgement")}, visit.gw.now().date())
-    if visit.get_typed("was") != _format_state(reply.stage, reply.judgement):
+def _check_judgement(request: ConsoleRequest) -> web.Response:
+    reply = by_mail.get_case_reply(request.gw, request.get_part("case"), _parse_number(request))
+    answers = forms.read_answers((JUDGEMENT,), {"judgement": request.get_typed("judgement")}, request.gw.now().date())
+    if request.get_typed("was") != _format_state(reply.stage, reply.judgement):
         answers = Answers(answers.values, {"": "Someone else has recorded what this email is since you opened it."})
     if not answers.wrong:
         try:
-            by_mail.judge_mail_reply(visit.gw, reply.number, Judgement(answers.get_text("judgement")), visit.by)
+            by_mail.judge_mail_reply(request.gw, reply.number, Judgement(answers.get_text("judgement")), request.by)
         except NotAllowed as why:
             answers = Answers(answers.values, {"": f"{why.sentence} {why.next_on_page}"})
     return (
-        _render_mail_reply(visit, answers)
+        _render_mail_reply(request, answers)
         if answers.wrong
-        else redirect_to(f"/cases/{visit.get_part('case')}?done=reply")
+        else redirect_to(f"/cases/{request.get_part('case')}?done=reply")
     )
 
 
-def _parse_number(visit: ConsoleRequest) -> int:
-    return int(visit.get_part("number"))
+def _parse_number(request: ConsoleRequest) -> int:
+    return int(request.get_part("number"))
 
 
 def _format_state(stage: MailReplyStage, judgement: Judgement | None) -> str:

@@ -23,11 +23,11 @@ SHOWN = 50
 MOST_DIGITS = 9
 
 
-async def show_matches(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_matches(request: ConsoleRequest) -> web.StreamResponse:
     """Show the searches at which an officer must look, who has waited longest first. No child is described."""
-    gw = visit.gw
+    gw = request.gw
     worklist = match_incoming.get_match_worklist(gw, SHOWN + 1)
-    return visit.render_page(
+    return request.render_page(
         "matches.html",
         searches=worklist.searches[:SHOWN],
         more=len(worklist.searches) > SHOWN,
@@ -37,31 +37,31 @@ async def show_matches(visit: ConsoleRequest) -> web.StreamResponse:
         counts=worklist.counts,
         near_nobody=match_incoming.count_unmatched_searches(gw),
         indexed=worklist.index is not None,
-        banner=_describe_replies_sent(visit),
+        banner=_describe_replies_sent(request),
     )
 
 
-def _describe_replies_sent(visit: ConsoleRequest) -> str:
+def _describe_replies_sent(request: ConsoleRequest) -> str:
     """Return what is said of the replies that led here; nothing where none did."""
-    answered, name = (visit.request.query.get(parameter, "") for parameter in ("answered", "done"))
+    answered, name = (request.web_request.query.get(parameter, "") for parameter in ("answered", "done"))
     if answered.isdecimal() and len(answered) <= MOST_DIGITS:
         return "1 reply is being sent." if answered == "1" else f"{answered} replies are being sent."
     if not name:
         return ""
     try:
-        item = message_status.get_received_message(visit.gw, name)
+        item = message_status.get_received_message(request.gw, name)
     except GatewayError:
         return ""
     return f"Your reply is being sent to {labels.name_authority(item.sender)}."
 
 
-async def show_match(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_match(request: ConsoleRequest) -> web.StreamResponse:
     """Show one search beside our children. That they were read is an entry of the audit log."""
-    _check_search(visit)
+    _check_search(request)
     item, message, search, candidates = await asyncio.to_thread(
-        match_incoming.read_matches, visit.gw, visit.get_part("notice"), visit.by
+        match_incoming.read_matches, request.gw, request.get_part("notice"), request.by
     )
-    return visit.render_page(
+    return request.render_page(
         "match.html",
         item=item,
         about=case.CaseSubject(item.message_id[-case.TAIL :], getattr(message.body, "child", None)),
@@ -75,22 +75,24 @@ async def show_match(visit: ConsoleRequest) -> web.StreamResponse:
     )
 
 
-def _check_search(visit: ConsoleRequest) -> None:
-    notice = case.get_case_notice(visit.gw, CaseId(visit.get_part("case")), visit.get_part("notice"))
+def _check_search(request: ConsoleRequest) -> None:
+    notice = case.get_case_notice(request.gw, CaseId(request.get_part("case")), request.get_part("notice"))
     if notice.direction != "came" or notice.kind not in SEARCHES:
         raise NotFound("page.none", "no-match")
 
 
-async def none_of_these(visit: ConsoleRequest) -> web.StreamResponse:
+async def none_of_these(request: ConsoleRequest) -> web.StreamResponse:
     """Answer the search "no trace": none of them is the child."""
-    _check_search(visit)
+    _check_search(request)
     try:
-        await asyncio.to_thread(_answer_no_trace, visit.gw, visit.get_part("notice"), visit.by, visit.get_typed("was"))
+        await asyncio.to_thread(
+            _answer_no_trace, request.gw, request.get_part("notice"), request.by, request.get_typed("was")
+        )
     except NotAllowed as why:
         if why.code not in ("reply.overtaken", "reply.already"):
             raise
-        return redirect_to(f"/cases/{visit.get_part('case')}")
-    return redirect_to(f"/matches?{urlencode({'done': visit.get_part('notice')})}")
+        return redirect_to(f"/cases/{request.get_part('case')}")
+    return redirect_to(f"/matches?{urlencode({'done': request.get_part('notice')})}")
 
 
 def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
@@ -98,16 +100,16 @@ def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
     respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 
-async def ask_all(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_all(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether all are to be answered to which nobody is near."""
-    return visit.render_page("matches-none.html", searches=match_incoming.count_unmatched_searches(visit.gw))
+    return request.render_page("matches-none.html", searches=match_incoming.count_unmatched_searches(request.gw))
 
 
-async def answer_all(visit: ConsoleRequest) -> web.StreamResponse:
+async def answer_all(request: ConsoleRequest) -> web.StreamResponse:
     """Answer them, where they are as many as were shown."""
-    if visit.get_typed("was") != str(match_incoming.count_unmatched_searches(visit.gw)):
-        return await ask_all(visit)
-    answered = await asyncio.to_thread(match_incoming.answer_unmatched, visit.gw, visit.by)
+    if request.get_typed("was") != str(match_incoming.count_unmatched_searches(request.gw)):
+        return await ask_all(request)
+    answered = await asyncio.to_thread(match_incoming.answer_unmatched, request.gw, request.by)
     return redirect_to(f"/matches?answered={sum(answered.values())}")
 
 

@@ -1,8 +1,7 @@
-"""The rooms of the console as a person finds them: a few sections in the head of every page, and the rooms of one on a
-second level.
+"""The pages of the console as a person finds them: a few sections in the head, the pages of the current one below it.
 
-What is not open to somebody is not shown. A section of which one room is open is called as that room is; who has one
-section only has its rooms in the head.
+What is not open to somebody is not shown. A section of which one page is open is named as that page is. Somebody who
+has one section only sees its pages in the head.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ MOST_COUNTED = 99
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class SectionPage:
     """A page that somebody goes to by itself, and the act for which it is open."""
 
     act: Permission
@@ -27,20 +26,20 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class NavigationSection:
-    """Rooms that belong together. `also`: what is reached through them, and has no name of its own in the head."""
+    """Pages that belong together. `also`: pages that are reached through them, and are not named in the head."""
 
     text: str
-    rooms: Sequence[Room]
+    pages: Sequence[SectionPage]
     also: Sequence[str] = ()
 
     def has_page(self, path: str) -> bool:
         """Return whether this page is one of its pages."""
-        addresses = (*(room.address for room in self.rooms), *self.also)
+        addresses = (*(page.address for page in self.pages), *self.also)
         return any(path == address or path.startswith(f"{address}/") for address in addresses)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class NavigationLink:
     """A link of the head or of the second level. `current`: it is this very page; `active`: this page belongs to it."""
 
     text: str
@@ -51,45 +50,45 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What leads somebody from this page to others: the sections, and beside this room the others of its section."""
+    """The links from this page to others: the sections, and the other pages of its section."""
 
-    sections: Sequence[Entry]
+    sections: Sequence[NavigationLink]
     section: str
-    rooms: Sequence[Entry]
+    pages: Sequence[NavigationLink]
 
 
 SECTIONS = (
     NavigationSection(
         "Casework",
         (
-            Room(Permission.SEE_WORK, "/inbox", "Inbox"),
-            Room(Permission.ANSWER, "/matches", "Possible matches"),
-            Room(Permission.SEARCH, "/reviews", "14-day reviews"),
-            Room(Permission.SEE_WORK, "/unanswered", "Outstanding"),
-            Room(Permission.SEND, "/drafts", "Leavers to check"),
-            Room(Permission.SEE_WORK, "/sent", "Sent notices"),
+            SectionPage(Permission.SEE_WORK, "/inbox", "Inbox"),
+            SectionPage(Permission.ANSWER, "/matches", "Possible matches"),
+            SectionPage(Permission.SEARCH, "/reviews", "14-day reviews"),
+            SectionPage(Permission.SEE_WORK, "/unanswered", "Outstanding"),
+            SectionPage(Permission.SEND, "/drafts", "Leavers to check"),
+            SectionPage(Permission.SEE_WORK, "/sent", "Sent notices"),
         ),
         also=("/cases",),
     ),
-    NavigationSection("Find a notice", (Room(Permission.FIND, "/find", "Find a notice"),)),
-    NavigationSection("Send a notice", (Room(Permission.SEND, "/compositions", "Send a notice"),)),
-    NavigationSection("Reports", (Room(Permission.REPORT, "/reports", "Reports"),)),
+    NavigationSection("Find a notice", (SectionPage(Permission.FIND, "/find", "Find a notice"),)),
+    NavigationSection("Send a notice", (SectionPage(Permission.SEND, "/compositions", "Send a notice"),)),
+    NavigationSection("Reports", (SectionPage(Permission.REPORT, "/reports", "Reports"),)),
     NavigationSection(
         "Audit log",
         (
-            Room(Permission.AUDIT, "/audit", "Entries"),
-            Room(Permission.AUDIT, "/audit/check", "Check the log"),
-            Room(Permission.AUDIT, "/audit/export", "Export the log"),
-            Room(Permission.AUDIT, "/audit/partners", "Partner log checks"),
+            SectionPage(Permission.AUDIT, "/audit", "Entries"),
+            SectionPage(Permission.AUDIT, "/audit/check", "Check the log"),
+            SectionPage(Permission.AUDIT, "/audit/export", "Export the log"),
+            SectionPage(Permission.AUDIT, "/audit/partners", "Partner log checks"),
         ),
     ),
     NavigationSection(
         "Administration",
         (
-            Room(Permission.SEE_PARTNERS, "/partners", "Partner authorities"),
-            Room(Permission.MANAGE_PEOPLE, "/people", "Users"),
-            Room(Permission.SEE_SYSTEMS, "/case-systems", "Connected systems"),
-            Room(Permission.SEE_HEALTH, "/health", "System health"),
+            SectionPage(Permission.SEE_PARTNERS, "/partners", "Partner authorities"),
+            SectionPage(Permission.MANAGE_PEOPLE, "/people", "Users"),
+            SectionPage(Permission.SEE_SYSTEMS, "/case-systems", "Connected systems"),
+            SectionPage(Permission.SEE_HEALTH, "/health", "System health"),
         ),
     ),
 )
@@ -98,34 +97,34 @@ WORK = SECTIONS[0]
 
 def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int]) -> Head:
     """Build the head of this page, for who may do this."""
-    mine = [replace(section, rooms=[room for room in section.rooms if may(room.act)]) for section in SECTIONS]
-    mine = [section for section in mine if section.rooms]
+    mine = [replace(section, pages=[page for page in section.pages if may(page.act)]) for section in SECTIONS]
+    mine = [section for section in mine if section.pages]
     if len(mine) == 1:
-        return Head(_list_room_entries(mine[0], path, counts), "", ())
+        return Head(_list_page_links(mine[0], path, counts), "", ())
     current = next((section for section in mine if section.has_page(path)), None)
-    among = current is not None and len(current.rooms) > 1 and path in [room.address for room in current.rooms]
+    among = current is not None and len(current.pages) > 1 and path in [page.address for page in current.pages]
     return Head(
-        [_build_entry(section, path) for section in mine],
+        [_build_link(section, path) for section in mine],
         current.text if current else "",
-        _list_room_entries(current, path, counts) if current and among else (),
+        _list_page_links(current, path, counts) if current and among else (),
     )
 
 
-def _build_entry(section: NavigationSection, path: str) -> Entry:
-    text = section.text if len(section.rooms) > 1 else section.rooms[0].text
-    first = section.rooms[0].address
-    return Entry(text, first, len(section.rooms) == 1 and path == first, section.has_page(path))
+def _build_link(section: NavigationSection, path: str) -> NavigationLink:
+    text = section.text if len(section.pages) > 1 else section.pages[0].text
+    first = section.pages[0].address
+    return NavigationLink(text, first, len(section.pages) == 1 and path == first, section.has_page(path))
 
 
-def _list_room_entries(section: NavigationSection, path: str, counts: Mapping[str, int]) -> list[Entry]:
+def _list_page_links(section: NavigationSection, path: str, counts: Mapping[str, int]) -> list[NavigationLink]:
     return [
-        Entry(
-            room.text + _format_count(counts.get(room.address, 0)),
-            room.address,
-            path == room.address,
-            path.startswith(f"{room.address}/"),
+        NavigationLink(
+            page.text + _format_count(counts.get(page.address, 0)),
+            page.address,
+            path == page.address,
+            path.startswith(f"{page.address}/"),
         )
-        for room in section.rooms
+        for page in section.pages
     ]
 
 
@@ -136,6 +135,6 @@ def _format_count(number: int) -> str:
 
 
 def count_waiting(gw: Gateway) -> dict[str, int]:
-    """Count how much waits in the rooms of work, for who sees all of it."""
+    """Count what waits on the pages of casework, for somebody who sees all of it."""
     waiting = message_pages.count_waiting_work(gw, MOST_COUNTED + 1)
     return {"/inbox": waiting.messages, "/matches": waiting.matches, "/drafts": waiting.drafts}

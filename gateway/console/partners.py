@@ -19,24 +19,24 @@ COLOURS = {
 }
 
 
-async def show_partners(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_partners(request: ConsoleRequest) -> web.StreamResponse:
     """Show all of them, with what ends first."""
-    known_partners = await asyncio.to_thread(partners.list_known_partners, visit.gw)
-    letters = sorted(visit.gw.correspondents.values(), key=lambda correspondent: correspondent.authority)
-    return _render_endings(visit, "partners.html", partners=known_partners, letters=letters)
+    known_partners = await asyncio.to_thread(partners.list_known_partners, request.gw)
+    letters = sorted(request.gw.correspondents.values(), key=lambda correspondent: correspondent.authority)
+    return _render_endings(request, "partners.html", partners=known_partners, letters=letters)
 
 
-async def show_partner(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     """Show one partner."""
-    partner = await asyncio.to_thread(partners.get_known_partner, visit.gw, visit.get_part("authority"))
-    return _render_endings(visit, "partner.html", partner=partner)
+    partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
+    return _render_endings(request, "partner.html", partner=partner)
 
 
-def _render_endings(visit: ConsoleRequest, template: str, **values: object) -> web.Response:
+def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
-    now = visit.gw.now()
+    now = request.gw.now()
     how = {"ending": expiry, "colours": COLOURS, "now": now, "name_protection": labels.name_protection}
-    return visit.render_page(template, status=200, **how, **values)
+    return request.render_page(template, status=200, **how, **values)
 
 
 ENDPOINTS = (

@@ -52,7 +52,7 @@ OF_HTTP: Mapping[int, tuple[str, str]] = {
 
 
 async def explain_http_error(request: web.Request, why: web.HTTPException) -> web.Response:
-    """Explain an address, a method or a body that no room takes."""
+    """Explain an address, a method or a body that no page takes."""
     if why.status >= 500:
         return await explain_fault(request, why)
     if why.status in OF_HTTP:
@@ -117,8 +117,8 @@ async def render_problem(
 ) -> web.Response:
     """Render the page of a problem. `written`: what somebody typed, to be copied."""
     session = await asyncio.to_thread(_find_session, request)
-    visit = ConsoleRequest(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
-    return visit.render_page("problem.html", status=problem.status, problem=problem, written=written)
+    shown = ConsoleRequest(request, request.app[GATEWAY], session, "", Reach.NONE, build_empty_form())
+    return shown.render_page("problem.html", status=problem.status, problem=problem, written=written)
 
 
 def _find_session(request: web.Request) -> Session | None:

@@ -34,26 +34,26 @@ LONGEST = 366
 OTHER = "other"
 
 
-async def choose_report(visit: ConsoleRequest) -> web.StreamResponse:
+async def choose_report(request: ConsoleRequest) -> web.StreamResponse:
     """Ask which report, and of which days."""
-    newest = await asyncio.to_thread(_list_periods, visit.gw)
+    newest = await asyncio.to_thread(_list_periods, request.gw)
     return await asyncio.to_thread(
-        _render_choice, visit, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]}
+        _render_choice, request, Answers({}, {}), {"report": STATISTICS, "period": newest[0][0]}
     )
 
 
-def _render_choice(visit: ConsoleRequest, answers: Answers, typed: dict[str, str]) -> web.Response:
-    asked, status = _list_questions(visit), 422 if answers.wrong else 200
-    return visit.render_page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
+def _render_choice(request: ConsoleRequest, answers: Answers, typed: dict[str, str]) -> web.Response:
+    asked, status = _list_questions(request), 422 if answers.wrong else 200
+    return request.render_page("reports.html", status=status, questions=asked, answers=answers, typed=typed)
 
 
-def _list_questions(visit: ConsoleRequest) -> Sequence[Question]:
+def _list_questions(request: ConsoleRequest) -> Sequence[Question]:
     open_to_them = [
         (name, labels.explain_report(name))
         for name in REPORTS
-        if name != INSPECTION or visit.may_do(Permission.INSPECT)
+        if name != INSPECTION or request.may_do(Permission.INSPECT)
     ]
-    periods = _list_periods(visit.gw)
+    periods = _list_periods(request.gw)
     return (
         Question("report", "Report", "radios", options=lambda: open_to_them, missing="Select a report"),
         Question("period", "Period", "select", options=lambda: periods, missing="Select a period"),
@@ -80,19 +80,19 @@ def _format_code(days: Span) -> str:
     return f"{days.first.isoformat()}/{days.last.isoformat()}"
 
 
-async def submit_choice(visit: ConsoleRequest) -> web.StreamResponse:
+async def submit_choice(request: ConsoleRequest) -> web.StreamResponse:
     """Redirect to the report; or to the question whether the list is really wanted."""
-    return await asyncio.to_thread(_check_choice, visit)
+    return await asyncio.to_thread(_check_choice, request)
 
 
-def _check_choice(visit: ConsoleRequest) -> web.Response:
-    typed = {name: str(value) for name, value in visit.form.items()}
-    today = visit.gw.now().astimezone(LONDON).date()
-    answers = forms.read_answers(_list_questions(visit), typed, today)
+def _check_choice(request: ConsoleRequest) -> web.Response:
+    typed = {name: str(value) for name, value in request.form.items()}
+    today = request.gw.now().astimezone(LONDON).date()
+    answers = forms.read_answers(_list_questions(request), typed, today)
     days, wrong = _read_days(answers)
     if answers.wrong or days is None:
-        return _render_choice(visit, Answers(answers.values, {**wrong, **answers.wrong}), typed)
-    team = {"team": "yes"} if typed.get("team") and visit.may_do(Permission.INSPECT) else {}
+        return _render_choice(request, Answers(answers.values, {**wrong, **answers.wrong}), typed)
+    team = {"team": "yes"} if typed.get("team") and request.may_do(Permission.INSPECT) else {}
     query = urlencode({"from": days.first.isoformat(), "to": days.last.isoformat()} | team)
     return redirect_to(f"/reports/{answers.get_text('report')}?{query}")
 
@@ -121,28 +121,30 @@ def _parse_span(first: str, last: str) -> Span | None:
     return days if 0 <= (days.last - days.first).days <= LONGEST else None
 
 
-def _read_span(visit: ConsoleRequest) -> Span | None:
-    return _parse_span(visit.request.query.get("from", ""), visit.request.query.get("to", ""))
+def _read_span(request: ConsoleRequest) -> Span | None:
+    return _parse_span(request.web_request.query.get("from", ""), request.web_request.query.get("to", ""))
 
 
-async def show_report(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_report(request: ConsoleRequest) -> web.StreamResponse:
     """Show the report as a page, or give it as a file."""
-    days, name = _read_span(visit), visit.get_part("report")
+    days, name = _read_span(request), request.get_part("report")
     if days is None:
         return redirect_to("/reports")
-    team = visit.request.query.get("team") == "yes" and visit.may_do(Permission.INSPECT)
-    page = await asyncio.to_thread(_make_report, visit, name, days, team)
-    form = visit.request.query.get("as", "")
+    team = request.web_request.query.get("team") == "yes" and request.may_do(Permission.INSPECT)
+    page = await asyncio.to_thread(_make_report, request, name, days, team)
+    form = request.web_request.query.get("as", "")
     if form in ("csv", "pdf"):
         return await asyncio.to_thread(_build_file, page, form, f"{name}-{days.first}-{days.last}")
-    query = urlencode({name: value for name, value in visit.request.query.items() if name in ("from", "to", "team")})
-    return visit.render_page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
+    query = urlencode(
+        {name: value for name, value in request.web_request.query.items() if name in ("from", "to", "team")}
+    )
+    return request.render_page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
 
 
-def _make_report(visit: ConsoleRequest, name: str, days: Span, team: bool) -> ReportPage:
+def _make_report(request: ConsoleRequest, name: str, days: Span, team: bool) -> ReportPage:
     if name == STATISTICS:
-        return statistics.make_statistics(visit.gw, days, visit.by, whole=team)
-    return timeliness.make_timeliness(visit.gw, days, whole=team)
+        return statistics.make_statistics(request.gw, days, request.by, whole=team)
+    return timeliness.make_timeliness(request.gw, days, whole=team)
 
 
 def _build_file(page: ReportPage, form: str, name: str) -> web.Response:
@@ -155,22 +157,22 @@ def _build_file(page: ReportPage, form: str, name: str) -> web.Response:
     return web.Response(body=as_pdf.write(page), headers=files.build_file_headers(f"{name}.pdf", "application/pdf"))
 
 
-async def confirm_inspection(visit: ConsoleRequest) -> web.StreamResponse:
+async def confirm_inspection(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the list is really wanted: it names children, and reads their records."""
-    days = _read_span(visit)
+    days = _read_span(request)
     if days is None:
         return redirect_to("/reports")
-    return visit.render_page(
+    return request.render_page(
         "report-inspection.html", days=days, period=wording.format_period(days), pdf=as_pdf.is_installed()
     )
 
 
-async def download_inspection(visit: ConsoleRequest) -> web.StreamResponse:
+async def download_inspection(request: ConsoleRequest) -> web.StreamResponse:
     """Give the list as a file: it is never shown where others look on."""
-    days, form = _parse_span(visit.get_typed("from"), visit.get_typed("to")), visit.get_typed("as")
+    days, form = _parse_span(request.get_typed("from"), request.get_typed("to")), request.get_typed("as")
     if days is None or form not in ("csv", "html", "pdf"):
         return redirect_to("/reports")
-    page = await asyncio.to_thread(partial(inspection.make_inspection_list, visit.gw, days, visit.by))
+    page = await asyncio.to_thread(partial(inspection.make_inspection_list, request.gw, days, request.by))
     return await asyncio.to_thread(_build_file, page, form, f"{INSPECTION}-{days.first}-{days.last}")
 
 

@@ -38,11 +38,11 @@ OPEN = (
 ASKED_AGAIN = (("other-authority", "awaiting-reply"),)
 
 
-async def show_search(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_search(request: ConsoleRequest) -> web.StreamResponse:
     """Show one search as a whole. That its answers were read is an entry of the audit log."""
-    opened_search = await asyncio.to_thread(search.open_search, visit.gw, visit.get_part("case"), visit.by)
+    opened_search = await asyncio.to_thread(search.open_search, request.gw, request.get_part("case"), request.by)
     plain = frozenset(codes.get_labels("whereabouts_results").values())
-    return visit.render_page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
+    return request.render_page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
 
 
 def list_regions(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
@@ -57,49 +57,53 @@ def list_regions(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
-async def ask_whom_else(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_whom_else(request: ConsoleRequest) -> web.StreamResponse:
     """Ask which other authorities to ask."""
-    return await _render_whom_else(visit, "")
+    return await _render_whom_else(request, "")
 
 
-async def _render_whom_else(visit: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    status, some = 422 if wrong else 200, list_regions(visit.gw.code)
-    return visit.render_page(
-        "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(visit), doubts=doubts
+async def _render_whom_else(request: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
+    status, some = 422 if wrong else 200, list_regions(request.gw.code)
+    return request.render_page(
+        "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(request), doubts=doubts
     )
 
 
-async def ask_more(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_more(request: ConsoleRequest) -> web.StreamResponse:
     """Ask those who were not asked before."""
-    to, regions = visit.form.getall("to", []), visit.form.getall("region", [])
-    if not (to or regions or visit.get_typed("everyone")):
-        return await _render_whom_else(visit, "Select who to ask")
+    to, regions = request.form.getall("to", []), request.form.getall("region", [])
+    if not (to or regions or request.get_typed("everyone")):
+        return await _render_whom_else(request, "Select who to ask")
     try:
-        meant, not_asked = enquire.resolve_recipients(visit.gw, to, regions, everyone=bool(visit.get_typed("everyone")))
-        ask_them = partial(enquire.ask_more_authorities, visit.gw, visit.get_part("case"), meant, not_asked, visit.by)
-        result = await asyncio.to_thread(partial(ask_them, confirmed=list_confirmed(visit)))
+        meant, not_asked = enquire.resolve_recipients(
+            request.gw, to, regions, everyone=bool(request.get_typed("everyone"))
+        )
+        ask_them = partial(
+            enquire.ask_more_authorities, request.gw, request.get_part("case"), meant, not_asked, request.by
+        )
+        result = await asyncio.to_thread(partial(ask_them, confirmed=list_confirmed(request)))
     except (GatewayError, Refusal) as why:
-        return await _render_whom_else(visit, why.sentence, _list_doubts(why))
-    return visit.render_page("ask-done.html", done=result)
+        return await _render_whom_else(request, why.sentence, _list_doubts(why))
+    return request.render_page("ask-done.html", done=result)
 
 
-async def show_reviews(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_reviews(request: ConsoleRequest) -> web.StreamResponse:
     """Show every child for whom we search: those whose review is due first."""
-    open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
+    open_reviews = await asyncio.to_thread(review.list_reviews, request.gw)
     due = sum(open_review.due for open_review in open_reviews)
-    return visit.render_page(
+    return request.render_page(
         "reviews.html",
         listed=open_reviews,
         due=due,
         checked=describe_checked,
-        banner=_describe_review_done(visit, open_reviews),
+        banner=_describe_review_done(request, open_reviews),
     )
 
 
-def _describe_review_done(visit: ConsoleRequest, open_reviews: Sequence[ReviewSummary]) -> str:
+def _describe_review_done(request: ConsoleRequest, open_reviews: Sequence[ReviewSummary]) -> str:
     """Return what is said of the review that led here; nothing where none did."""
     done_review = next(
-        (open_review for open_review in open_reviews if open_review.case == visit.request.query.get("done")), None
+        (open_review for open_review in open_reviews if open_review.case == request.web_request.query.get("done")), None
     )
     if done_review is None:
         return ""
@@ -118,26 +122,26 @@ def describe_checked(open_review: ReviewSummary) -> list[str]:
     return [f"{sources.get(source, source)}: {results.get(result, result).lower()}" for source, _, result in pairs]
 
 
-async def ask_review(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_review(request: ConsoleRequest) -> web.StreamResponse:
     """Ask what was checked."""
-    return await _render_review(visit, "")
+    return await _render_review(request, "")
 
 
-async def _render_review(visit: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    open_reviews = await asyncio.to_thread(review.list_reviews, visit.gw)
+async def _render_review(request: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
+    open_reviews = await asyncio.to_thread(review.list_reviews, request.gw)
     current_review = next(
-        (open_review for open_review in open_reviews if open_review.case == visit.get_part("case")), None
+        (open_review for open_review in open_reviews if open_review.case == request.get_part("case")), None
     )
     if current_review is None:
         raise NotFound("review.not-open")
     sources, results = (list(codes.get_labels(name).items()) for name in ("enquiry_sources", "enquiry_results"))
     status = 422 if wrong else 200
-    return visit.render_page(
+    return request.render_page(
         "review.html",
         status=status,
         wrong=wrong,
         review=current_review,
-        about=await read_subject(visit),
+        about=await read_subject(request),
         checked=describe_checked,
         sources=sources,
         results=results,
@@ -145,43 +149,47 @@ async def _render_review(visit: ConsoleRequest, wrong: str, doubts: Sequence[Fin
     )
 
 
-async def record_review(visit: ConsoleRequest) -> web.StreamResponse:
+async def record_review(request: ConsoleRequest) -> web.StreamResponse:
     """Record that a review was done."""
     checks = [
-        (source, visit.get_typed(source)) for source in codes.get_labels("enquiry_sources") if visit.get_typed(source)
+        (source, request.get_typed(source))
+        for source in codes.get_labels("enquiry_sources")
+        if request.get_typed(source)
     ]
     if not checks or any(result not in codes.get_labels("enquiry_results") for _, result in checks):
-        return await _render_review(visit, "Select a result for at least one check")
+        return await _render_review(request, "Select a result for at least one check")
     try:
-        await _record_review(visit, checks, again=bool(visit.get_typed("again")))
+        await _record_review(request, checks, again=bool(request.get_typed("again")))
     except (GatewayError, Refusal) as why:
-        return await _render_review(visit, why.sentence, _list_doubts(why))
-    return redirect_to(f"/reviews?done={visit.get_part('case')}")
+        return await _render_review(request, why.sentence, _list_doubts(why))
+    return redirect_to(f"/reviews?done={request.get_part('case')}")
 
 
-async def ask_again(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_again(request: ConsoleRequest) -> web.StreamResponse:
     """Record the review in one step: whoever found no trace, or did not answer, is asked again."""
     try:
-        await _record_review(visit, ASKED_AGAIN, again=True)
+        await _record_review(request, ASKED_AGAIN, again=True)
     except Unconfirmed as why:
-        return await _render_review(visit, why.sentence, why.findings)
-    return redirect_to(f"/reviews?done={visit.get_part('case')}")
+        return await _render_review(request, why.sentence, why.findings)
+    return redirect_to(f"/reviews?done={request.get_part('case')}")
 
 
-async def _record_review(visit: ConsoleRequest, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
-    was = int(visit.get_typed("was")) if visit.get_typed("was").isdecimal() else -1
-    write_down = partial(review.do_review, visit.gw, visit.get_part("case"), checks, visit.by, ask_again=again, was=was)
-    await asyncio.to_thread(partial(write_down, confirmed=list_confirmed(visit)))
+async def _record_review(request: ConsoleRequest, checks: Sequence[tuple[str, str]], *, again: bool) -> None:
+    was = int(request.get_typed("was")) if request.get_typed("was").isdecimal() else -1
+    write_down = partial(
+        review.do_review, request.gw, request.get_part("case"), checks, request.by, ask_again=again, was=was
+    )
+    await asyncio.to_thread(partial(write_down, confirmed=list_confirmed(request)))
 
 
-async def ask_stand_down(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_stand_down(request: ConsoleRequest) -> web.StreamResponse:
     """Ask how the search ends."""
-    return await _render_stand_down(visit, Answers({}, {}))
+    return await _render_stand_down(request, Answers({}, {}))
 
 
-async def _render_stand_down(visit: ConsoleRequest, answers: Answers) -> web.Response:
-    status, whom = 422 if answers.wrong else 200, await read_subject(visit)
-    return visit.render_page(
+async def _render_stand_down(request: ConsoleRequest, answers: Answers) -> web.Response:
+    status, whom = 422 if answers.wrong else 200, await read_subject(request)
+    return request.render_page(
         "stand-down.html",
         status=status,
         words=labels.describe_action(CaseAction.LOCATED),
@@ -191,25 +199,27 @@ async def _render_stand_down(visit: ConsoleRequest, answers: Answers) -> web.Res
     )
 
 
-async def stand_down(visit: ConsoleRequest) -> web.StreamResponse:
+async def stand_down(request: ConsoleRequest) -> web.StreamResponse:
     """End the search; everybody who was asked is told."""
-    typed = {name: str(value) for name, value in visit.form.items()}
-    answers = forms.read_answers(LOCATED, typed, visit.gw.now().date())
+    typed = {name: str(value) for name, value in request.form.items()}
+    answers = forms.read_answers(LOCATED, typed, request.gw.now().date())
     if answers.wrong:
-        return await _render_stand_down(visit, answers)
+        return await _render_stand_down(request, answers)
     try:
-        await asyncio.to_thread(_stand_search_down, visit, answers)
+        await asyncio.to_thread(_stand_search_down, request, answers)
     except NotAllowed as why:
         name = "decided_by" if why.code == "review.decided-by" else ""
-        return await _render_stand_down(visit, Answers(answers.values, {name: why.sentence}))
-    return redirect_to(f"/cases/{visit.get_part('case')}?done=search-ended")
+        return await _render_stand_down(request, Answers(answers.values, {name: why.sentence}))
+    return redirect_to(f"/cases/{request.get_part('case')}?done=search-ended")
 
 
-def _stand_search_down(visit: ConsoleRequest, answers: Answers) -> None:
+def _stand_search_down(request: ConsoleRequest, answers: Answers) -> None:
     body = LocatedNotice(
-        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=visit.gw.build_officer(visit.by)
+        located_on=answers.get_day("on"), way=answers.get_text("way"), ring=request.gw.build_officer(request.by)
     )
-    stand_down_search(visit.gw, visit.get_part("case"), body, visit.by, decided_by=answers.find_line("decided_by"))
+    stand_down_search(
+        request.gw, request.get_part("case"), body, request.by, decided_by=answers.find_line("decided_by")
+    )
 
 
 ENDPOINTS = (

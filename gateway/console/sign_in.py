@@ -29,131 +29,133 @@ ENDED = (
 NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
 
-async def show_sign_in(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_sign_in(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form; to who is in, where they begin."""
-    if visit.session is not None and visit.session.stage is SignInStage.IN:
+    if request.session is not None and request.session.stage is SignInStage.IN:
         return redirect_to("/")
-    ended = ENDED if visit.request.query else ""
-    return visit.render_page("sign-in.html", ended=ended, name="", wrong=None)
+    ended = ENDED if request.web_request.query else ""
+    return request.render_page("sign-in.html", ended=ended, name="", wrong=None)
 
 
-async def submit_password(visit: ConsoleRequest) -> web.StreamResponse:
+async def submit_password(request: ConsoleRequest) -> web.StreamResponse:
     """Check the name and the password."""
-    name, password, device = visit.get_typed("name"), str(visit.form.get("password", "")), _read_device(visit)
-    tries, address = visit.request.app[TRIES], address_of(visit.request, visit.gw.config.console)
+    name, password, device = request.get_typed("name"), str(request.form.get("password", "")), _read_device(request)
+    tries, address = request.web_request.app[TRIES], address_of(request.web_request, request.gw.config.console)
     wait = tries.get_wait(address, time.monotonic())
-    if wait and not await asyncio.to_thread(devices.is_device_known, visit.gw, device, name):
-        return await _tell_to_wait(visit, wait)
+    if wait and not await asyncio.to_thread(devices.is_device_known, request.gw, device, name):
+        return await _tell_to_wait(request, wait)
     try:
-        work = partial(sign_in.begin_sign_in, visit.gw, name, password, device, address)
-        secret = await visit.request.app[CHECKING].run(work, address)
+        work = partial(sign_in.begin_sign_in, request.gw, name, password, device, address)
+        secret = await request.web_request.app[CHECKING].run(work, address)
     except NotAllowed as why:
         tries.count_wrong(address, time.monotonic())
-        return visit.render_page("sign-in.html", status=422, ended="", name=name, wrong=why)
-    return await _go_on(visit, secret)
+        return request.render_page("sign-in.html", status=422, ended="", name=name, wrong=why)
+    return await _go_on(request, secret)
 
 
-async def _tell_to_wait(visit: ConsoleRequest, seconds: int) -> web.Response:
+async def _tell_to_wait(request: ConsoleRequest, seconds: int) -> web.Response:
     problem = ProblemPage(
         429,
         "sign-in.wait",
         "There were too many wrong passwords from your network, so no password is checked at the moment",
         (f"Try again in {-(-seconds // 60)} minutes, or use a browser that you have signed in with before.",),
     )
-    answer = await problems.render_problem(visit.request, problem)
+    answer = await problems.render_problem(request.web_request, problem)
     answer.headers["Retry-After"] = str(seconds)
     return answer
 
 
-def _read_device(visit: ConsoleRequest) -> str:
-    return visit.request.cookies.get(DEVICE_COOKIE, "")
+def _read_device(request: ConsoleRequest) -> str:
+    return request.web_request.cookies.get(DEVICE_COOKIE, "")
 
 
-async def go_to_directory(visit: ConsoleRequest) -> web.StreamResponse:
+async def go_to_directory(request: ConsoleRequest) -> web.StreamResponse:
     """Go to the council's directory. A link, not a form: browsers hold a form to this console (CSP form-action)."""
-    pending, address = await single_sign_on.begin_directory_sign_in(visit.gw, _answer_address(visit))
+    pending, address = await single_sign_on.begin_directory_sign_in(request.gw, _answer_address(request))
     answer = redirect_to(address)
-    set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, visit.gw, pending))
+    set_session_cookie(answer, await asyncio.to_thread(sign_in.to_directory, request.gw, pending))
     return answer
 
 
-async def return_from_directory(visit: ConsoleRequest) -> web.StreamResponse:
+async def return_from_directory(request: ConsoleRequest) -> web.StreamResponse:
     """Take the answer of the directory, which stands in the address."""
     try:
-        pending = await asyncio.to_thread(sign_in.take_pending, visit.gw, visit.secret)
+        pending = await asyncio.to_thread(sign_in.take_pending, request.gw, request.secret)
     except NotAllowed as why:
         # Nothing was begun: whoever sends a link here changes nothing.
-        return visit.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
+        return request.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
     try:
         identity = await single_sign_on.finish_directory_sign_in(
-            visit.gw, pending, visit.request.query, _answer_address(visit)
+            request.gw, pending, request.web_request.query, _answer_address(request)
         )
-        secret = await asyncio.to_thread(sign_in.from_directory, visit.gw, identity)
+        secret = await asyncio.to_thread(sign_in.from_directory, request.gw, identity)
     except (GatewayError, Refusal) as why:
         await asyncio.to_thread(
-            sign_in.note_refused, visit.gw, why.code, address_of(visit.request, visit.gw.config.console)
+            sign_in.note_refused, request.gw, why.code, address_of(request.web_request, request.gw.config.console)
         )
-        return visit.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
-    return await _go_on(visit, secret)
+        return request.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
+    return await _go_on(request, secret)
 
 
-def _answer_address(visit: ConsoleRequest) -> str:
-    return f"{visit.gw.config.console_url}{SIGN_IN}/answer"
+def _answer_address(request: ConsoleRequest) -> str:
+    return f"{request.gw.config.console_url}{SIGN_IN}/answer"
 
 
-async def ask_code(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_code(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for the second factor."""
-    if visit.session is None or visit.session.stage is not SignInStage.CODE:
+    if request.session is None or request.session.stage is not SignInStage.CODE:
         return redirect_to(SIGN_IN)
-    return visit.render_page("sign-in-code.html", wrong=None)
+    return request.render_page("sign-in-code.html", wrong=None)
 
 
-async def give_code(visit: ConsoleRequest) -> web.StreamResponse:
+async def give_code(request: ConsoleRequest) -> web.StreamResponse:
     """Check the second factor."""
     try:
         secret = await asyncio.to_thread(
-            sign_in.give_code, visit.gw, visit.secret, visit.get_typed("code"), _read_device(visit)
+            sign_in.give_code, request.gw, request.secret, request.get_typed("code"), _read_device(request)
         )
     except NotAllowed as why:
         return (
             redirect_to(SIGN_IN)
             if why.code == "sign-in.begin-again"
-            else visit.render_page("sign-in-code.html", status=422, wrong=why)
+            else request.render_page("sign-in-code.html", status=422, wrong=why)
         )
-    return await _go_on(visit, secret)
+    return await _go_on(request, secret)
 
 
-async def ask_password(visit: ConsoleRequest) -> web.StreamResponse:
+async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for a new password."""
-    if visit.session is None or visit.session.stage is not SignInStage.NEW_PASSWORD:
+    if request.session is None or request.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
-    return visit.render_page("sign-in-password.html", wrong=None)
+    return request.render_page("sign-in-password.html", wrong=None)
 
 
-async def give_password(visit: ConsoleRequest) -> web.StreamResponse:
+async def give_password(request: ConsoleRequest) -> web.StreamResponse:
     """Set a new password in the place of the one-time one."""
-    new, again = (str(visit.form.get(name, "")) for name in ("new", "again"))
+    new, again = (str(request.form.get(name, "")) for name in ("new", "again"))
     try:
         if new != again:
             raise NotAllowed("password.again")
-        work = partial(sign_in.give_new_password, visit.gw, visit.secret, new)
-        secret = await visit.request.app[CHECKING].run(work, visit.secret)
+        work = partial(sign_in.give_new_password, request.gw, request.secret, new)
+        secret = await request.web_request.app[CHECKING].run(work, request.secret)
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
             return redirect_to(SIGN_IN)
-        return visit.render_page("sign-in-password.html", status=422, wrong=why)
-    return await _go_on(visit, secret)
+        return request.render_page("sign-in-password.html", status=422, wrong=why)
+    return await _go_on(request, secret)
 
 
-async def _go_on(visit: ConsoleRequest, secret: str) -> web.Response:
+async def _go_on(request: ConsoleRequest, secret: str) -> web.Response:
     """Go to the next step, with the secret of the new session."""
-    session = await asyncio.to_thread(sessions.use_session, visit.gw, secret)
+    session = await asyncio.to_thread(sessions.use_session, request.gw, secret)
     answer = redirect_to(NEXT.get(session.stage, SIGN_IN) if session else SIGN_IN)
     if session and session.stage is SignInStage.IN:
-        answer.headers["Location"] = return_to.take_page(visit.request, answer)
+        answer.headers["Location"] = return_to.take_page(request.web_request, answer)
     set_session_cookie(answer, secret)
     if session and session.stage is SignInStage.IN and session.person.through == LOCAL:
-        device = await asyncio.to_thread(devices.remember_device, visit.gw, _read_device(visit), session.person.name)
+        device = await asyncio.to_thread(
+            devices.remember_device, request.gw, _read_device(request), session.person.name
+        )
         life = int(devices.LIFE.total_seconds())
         answer.set_cookie(DEVICE_COOKIE, device, path="/", max_age=life, secure=True, httponly=True, samesite="Strict")
     return answer
@@ -164,23 +166,23 @@ def set_session_cookie(answer: web.Response, secret: str) -> None:
     answer.set_cookie(SESSION_COOKIE, secret, path="/", secure=True, httponly=True, samesite="Lax")
 
 
-async def sign_out_here(visit: ConsoleRequest) -> web.StreamResponse:
+async def sign_out_here(request: ConsoleRequest) -> web.StreamResponse:
     """Sign out."""
-    await asyncio.to_thread(sessions.sign_out, visit.gw, get_session(visit))
-    answer = visit.render_page("signed-out.html", session=None)
+    await asyncio.to_thread(sessions.sign_out, request.gw, get_session(request))
+    answer = request.render_page("signed-out.html", session=None)
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 
 
-async def refresh_session(visit: ConsoleRequest) -> web.StreamResponse:
+async def refresh_session(request: ConsoleRequest) -> web.StreamResponse:
     """Use the session by asking. A page that stood open while somebody signed in again gets the token for its forms."""
-    session = get_session(visit)
+    session = get_session(request)
     return web.json_response({"person": session.person.name, "form_token": session.form_token})
 
 
-async def show_accessibility(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_accessibility(request: ConsoleRequest) -> web.StreamResponse:
     """Show how far everybody can use the console."""
-    return visit.render_page("accessibility.html")
+    return request.render_page("accessibility.html")
 
 
 ENDPOINTS = (

@@ -54,47 +54,47 @@ class Narrowed:
         return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
 
 
-def _read_narrowed(visit: ConsoleRequest) -> Narrowed:
-    query = visit.request.query
+def _read_narrowed(request: ConsoleRequest) -> Narrowed:
+    query = request.web_request.query
     side = query.get("side", "")
     return Narrowed(side if side in SIDES else "", query.get("late") == "yes", query.get("partner", ""))
 
 
-def _list_owed(visit: ConsoleRequest) -> list[Owed]:
+def _list_owed(request: ConsoleRequest) -> list[Owed]:
     """List what this person may see of what is owed."""
-    duties = reconcile.list_owed(visit.gw)
-    if visit.reach is Reach.ALL:
+    duties = reconcile.list_owed(request.gw)
+    if request.reach is Reach.ALL:
         return duties
-    mine = people.list_assigned_cases(visit.gw, visit.by)
+    mine = people.list_assigned_cases(request.gw, request.by)
     return [duty for duty in duties if duty.case in mine]
 
 
-def _list_pursued(visit: ConsoleRequest, duties: Sequence[Owed]) -> list[Owed]:
-    return reconcile.list_pursued(visit.gw, duties)
+def _list_pursued(request: ConsoleRequest, duties: Sequence[Owed]) -> list[Owed]:
+    return reconcile.list_pursued(request.gw, duties)
 
 
-async def show_unanswered(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_unanswered(request: ConsoleRequest) -> web.StreamResponse:
     """Show the page."""
-    return await asyncio.to_thread(_render_unanswered, visit)
+    return await asyncio.to_thread(_render_unanswered, request)
 
 
-def _render_unanswered(visit: ConsoleRequest) -> web.Response:
-    every, narrowed = _list_owed(visit), _read_narrowed(visit)
+def _render_unanswered(request: ConsoleRequest) -> web.Response:
+    every, narrowed = _list_owed(request), _read_narrowed(request)
     duties = [duty for duty in every if narrowed.has_duty(duty)]
-    page = paginate_rows(reconcile.group_by_case(duties), visit.request.query.get("page", ""), SHOWN)
-    return visit.render_page(
+    page = paginate_rows(reconcile.group_by_case(duties), request.web_request.query.get("page", ""), SHOWN)
+    return request.render_page(
         "unanswered.html",
         page=page,
         links=page.build_links(narrowed.build_address),
-        rows=reconcile.group_by_case(_list_pursued(visit, [duty for group in page.rows for duty in group])),
-        names=case.list_child_names(visit.gw, [group[0] for group in page.rows], visit.by),
+        rows=reconcile.group_by_case(_list_pursued(request, [duty for group in page.rows for duty in group])),
+        names=case.list_child_names(request.gw, [group[0] for group in page.rows], request.by),
         count=len(duties),
         late=_count_late(duties),
         ageing=owed.build_ageing_table(duties),
         narrowed=narrowed,
         sides=SIDES,
         partners=sorted({duty.partner for duty in every}),
-        unmatched=reconcile.find_unmatched_duty(visit.gw) if visit.reach is Reach.ALL else None,
+        unmatched=reconcile.find_unmatched_duty(request.gw) if request.reach is Reach.ALL else None,
     )
 
 
@@ -102,15 +102,15 @@ def _count_late(duties: Sequence[Owed]) -> int:
     return sum(duty.step is not DutyStep.WAIT for duty in duties)
 
 
-async def download_unanswered(visit: ConsoleRequest) -> web.StreamResponse:
+async def download_unanswered(request: ConsoleRequest) -> web.StreamResponse:
     """Give the same duties as a file, each in a row of its own."""
-    return await asyncio.to_thread(_build_spreadsheet, visit)
+    return await asyncio.to_thread(_build_spreadsheet, request)
 
 
-def _build_spreadsheet(visit: ConsoleRequest) -> web.Response:
-    narrowed = _read_narrowed(visit)
-    duties = _list_pursued(visit, [duty for duty in _list_owed(visit) if narrowed.has_duty(duty)])
-    return build_csv_file(as_csv.write(owed.build_owed_listing(visit.gw, duties)), "unanswered")
+def _build_spreadsheet(request: ConsoleRequest) -> web.Response:
+    narrowed = _read_narrowed(request)
+    duties = _list_pursued(request, [duty for duty in _list_owed(request) if narrowed.has_duty(duty)])
+    return build_csv_file(as_csv.write(owed.build_owed_listing(request.gw, duties)), "unanswered")
 
 
 ENDPOINTS = (

@@ -14,31 +14,31 @@ from gateway.one import held_files
 FILE = "{file:[0-9]{8}-[0-9]{6}-[0-9a-f]{8}}"
 
 
-async def show_waiting_files(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_waiting_files(request: ConsoleRequest) -> web.StreamResponse:
     """Show the files that wait, the oldest first. No child is described."""
-    files = await asyncio.to_thread(held_files.find_all, visit.gw.config.home)
-    return visit.render_page("waiting-files.html", files=files, name_extract=labels.name_extract)
+    files = await asyncio.to_thread(held_files.find_all, request.gw.config.home)
+    return request.render_page("waiting-files.html", files=files, name_extract=labels.name_extract)
 
 
-async def show_waiting_file(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_waiting_file(request: ConsoleRequest) -> web.StreamResponse:
     """Show one of them, and what may be done about it."""
     try:
-        waiting_file = await asyncio.to_thread(held_files.get_file, visit.gw.config.home, visit.get_part("file"))
+        waiting_file = await asyncio.to_thread(held_files.get_file, request.gw.config.home, request.get_part("file"))
     except NotFound:
         # Somebody else has decided.
         return redirect_to("/drafts/files")
-    return visit.render_page("waiting-file.html", file=waiting_file, name_extract=labels.name_extract)
+    return request.render_page("waiting-file.html", file=waiting_file, name_extract=labels.name_extract)
 
 
-async def accept_waiting_file(visit: ConsoleRequest) -> web.StreamResponse:
+async def accept_waiting_file(request: ConsoleRequest) -> web.StreamResponse:
     """Accept the file: it is taken in as it is."""
-    await asyncio.to_thread(held_files.accept_file, visit.gw, visit.get_part("file"), visit.by)
+    await asyncio.to_thread(held_files.accept_file, request.gw, request.get_part("file"), request.by)
     return redirect_to("/drafts/files?done=accepted")
 
 
-async def put_waiting_file_aside(visit: ConsoleRequest) -> web.StreamResponse:
+async def put_waiting_file_aside(request: ConsoleRequest) -> web.StreamResponse:
     """Put the file aside: nothing comes of it."""
-    await asyncio.to_thread(held_files.put_aside, visit.gw, visit.get_part("file"), visit.by)
+    await asyncio.to_thread(held_files.put_aside, request.gw, request.get_part("file"), request.by)
     return redirect_to("/drafts/files?done=put-aside")
 
 

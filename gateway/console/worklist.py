@@ -25,18 +25,18 @@ FIRST_PAGES = (
 )
 
 
-async def redirect_to_start(visit: ConsoleRequest) -> web.StreamResponse:
+async def redirect_to_start(request: ConsoleRequest) -> web.StreamResponse:
     """Redirect to where this person begins."""
-    return redirect_to(next(address for act, address in FIRST_PAGES if visit.may_do(act)))
+    return redirect_to(next(address for act, address in FIRST_PAGES if request.may_do(act)))
 
 
-async def show_inbox(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_inbox(request: ConsoleRequest) -> web.StreamResponse:
     """Show what waits for us, the oldest first; or all that came, the newest first."""
-    return await asyncio.to_thread(_render_inbox, visit, "all" in visit.request.query)
+    return await asyncio.to_thread(_render_inbox, request, "all" in request.web_request.query)
 
 
-def _render_inbox(visit: ConsoleRequest, whole: bool) -> web.Response:
-    gw, mine, after = visit.gw, _list_assigned(visit), visit.request.query.get("after", "")
+def _render_inbox(request: ConsoleRequest, whole: bool) -> web.Response:
+    gw, mine, after = request.gw, _list_assigned(request), request.web_request.query.get("after", "")
     if mine is None:
         items = message_pages.list_inbox_page(gw, whole=whole, cursor=after, limit=SHOWN + 1)
     else:
@@ -44,43 +44,45 @@ def _render_inbox(visit: ConsoleRequest, whole: bool) -> web.Response:
     more = mine is None and len(items) > SHOWN
     items = items[:SHOWN] if mine is None else items
     duties = {MessageName(duty.partner, duty.message_id): duty for duty in reconcile.list_owed_on_received(gw, items)}
-    names = case.list_child_names(gw, items, visit.by)
-    mails = () if whole or after else _list_mail_replies(visit, mine)
-    return visit.render_page("inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails)
+    names = case.list_child_names(gw, items, request.by)
+    mails = () if whole or after else _list_mail_replies(request, mine)
+    return request.render_page(
+        "inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails
+    )
 
 
-def _list_mail_replies(visit: ConsoleRequest, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
+def _list_mail_replies(request: ConsoleRequest, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
     """List the replies by mail nobody has read, oldest first, with the notice each is about and the child's name."""
-    waiting = by_mail.list_waiting_replies(visit.gw, SHOWN if mine is None else None)
+    waiting = by_mail.list_waiting_replies(request.gw, SHOWN if mine is None else None)
     letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
-    names = case.list_child_names(visit.gw, [letter.sent for letter in letters], visit.by)
+    names = case.list_child_names(request.gw, [letter.sent for letter in letters], request.by)
     return list(zip(letters, names, strict=True))
 
 
-async def show_sent(visit: ConsoleRequest) -> web.StreamResponse:
+async def show_sent(request: ConsoleRequest) -> web.StreamResponse:
     """Show the notices that we sent, the newest first, and how each stands; with our answers if asked for."""
-    return await asyncio.to_thread(_render_sent, visit, "all" in visit.request.query)
+    return await asyncio.to_thread(_render_sent, request, "all" in request.web_request.query)
 
 
-def _render_sent(visit: ConsoleRequest, whole: bool) -> web.Response:
-    gw, mine = visit.gw, _list_assigned(visit)
+def _render_sent(request: ConsoleRequest, whole: bool) -> web.Response:
+    gw, mine = request.gw, _list_assigned(request)
     if mine is None:
-        after = MessageId(visit.request.query.get("after", ""))
+        after = MessageId(request.web_request.query.get("after", ""))
         deliveries = message_pages.list_sent_page(gw, whole=whole, cursor=after, limit=SHOWN + 1)
     else:
         deliveries = message_pages.list_sent_of_cases(gw, mine, whole=whole)
     more = mine is None and len(deliveries) > SHOWN
     items = deliveries[:SHOWN] if mine is None else deliveries
-    return visit.render_page(
-        "sent.html", items=items, names=case.list_child_names(gw, items, visit.by), whole=whole, more=more
+    return request.render_page(
+        "sent.html", items=items, names=case.list_child_names(gw, items, request.by), whole=whole, more=more
     )
 
 
-def _list_assigned(visit: ConsoleRequest) -> frozenset[CaseId] | None:
+def _list_assigned(request: ConsoleRequest) -> frozenset[CaseId] | None:
     """List the cases that they may see; None: all."""
-    if visit.reach is Reach.ALL:
+    if request.reach is Reach.ALL:
         return None
-    return people.list_assigned_cases(visit.gw, get_session(visit).person.name)
+    return people.list_assigned_cases(request.gw, get_session(request).person.name)
 
 
 ENDPOINTS = (

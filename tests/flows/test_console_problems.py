@@ -40,7 +40,7 @@ FAULTS = {
 
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
-    """Worcestershire's console, with rooms in which something goes wrong."""
+    """Worcestershire's console, with pages in which something goes wrong."""
     gw = house(tmp_path / "885", "885", "Worcestershire", (Role.CME_OFFICER, Role.OPERATOR))
     app = build_application(gw)
     for path, (why, _, _) in FAULTS.items():
@@ -54,10 +54,10 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
 
 
 def _raises(why: Exception) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    async def room(request: web.Request) -> web.StreamResponse:
+    async def page(request: web.Request) -> web.StreamResponse:
         raise why
 
-    return room
+    return page
 
 
 REFUSED = [
@@ -97,7 +97,7 @@ async def test_a_wrong_setting_is_told_with_what_to_do_next_for_who_reads_pages(
     assert "gateway.toml" not in text
 
 
-async def test_who_lacks_the_role_is_shown_their_own_rooms_and_no_other(client: Client) -> None:
+async def test_who_lacks_the_role_is_shown_their_own_pages_and_no_other(client: Client) -> None:
     cookies, _ = session(client.app[GATEWAY], Role.OPERATOR)
     answer = await client.get("/inbox", cookies=cookies)
     text = await answer.text()

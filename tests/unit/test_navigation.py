@@ -6,7 +6,7 @@ from gateway.console.application import ENDPOINT_GROUPS
 from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, build_head
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 
-PATHS = [room.address for section in SECTIONS for room in section.rooms]
+PATHS = [page.address for section in SECTIONS for page in section.pages]
 
 
 def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
@@ -17,7 +17,7 @@ def test_every_room_is_a_door_that_needs_the_same_act() -> None:
     endpoints = {
         endpoint.path: endpoint.act for group in ENDPOINT_GROUPS for endpoint in group if endpoint.method == "GET"
     }
-    assert {room.address: room.act for section in SECTIONS for room in section.rooms}.items() <= endpoints.items()
+    assert {page.address: page.act for section in SECTIONS for page in section.pages}.items() <= endpoints.items()
     assert len(PATHS) == len(set(PATHS))
 
 
@@ -25,9 +25,9 @@ def test_every_room_is_a_door_that_needs_the_same_act() -> None:
 def test_nobody_has_more_than_six_sections_and_everybody_reaches_each_room_that_is_open_to_them(role: Role) -> None:
     sections = of("/", role).sections
     assert 1 <= len(sections) <= 6
-    open_to_them = {room.address for one in SECTIONS for room in one.rooms if get_reach([role], room.act) > Reach.NONE}
+    open_to_them = {page.address for one in SECTIONS for page in one.pages if get_reach([role], page.act) > Reach.NONE}
     reached = {entry.href for entry in sections} | {
-        room.href for entry in sections for room in of(entry.href, role).rooms
+        page.href for entry in sections for page in of(entry.href, role).pages
     }
     assert reached == open_to_them
 
@@ -47,21 +47,21 @@ def test_a_section_of_which_one_room_is_open_is_called_as_the_room() -> None:
     assert [one.text for one in of("/", Role.AUDITOR).sections] == ["Reports", "Audit log", "Partner authorities"]
 
 
-def test_who_has_one_section_has_its_rooms_in_the_head() -> None:
+def test_who_has_one_section_has_its_pages_in_the_head() -> None:
     assert [one.text for one in of("/health", Role.OPERATOR).sections] == [
         "Partner authorities",
         "Connected systems",
         "System health",
     ]
     assert [one.text for one in of("/inbox", Role.OUTREACH).sections] == ["Inbox", "Outstanding", "Sent notices"]
-    assert of("/health", Role.OPERATOR).rooms == ()
+    assert of("/health", Role.OPERATOR).pages == ()
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_one_entry_says_where_somebody_is(path: str) -> None:
     head = of(path, *Role)
     assert [one.current or one.active for one in head.sections].count(True) == 1
-    assert [one.href for one in (*head.sections, *head.rooms) if one.current] == [path]
+    assert [one.href for one in (*head.sections, *head.pages) if one.current] == [path]
 
 
 def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level() -> None:
@@ -72,7 +72,7 @@ def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level()
     ):
         head = of(path, *Role)
         assert [one.text for one in head.sections if one.active] == [section]
-        assert head.rooms == ()
+        assert head.pages == ()
     assert not any(one.active for one in of("/account", *Role).sections)
     assert not any(one.active for one in of("/findings", *Role).sections)
 
@@ -80,7 +80,7 @@ def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level()
 def test_what_waits_is_counted_beside_its_room() -> None:
     many = {"/inbox": MOST_COUNTED + 1, "/matches": 3, "/drafts": 0}
     head = of("/sent", Role.CME_OFFICER, counts=many)
-    assert [one.text for one in head.rooms] == [
+    assert [one.text for one in head.pages] == [
         "Inbox (99+)",
         "Possible matches (3)",
         "14-day reviews",
