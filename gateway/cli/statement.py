@@ -73,9 +73,9 @@ async def _compared(gw: Gateway, authority: str, since: datetime) -> list[Healed
 
 def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
     """Return how the message stands here and there, each in the words of that side."""
-    here: Direction = "sent" if healed.difference.is_sent else "came"
-    there: Direction = "came" if healed.difference.is_sent else "sent"
-    return _name_state(here, healed.difference.ours), _name_state(there, healed.difference.theirs)
+    our_side: Direction = "sent" if healed.difference.is_sent else "came"
+    their_side: Direction = "came" if healed.difference.is_sent else "sent"
+    return _name_state(our_side, healed.difference.ours), _name_state(their_side, healed.difference.theirs)
 
 
 def _name_state(direction: Direction, row: StatementRow | None) -> str | None:

@@ -36,13 +36,13 @@ def stand_down_search(
     searches = [delivery.message_id for delivery in case if delivery.kind in SEARCHES]
     if not searches:
         raise NotAllowed("amend.not-a-search")
-    open_ones, conversation = _list_untold(case), case[0].conversation_id
-    if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, conversation))) is None:
+    open_ones, case_id = _list_untold(case), case[0].conversation_id
+    if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case_id))) is None:
         raise NotAllowed("amend.told-already")
 
     def write_stand_down(tx: Tx, ready: Sequence[QueuedNotice]) -> list[MessageId]:
         now = gw.now()
-        if {notice.message_id for notice in outbox.list_case_deliveries(tx, conversation)} != {
+        if {notice.message_id for notice in outbox.list_case_deliveries(tx, case_id)} != {
             notice.message_id for notice in case
         }:
             raise NotAllowed("amend.overtaken")
@@ -54,7 +54,7 @@ def stand_down_search(
         audit_log.append_entries(
             tx, now, [AuditEntry("case.stood-down", by, searches[0], detail=detail | _decided_by_detail(decided_by))]
         )
-        end_case_review(tx, gw, conversation, body.way, by, decided_by)
+        end_case_review(tx, gw, case_id, body.way, by, decided_by)
         if known:
             queue_messages(tx, gw, known)
         return [notice.message_id for notice in known]

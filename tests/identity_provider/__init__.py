@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
+from threading import Timer
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -27,6 +28,9 @@ FORM = re.compile(r'<form [^>]*action="([^"]+)"')
 PROMPT = re.compile(r'name="prompt" value="([a-z]+)"')
 CANCEL = re.compile(r'<a href="([^"]+/abort)"')
 MOST_STEPS = 12
+# Seconds; it takes about two where nothing else runs.
+LONGEST_START = 30
+MOST_STARTS = 3
 
 
 @dataclass(frozen=True)
@@ -56,19 +60,39 @@ class Made:
 
 @contextmanager
 def running(made: Made, port: int, cache: Path) -> Iterator[str]:
-    """The provider's address, which is its issuer, while it runs."""
+    """Run the provider; give its address, which is its issuer."""
     # It finds packages beside it.
     script = installed(GATEWAY, cache) / f"{os.getpid()}-{port}.mjs"
     shutil.copy(GATEWAY / "provider.js", script)
     command = ["node", "--no-warnings", str(script), made.told(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as program:
-        try:
-            assert program.stdout is not None
-            assert any(line.strip() == "listening" for line in program.stdout), "the provider does not start"
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            program.kill()
-            script.unlink()
+    program = _start_provider(command)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        _stop_provider(program)
+        script.unlink()
+
+
+def _start_provider(command: Sequence[str]) -> subprocess.Popen[str]:
+    """Start it. A start that says nothing is ended and tried again: Node has come to a stop before it listened."""
+    for _ in range(MOST_STARTS):
+        program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        deadline = Timer(LONGEST_START, program.kill)
+        deadline.start()
+        assert program.stdout is not None
+        listens = any(line.strip() == "listening" for line in program.stdout)
+        deadline.cancel()
+        if listens:
+            return program
+        _stop_provider(program)
+    raise AssertionError("the provider does not start")
+
+
+def _stop_provider(program: subprocess.Popen[str]) -> None:
+    program.kill()
+    program.wait()
+    if program.stdout is not None:
+        program.stdout.close()
 
 
 async def browse(address: str, person: str, *, cancel: bool = False) -> dict[str, str]:
