@@ -31,6 +31,31 @@ def wall_clock() -> datetime:
     return datetime.now(UTC)
 
 
+class DeliverySignal:
+    """Wakes the job that delivers. Any thread may set it; one loop waits for it."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def set(self) -> None:
+        """Wake the job, or let it go on at once when it waits next."""
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            self._event.set()
+        else:
+            loop.call_soon_threadsafe(self._event.set)
+
+    def clear(self) -> None:
+        """Forget what was set until now."""
+        self._event.clear()
+
+    async def wait(self) -> None:
+        """Wait until it is set."""
+        self._loop = asyncio.get_running_loop()
+        await self._event.wait()
+
+
 @dataclass(slots=True)
 class Gateway:
     """One local authority's gateway, wired."""
@@ -50,7 +75,7 @@ class Gateway:
     # Who have no gateway: we write to people.
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)
     # Set when there may be something to deliver.
-    due: asyncio.Event = field(default_factory=asyncio.Event)
+    due: DeliverySignal = field(default_factory=DeliverySignal)
     # The newest that we signed.
     checkpoint: str | None = None
     # What is not handled, as `strange`, by reason.

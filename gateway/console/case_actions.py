@@ -415,7 +415,6 @@ async def submit_form(choice: CaseAction, request: ConsoleRequest) -> web.Stream
             )
             return await _render_overtaken(request, choice, now)
         return await _render_form(request, choice, notice, Answers(answers.values, {"": why.sentence}))
-    request.gw.due.set()
     return redirect_to(
         then or f"/cases/{request.get_part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}"
     )

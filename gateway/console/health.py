@@ -37,7 +37,6 @@ async def show_health(request: ConsoleRequest) -> web.StreamResponse:
 async def retry_delivery(request: ConsoleRequest) -> web.StreamResponse:
     """Try one again that was given up."""
     await asyncio.to_thread(release_notice, request.gw, MessageId(request.get_part("notice")), request.by)
-    request.gw.due.set()
     return redirect_to("/health")
 
 

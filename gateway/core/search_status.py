@@ -7,7 +7,7 @@ from typing import assert_never
 from gateway.core.delivery import DeliveryState
 from schemas import codes
 
-# What an outcome says of where the child is; of all others somebody must be asked.
+# What each outcome says of where the child is: found, not there, or call them, for somebody must be asked.
 OUTCOMES = {
     "in-education": "found",
     "place-allocated": "found",
@@ -15,6 +15,10 @@ OUTCOMES = {
     "resident-confirmed": "found",
     "home-education": "found",
     "not-found-at-address": "no-trace",
+    "moved-on": "ring-me",
+    "left-country": "ring-me",
+    "over-age": "ring-me",
+    "died": "ring-me",
 }
 
 

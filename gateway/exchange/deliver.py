@@ -16,7 +16,7 @@ from functools import partial
 from adapters.route import Attempt, HandedOver, Parcel, Refused, TryLater
 from gateway.auditing.witness import witness_checkpoints
 from gateway.background import run_every
-from gateway.context import Gateway
+from gateway.context import DeliverySignal, Gateway
 from gateway.core import labels
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
@@ -60,7 +60,7 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
     renewing = asyncio.create_task(_renew_claims(gw, ended, held))
     loop = asyncio.get_running_loop()
     refresh_at = loop.time()
-    started = False
+    started, logged = False, ""
     while not stop.is_set():
         gw.note_look("delivering", LATE)
         gw.due.clear()
@@ -74,8 +74,11 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
                 started = True
             for partner in await _list_partners_due(gw):
                 _add_lane(gw, partner, lanes.setdefault(partner, set()), held, stop)
+            logged = ""
         except Exception as why:  # noqa: BLE001 - nobody would notice that the loop had ended
-            log_failure("delivery", why)
+            if logged != repr(why):
+                log_failure("delivery", why)
+            logged = repr(why)
         await _wait_for_first(gw.due, stop, LOOK_EVERY)
     await asyncio.gather(*(lane for several in lanes.values() for lane in several))
     ended.set()
@@ -119,7 +122,7 @@ def _add_lane(
         lane.add_done_callback(end_lane)
 
 
-async def _wait_for_first(event_due: asyncio.Event, other: asyncio.Event, seconds: float) -> None:
+async def _wait_for_first(event_due: DeliverySignal, other: asyncio.Event, seconds: float) -> None:
     waits = [asyncio.create_task(event.wait()) for event in (event_due, other)]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:

@@ -169,7 +169,7 @@ def _read_answer(item: InboxItem, message: Message) -> _SearchAnswer | None:
             return _SearchAnswer(item, result, words, body.ring, body.answered_by == "machine")
         case Outcome(result=result) as body:
             return _SearchAnswer(
-                item, search_status.OUTCOMES.get(result, "ring-me"), codes.get_labels("outcomes")[result], body.officer
+                item, search_status.OUTCOMES[result], codes.get_labels("outcomes")[result], body.officer
             )
         case Acknowledgement(decision="passed-on", passed_to=to) as body:
             return _SearchAnswer(

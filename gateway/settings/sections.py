@@ -1,6 +1,6 @@
-"""What may be set in gateway.toml, a dataclass for each section, with what counts where nothing is said.
+"""The settings of gateway.toml and the default of each: deadlines, reminder days, limits; one dataclass a section.
 
-`file` reads it, `rules` checks it.
+`file` reads them, `rules` checks them.
 """
 
 from dataclasses import dataclass
