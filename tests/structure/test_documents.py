@@ -3,6 +3,7 @@
 import ast
 import re
 from dataclasses import fields
+from functools import cache
 from pathlib import Path
 
 import typer
@@ -28,6 +29,7 @@ SHOWN_AS_ANOTHER = {"api.unavailable", "file.not-a-message", "message.unreadable
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*\.(?!yml)[a-z-]+")
 
 
+@cache
 def calls() -> list[tuple[str, list[str]]]:
     """Every call in the gateway: the function's name, and its first arguments that are plain text."""
     found = []

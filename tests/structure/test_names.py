@@ -11,6 +11,7 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -98,6 +99,7 @@ def count_names() -> Counts:
     )
 
 
+@cache
 def parse_modules() -> dict[str, ast.Module]:
     """Parse each module of the product, by its name."""
     return {
