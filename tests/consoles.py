@@ -197,5 +197,10 @@ async def assert_accessible(desk: Desk) -> None:
         await desk.page.evaluate(AXE_SCRIPT)
     found = AxeResults(await desk.page.evaluate(RUN_AXE))
     assert found.violations_count == 0, f"{desk.page.url}: {found.generate_report()}"
+    await assert_fits(desk)
+
+
+async def assert_fits(desk: Desk) -> None:
+    """The page that is open: no way sideways, no complaint of the browser."""
     assert not await desk.page.evaluate(SIDEWAYS), f"{desk.page.url} is wider than the screen"
     assert [one for one in desk.said if REFUSED not in one] == [], desk.page.url

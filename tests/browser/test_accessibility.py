@@ -14,12 +14,12 @@ from playwright.async_api import Browser
 from gateway.casework import compose
 from gateway.console.application import ENDPOINT_GROUPS
 from gateway.context import Gateway
-from gateway.core.permissions import Reach, Role, get_reach
+from gateway.core.permissions import Permission, Reach, Role, get_reach
 from gateway.exchange.send import send_notices
 from gateway.store import outbox
 from tests import letters
 from tests.children import notice
-from tests.consoles import Desk, assert_accessible, chromium, desk, settled, sign_in_name, two_houses
+from tests.consoles import Desk, assert_accessible, assert_fits, chromium, desk, settled, sign_in_name, two_houses
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # They lead elsewhere, or are files.
@@ -83,6 +83,12 @@ def addresses(role: Role | None, parts: dict[str, str]) -> list[str]:
     return [one for one in whole if one not in NO_PAGES]
 
 
+def find_first_like(role: Role | None) -> Role | None:
+    """Return the first role that may do exactly the same, and so is shown the same pages."""
+    may = [get_reach([role] if role else [], act) for act in Permission]
+    return next((other for other in Role if [get_reach([other], act) for act in Permission] == may), role)
+
+
 @pytest.mark.parametrize("role", [None, *Role])
 async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
     there: tuple[Gateway, Browser, dict[str, str]], role: Role | None
@@ -93,7 +99,10 @@ async def test_every_page_is_accessible_on_a_wide_and_on_a_narrow_screen(
         await before.open(address)
         for size in (WIDE, NARROW):
             await before.page.set_viewport_size(size)  # type: ignore[arg-type]  # of playwright's own shape
-            await assert_accessible(before)
+            if find_first_like(role) is role:
+                await assert_accessible(before)
+            else:
+                await assert_fits(before)
 
 
 async def test_a_page_that_says_what_is_wrong_is_accessible_too(

@@ -1,4 +1,4 @@
-"""The demo is killed fifty times at random moments and started again: nothing is lost, and nothing is doubled."""
+"""The demo is killed thirty times at random moments and started again: nothing is lost, and nothing is doubled."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from tests.command import run_command
 from tests.loaded import Loaded, start_gateway
 
-KILLS = 50
+KILLS = 30
 # Seconds; an undisturbed demo takes about that long.
 LONGEST = 6.0
 SEED = random.SystemRandom().randrange(2**32)
@@ -33,7 +33,7 @@ def ask(folder: Path, code: str, *words: str) -> dict[str, list[dict[str, object
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_killed_fifty_times_the_demo_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+def test_killed_thirty_times_the_demo_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     folder, chance = tmp_path / "demo", random.Random(SEED)
     print(f"seed {SEED}")
     for kill in range(KILLS):
