@@ -151,6 +151,14 @@ class Gateway:
         contacts = self.trust.get_card(authority).contacts
         return next((f"{contact.name}, {contact.telephone}" for contact in contacts if contact.telephone), "")
 
+    def find_mash(self, authority: str) -> str:
+        """Return whom to ring at an authority, or here, about the safety of a child; empty where we know none."""
+        if authority == self.code:
+            who = self.config.mash
+            return f"{who.name}, {who.telephone}" if who.telephone else ""
+        theirs = self.trust.get_card(authority).mash if self.trust.knows(authority) else None
+        return f"{theirs.name}, {theirs.telephone}" if theirs and theirs.telephone else ""
+
     def build_address(self, authority: str, route: Route) -> RouteAddress:
         """Return where a route leads, with what its card pins, and how we sign in there."""
         return RouteAddress(

@@ -227,8 +227,8 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
         routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
-        contacts=(CardContact("cme_officer", who.officer, who.telephone, who.email),),
-        mash=None,
+        contacts=(CardContact("cme_officer", who.officer, who.telephone, who.email), *list_contacts(config)),
+        mash=build_mash_contact(config),
         schema_versions=(layout.VERSION,),
     )
     try:
@@ -237,6 +237,17 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         raise ConfigProblem("config.route") from None
     _replace_files({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
     return ours
+
+
+def list_contacts(config: Config) -> list[CardContact]:
+    """List whom partners may ring here besides the officer, by role, as the settings have them."""
+    return [CardContact(role, who.name, who.telephone, who.email) for role, who in config.contacts.items()]
+
+
+def build_mash_contact(config: Config) -> CardContact | None:
+    """Return whom to ring here about the safety of a child, as the settings have it; None where nobody has said."""
+    who = config.mash
+    return CardContact("mash", who.name, who.telephone, who.email) if who.telephone else None
 
 
 def _replace_files(files: Mapping[Path, bytes]) -> None:

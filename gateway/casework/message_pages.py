@@ -3,15 +3,16 @@
 Nothing here tells what a message says.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from gateway.casework import message_status
-from gateway.casework.messages import get_sent_message
+from gateway.casework.messages import StoredMessage, get_sent_message
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
-from gateway.core.inbox_state import TASKS, InboxState
+from gateway.core.inbox_state import InboxState
 from gateway.core.match_state import MatchState
 from gateway.store import drafts, inbox, mail_replies, outbox, searches
 from gateway.store.database import Tx
@@ -20,23 +21,32 @@ from gateway.store.outbox import Delivery
 from schemas.message import OPENS_A_CASE
 from schemas.shapes import CaseId, MessageId
 
+T = TypeVar("T", bound=StoredMessage)
+
 
 @dataclass(frozen=True, slots=True)
-class WaitingWork:
-    """How much waits for officers, by what they do with it."""
+class Stretch(Generic[T]):
+    """A page of a list that is too long to be counted, and whether there is more before and after it."""
 
-    # With the emails that nobody has read.
-    messages: int
-    matches: int
-    drafts: int
+    items: Sequence[T]
+    has_newer: bool
+    has_older: bool
 
 
-def count_waiting_work(gw: Gateway, most: int) -> WaitingWork:
-    """Count what waits for officers; messages up to `most`."""
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a page of a list begins: after a message, or where it ends: before one; by the names of messages."""
 
-    def read(tx: Tx) -> WaitingWork:
-        return WaitingWork(
-            inbox.count_tasks(tx, gw.now(), most) + mail_replies.count_waiting_replies(tx)[0],
+    after: str = ""
+    before: str = ""
+
+
+def count_other_work(gw: Gateway) -> tuple[int, int, int]:
+    """Count the emails that nobody has read, the possible matches, and the leavers to check."""
+
+    def read(tx: Tx) -> tuple[int, int, int]:
+        return (
+            mail_replies.count_waiting_replies(tx)[0],
             searches.count_searches(tx, MatchState.MATCHED)[0],
             drafts.count_open_drafts(tx)[0],
         )
@@ -44,57 +54,50 @@ def count_waiting_work(gw: Gateway, most: int) -> WaitingWork:
     return gw.store.look(read)
 
 
-def list_inbox_page(gw: Gateway, *, whole: bool, cursor: str, limit: int) -> list[InboxItem]:
-    """List what waits for an officer, the oldest first; `whole`: all that came, the newest first.
-
-    `cursor`: the last message of the page before; empty for the first page. Raises NotFound, Ambiguous.
-    """
-    last = message_status.get_received_message(gw, cursor) if cursor else None
-    return gw.store.look(
-        lambda tx: inbox.search_inbox(
-            tx,
-            gw.now(),
-            inbox.InboxQuery(
-                states=() if whole else TASKS,
-                unmatched=whole,
-                oldest_first=not whole,
-                cursor=(last.received_at, last.message_id) if last else None,
-            ),
-            limit=limit,
-        )
-    )
+def list_received_page(gw: Gateway, place: Cursor, size: int) -> Stretch[InboxItem]:
+    """List a page of all that came, the newest first. Raises NotFound, Ambiguous."""
+    name = place.after or place.before
+    at = message_status.get_received_message(gw, name) if name else None
+    wanted = inbox.InboxQuery(oldest_first=_goes_back(place), cursor=(at.received_at, at.message_id) if at else None)
+    items = gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now(), wanted, limit=size + 1))
+    return _build_stretch(items, place, size)
 
 
-def list_inbox_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[InboxItem]:
-    """List the same of these cases only, all on one page."""
+def _goes_back(place: Cursor) -> bool:
+    return bool(place.before and not place.after)
+
+
+def _build_stretch(items: list[T], place: Cursor, size: int) -> Stretch[T]:
+    """Build the page of one more message than it holds: that one says that there are others."""
+    more, shown = len(items) > size, items[:size]
+    if _goes_back(place):
+        return Stretch(shown[::-1], has_newer=more, has_older=True)
+    return Stretch(shown, has_newer=bool(place.after), has_older=more)
+
+
+def list_received_of_cases(gw: Gateway, cases: Iterable[CaseId]) -> list[InboxItem]:
+    """List all that came in these cases, the newest first."""
 
     def read(tx: Tx) -> list[InboxItem]:
         return [
             item
             for case in cases
-            for item in inbox.search_inbox(
-                tx, gw.now(), inbox.InboxQuery(states=() if whole else TASKS, unmatched=whole, case_id=case)
-            )
+            for item in inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case), limit=None)
         ]
 
-    return sorted(gw.store.look(read), key=lambda item: (item.received_at, item.message_id), reverse=whole)
+    return sorted(gw.store.look(read), key=lambda item: (item.received_at, item.message_id), reverse=True)
 
 
-def list_sent_page(gw: Gateway, *, whole: bool, cursor: MessageId, limit: int) -> list[Delivery]:
-    """List the notices that we sent, the newest first; `whole`: with our replies.
-
-    `cursor`: the last message of the page before; empty for the first page. Raises NotFound.
-    """
-    last = get_sent_message(gw, cursor) if cursor else None
-    return gw.store.look(
-        lambda tx: outbox.search_outbox(
-            tx,
-            outbox.OutboxQuery(
-                kinds=() if whole else OPENS_A_CASE, cursor=(last.queued_at, last.message_id) if last else None
-            ),
-            limit=limit,
-        )
+def list_sent_page(gw: Gateway, place: Cursor, size: int, *, whole: bool) -> Stretch[Delivery]:
+    """List a page of the notices that we sent, the newest first; `whole`: with our replies. Raises NotFound."""
+    name = place.after or place.before
+    at = get_sent_message(gw, MessageId(name)) if name else None
+    wanted = outbox.OutboxQuery(
+        kinds=() if whole else OPENS_A_CASE,
+        oldest_first=_goes_back(place),
+        cursor=(at.queued_at, at.message_id) if at else None,
     )
+    return _build_stretch(gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=size + 1)), place, size)
 
 
 def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[Delivery]:

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 
 from gateway.access import people
-from gateway.casework import case
+from gateway.casework import case, safeguarding
 from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Endpoint
@@ -25,6 +25,7 @@ async def show_case(request: ConsoleRequest) -> web.StreamResponse:
     return request.render_page(
         "case.html",
         case=opened_case,
+        alerts=await asyncio.to_thread(safeguarding.list_case_alerts, request.gw, opened_case),
         forms=open_forms,
         words=describe_form,
         outreach=outreach,

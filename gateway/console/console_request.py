@@ -11,6 +11,7 @@ from gateway.access.sessions import Session
 from gateway.console import navigation
 from gateway.console.pages import PAGES, Pages
 from gateway.context import Gateway
+from gateway.core.inbox_order import InboxCounts
 from gateway.core.permissions import Permission, Reach, get_reach
 
 SESSION_COOKIE = "__Host-session"
@@ -28,7 +29,7 @@ class ConsoleRequest:
     reach: Reach
     form: MultiDictProxy[str] = field(repr=False)
     # How much waits on the pages beside this one.
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int | InboxCounts] = field(default_factory=dict)
 
     @property
     def by(self) -> str:

@@ -64,8 +64,9 @@ def guard_endpoint(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.
         await asyncio.to_thread(_check_case, endpoint, request)
         if web_request.method == "POST":
             _check_form(request)
-        if how_far is Reach.ALL and endpoint.path in _WITH_COUNTS:
-            request = replace(request, counts=await asyncio.to_thread(navigation.count_waiting, gw))
+        if endpoint.path in _WITH_COUNTS:
+            counts = await asyncio.to_thread(navigation.count_waiting, gw, request.by, how_far)
+            request = replace(request, counts=counts)
         return await endpoint.answer(request)
 
     answer.endpoint = endpoint  # type: ignore[attr-defined]  # for the test that walks through all

@@ -7,11 +7,13 @@ has one section only sees its pages in the head.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.casework import message_pages
+from gateway.access import people
+from gateway.casework import inbox_list, message_pages
 from gateway.context import Gateway
-from gateway.core.permissions import Permission
+from gateway.core.inbox_order import InboxCounts, count_pressing
+from gateway.core.permissions import Permission, Reach
 
-# What is more is "99+", so that no page counts a hundred thousand.
+# What is more is "99+", so that a tab stays short.
 MOST_COUNTED = 99
 
 
@@ -95,7 +97,7 @@ SECTIONS = (
 WORK = SECTIONS[0]
 
 
-def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int]) -> Head:
+def build_head(may: Callable[[Permission], bool], path: str, counts: Mapping[str, int | InboxCounts]) -> Head:
     """Build the head of this page, for who may do this."""
     mine = [replace(section, pages=[page for page in section.pages if may(page.act)]) for section in SECTIONS]
     mine = [section for section in mine if section.pages]
@@ -116,7 +118,9 @@ def _build_link(section: NavigationSection, path: str) -> NavigationLink:
     return NavigationLink(text, first, len(section.pages) == 1 and path == first, section.has_page(path))
 
 
-def _list_page_links(section: NavigationSection, path: str, counts: Mapping[str, int]) -> list[NavigationLink]:
+def _list_page_links(
+    section: NavigationSection, path: str, counts: Mapping[str, int | InboxCounts]
+) -> list[NavigationLink]:
     return [
         NavigationLink(
             page.text + _format_count(counts.get(page.address, 0)),
@@ -128,13 +132,36 @@ def _list_page_links(section: NavigationSection, path: str, counts: Mapping[str,
     ]
 
 
-def _format_count(number: int) -> str:
-    if not number:
+def _format_count(count: int | InboxCounts) -> str:
+    if isinstance(count, InboxCounts):
+        return _format_pressing(count)
+    return f" ({_format_number(count)})" if count else ""
+
+
+def _format_pressing(counts: InboxCounts) -> str:
+    """Write how much waits, and how much of it presses: " (14: 3 overdue, 2 due today, 1 yours)"."""
+    if not counts.waiting:
         return ""
-    return f" ({number})" if number <= MOST_COUNTED else f" ({MOST_COUNTED}+)"
+    # Where all of it is theirs, it need not be said.
+    mine = counts.mine if counts.mine < counts.waiting else 0
+    pressing = ((counts.late, "overdue"), (counts.today, "due today"), (mine, "yours"))
+    parts = ", ".join(f"{_format_number(number)} {what}" for number, what in pressing if number)
+    return f" ({_format_number(counts.waiting)}{': ' if parts else ''}{parts})"
 
 
-def count_waiting(gw: Gateway) -> dict[str, int]:
-    """Count what waits on the pages of casework, for somebody who sees all of it."""
-    waiting = message_pages.count_waiting_work(gw, MOST_COUNTED + 1)
-    return {"/inbox": waiting.messages, "/matches": waiting.matches, "/drafts": waiting.drafts}
+def _format_number(number: int) -> str:
+    return str(number) if number <= MOST_COUNTED else f"{MOST_COUNTED}+"
+
+
+def count_waiting(gw: Gateway, person: str, how_far: Reach) -> dict[str, int | InboxCounts]:
+    """Count what waits on the pages of casework, for somebody who sees all of it, or the assigned cases only."""
+    if how_far is not Reach.ALL:
+        mine = inbox_list.list_waiting(gw, people.list_assigned_cases(gw, person))
+        return {"/inbox": count_pressing(mine, gw.now(), person)}
+    emails, matches, drafts = message_pages.count_other_work(gw)
+    counts = count_pressing(inbox_list.list_waiting(gw), gw.now(), person)
+    return {
+        "/inbox": replace(counts, waiting=counts.waiting + emails),
+        "/matches": matches,
+        "/drafts": drafts,
+    }

@@ -51,7 +51,7 @@ class Pages:
             "authority": labels.name_authority,
             "tail": shorten_id,
         }
-        self._environment.tests["restricted"] = is_restricted
+        self._environment.tests |= {"restricted": is_restricted, "phone_only": is_phone_only}
         self._environment.globals |= {
             "Act": Permission,
             "sections": list_sections,
@@ -61,6 +61,10 @@ class Pages:
             "name_status": labels.name_status,
             "describe_duty": labels.describe_duty,
             "describe_review": labels.describe_review,
+            "explain_urgent": labels.explain_urgent,
+            "name_urgent": labels.name_urgent,
+            "tell_whom_to_call": labels.tell_whom_to_call,
+            "warn_of_no_alert": labels.warn_of_no_alert,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 
@@ -108,6 +112,11 @@ def get_status(message: StoredMessage) -> StatusLabel:
 def is_restricted(restriction: RestrictionLevel) -> bool:
     """Tell whether less than all of it may be shared, so that a tag says so."""
     return restriction != "none"
+
+
+def is_phone_only(restriction: RestrictionLevel) -> bool:
+    """Tell whether nothing about the child may be written, so that nobody is named."""
+    return restriction == "phone-only"
 
 
 def shorten_id(message_id: str) -> str:

@@ -1,10 +1,17 @@
-"""A long list, a page at a time. Which page stands in the address as a number, so that it can be kept and sent on."""
+"""A long list, a page at a time. Which page stands in the address as a number, so that it can be kept and sent on.
+
+A list of a million is not counted: its pages have no numbers, and follow one another by the message at their ends.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from gateway.casework.message_pages import Cursor, Stretch
+from gateway.casework.messages import StoredMessage
+
 T = TypeVar("T")
+S = TypeVar("S", bound=StoredMessage)
 # Of a page's number; no list is longer.
 DIGITS = 6
 # Pages that are named before and after this one.
@@ -47,3 +54,18 @@ def paginate_rows(rows: Sequence[T], asked: str, size: int) -> Paged[T]:
     number = min(max(wanted, 1), pages)
     begin = (number - 1) * size
     return Paged(rows[begin : begin + size], number, pages, begin + 1, len(rows))
+
+
+def read_cursor(query: Mapping[str, str]) -> Cursor:
+    """Read where the page begins or ends that is asked for."""
+    return Cursor(query.get("after", ""), query.get("before", ""))
+
+
+def build_stretch_links(stretch: Stretch[S], address: str) -> Mapping[str, object]:
+    """Return what GOV.UK's pagination is made of for a list without numbers; `address` is that of the list."""
+    links = {}
+    if stretch.items and stretch.has_newer:
+        links["previous"] = {"href": f"{address}before={stretch.items[0].name}"}
+    if stretch.items and stretch.has_older:
+        links["next"] = {"href": f"{address}after={stretch.items[-1].name}"}
+    return links

@@ -7,6 +7,7 @@ its entry in braces: {who}, {about}, {partner}, and members of the detail.
 from collections.abc import Mapping
 
 SENTENCES = {
+    "notice.urgent-seen": "{who} marked an urgent message from {partner} as dealt with.",
     "audit.exported": "{who} exported the audit log.",
     "audit.reviewed": "{who} viewed the audit log.",
     "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
@@ -47,6 +48,7 @@ SENTENCES = {
     "message.kept": "A message from {partner} was received.",
     "message.refused": "A message from {partner} was refused ({codes}).",
     "notice.accepted-by-mail": "{who} recorded that {partner} accepted a notice by email ({worth}).",
+    "notice.announced": "The service manager was emailed about an urgent safeguarding notice from {partner}.",
     "notice.came-back": "An email to {partner} was not delivered, after it had been recorded as accepted by email.",
     "notice.escalated": "A notice to {partner} was overdue and was escalated to the service manager.",
     "notice.failed": "A message to {partner} could not be delivered.",
@@ -69,6 +71,7 @@ SENTENCES = {
     "notice.searched": "{who} searched for notices ({by}; found: {found}).",
     "notice.sent": "The gateway passed a message to {partner} for delivery. No delivery receipt yet.",
     "notice.sent-on": "{who} redirected a notice for {partner} to another authority.",
+    "notice.urgent": "A message from {partner} is about the safety of a child and was put first.",
     "notice.withdrawn": "{who} withdrew a notice to {partner}.",
     "one.answered": "ONE reported the result of a file ({result}).",
     "one.file-accepted": "{who} accepted a file from ONE as it is ({why}).",

@@ -362,6 +362,48 @@ def explain_restriction(restriction: RestrictionLevel) -> str:
     return texts.RESTRICTION_WARNINGS[restriction]
 
 
+def name_inbox_sort(sort: str) -> str:
+    """Return by what the inbox is sorted (`inbox_order.InboxSort`)."""
+    return texts.INBOX_SORTS[sort]
+
+
+def name_due_when(when: str) -> str:
+    """Return when what is due is due (`inbox_order.DueWhen`)."""
+    return texts.DUE_WHEN[when]
+
+
+def name_unassigned() -> str:
+    """Return who has a case that is assigned to nobody."""
+    return texts.UNASSIGNED
+
+
+def name_urgent() -> str:
+    """Return what the tag of a message about the safety of a child says."""
+    return texts.URGENT_TAG
+
+
+def explain_urgent(reason: str) -> str:
+    """Return what a message says that makes it urgent (`urgency.UrgentReason`): the end of a sentence about it."""
+    return texts.URGENT_REASONS[reason]
+
+
+def tell_whom_to_call(side: str, contact: str, partner: str) -> str:
+    """Return whom an officer calls about the safety of a child: `ours` or `theirs`; or about a restriction missed."""
+    text = texts.URGENT_CALLS[side] if contact else texts.URGENT_CALLS.get(f"{side}/unknown", texts.URGENT_CALLS[side])
+    return text.format(contact=contact, partner=name_authority(partner))
+
+
+def warn_of_no_alert() -> str:
+    """Return that a notice is no alert."""
+    return texts.NOT_AN_ALERT
+
+
+def write_urgent_part(part: str, count: int = 0, **names: str) -> str:
+    """Return a part of the email to the service manager about so many urgent notices."""
+    text = texts.URGENT_EMAIL.get(f"{part}/one") if count == 1 else None
+    return (text or texts.URGENT_EMAIL[part]).format(count=count, **names)
+
+
 def name_mail_reply(code: str) -> str:
     """Return what an email reply is, or what an officer read in it (`mail_replies.MailReplyKind` and `Judgement`)."""
     return texts.MAIL_REPLIES[code]

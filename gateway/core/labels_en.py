@@ -193,6 +193,17 @@ DUTIES = {
 OVERDUE_MARK = "Overdue:"
 # Of a 14-day review, the same.
 REVIEWS = {"wait": "Due {on}", "today": "Due today", "late": "Overdue since {on}"}
+# By what the inbox is sorted (`inbox_order.InboxSort`), when what is due is due (`DueWhen`), and for whom nobody has
+# the case.
+INBOX_SORTS = {
+    "urgency": "Most urgent first",
+    "due": "Due first",
+    "received": "Oldest first",
+    "authority": "By authority",
+    "kind": "By type of notice",
+}
+DUE_WHEN = {"late": "Overdue", "today": "Due today"}
+UNASSIGNED = "Nobody"
 # How a report counts what was done, or should have been.
 ON_TIME, OVERDUE = "On time", "Overdue"
 # What was done about what is due, by who owes it where that matters.
@@ -241,6 +252,7 @@ EVENTS = {
     "notice.received": "Message received",
     "notice.state": "Status of a message may have changed",
     "receipt.received": "Delivery receipt received",
+    "notice.urgent": "Urgent safeguarding notice received",
 }
 
 # The same for those who write a connected system.
@@ -248,6 +260,7 @@ EVENTS_IN_FULL = {
     "notice.received": "A message was received",
     "notice.state": "The status of a message may have changed: get its status",
     "receipt.received": "A delivery receipt was received for a message you sent",
+    "notice.urgent": "A message was received that is about the safety of a child",
 }
 
 RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-only": "Phone only"}
@@ -258,6 +271,29 @@ RESTRICTION_WARNINGS = {
     "address-withheld": "Address withheld. Do not tell anyone this child's address or school.",
     "phone-only": "Phone only. Do not send any details about this child. Call the named officer.",
 }
+
+# Of a message about the safety of a child: the tag, what it says (`urgency.UrgentReason`), and what an officer does.
+URGENT_TAG = "Safeguarding"
+URGENT_REASONS = {
+    "harm": "says that the child is at risk of harm or neglect",
+    "protection-plan": "says that the child is on a child protection plan",
+    "harm-enquiry": "was sent under section 47 of the Children Act 1989 (enquiries about significant harm)",
+    "mash": "says that the child has been referred to a multi-agency safeguarding hub (MASH)",
+    "restriction-missed": "says that a restriction was missed when the notice was sent",
+}
+URGENT_CALLS = {
+    "ours": "Call your MASH now: {contact}.",
+    "ours/unknown": "Call your MASH now. Its telephone number is not in the settings of this service.",
+    "theirs": "Call the MASH at {partner} now: {contact}.",
+    "theirs/unknown": "Call the MASH at {partner} now. Its telephone number is not on their card.",
+    "restriction-missed": (
+        "Do not use or share the details in the notice. Call {partner}, and tell everyone who has a copy."
+    ),
+}
+NOT_AN_ALERT = (
+    "This service does not raise the alarm: nobody acts on it until you call. If a child is in immediate danger, call"
+    " 999."
+)
 
 # How a message travels, by the kind of its route.
 ROUTES = {"https": "HTTPS", "sftp": "SFTP", "mailbox": "mailbox", "email": "email"}
@@ -350,6 +386,9 @@ ACTS = {
     "notice.queued": "{kind} sent",
     "notice.read": "{kind} viewed",
     "notice.read-in-full": "{kind} viewed in full, after the restriction was checked with the sender",
+    "notice.urgent": "{kind} marked as safeguarding",
+    "notice.announced": "Service manager told of the {kind}",
+    "notice.urgent-seen": "{kind} marked as dealt with",
     "notice.withdrawn": "{kind} withdrawn",
     "receipt.verified": "{kind} delivered to {partner}",
     "notice.sent": "{kind} on its way to {partner}",
@@ -683,6 +722,18 @@ OVERDUE_EMAIL = {
     "more": "{count} more notices are not listed in this email.",
     "more/one": "1 more notice is not listed in this email.",
     "all": "See all overdue notices: {address}",
+}
+
+# The parts of the email to the service manager about what is urgent, by `write_urgent_part`.
+URGENT_EMAIL = {
+    "count": "{count} urgent safeguarding notices",
+    "count/one": "1 urgent safeguarding notice",
+    "lead": "{count} urgent safeguarding notices have been received. An officer needs to call your MASH now.",
+    "lead/one": "1 urgent safeguarding notice has been received. An officer needs to call your MASH now.",
+    "notice": "{kind} from {authority}",
+    "call": "Call: {contact}",
+    "not-an-alert": "This email is not a referral, and this service does not raise the alarm with anyone else.",
+    "all": "See them first in the inbox: {address}",
 }
 
 # With what an email to a CME team begins, by the kind of its message; and of any other.

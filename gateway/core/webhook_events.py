@@ -16,6 +16,8 @@ class WebhookEvent(StrEnum):
     RECEIVED = "notice.received"
     STATE = "notice.state"
     RECEIPT = "receipt.received"
+    # About the safety of a child.
+    URGENT = "notice.urgent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,8 @@ def list_entry_events(
         events.append(Happening(WebhookEvent.RECEIVED, message_id, partner or ""))
     if act == "receipt.verified":
         events.append(Happening(WebhookEvent.RECEIPT, message_id, ""))
+    if act == "notice.urgent":
+        events.append(Happening(WebhookEvent.URGENT, message_id, partner or ""))
     if act in MOVES:
         events.append(Happening(WebhookEvent.STATE, message_id, ""))
     return events + [Happening(WebhookEvent.STATE, name.message_id, name.sender) for name in changed]

@@ -12,11 +12,13 @@ from hashlib import sha256
 
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
-from gateway.core import replies, safeguards
+from gateway.core import replies, safeguards, urgency
 from gateway.core.inbox_state import InboxState
+from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.search_terms import list_terms
 from gateway.exchange import import_queue, naming
+from gateway.exchange.alerts import raise_alerts
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
@@ -218,6 +220,7 @@ def _build_arrived(gw: Gateway, signed: SignedMessage) -> ArrivedMessage:
         # Of a clock that ran fast, or the word after it would be the older.
         created_at=min(head.created_at, gw.now()),
         state=InboxState.NEW if message.kind in OPENS_A_CASE else InboxState.FILED,
+        urgent=bool(urgency.list_urgent_reasons(message)),
     )
 
 
@@ -262,7 +265,12 @@ def _store_accepted(tx: Tx, gw: Gateway, fit: Sequence[AcceptedParcel]) -> tuple
         import_queue.queue_for_import(tx, gw, [parcel.arrived for parcel in new])
     without = [_no_effect_entry(arrived, why) for arrived, why in misfits if why]
     audit_log.append_entries(tx, now, [*(_kept_entry(parcel) for parcel in new), *without])
+    raise_alerts(tx, gw, [(_name_arrived(o.arrived), o.arrived.kind) for o in new if o.arrived.urgent])
     return kept_digests, unlike
+
+
+def _name_arrived(came: ArrivedMessage) -> MessageName:
+    return MessageName(came.sender, came.message_id)
 
 
 def _is_search(came: ArrivedMessage) -> bool:

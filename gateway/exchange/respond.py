@@ -12,6 +12,7 @@ from gateway.core.inbox_state import DECIDED, MAY_BECOME, UNFIT, InboxState
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
 from gateway.exchange import import_queue
+from gateway.exchange.alerts import end_alert
 from gateway.exchange.prepare import build_next_header
 from gateway.exchange.send import Also, queue_messages, send_messages
 from gateway.store import audit_log, inbox, outbox
@@ -194,6 +195,7 @@ def put_reply_aside(gw: Gateway, name: Name, by: str, *, was: str | None = None)
         audit_log.append_entries(
             tx, gw.now(), [AuditEntry("reply.put-aside", by, item.message_id, item.sender, item.digest, detail)]
         )
+        end_alert(tx, gw, item.name, by)
 
     gw.store.run(write_put_aside)
 

@@ -105,6 +105,28 @@ def list_owed_on_received(gw: Gateway, came: Sequence[Came]) -> list[Owed]:
     return list_owed_on(gw, deadlines.read_terms(gw.config), (), came)
 
 
+def find_due_moments(gw: Gateway, came: Sequence[inbox.WaitingRow]) -> dict[MessageName, datetime]:
+    """Find until when we owe something on these that came, as `list_owed_on_received` has it, and nothing else of it.
+
+    Raises ConfigProblem where a calendar cannot be read.
+    """
+    terms, moments = deadlines.read_terms(gw.config), dict[MessageName, datetime]()
+    for message in came:
+        if (ours := _find_missing_on(message)) is not None:
+            missing, since = ours
+            duty = terms.build_duty(missing, since, kind=message.kind, partner=message.sender, owed_by=gw.code)
+            moments[message.name] = duty.late_at
+    return moments
+
+
+def _find_missing_on(message: Came | inbox.WaitingRow) -> tuple[Missing, datetime] | None:
+    """Find what we owe on a message that came, and since when."""
+    missing = None if message.test else duties.find_missing_on_received(message.kind, message.state)
+    if missing is None:
+        return None
+    return missing, message.state_at if missing is Missing.OUTCOME else message.received_at
+
+
 def group_by_case(owed_items: Sequence[Owed]) -> list[Sequence[Owed]]:
     """Group what is owed in one case by many: a search that went to all of England is one row."""
     groups: dict[tuple[str, str, Missing], list[Owed]] = {}
@@ -147,10 +169,8 @@ class _DutyReckoning:
     def of_came(self, came: Sequence[Came]) -> Iterator[Owed]:
         """Yield what we owe on what came."""
         for message in came:
-            missing = None if message.test else duties.find_missing_on_received(message.kind, message.state)
-            if missing is not None:
-                since = message.state_at if missing is Missing.OUTCOME else message.received_at
-                yield self._owed(message, message.sender, self.own, missing, since)
+            if (ours := _find_missing_on(message)) is not None:
+                yield self._owed(message, message.sender, self.own, *ours)
 
     def _owed(self, message: Sent | Came, partner: str, owed_by: str, missing: Missing, since: datetime) -> Owed:
         sent = message if isinstance(message, SENT) else None

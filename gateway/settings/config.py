@@ -12,6 +12,7 @@ from gateway.settings.sections import (
     ApiSettings,
     AuthoritySettings,
     ConsoleSettings,
+    ContactSettings,
     DeadlinesSettings,
     EmailSettings,
     HostingSettings,
@@ -42,6 +43,10 @@ class Config:
 
     home: Path
     authority: AuthoritySettings
+    # Empty: nobody has said whom to ring.
+    mash: ContactSettings = field(default_factory=ContactSettings)
+    # Besides the officer of [authority], by role.
+    contacts: Mapping[str, ContactSettings] = field(default_factory=dict)
     listen: ListenSettings = field(default_factory=ListenSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -20,8 +20,9 @@ from pathlib import Path
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem
 from gateway.settings.config import CLOSURES, Config
-from gateway.settings.rules import FILE, build_problem, check, check_deadlines
-from gateway.settings.sections import DeadlinesSettings, LoginSettings
+from gateway.settings.rules import FILE, build_problem, check, check_contact, check_deadlines
+from gateway.settings.sections import ContactSettings, DeadlinesSettings, LoginSettings
+from schemas import codes
 from schemas.hidden_signs import find_hidden
 from schemas.message import OPENS_A_CASE
 
@@ -33,6 +34,8 @@ SECTIONS = {
 }
 # [logins.885]: one section for each authority at whose server we sign in.
 LOGINS = "logins"
+# [contacts.service_manager]: one section for each role of whom partners are told.
+CONTACTS = "contacts"
 # 333 = "terms.csv": a file of term dates for one authority.
 CALENDARS = "calendars"
 # LOST = "enquire": the words are the authority's own.
@@ -59,14 +62,16 @@ def parse(text: str, home: Path) -> Config:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as why:
         raise ConfigProblem("config.syntax", file=FILE, why=why) from None
-    logins, closures, calendars = (tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS))
+    logins, closures, calendars, contacts = (
+        tables.pop(name, {}) for name in (LOGINS, ONE_CLOSURES, CALENDARS, CONTACTS)
+    )
     for name in tables:
         if name not in SECTIONS:
             raise build_problem(
                 text,
                 name,
                 f"[{name}] is not a section",
-                f"one of the sections {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS))}",
+                f"one of the sections {', '.join((*SECTIONS, ONE_CLOSURES, LOGINS, CALENDARS, CONTACTS))}",
             )
     special, within = _taken_out(tables.get("deadlines", {})), _taken_out(tables.get("sign_in", {}))
     parts = {name: _section(text, name, cls, tables.get(name, {})) for name, cls in SECTIONS.items()}
@@ -78,6 +83,7 @@ def parse(text: str, home: Path) -> Config:
             "[logins.885], then user and key_file under it",
         )
     parts[LOGINS] = {code: _section(text, f"{LOGINS}.{code}", LoginSettings, login) for code, login in logins.items()}
+    parts[CONTACTS] = _contacts(text, contacts)
     parts[ONE_CLOSURES] = _closures(text, closures)
     parts["deadlines_of"] = {name: _deadlines(text, name, deadlines) for name, deadlines in special.items()}
     parts[CALENDARS] = _calendars(text, calendars)
@@ -128,6 +134,23 @@ def _deadlines(text: str, name: str, deadlines: Mapping[str, object]) -> dict[st
     assert isinstance(checked, DeadlinesSettings)  # noqa: S101 - that is what was asked for
     check_deadlines(text, checked, section)
     return {key: getattr(checked, key) for key in deadlines}
+
+
+def _contacts(text: str, contacts: object) -> dict[str, ContactSettings]:
+    known, example = codes.get_labels("roles"), "[contacts.service_manager], then name and telephone under it"
+    if not isinstance(contacts, dict) or not all(isinstance(contact, dict) for contact in contacts.values()):
+        raise build_problem(text, CONTACTS, f"{CONTACTS} must have a section for each role", example)
+    read = {}
+    for role, values in contacts.items():
+        section = f"{CONTACTS}.{role}"
+        if role not in known:
+            wrong = f"[{section}] must name a role: one of {', '.join(known)}"
+            raise build_problem(text, section, wrong, example, section)
+        contact = _section(text, section, ContactSettings, values)
+        assert isinstance(contact, ContactSettings)  # noqa: S101 - that is what was asked for
+        check_contact(text, contact, section)
+        read[role] = contact
+    return read
 
 
 def _calendars(text: str, calendars: object) -> dict[str, str]:

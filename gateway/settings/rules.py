@@ -7,7 +7,14 @@ from ipaddress import ip_network
 
 from gateway.errors import ConfigProblem
 from gateway.settings.config import Config
-from gateway.settings.sections import ApiSettings, ConsoleSettings, DeadlinesSettings, EmailSettings, SignInSettings
+from gateway.settings.sections import (
+    ApiSettings,
+    ConsoleSettings,
+    ContactSettings,
+    DeadlinesSettings,
+    EmailSettings,
+    SignInSettings,
+)
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
@@ -22,6 +29,10 @@ ISSUER = re.compile(rf"(https://[A-Za-z0-9.-]+|{LOOPBACK_URL})(:[0-9]{{1,5}})?(/
 ENTRA = re.compile(r"https://login\.(microsoftonline\.(com|us)|partner\.microsoftonline\.cn)(/.*)?")
 # As its tokens spell it.
 ENTRA_TENANT = re.compile(r"https://[a-z.]+/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0")
+# As a notice may have it (`schemas.shapes`), so that it can be rung from another authority.
+TELEPHONE = re.compile(r"[+0-9][0-9 ()+]{5,29}")
+# Characters, as a card may have them.
+LONGEST_NAME = 200
 # Days, or hours for a receipt.
 LONGEST_DEADLINE = 365
 
@@ -81,6 +92,8 @@ def check(text: str, config: Config) -> None:
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
+    if config.mash != ContactSettings():
+        check_contact(text, config.mash, "mash")
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
         raise build_problem(
             text, "messages_per", "a limit is out of range", "messages_per_minute = 6000, messages_per_request = 100"
@@ -96,6 +109,18 @@ def check_deadlines(text: str, deadlines: DeadlinesSettings, section: str) -> No
     if deadlines.service_manager and not MAIL_ADDRESS.fullmatch(deadlines.service_manager):
         example = 'service_manager = "manager@sandwell.gov.uk"'
         raise build_problem(text, "service_manager", "service_manager must be an email address", example, section)
+
+
+def check_contact(text: str, contact: ContactSettings, section: str) -> None:
+    """Raises ConfigProblem for a contact whom nobody could ring."""
+    if not (contact.name.isprintable() and 0 < len(contact.name) <= LONGEST_NAME):
+        raise build_problem(text, "name", f"[{section}] needs a name", 'name = "Sandwell MASH"', section)
+    if not TELEPHONE.fullmatch(contact.telephone):
+        wrong = f"[{section}] needs a telephone number, of digits and spaces"
+        raise build_problem(text, "telephone", wrong, 'telephone = "01632 960199"', section)
+    if contact.email and not MAIL_ADDRESS.fullmatch(contact.email):
+        wrong = f"[{section}] email must be an email address"
+        raise build_problem(text, "email", wrong, 'email = "mash@sandwell.gov.uk"', section)
 
 
 def _check_console(text: str, ours: ConsoleSettings) -> None:

@@ -18,6 +18,15 @@ class AuthoritySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ContactSettings:
+    """Somebody to ring here: the MASH, or who has a role. It stands on our card, so partners see it."""
+
+    name: str = ""
+    telephone: str = ""
+    email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ListenSettings:
     """Where partners' gateways reach us."""
 

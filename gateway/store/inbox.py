@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, select, tuple_, union_all, update
+from sqlalchemy import Connection, RowMapping, and_, exists, func, insert, or_, select, tuple_, union_all, update
 
 from gateway.core.inbox_state import TASKS, WAITING, InboxState
 from gateway.core.match_state import MatchState
@@ -16,7 +16,7 @@ from gateway.errors import Ambiguous, NotFound
 from gateway.store import searches
 from gateway.store.database import is_among
 from gateway.store.rows import build_insert, get_values, list_columns
-from gateway.store.tables import inbox, outbox, receipts
+from gateway.store.tables import alerts, assignments, inbox, outbox, receipts
 from gateway.store.tables import searches as traced
 from schemas.message import MessageKind, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
@@ -50,6 +50,8 @@ class ArrivedMessage:
     state: InboxState = InboxState.FILED
     # Why it has no effect on what it names.
     misfit: Misfit | None = None
+    # It is about the safety of a child: `core.urgency`.
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,8 @@ class InboxItem:
     misfit: Misfit | None
     # Why it stands in its state: `core.causes`.
     cause: str | None
+    # It is about the safety of a child; None: it came before this was kept, and nobody has looked.
+    urgent: bool | None
 
     @property
     def name(self) -> MessageName:
@@ -133,6 +137,26 @@ class Overtaker(NamedTuple):
     statement: ReplyStatement
 
 
+class WaitingRow(NamedTuple):
+    """The part of a message that waits for an officer which says where it stands among the others."""
+
+    sender: str
+    message_id: MessageId
+    conversation_id: CaseId
+    kind: MessageKind
+    restriction: RestrictionLevel
+    test: bool
+    received_at: datetime
+    state_at: datetime
+    urgent: bool | None
+    state: InboxState
+
+    @property
+    def name(self) -> MessageName:
+        """Return the name by which it is called, everywhere."""
+        return MessageName(self.sender, self.message_id)
+
+
 class OwedMessage(NamedTuple):
     """The part of a message that says what is owed on it."""
 
@@ -174,7 +198,10 @@ class InboxQuery:
 
 _VIEW = list_columns(inbox, InboxItem)
 _OWING = [inbox.c[name] for name in OwedMessage._fields]
+_WAITING = [inbox.c[name] for name in WaitingRow._fields]
 _TRACED = and_(traced.c.sender == inbox.c.sender, traced.c.message_id == inbox.c.message_id)
+# It is no notice, and an officer has to look at it.
+_ALERTED = and_(alerts.c.sender == inbox.c.sender, alerts.c.message_id == inbox.c.message_id, alerts.c.waits)
 _UNMATCHED = exists().where(_TRACED, traced.c.state == MatchState.NONE)
 
 
@@ -442,11 +469,27 @@ def search_inbox(
     return [_read_item(row._mapping) for row in tx.execute(query)]
 
 
-def count_tasks(tx: Connection, now: datetime, most: int) -> int:
-    """Count the messages that wait for us and may be shown, without unmatched searches, up to `most`."""
-    waits = (inbox.c.state.in_(TASKS), inbox.c.shown_from <= now, ~_UNMATCHED)
-    some = select(inbox.c.message_id).where(*waits).limit(most).subquery()
-    return tx.scalar(select(func.count()).select_from(some)) or 0
+def list_waiting_rows(tx: Connection, now: datetime) -> list[WaitingRow]:
+    """List all that wait for an officer and may be shown, in no order.
+
+    A search that is unmatched is not among them, but where it is urgent.
+    """
+    waits = (inbox.c.state.in_(TASKS), inbox.c.shown_from <= now, or_(~_UNMATCHED, inbox.c.urgent))
+    looked_at = select(*_WAITING).join(alerts, _ALERTED).where(inbox.c.state.not_in(TASKS))
+    rows = [*tx.execute(select(*_WAITING).where(*waits)).all(), *tx.execute(looked_at).all()]
+    return [WaitingRow._make((*values, InboxState(state))) for *values, state in rows]
+
+
+def list_waiting_assignments(tx: Connection) -> dict[CaseId, set[str]]:
+    """Return to whom the cases are assigned in which something waits for an officer."""
+    case, waits = assignments.c.conversation_id, inbox.c.state.in_(TASKS)
+    waiting = select(inbox.c.conversation_id).where(waits)
+    looked_at = select(inbox.c.conversation_id).join(alerts, _ALERTED)
+    people: dict[CaseId, set[str]] = {}
+    query = select(case, assignments.c.person).where(or_(case.in_(waiting), case.in_(looked_at)))
+    for case_id, person in tx.execute(query):
+        people.setdefault(case_id, set()).add(person)
+    return people
 
 
 def list_owed_messages(tx: Connection, now: datetime) -> list[OwedMessage]:
@@ -456,6 +499,19 @@ def list_owed_messages(tx: Connection, now: datetime) -> list[OwedMessage]:
         OwedMessage._make((*values, InboxState(state)))
         for *values, state in tx.execute(select(*_OWING).where(*waits)).all()
     ]
+
+
+def list_unread_tasks(tx: Connection, limit: int) -> list[MessageName]:
+    """List those that wait for an officer, and of which nobody has looked whether they are urgent."""
+    mine = and_(inbox.c.state.in_(TASKS), inbox.c.urgent.is_(None))
+    query = select(inbox.c.sender, inbox.c.message_id).where(mine).limit(limit)
+    return [MessageName(row.sender, row.message_id) for row in tx.execute(query)]
+
+
+def set_urgent(tx: Connection, name: MessageName, urgent: bool) -> None:
+    """Note whether a message that came is urgent."""
+    mine = and_(inbox.c.sender == name.sender, inbox.c.message_id == name.message_id)
+    tx.execute(update(inbox).where(mine).values(urgent=urgent))
 
 
 def list_last_reminders(tx: Connection, message_ids: Sequence[MessageId]) -> dict[tuple[str, str], datetime]:

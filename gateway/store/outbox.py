@@ -184,6 +184,7 @@ class OutboxQuery:
     recipient: str | None = None
     case_id: CaseId | None = None
     since: datetime | None = None
+    oldest_first: bool = False
     # When the last one of the page before was queued, and its id.
     cursor: tuple[datetime, str] | None = None
 
@@ -597,9 +598,10 @@ def list_locked_notices(
 
 
 def search_outbox(tx: Connection, wanted: OutboxQuery = OutboxQuery(), *, limit: int | None = 100) -> list[Delivery]:
-    """List the newest deliveries that are asked for, newest first; without `limit`, all."""
+    """List the deliveries that are asked for, newest first if not asked otherwise; without `limit`, all."""
     order = (outbox.c.queued_at, outbox.c.message_id)
-    query = select(*_VIEW).order_by(*(column.desc() for column in order)).limit(limit)
+    query = select(*_VIEW).limit(limit)
+    query = query.order_by(*(order if wanted.oldest_first else (column.desc() for column in order)))
     if wanted.kinds:
         query = query.where(outbox.c.kind.in_(wanted.kinds))
     if wanted.states:
@@ -610,8 +612,8 @@ def search_outbox(tx: Connection, wanted: OutboxQuery = OutboxQuery(), *, limit:
         query = query.where(outbox.c.conversation_id == wanted.case_id)
     if wanted.since is not None:
         query = query.where(outbox.c.queued_at >= wanted.since)
-    if wanted.cursor is not None:
-        query = query.where(tuple_(*order) < wanted.cursor)
+    if (cursor := wanted.cursor) is not None:
+        query = query.where(tuple_(*order) > cursor if wanted.oldest_first else tuple_(*order) < cursor)
     return [_read_delivery(row) for row in tx.execute(query)]
 
 

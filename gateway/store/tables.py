@@ -170,6 +170,8 @@ inbox = Table(
     Column("misfit", String(10)),
     # Why it stands in its state: `core.causes`.
     Column("cause", String(60)),
+    # It is about the safety of a child: `core.urgency`. NULL: it came before this was kept, and nobody has looked.
+    Column("urgent", Boolean),
     Index("inbox_conversation", "conversation_id", "sequence"),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
@@ -396,6 +398,26 @@ chased = Table(
     Column("reminder_id", ID),
     # The service manager, by mail.
     Column("told_at", Instant),
+)
+
+# Messages that came and are about the safety of a child, until they were announced.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("sender", AUTHORITY, primary_key=True),
+    Column("message_id", ID, primary_key=True),
+    Column("at", Instant, nullable=False),
+    # To the service manager, by mail; NULL: nobody was told yet.
+    Column("told_at", Instant),
+    # It is no notice that an officer answers, so it waits until one has looked at it.
+    Column("waits", Boolean, nullable=False),
+    Index(
+        "alerts_untold",
+        "at",
+        sqlite_where=text("told_at IS NULL"),
+        postgresql_where=text("told_at IS NULL"),
+    ),
+    Index("alerts_waiting", "at", sqlite_where=text("waits = 1"), postgresql_where=text("waits")),
 )
 
 # Each is a whole index of our own children; the newest counts.

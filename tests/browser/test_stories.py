@@ -135,7 +135,7 @@ async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no
     await settled(sandwell, worcestershire)
     visitor = await desk(browser, worcestershire, Role.OUTREACH)
     await visitor.open("/inbox")
-    assert await visitor.page.get_by_text("There are no notices for you to deal with.").is_visible()
+    assert await visitor.page.get_by_text("No notices are assigned to you.").is_visible()
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
     await officer.open(f"/cases/{mine.header.conversation_id}")
     await officer.page.get_by_label("Outreach officer").select_option(label="Otto Testvisitor")

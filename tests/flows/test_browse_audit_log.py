@@ -63,7 +63,7 @@ def test_who_read_a_record_is_told_by_case_by_notice_and_by_the_end_of_its_id(to
 
 def test_a_case_is_followed_whole_and_a_notice_alone_names_its_case(told: Told) -> None:
     gw, first, _ = told
-    assert acts(look(gw, reference=first.header.conversation_id)) == ["notice.read", "message.kept"]
+    assert acts(look(gw, reference=first.header.conversation_id)) == ["notice.read", "notice.urgent", "message.kept"]
     assert look(gw, reference=first.header.message_id).case == first.header.conversation_id
 
 

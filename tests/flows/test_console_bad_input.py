@@ -146,7 +146,7 @@ async def test_a_trick_with_a_path_leads_nowhere(client: Client, path: str) -> N
     assert "import" not in await answer.text()
 
 
-@pytest.mark.parametrize("address", ["/inbox?after=", "/sent?after="])
+@pytest.mark.parametrize("address", ["/inbox?all&after=", "/inbox?all&before=", "/sent?after=", "/sent?before="])
 @pytest.mark.parametrize("said", ["x", "' OR 1=1", "0" * 36, "%00", "é"])
 async def test_a_place_in_a_list_that_is_none_is_told_so(client: Client, address: str, said: str) -> None:
     cookies, _ = session(client.app[GATEWAY], Role.CME_OFFICER)

@@ -34,11 +34,12 @@ from gateway.store import audit_log, outbox
 from gateway.store import webhooks as kept
 from gateway.store.webhooks import Webhook
 from keys import tls
-from schemas.message import Acknowledgement, Officer
+from schemas.message import Acknowledgement, Needs, Officer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.consoles import house
 from tests.delivering import deliver_now
+from tests.flows.reporting import transfer
 from tests.suppliers import served, supplier
 from tests.world import Wire, World
 
@@ -115,8 +116,8 @@ def hooked(gw: Gateway, url: str, *events: WebhookEvent) -> tuple[Webhook, str]:
     return hook, shown[0]
 
 
-async def came(gw: Gateway, sandwell: Gateway) -> str:
-    sent = notice()
+async def came(gw: Gateway, sandwell: Gateway, needs: Needs | None = None) -> str:
+    sent = transfer(gw.now(), needs=needs)
     await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, [sent], "test")], "333")
     return sent.header.message_id
 
@@ -147,6 +148,16 @@ async def test_what_happens_is_told_in_order_signed_and_without_a_word_of_the_ch
     assert len({headers["webhook-id"] for headers, _ in receiver.told}) == 3
     await webhooks.send_events_due(gw)
     assert len(receiver.told) == 3
+
+
+async def test_what_is_urgent_is_told_as_such_once_it_was_received(told: Told) -> None:
+    gw, sandwell, receiver = told
+    hooked(gw, receiver.url)
+    ordinary = await came(gw, sandwell, Needs(risk_group=("poor-attendance",)))
+    urgent = await came(gw, sandwell, Needs(risk_group=("harm-or-neglect",), mash_referral=gw.now().date()))
+    await webhooks.send_events_due(gw)
+    assert receiver.events == [("notice.received", ordinary), ("notice.received", urgent), ("notice.urgent", urgent)]
+    assert b"harm" not in b"".join(body for _, body in receiver.told)
 
 
 async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> None:

@@ -4,12 +4,13 @@ import pytest
 
 from gateway.console.application import ENDPOINT_GROUPS
 from gateway.console.navigation import MOST_COUNTED, SECTIONS, Head, build_head
+from gateway.core.inbox_order import InboxCounts
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 
 PATHS = [page.address for section in SECTIONS for page in section.pages]
 
 
-def of(path: str, *roles: Role, counts: dict[str, int] | None = None) -> Head:
+def of(path: str, *roles: Role, counts: dict[str, int | InboxCounts] | None = None) -> Head:
     return build_head(lambda act: get_reach(roles, act) > Reach.NONE, path, counts or {})
 
 
@@ -78,16 +79,34 @@ def test_a_page_within_a_room_belongs_to_its_section_and_shows_no_second_level()
 
 
 def test_what_waits_is_counted_beside_its_room() -> None:
-    many = {"/inbox": MOST_COUNTED + 1, "/matches": 3, "/drafts": 0}
+    waiting = InboxCounts(waiting=MOST_COUNTED + 1, late=3, today=0, mine=2, urgent=1)
+    many: dict[str, int | InboxCounts] = {"/inbox": waiting, "/matches": 3, "/drafts": 0}
     head = of("/sent", Role.CME_OFFICER, counts=many)
     assert [one.text for one in head.pages] == [
-        "Inbox (99+)",
+        "Inbox (99+: 3 overdue, 2 yours)",
         "Possible matches (3)",
         "14-day reviews",
         "Outstanding",
         "Leavers to check",
         "Sent notices",
     ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "text"),
+    [
+        (InboxCounts(waiting=0, late=0, today=0, mine=0, urgent=0), "Inbox"),
+        (InboxCounts(waiting=4, late=0, today=0, mine=0, urgent=2), "Inbox (4)"),
+        # All of it is theirs.
+        (InboxCounts(waiting=4, late=0, today=1, mine=4, urgent=0), "Inbox (4: 1 due today)"),
+        (
+            InboxCounts(waiting=200, late=100, today=99, mine=5, urgent=0),
+            "Inbox (99+: 99+ overdue, 99 due today, 5 yours)",
+        ),
+    ],
+)
+def test_the_inbox_says_how_much_of_it_presses(counts: InboxCounts, text: str) -> None:
+    assert of("/inbox", Role.CME_OFFICER, counts={"/inbox": counts}).pages[0].text == text
 
 
 def test_no_act_opens_nothing() -> None:

@@ -18,6 +18,7 @@ from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.transfer_stage import TransferStage
 from gateway.store import (
+    alerts,
     audit_log,
     audit_search,
     blind_index,
@@ -54,6 +55,8 @@ from schemas.shapes import CaseId, MessageId
 
 NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
+    "alerts",
+    "assignments",
     "outbox",
     "outbox_contents",
     "attempts",
@@ -170,11 +173,21 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.search_inbox(tx, NOW, inbox.InboxQuery(since=NOW, cursor=(NOW, "m1")), limit=50),
         inbox.search_inbox(tx, NOW, inbox.InboxQuery(cursor=(NOW, "m1"), oldest_first=True), limit=50),
         inbox.search_inbox(tx, NOW, limit=50),
+        outbox.search_outbox(tx, outbox.OutboxQuery(cursor=(NOW, "m1"), oldest_first=True), limit=50),
     ),
     "what is owed": lambda tx: (
         outbox.list_owed_deliveries(tx, tuple(DeliveryState)),
         inbox.list_owed_messages(tx, NOW),
-        inbox.count_tasks(tx, NOW, 100),
+        inbox.list_waiting_rows(tx, NOW),
+        inbox.list_waiting_assignments(tx),
+    ),
+    "raise an alert": lambda tx: alerts.add_alerts(tx, NOW, [(MessageName("885", MessageId("m1")), True)]),
+    "an alert was announced": lambda tx: alerts.set_told(tx, NOW, [MessageName("885", MessageId("m1"))]),
+    "what is urgent": lambda tx: (
+        alerts.list_untold(tx),
+        alerts.is_waiting(tx, MessageName("885", MessageId("m1"))),
+        alerts.end_waiting(tx, MessageName("885", MessageId("m1"))),
+        inbox.list_unread_tasks(tx, 32),
     ),
     "what was done about it": lambda tx: (
         outbox.list_last_tries(tx, MESSAGES),

@@ -1,0 +1,91 @@
+"""What waits for officers, in the order in which it presses; of what is shown, whom it is about.
+
+Everything that waits is read, but as identifiers and dates only: it is some thousands of messages among a million. What
+a notice says is opened for the page that is shown, as one list, which is an entry of the audit log.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from gateway.casework import listed_children
+from gateway.casework.listed_children import ListedChild
+from gateway.context import Gateway
+from gateway.core.inbox_order import WaitingMessage
+from gateway.core.message_name import MessageName
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
+from gateway.store import inbox
+from gateway.store.database import Tx
+from gateway.store.inbox import InboxItem, WaitingRow
+from schemas.message import OPENS_A_CASE
+from schemas.shapes import CaseId
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One row of a list of what came: the message as it stands, whom it is about, and what we owe on it."""
+
+    item: InboxItem
+    child: ListedChild
+    duty: Owed | None
+    # The names under which those sign in who have the case.
+    assigned: Sequence[str] = ()
+
+    @property
+    def is_urgent(self) -> bool:
+        """Tell whether it is about the safety of a child."""
+        return bool(self.item.urgent)
+
+    @property
+    def is_notice(self) -> bool:
+        """Tell whether it opened a case; else it is a reply."""
+        return self.item.kind in OPENS_A_CASE
+
+
+def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[WaitingMessage]:
+    """List what waits for officers, in no order; of these cases only, where they are given.
+
+    Raises ConfigProblem where a calendar cannot be read.
+    """
+
+    def read_waiting(tx: Tx) -> tuple[list[WaitingRow], dict[CaseId, set[str]]]:
+        return inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx)
+
+    rows, assigned = gw.store.look(read_waiting)
+    due = reconcile.find_due_moments(gw, rows)
+    return [
+        WaitingMessage(
+            name=row.name,
+            case=row.conversation_id,
+            kind=row.kind,
+            restriction=row.restriction,
+            urgent=bool(row.urgent),
+            received_at=row.received_at,
+            due_at=due.get(row.name),
+            to_call=row.kind not in OPENS_A_CASE,
+            assigned=frozenset(assigned.get(row.conversation_id, ())),
+        )
+        for row in rows
+        if cases is None or row.conversation_id in cases
+    ]
+
+
+def open_waiting(gw: Gateway, waiting: Sequence[WaitingMessage], by: str) -> list[InboxRow]:
+    """Open a page of what waits, in this order. That is logged."""
+    ids = [message.name.message_id for message in waiting]
+    by_name = {item.name: item for item in gw.store.look(lambda tx: inbox.list_messages_by_id(tx, gw.now(), ids))}
+    assigned = {message.name: sorted(message.assigned) for message in waiting}
+    return open_received(gw, [by_name[name] for name in assigned if name in by_name], by, assigned)
+
+
+def open_received(
+    gw: Gateway, items: Sequence[InboxItem], by: str, assigned: dict[MessageName, list[str]] | None = None
+) -> list[InboxRow]:
+    """Open a page of what came, in this order. That is logged."""
+    owed = reconcile.list_owed_on_received(gw, items)
+    duties = {MessageName(duty.partner, duty.message_id): duty for duty in owed}
+    children = listed_children.list_children(gw, [item.name for item in items], by)
+    return [
+        InboxRow(item, child, duties.get(item.name), (assigned or {}).get(item.name, ()))
+        for item, child in zip(items, children, strict=True)
+    ]

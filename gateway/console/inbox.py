@@ -1,0 +1,171 @@
+"""The inbox: what waits for an officer, the most urgent first.
+
+What is asked for stands in the address, so that it can be kept and sent on: filters, the order, and which page.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from urllib.parse import urlencode
+
+from aiohttp import web
+
+from gateway.access import people
+from gateway.casework import by_mail, inbox_list, listed_children, message_pages
+from gateway.casework.by_mail import AnsweredLetter
+from gateway.casework.listed_children import ListedChild
+from gateway.console.console_request import ConsoleRequest
+from gateway.console.endpoints import Endpoint
+from gateway.console.paging import Paged, build_stretch_links, paginate_rows, read_cursor
+from gateway.core import labels
+from gateway.core.inbox_order import (
+    NOBODY,
+    DueWhen,
+    InboxFilter,
+    InboxSort,
+    WaitingMessage,
+    count_pressing,
+    sort_waiting,
+)
+from gateway.core.permissions import Permission, Reach
+from schemas.message import KINDS, find_member
+from schemas.shapes import CaseId
+
+SHOWN = 25
+NO_EMAILS = paginate_rows(list[AnsweredLetter](), "", SHOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class AskedInbox:
+    """Which messages of the inbox are asked for, and in which order, as the address says it."""
+
+    wanted: InboxFilter = field(default_factory=InboxFilter)
+    sort: InboxSort = InboxSort.URGENCY
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Tell whether less than all that waits is asked for."""
+        return self.wanted != InboxFilter()
+
+    @property
+    def order(self) -> str:
+        """Return in which order they are, for a person."""
+        return labels.name_inbox_sort(self.sort)
+
+    def build_address(self, page: int = 1) -> str:
+        """Return where this page of them lies."""
+        sort = "" if self.sort is InboxSort.URGENCY else self.sort.value
+        parameters = {**asdict(self.wanted), "sort": sort, "page": str(page) if page > 1 else ""}
+        query = urlencode({name: value for name, value in parameters.items() if value})
+        return f"/inbox?{query}" if query else "/inbox"
+
+    def narrow_to(self, *, officer: str = "", due: str = "") -> str:
+        """Return where those of all that wait lie of which only this is asked."""
+        return AskedInbox(InboxFilter(officer=officer, due=due), self.sort).build_address()
+
+    def sort_by(self, sort: str) -> str:
+        """Return where the same lie in another order."""
+        return replace(self, sort=InboxSort(sort)).build_address()
+
+
+def _read_asked(request: ConsoleRequest) -> AskedInbox:
+    query = request.web_request.query
+    sort, due = query.get("sort", ""), query.get("due", "")
+    wanted = InboxFilter(
+        kind=find_member(query.get("kind", ""), KINDS),
+        authority=query.get("authority", ""),
+        # Who sees assigned cases only sees their own.
+        officer=query.get("officer", "") if request.reach is Reach.ALL else "",
+        due=due if due in list(DueWhen) else "",
+    )
+    return AskedInbox(wanted, InboxSort(sort) if sort in list(InboxSort) else InboxSort.URGENCY)
+
+
+async def show_inbox(request: ConsoleRequest) -> web.StreamResponse:
+    """Show what waits for us, the most urgent first; or all that came, the newest first."""
+    whole = "all" in request.web_request.query
+    return await asyncio.to_thread(_render_received if whole else _render_inbox, request)
+
+
+def _render_inbox(request: ConsoleRequest) -> web.Response:
+    gw, now, asked, mine = request.gw, request.gw.now(), _read_asked(request), list_assigned(request)
+    waiting = inbox_list.list_waiting(gw, mine)
+    wanted = [message for message in waiting if asked.wanted.has_message(message, now)]
+    page = paginate_rows(sort_waiting(wanted, now, asked.sort), request.web_request.query.get("page", ""), SHOWN)
+    called = {person.name: person.called for person in people.list_people(gw)}
+    # Emails have no kind and no deadline.
+    plain = not asked.is_narrowed and page.number == 1
+    emails, answered = _page_mail_replies(request, mine) if plain else (NO_EMAILS, ())
+    return request.render_page(
+        "inbox.html",
+        page=page,
+        links=page.build_links(asked.build_address),
+        rows=inbox_list.open_waiting(gw, page.rows, request.by),
+        counts=count_pressing(waiting, now, request.by),
+        asked=asked,
+        choices=_list_choices(waiting, called),
+        called=called,
+        whole_team=mine is None,
+        emails=emails,
+        email_links=emails.build_links("/inbox?emails={}".format),
+        answered=answered,
+    )
+
+
+def _list_choices(
+    waiting: Sequence[WaitingMessage], called: Mapping[str, str]
+) -> Mapping[str, Sequence[tuple[str, str]]]:
+    """List what may be chosen in each filter: what there is, by its name."""
+    officers = {name for message in waiting for name in message.assigned}
+    return {
+        "kind": _sort_choices((message.kind, labels.name_kind(message.kind)) for message in waiting),
+        "authority": _sort_choices(
+            (message.name.sender, labels.name_authority(message.name.sender)) for message in waiting
+        ),
+        "officer": [
+            (NOBODY, labels.name_unassigned()),
+            *_sort_choices((name, called.get(name, name)) for name in officers),
+        ],
+        "due": [(when.value, labels.name_due_when(when)) for when in DueWhen],
+        "sort": [(sort.value, labels.name_inbox_sort(sort)) for sort in InboxSort],
+    }
+
+
+def _sort_choices(choices: Iterable[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+    return sorted(set(choices), key=lambda choice: choice[1])
+
+
+def _page_mail_replies(
+    request: ConsoleRequest, mine: frozenset[CaseId] | None
+) -> tuple[Paged[AnsweredLetter], Sequence[ListedChild]]:
+    """Return a page of the replies by mail nobody has read, oldest first, and the children they are about."""
+    waiting = by_mail.list_waiting_replies(request.gw)
+    letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
+    page = paginate_rows(letters, request.web_request.query.get("emails", ""), SHOWN)
+    names = [letter.sent.name for letter in page.rows]
+    return page, listed_children.list_children(request.gw, names, request.by) if names else ()
+
+
+def _render_received(request: ConsoleRequest) -> web.Response:
+    """Render all that came, the newest first: too long to be counted, or that of the assigned cases."""
+    gw, mine, query = request.gw, list_assigned(request), request.web_request.query
+    if mine is None:
+        stretch = message_pages.list_received_page(gw, read_cursor(query), SHOWN)
+        items, links = stretch.items, build_stretch_links(stretch, "/inbox?all&")
+    else:
+        page = paginate_rows(message_pages.list_received_of_cases(gw, mine), query.get("page", ""), SHOWN)
+        items, links = page.rows, page.build_links("/inbox?all&page={}".format) if page.pages > 1 else {}
+    return request.render_page(
+        "received.html",
+        rows=inbox_list.open_received(gw, items, request.by),
+        links=links,
+        whole_team=mine is None,
+    )
+
+
+def list_assigned(request: ConsoleRequest) -> frozenset[CaseId] | None:
+    """List the cases that they may see; None: all."""
+    return None if request.reach is Reach.ALL else people.list_assigned_cases(request.gw, request.by)
+
+
+ENDPOINTS = (Endpoint("GET", "/inbox", Permission.SEE_WORK, show_inbox, of_assigned=True),)
