@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.casework import message_status
+from gateway.casework.failed_notices import NO_TASK
 from gateway.casework.messages import get_sent_message
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
@@ -25,7 +26,7 @@ from schemas.shapes import CaseId, MessageId
 class WaitingWork:
     """How much waits for officers, by what they do with it."""
 
-    # With the emails that nobody has read.
+    # With the emails that nobody has read, and what was not delivered.
     messages: int
     matches: int
     drafts: int
@@ -36,7 +37,9 @@ def count_waiting_work(gw: Gateway, most: int) -> WaitingWork:
 
     def read(tx: Tx) -> WaitingWork:
         return WaitingWork(
-            inbox.count_tasks(tx, gw.now(), most) + mail_replies.count_waiting_replies(tx)[0],
+            inbox.count_tasks(tx, gw.now(), most)
+            + mail_replies.count_waiting_replies(tx)[0]
+            + outbox.count_failed(tx, NO_TASK),
             searches.count_searches(tx, MatchState.MATCHED)[0],
             drafts.count_open_drafts(tx)[0],
         )

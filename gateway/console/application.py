@@ -10,6 +10,7 @@ from gateway.access.slow_checks import SlowChecks
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import (
     account,
+    account_email,
     audit_log,
     audit_proofs,
     case,
@@ -25,6 +26,7 @@ from gateway.console import (
     people,
     problems,
     reports,
+    search_calls,
     searches,
     sign_in,
     unanswered,
@@ -46,11 +48,13 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ENDPOINT_GROUPS = (
     sign_in.ENDPOINTS,
     account.ENDPOINTS,
+    account_email.ENDPOINTS,
     worklist.ENDPOINTS,
     find.ENDPOINTS,
     case.ENDPOINTS,
     case_actions.ENDPOINTS,
     mail_replies.ENDPOINTS,
+    search_calls.ENDPOINTS,
     searches.ENDPOINTS,
     matches.ENDPOINTS,
     drafts.ENDPOINTS,

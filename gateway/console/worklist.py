@@ -5,8 +5,9 @@ import asyncio
 from aiohttp import web
 
 from gateway.access import people
-from gateway.casework import by_mail, case, message_pages
+from gateway.casework import by_mail, case, failed_notices, message_pages
 from gateway.casework.by_mail import AnsweredLetter
+from gateway.casework.failed_notices import FailedNotice
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint, get_session
 from gateway.core.message_name import MessageName
@@ -46,9 +47,17 @@ def _render_inbox(request: ConsoleRequest, whole: bool) -> web.Response:
     duties = {MessageName(duty.partner, duty.message_id): duty for duty in reconcile.list_owed_on_received(gw, items)}
     names = case.list_child_names(gw, items, request.by)
     mails = () if whole or after else _list_mail_replies(request, mine)
+    failed = () if whole or after else list_failed_with_names(request, mine)
     return request.render_page(
-        "inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails
+        "inbox.html", items=items, names=names, duties=duties, whole=whole, more=more, mails=mails, failed=failed
     )
+
+
+def list_failed_with_names(request: ConsoleRequest, mine: frozenset[CaseId] | None) -> list[tuple[FailedNotice, str]]:
+    """List what was not delivered, the oldest first, each with the child's name: one logged list."""
+    failed = failed_notices.list_failed_notices(request.gw, SHOWN if mine is None else None, mine)
+    names = case.list_child_names(request.gw, [notice.sent for notice in failed], request.by)
+    return list(zip(failed, names, strict=True))
 
 
 def _list_mail_replies(request: ConsoleRequest, mine: frozenset[str] | None) -> list[tuple[AnsweredLetter, str]]:
