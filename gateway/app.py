@@ -35,7 +35,7 @@ from gateway.one import import_results, imports, leavers_folder
 from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
 from gateway.partner_api.exchange import build_exchange_application
-from gateway.reconciliation import announce, send_reminders
+from gateway.reconciliation import announce, send_reminders, tell_officers
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
@@ -131,6 +131,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             statements.compare_forever,
             send_reminders.remind_forever,
             announce.announce_forever,
+            tell_officers.tell_forever,
             find.index_forever,
             expire_compositions.expire_forever,
             webhooks.send_events_forever,

@@ -24,6 +24,7 @@ from keys.at_rest import Locked
 from keys.jose import CLOCK_SKEW
 from schemas import codes
 from schemas.hidden_signs import find_hidden
+from schemas.message import OPENS_A_CASE
 from schemas.shapes import MessageId
 
 # Which codes an outcome may have.
@@ -47,9 +48,12 @@ RecordedCall = tuple[StoredCall, PhoneCall | None]
 def record_handover(gw: Gateway, message_id: MessageId, call: PhoneCall, by: str) -> None:
     """Record that the notice was handed over by telephone: that closes the gap which an acknowledgement would close.
 
-    The sealed notice still goes there. Raises NotFound, or NotAllowed where it is no transfer notice, or is at its end.
+    The sealed notice still goes there. A reply that was not delivered is told so too: it is no task any more. Raises
+    NotFound, or NotAllowed where it is neither, or is at its end.
     """
-    sent = _get_live_notice(gw, message_id, ("TransferNotice",))
+    sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
+    if sent.kind in OPENS_A_CASE or sent.state is not DeliveryState.FAILED:
+        sent = _get_live_notice(gw, message_id, ("TransferNotice",))
     _check_call(gw, sent, call)
     stored_call = _lock_call(gw, message_id, call, None, by)
 

@@ -432,7 +432,15 @@ def _list_failed_tries(tx: Tx, delivery: Delivery) -> Iterator[CaseEvent]:
         assert isinstance(at, datetime)  # noqa: S101 - the column's type
         if ending != "receipted":
             what = labels.describe_try(str(ending), str(tried["route"]), delivery.kind, delivery.recipient)
-            yield CaseEvent(at, what, labels.name_actor("cme-gateway"), str(tried["reason"] or ""))
+            why = _describe_try_reason(str(ending), str(tried["reason"] or ""), delivery.recipient)
+            yield CaseEvent(at, what, labels.name_actor("cme-gateway"), why)
+
+
+def _describe_try_reason(ending: str, reason: str, recipient: str) -> str:
+    """Say why a try did not arrive; a machine's words are for Health. What was handed over says where it lies."""
+    if ending == "rejected":
+        return ""
+    return reason if ending == "handed over" or not reason else labels.explain_failure(reason, recipient)
 
 
 def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:

@@ -17,6 +17,7 @@ from secrets import token_bytes
 from typing import Any
 
 from gateway.authorities import postcodes
+from gateway.authorities.reach import find_reach
 from gateway.context import Gateway
 from gateway.core import composition, safeguards
 from gateway.core.composition import Said
@@ -237,6 +238,10 @@ def check_composition(gw: Gateway, now: OpenComposition) -> CheckedComposition:
     if not now.is_search and now.to.get("to") and (astray := postcodes.describe_other_authority(gw, message)):
         element = f"Message/{message.kind}/DestinationAddress/PostCode"
         findings.append(Finding("address.astray", "warning", element, astray))
+    if not now.is_search and isinstance(now.to.get("to"), str) and now.to["to"]:
+        reach = find_reach(gw, now.to["to"])
+        if reach.why:
+            findings.append(Finding("recipient.out-of-reach", "error", "", reach.refusal))
     return CheckedComposition(message, lacking, findings)
 
 
@@ -329,11 +334,21 @@ def _send_notice(
 def _send_search(
     gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
-    meant, not_asked = enquire.resolve_recipients(
-        gw, now.to.get("to") or (), now.to.get("region") or (), everyone=bool(now.to.get("everyone"))
-    )
-    ready = enquire.prepare_search(gw, message, meant, not_asked, by, confirmed=confirmed)
+    meant, left_out = _resolve_recipients(gw, now.to)
+    ready = enquire.prepare_search(gw, message, meant, left_out, by, confirmed=confirmed)
     return _queue_search(gw, now, ready, by)
+
+
+def _resolve_recipients(gw: Gateway, to: Said) -> tuple[list[str], dict[str, str]]:
+    return enquire.resolve_recipients(gw, to.get("to") or (), to.get("region") or (), everyone=bool(to.get("everyone")))
+
+
+def list_recipients(gw: Gateway, to: Said) -> list[str]:
+    """List the authorities that are meant by what was chosen. Raises NotAllowed where there is none."""
+    if isinstance(to.get("to"), str):
+        return [to["to"]] if to["to"] else []
+    meant, left_out = _resolve_recipients(gw, to)
+    return sorted({*meant, *left_out} - {gw.code})
 
 
 def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSearch, by: str) -> SentResult:

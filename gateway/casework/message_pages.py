@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from gateway.casework import message_status
+from gateway.casework.failed_notices import NO_TASK
 from gateway.casework.messages import StoredMessage, get_sent_message
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
@@ -42,11 +43,11 @@ class Cursor:
 
 
 def count_other_work(gw: Gateway) -> tuple[int, int, int]:
-    """Count the emails that nobody has read, the possible matches, and the leavers to check."""
+    """Count what stands in the inbox beside notices (unread emails, what was not delivered), matches, and leavers."""
 
     def read(tx: Tx) -> tuple[int, int, int]:
         return (
-            mail_replies.count_waiting_replies(tx)[0],
+            mail_replies.count_waiting_replies(tx)[0] + outbox.count_failed(tx, NO_TASK),
             searches.count_searches(tx, MatchState.MATCHED)[0],
             drafts.count_open_drafts(tx)[0],
         )

@@ -8,7 +8,7 @@ from functools import partial
 import segno
 from aiohttp import web
 
-from gateway.access import sessions, sign_in
+from gateway.access import mail_choices, sessions, sign_in
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.sign_in import CHECKING
@@ -20,7 +20,11 @@ from keys import one_time_code
 async def show_account(request: ConsoleRequest) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
     mine = await asyncio.to_thread(sessions.list_sessions, request.gw, request.by)
-    return request.render_page("account.html", sessions=mine, done=request.web_request.query.get("done", ""))
+    mail = None
+    if request.may_do(Permission.SEE_WORK):
+        mail = await asyncio.to_thread(mail_choices.find_mail_choice, request.gw, request.by)
+    done = request.web_request.query.get("done", "")
+    return request.render_page("account.html", sessions=mine, mail=mail, done=done)
 
 
 async def ask_password(request: ConsoleRequest) -> web.StreamResponse:

@@ -6,14 +6,17 @@ from aiohttp import web
 
 from gateway.access import people
 from gateway.casework import case, safeguarding
+from gateway.casework.failed_notices import list_failed_of_case
 from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.core import labels
 from gateway.core.permissions import Permission, Role
 from gateway.exchange import respond
+from gateway.exchange.release import release_notice
+from gateway.searches.call_list import count_to_call
 from schemas.message import SEARCHES
-from schemas.shapes import CaseId
+from schemas.shapes import CaseId, MessageId
 
 
 async def show_case(request: ConsoleRequest) -> web.StreamResponse:
@@ -31,6 +34,8 @@ async def show_case(request: ConsoleRequest) -> web.StreamResponse:
         outreach=outreach,
         searched=SEARCHES,
         banner=_describe_last_act(request, opened_case),
+        failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
+        to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
         warning=labels.explain_restriction(opened_case.head.restriction) if opened_case.head else None,
     )
 
@@ -76,7 +81,14 @@ async def show_in_full(request: ConsoleRequest) -> web.StreamResponse:
     return request.render_page("in-full.html", about=whom, body=message.body)
 
 
+async def try_again(request: ConsoleRequest) -> web.StreamResponse:
+    """Try again what was not delivered."""
+    await asyncio.to_thread(release_notice, request.gw, MessageId(request.get_part("notice")), request.by)
+    return redirect_to(f"/cases/{request.get_part('case')}?done=try-again")
+
+
 ENDPOINTS = (
+    Endpoint("POST", f"/cases/{CASE}/notices/{NOTICE}/try-again", Permission.SEND, try_again),
     Endpoint("GET", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, ask_in_full),
     Endpoint("POST", f"/cases/{CASE}/notices/{NOTICE}/in-full", Permission.ANSWER, show_in_full),
     Endpoint("GET", f"/cases/{CASE}", Permission.READ_CHILD, show_case),

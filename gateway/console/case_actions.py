@@ -5,13 +5,14 @@ was faster: nothing is done, and the case is shown as it is now.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlencode
 
 from aiohttp import web
 
+from gateway.authorities.reach import find_reach, list_reaches
 from gateway.casework import by_hand, case, compose
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.case import CaseNotice
@@ -64,8 +65,8 @@ def describe_form(choice: str, notice: CaseNotice) -> ActionLabel:
     return labels.describe_action(choice, notice.kind, notice.partner, code)
 
 
-def _list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
-    """List the codes of a list, but for those that would need what may not be said."""
+def list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
+    """Return what lists the codes of a list, but for those that would need what may not be said."""
     return lambda: tuple(entry for entry in codes.get_labels(name).items() if entry[0] not in without)
 
 
@@ -82,7 +83,7 @@ _NOTE_OF_REJECTION = replace(
     hint='Enter a note if you selected "Another reason". Only people who can open this case will see it.',
     sometimes=True,
 )
-_SPOKEN = (
+SPOKEN = (
     Question("spoken_to", "Who did you speak to?", hint="Name and role", missing="Enter who you spoke to"),
     Question("on", "Date of call", "day", missing="Enter the date of the call"),
     Question("time", "Time of call", "time", "For example, 2:30pm or 14:30", missing="Enter the time of the call"),
@@ -93,7 +94,7 @@ LOCATED = (
         "way",
         "Why is the search ending?",
         "radios",
-        options=_list_codes("located_ways"),
+        options=list_codes("located_ways"),
         missing="Select why the search is ending",
     ),
     Question("on", "Date this was confirmed or decided", "day", missing="Enter the date"),
@@ -212,8 +213,8 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
     moved_to = Question(
         "moved_to",
         "Which authority has the child moved to?",
-        "select",
-        "Only if the child has moved to another authority.",
+        "authority",
+        "Only if the child has moved to another authority. Enter any part of its name, or its DfE code.",
         options=_list_authorities,
         optional=True,
         sometimes=True,
@@ -224,7 +225,7 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
             "result",
             "What is the outcome?",
             "radios",
-            options=_list_codes("outcomes", *(("moved-on",) if phone_only else ())),
+            options=list_codes("outcomes", *(("moved-on",) if phone_only else ())),
             missing="Select an outcome",
         ),
         Question(
@@ -245,7 +246,7 @@ def _rejection_questions(notice: CaseNotice) -> Sequence[Question]:
             "reason",
             "Why are you rejecting it?",
             "radios",
-            options=_list_codes("rejection_reasons", *(("other",) if restricted else ())),
+            options=list_codes("rejection_reasons", *(("other",) if restricted else ())),
             missing="Select why you are rejecting it",
         ),
         *(() if restricted else (replace(_NOTE_OF_REJECTION, label=_build_note_question(notice).label),)),
@@ -258,9 +259,9 @@ def _passing_questions(notice: CaseNotice) -> Sequence[Question]:
     which = Question(
         "passed_to",
         f"Which authority should {notice.partner_name} contact?",
-        "select",
+        "authority",
         options=_list_authorities,
-        missing="Select an authority",
+        missing="Enter an authority",
     )
     return _add_note_question(notice, which)
 
@@ -271,10 +272,10 @@ def _phone_result_questions(notice: CaseNotice) -> Sequence[Question]:
             "result",
             f"What did {notice.partner_name} tell you?",
             "radios",
-            options=_list_codes(by_hand.TOLD[notice.kind]),
+            options=list_codes(by_hand.TOLD[notice.kind]),
             missing="Select what you were told",
         ),
-        *_SPOKEN,
+        *SPOKEN,
         *_note_of_call(notice),
     )
 
@@ -317,7 +318,7 @@ FORMS: Mapping[CaseAction, Form] = {
     ),
     CaseAction.HAND_OVER: Form(
         Permission.WRITE_DOWN,
-        lambda notice: (*_SPOKEN, *_note_of_call(notice)),
+        lambda notice: (*SPOKEN, *_note_of_call(notice)),
         _record_handover,
     ),
     CaseAction.TOLD: Form(
@@ -342,9 +343,9 @@ FORMS: Mapping[CaseAction, Form] = {
             Question(
                 "to",
                 "Which authority should get the notice?",
-                "select",
+                "authority",
                 options=_list_authorities,
-                missing="Select an authority",
+                missing="Enter an authority",
             ),
         ),
         _send_notice_on,
@@ -372,7 +373,7 @@ FORMS: Mapping[CaseAction, Form] = {
                 "reason",
                 "Why are you withdrawing it?",
                 "radios",
-                options=_list_codes("withdrawal_reasons"),
+                options=list_codes("withdrawal_reasons"),
                 missing="Select why you are withdrawing it",
             ),
         ),
@@ -402,6 +403,8 @@ async def submit_form(choice: CaseAction, request: ConsoleRequest) -> web.Stream
     form = FORMS[choice]
     typed = {name: str(value) for name, value in request.form.items()}
     answers = forms.read_answers(_list_questions(request, choice, notice), typed, request.gw.now().date())
+    if choice is CaseAction.SEND_ON and not answers.wrong:
+        answers = await asyncio.to_thread(_check_reach, request, answers)
     if answers.wrong:
         return await _render_form(request, choice, notice, answers)
     try:
@@ -418,6 +421,12 @@ async def submit_form(choice: CaseAction, request: ConsoleRequest) -> web.Stream
     return redirect_to(
         then or f"/cases/{request.get_part('case')}?{urlencode({'done': choice, 'notice': str(notice.name)})}"
     )
+
+
+def _check_reach(request: ConsoleRequest, answers: Answers) -> Answers:
+    """Check that the authority that was chosen can be reached."""
+    reach = find_reach(request.gw, answers.get_text("to"))
+    return Answers(answers.values, {"to": reach.refusal}) if reach.why else answers
 
 
 async def _render_form(
@@ -469,18 +478,15 @@ def list_confirmed(request: ConsoleRequest) -> Sequence[str]:
 def _list_questions(request: ConsoleRequest, choice: CaseAction, notice: CaseNotice) -> Sequence[Question]:
     """List the questions; where one asks who should have it, without us, and without who has it already."""
     without = {request.gw.code, notice.partner} if choice in OTHERS else {request.gw.code}
+    offered = [entry for entry in _list_authorities() if entry[0] not in without]
+    if choice is CaseAction.SEND_ON:
+        # What is sent goes from here, so it matters whether we reach them.
+        reaches = list_reaches(request.gw, [code for code, _ in offered])
+        offered = [(code, reaches[code].listed) for code, _ in offered]
     return [
-        (
-            replace(question, options=_leave_out_authorities(without))
-            if question.options is _list_authorities
-            else question
-        )
+        replace(question, options=lambda: offered) if question.options is _list_authorities else question
         for question in FORMS[choice].questions(notice)
     ]
-
-
-def _leave_out_authorities(codes_: Collection[str]) -> Callable[[], Sequence[tuple[str, str]]]:
-    return lambda: [entry for entry in _list_authorities() if entry[0] not in codes_]
 
 
 def _build_endpoints(choice: CaseAction, form: Form) -> tuple[Endpoint, Endpoint]:

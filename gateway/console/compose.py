@@ -6,6 +6,7 @@ from functools import partial
 
 from aiohttp import web
 
+from gateway.authorities.reach import ReachWay
 from gateway.casework import compose, expire_compositions
 from gateway.casework.compose import OpenComposition
 from gateway.console.compose_pages import (
@@ -16,7 +17,7 @@ from gateway.console.compose_pages import (
     show_item,
     show_section,
 )
-from gateway.console.compose_whom import ask_whom, save_whom
+from gateway.console.compose_whom import ask_whom, list_meant, save_whom
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.drafts import DRAFT
 from gateway.console.endpoints import Endpoint
@@ -112,7 +113,7 @@ async def _render_answers(
     checked = await asyncio.to_thread(compose.check_composition, request.gw, now)
     if checked.lacking:
         return redirect_to(build_address(now))
-    kind = now.composition.kind
+    kind, reaches = now.composition.kind, await asyncio.to_thread(list_meant, request, now.to)
     errors = [(finding.sentence, _find_page(now, finding)) for finding in checked.findings if finding.level == "error"]
     return request.render_page(
         "compose-check.html",
@@ -120,6 +121,8 @@ async def _render_answers(
         now=now,
         answers=describe_answers(kind, now.body, list_asked(now)),
         to=_describe_recipients(now),
+        out_of_reach=[reach for reach in reaches if reach.why],
+        by_email=[reach for reach in reaches if reach.way is ReachWay.EMAIL],
         errors=errors,
         warnings=[(finding.sentence, _find_page(now, finding)) for finding in checked.warnings],
         codes=" ".join(sorted({finding.code for finding in checked.warnings})),

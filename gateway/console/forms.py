@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
+from gateway.core.authority_search import find_authorities, find_exact_authority
 from gateway.core.calendar import LONDON
 from gateway.core.days import read_day
 from schemas.hidden_signs import find_hidden, say_hidden
 
 # Characters, as the schema has them.
 MAX_LINE, MAX_NOTE = 200, 4_000
-Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines"]
+Kind = Literal["radios", "select", "text", "day", "time", "note", "checkboxes", "lines", "authority"]
 # No case of a child of today is older.
 EARLIEST = date(1990, 1, 1)
 # How an answer is asked for, where the question has no sentence of its own.
 _ASKS: Mapping[Kind, str] = {
     "radios": "Select an option",
     "select": "Select an option",
+    "authority": "Enter an authority",
     "checkboxes": "Select an option",
     "text": "Enter an answer",
     "lines": "Enter an answer",
@@ -102,6 +104,8 @@ def _read_answer(question: Question, typed: Mapping[str, str], today: date) -> o
         if question.optional:
             return None
         raise ValueError(question.missing or f"{_ASKS[question.kind]}: {question.label}")
+    if question.kind == "authority":
+        return _read_authority(question, text, typed.get(f"{question.name}-picked", ""))
     most = MAX_NOTE if question.kind == "note" else MAX_LINE
     if len(text) > most:
         raise ValueError(f"{question.subject} must be {most:,} characters or fewer")
@@ -112,6 +116,19 @@ def _read_answer(question: Question, typed: Mapping[str, str], today: date) -> o
     if question.kind == "time":
         return _parse_time(question, text)
     return text
+
+
+def _read_authority(question: Question, text: str, picked: str) -> str:
+    """Return the code of the authority that is meant: exactly so named, or picked among those that may be meant."""
+    among = [code for code, _ in question.options()] if question.options else []
+    offered = [authority.code for authority in find_authorities(text, among)]
+    if picked in offered:
+        return picked
+    if exact := find_exact_authority(text, among):
+        return exact
+    if offered:
+        raise ValueError("Select the authority you mean")
+    raise ValueError("No authority in this list has this name or code")
 
 
 def _parse_day(question: Question, typed: Mapping[str, str], today: date) -> date | None:

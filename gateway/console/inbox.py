@@ -11,8 +11,9 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.access import people
-from gateway.casework import by_mail, inbox_list, listed_children, message_pages
+from gateway.casework import by_mail, failed_notices, inbox_list, listed_children, message_pages
 from gateway.casework.by_mail import AnsweredLetter
+from gateway.casework.failed_notices import FailedNotice
 from gateway.casework.listed_children import ListedChild
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import Endpoint
@@ -33,6 +34,7 @@ from schemas.shapes import CaseId
 
 SHOWN = 25
 NO_EMAILS = paginate_rows(list[AnsweredLetter](), "", SHOWN)
+NONE_FAILED = paginate_rows(list[FailedNotice](), "", SHOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     # Emails have no kind and no deadline.
     plain = not asked.is_narrowed and page.number == 1
     emails, answered = _page_mail_replies(request, mine) if plain else (NO_EMAILS, ())
+    failed, undelivered = page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
     return request.render_page(
         "inbox.html",
         page=page,
@@ -109,6 +112,8 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
         emails=emails,
         email_links=emails.build_links("/inbox?emails={}".format),
         answered=answered,
+        failed=failed,
+        undelivered=undelivered,
     )
 
 
@@ -143,6 +148,16 @@ def _page_mail_replies(
     letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
     page = paginate_rows(letters, request.web_request.query.get("emails", ""), SHOWN)
     names = [letter.sent.name for letter in page.rows]
+    return page, listed_children.list_children(request.gw, names, request.by) if names else ()
+
+
+def page_failed_notices(
+    request: ConsoleRequest, mine: frozenset[CaseId] | None
+) -> tuple[Paged[FailedNotice], Sequence[ListedChild]]:
+    """Return a page of what was not delivered, oldest first, and the children it is about."""
+    failed = failed_notices.list_failed_notices(request.gw, None, mine)
+    page = paginate_rows(failed, request.web_request.query.get("failed", ""), SHOWN)
+    names = [notice.sent.name for notice in page.rows]
     return page, listed_children.list_children(request.gw, names, request.by) if names else ()
 
 

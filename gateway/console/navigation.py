@@ -158,10 +158,10 @@ def count_waiting(gw: Gateway, person: str, how_far: Reach) -> dict[str, int | I
     if how_far is not Reach.ALL:
         mine = inbox_list.list_waiting(gw, people.list_assigned_cases(gw, person))
         return {"/inbox": count_pressing(mine, gw.now(), person)}
-    emails, matches, drafts = message_pages.count_other_work(gw)
+    others, matches, drafts = message_pages.count_other_work(gw)
     counts = count_pressing(inbox_list.list_waiting(gw), gw.now(), person)
     return {
-        "/inbox": replace(counts, waiting=counts.waiting + emails),
+        "/inbox": replace(counts, waiting=counts.waiting + others),
         "/matches": matches,
         "/drafts": drafts,
     }

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from gateway.access.sessions import IDLE
 from gateway.casework.messages import StoredMessage
 from gateway.core import labels
+from gateway.core.authority_search import find_authorities
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
 from gateway.core.mail_replies import describe_mail_reply
@@ -49,6 +50,7 @@ class Pages:
             "contradiction": labels.explain_contradiction,
             "match_reason": labels.name_match_reason,
             "authority": labels.name_authority,
+            "authority_in_full": labels.name_authority_in_full,
             "tail": shorten_id,
         }
         self._environment.tests |= {"restricted": is_restricted, "phone_only": is_phone_only}
@@ -65,6 +67,9 @@ class Pages:
             "name_urgent": labels.name_urgent,
             "tell_whom_to_call": labels.tell_whom_to_call,
             "warn_of_no_alert": labels.warn_of_no_alert,
+            "find_authorities": find_authorities,
+            "explain_failure": labels.explain_failure,
+            "explain_mail_choice": labels.explain_mail_choice,
         }
         self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
 

@@ -12,6 +12,7 @@ from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, Endpoint
 from gateway.console.forms import Answers
 from gateway.console.pages import format_day
+from gateway.console.whom_choice import build_choice
 from gateway.core import labels
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
@@ -45,25 +46,13 @@ async def show_search(request: ConsoleRequest) -> web.StreamResponse:
     return request.render_page("search.html", search=opened_search, open_ones=OPEN, plain=plain)
 
 
-def list_regions(ours: str) -> list[tuple[str, list[tuple[str, str]]]]:
-    """List every region with its authorities by name, but for ourselves."""
-    names = codes.get_labels("authorities_live") | codes.get_labels("authorities_wales")
-    return [
-        (
-            region,
-            sorted(((code, names[code]) for code in those if code != ours), key=lambda code_and_name: code_and_name[1]),
-        )
-        for region, those in codes.list_regions().items()
-    ]
-
-
 async def ask_whom_else(request: ConsoleRequest) -> web.StreamResponse:
     """Ask which other authorities to ask."""
     return await _render_whom_else(request, "")
 
 
 async def _render_whom_else(request: ConsoleRequest, wrong: str, doubts: Sequence[Finding] = ()) -> web.Response:
-    status, some = 422 if wrong else 200, list_regions(request.gw.code)
+    status, some = 422 if wrong else 200, await asyncio.to_thread(build_choice, request.gw, request.get_typed("find"))
     return request.render_page(
         "ask.html", status=status, choice=some, wrong=wrong, about=await read_subject(request), doubts=doubts
     )
@@ -71,6 +60,8 @@ async def _render_whom_else(request: ConsoleRequest, wrong: str, doubts: Sequenc
 
 async def ask_more(request: ConsoleRequest) -> web.StreamResponse:
     """Ask those who were not asked before."""
+    if request.get_typed("act") == "find":
+        return await _render_whom_else(request, "")
     to, regions = request.form.getall("to", []), request.form.getall("region", [])
     if not (to or regions or request.get_typed("everyone")):
         return await _render_whom_else(request, "Select who to ask")

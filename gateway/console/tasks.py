@@ -22,6 +22,7 @@ PLACES = {
     "restriction.no-reason": ("restriction", "reason"),
     "care.no-authority": ("care", "care_authority"),
     "address.astray": (WHOM, "to"),
+    "recipient.out-of-reach": (WHOM, "to"),
     "authority.same": (WHOM, "to"),
     "authority.unknown": (WHOM, "to"),
     "authority.ended": (WHOM, "to"),

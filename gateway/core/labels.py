@@ -13,6 +13,7 @@ from typing import Literal
 from gateway.core import labels_en as texts
 from gateway.core.causes import split_cause
 from gateway.core.delivery import DeliveryState
+from gateway.core.failure_cause import find_failure_cause
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
 from gateway.core.protection import Protection
@@ -478,7 +479,7 @@ def describe_action(
     action: str, kind: MessageKind | None = None, partner: str = "", authority: str = ""
 ) -> ActionLabel:
     """Return what an act on a notice is called (`open_actions.CaseAction`). The codes are of authorities."""
-    group = GROUPS.get(kind) if kind else None
+    group = GROUPS.get(kind, "reply") if kind else None
     text = texts.ACTIONS.get(f"{action}/{group}") or texts.ACTIONS[action]
     names = {
         "partner": name_authority(partner) if partner else texts.THE_OTHER_AUTHORITY,
@@ -504,6 +505,17 @@ def write_overdue_part(part: str, count: int = 0, **names: str) -> str:
     return (text or texts.OVERDUE_EMAIL[part]).format(count=count, **names)
 
 
+def write_news_part(part: str, count: int = 0, **names: str) -> str:
+    """Return a part of the email to an officer about new work, of so many."""
+    text = texts.OFFICER_EMAIL.get(f"{part}/one") if count == 1 else None
+    return (text or texts.OFFICER_EMAIL[part]).format(count=count, **names)
+
+
+def explain_mail_choice(choice: str) -> tuple[str, str]:
+    """Return when somebody is told of new work by email: as it is chosen, and a hint."""
+    return texts.MAIL_CHOICES[choice]
+
+
 def name_report(report: str) -> str:
     """Return what a report is called."""
     return texts.REPORTS[report][0]
@@ -522,6 +534,39 @@ def explain_letter(kind: str) -> str:
 def explain_out_of_reach(cause: str, why: str = "") -> str:
     """Return why an authority cannot be asked."""
     return texts.OUT_OF_REACH[cause].format(why=why)
+
+
+def name_in_list(code: str, way: str) -> str:
+    """Return how an authority is shown in a list from which it is chosen: "Leeds (383) - by email only"."""
+    reach = texts.REACH[way]
+    return (
+        texts.REACH_IN_LIST.format(name=name_authority(code), code=code, reach=reach) if reach else name_authority(code)
+    )
+
+
+def count_reached(reached: int, of_all: int) -> str:
+    """Return how many of some authorities can be reached, in words."""
+    return texts.REACH_COUNTED.format(reached=reached, all=of_all)
+
+
+def explain_call(contact: str) -> str:
+    """Return whom to call at an authority that cannot be reached; `contact` is empty where nobody is known."""
+    return texts.CALL_THEM["known" if contact else "unknown"].format(contact=contact)
+
+
+def explain_cannot_send(code: str, why: str, contact: str) -> str:
+    """Return what is said where a notice would go to an authority that cannot be reached."""
+    return texts.CANNOT_SEND.format(authority=name_authority_in_full(code), why=why, call=explain_call(contact))
+
+
+def explain_failure(reason: str | None, partner: str) -> str:
+    """Return why a message to an authority was not delivered, for an officer; `reason` is in a machine's words."""
+    return texts.FAILURES[find_failure_cause(reason)].format(partner=name_authority(partner))
+
+
+def explain_failed_move(kind: MessageKind) -> str:
+    """Return whose move it is once a message was not delivered."""
+    return texts.FAILED_MOVES["notice" if kind in GROUPS else "reply"]
 
 
 def explain_search_end(way: str) -> str:

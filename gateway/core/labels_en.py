@@ -626,6 +626,12 @@ ACTIONS: Mapping[str, ActionText] = {
         "Use this if you have told an officer at {partner} about the child by phone. The notice will still be sent.",
         "Phone handover recorded.",
     ),
+    "handover/reply": ActionText(
+        "Record that you told them by phone",
+        "Record call",
+        "Use this if you have told an officer at {partner} by phone what this says. Nothing more is then due from you.",
+        "Call recorded.",
+    ),
     "told": ActionText(
         "Record an outcome by phone",
         "Record and close case",
@@ -688,7 +694,11 @@ ACTIONS: Mapping[str, ActionText] = {
     ),
 }
 # What is said once something is done that is no form of one notice.
-BANNERS = {"search-ended": ACTIONS["located"].done, "reply": "Email reply recorded."}
+BANNERS = {
+    "search-ended": ACTIONS["located"].done,
+    "reply": "Email reply recorded.",
+    "try-again": "The gateway is trying again to deliver it.",
+}
 
 # What a report is called, and what it counts.
 REPORTS = {
@@ -736,6 +746,29 @@ URGENT_EMAIL = {
     "all": "See them first in the inbox: {address}",
 }
 
+# The email to an officer about new work: of one thing, and of several. It says nothing about any child.
+OFFICER_EMAIL = {
+    "subject": "OFFICIAL: CME",
+    "lead": "Since you were last told:",
+    "notices": "{count} new notices",
+    "notices/one": "1 new notice",
+    "urgent": "{count} urgent",
+    "assigned": "{count} cases assigned to you",
+    "assigned/one": "1 case assigned to you",
+    "answers": "{count} answers",
+    "answers/one": "1 answer",
+    "failed": "{count} not delivered",
+    "inbox": "See your inbox: {address}",
+    "why": "You chose to get this email. Change it on your account page: {address}",
+    "no-reply": "Do not reply to this email. It is not an alert: if a child may be at risk, call.",
+}
+# When somebody is told, by `officer_news.MailChoice`: as it is chosen, and in a hint.
+MAIL_CHOICES = {
+    "none": ("Do not send me emails", ""),
+    "at-once": ("As it happens", "At most one email every 10 minutes."),
+    "daily": ("Once a day", "Only on days when there is something new."),
+}
+
 # With what an email to a CME team begins, by the kind of its message; and of any other.
 LETTERS = {
     "TransferNotice": (
@@ -764,6 +797,36 @@ OUT_OF_REACH = {
     "no-route": "their card has no route that this gateway uses",
     "card": "their card cannot be used: {why}",
 }
+# How an authority is reached (`reach.ReachWay`), in the list from which it is chosen, and beside its name.
+REACH = {"gateway": "", "email": "by email only", "none": "cannot be reached: call them"}
+REACH_IN_LIST = "{name} ({code}) - {reach}"
+# How many of some authorities can be reached.
+REACH_COUNTED = "{reached} of {all} can be reached"
+# What is said where a notice would go to an authority that cannot be reached, and whom to call.
+CANNOT_SEND = (
+    "{authority} cannot be reached: {why}. {call} To send it, ask your IT team to add {authority} as a partner"
+    " authority, or its email address."
+)
+CALL_THEM = {"known": "Call {contact}.", "unknown": "Call them: this gateway has no telephone number for them."}
+
+# Why a message was not delivered (`failure_cause.FailureCause`), as an officer needs to know it.
+FAILURES = {
+    "no-receipt": "{partner} did not confirm that it arrived.",
+    "no-address": "The email address for {partner} was removed from this gateway.",
+    "returned": "An email server reported that the email to {partner} did not arrive.",
+    "unreachable": "The gateway of {partner} could not be reached, or did not answer as agreed.",
+    "refused": "It was refused on its way to {partner}.",
+    "card": "The card of {partner} cannot be used.",
+    "our-email": "The email server of your authority did not send it.",
+    "our-gateway": "This gateway could not send it.",
+    "other": "It could not be delivered to {partner}.",
+}
+# Whose move it is then, of a notice and of a reply.
+FAILED_MOVES = {
+    "notice": "It is your move. Try again, call them, or send it another way.",
+    "reply": "It is your move. Try again, or call them and tell them.",
+}
+
 # Why a notice is not pursued any more, once its search has ended. These texts are stored, and migrations look for them.
 SEARCH_ENDS = {"found": "the child is found", "not-found": "the search has ended: {way}"}
 
@@ -800,6 +863,7 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
         "reference": "reference",
     },
     "person.added/roles": ROLES,
+    "person.mail-set/choice": {"none": "never", "at-once": "as it happens", "daily": "once a day"},
     "person.refused/why": {
         "unknown": "unknown user",
         "ended": "deactivated user",
@@ -815,4 +879,5 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     "reply.without-effect/why": {code: text.rstrip(".") for code, text in MISFITS.items()},
     "statement.difference/difference": DIFFERENCES,
     "webhook.added/events": EVENTS,
+    "search.called/result": {"found": "they know the child", "no-trace": "no trace", "ring-me": "they call back"},
 }

@@ -56,7 +56,8 @@ def list_sent_actions(
 ) -> tuple[CaseAction, ...]:
     """List what may be done with one that we sent: the likeliest first."""
     if kind not in OPENS_A_CASE:
-        return ()
+        # What a reply said can still be told by phone.
+        return (CaseAction.HAND_OVER,) if state is DeliveryState.FAILED and not handed_over else ()
     transfer, live = kind == "TransferNotice", DeliveryState.WITHDRAWN in MOVES[state]
     may_be_told = transfer or kind == "WhereaboutsEnquiry"
     # Never what was accepted by mail.

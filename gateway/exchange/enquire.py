@@ -21,7 +21,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange.deliver import list_sealed_routes
 from gateway.exchange.prepare import look_up_known_children, prepare_messages
 from gateway.exchange.send import queue_messages, write_and_wake
-from gateway.store import audit_log, outbox, reviews
+from gateway.store import audit_log, not_asked, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.outbox import Delivery, QueuedNotice
@@ -61,7 +61,7 @@ def resolve_recipients(
 
     Raises NotAllowed where there is no such authority or region, or none is meant.
     """
-    not_asked: dict[str, str] = {}
+    why: dict[str, str] = {}
     meant = set(codes.get_labels("authorities_live")) if everyone else set()
     for name in regions:
         meant |= _get_region(name)
@@ -70,14 +70,14 @@ def resolve_recipients(
         if codes.authority_name(code) is None:
             raise NotAllowed("enquire.no-such-authority", code=code)
         if code == gw.code:
-            not_asked[code] = labels.explain_out_of_reach("own")
+            why[code] = labels.explain_out_of_reach("own")
         elif not codes.is_live(code):
-            not_asked[code] = labels.explain_out_of_reach("ended")
+            why[code] = labels.explain_out_of_reach("ended")
         else:
             meant.add(code)
-    if not meant and not not_asked:
+    if not meant and not why:
         raise NotAllowed("enquire.whom")
-    return sorted(meant), not_asked
+    return sorted(meant), why
 
 
 def _get_region(name: str) -> frozenset[str]:
@@ -91,7 +91,7 @@ def ask_authorities(
     gw: Gateway,
     search: Message,
     meant: Sequence[str],
-    not_asked: Mapping[str, str],
+    left_out: Mapping[str, str],
     by: str,
     *,
     confirmed: Collection[str] = (),
@@ -104,14 +104,14 @@ def ask_authorities(
     case = search.header.conversation_id
     if any(delivery.kind in SEARCHES for delivery in _list_case(gw, case)):
         raise NotAllowed("enquire.case-used", case=case)
-    return queue_search(gw, prepare_search(gw, search, meant, not_asked, by, confirmed=confirmed))
+    return queue_search(gw, prepare_search(gw, search, meant, left_out, by, confirmed=confirmed))
 
 
 def ask_more_authorities(
     gw: Gateway,
     name: str,
     meant: Sequence[str],
-    not_asked: Mapping[str, str],
+    left_out: Mapping[str, str],
     by: str,
     *,
     confirmed: Collection[str] = (),
@@ -122,7 +122,7 @@ def ask_more_authorities(
     Raises NotFound, and what `ask_authorities` raises.
     """
     search = get_newest_search(gw, name)
-    return queue_search(gw, prepare_search(gw, search, meant, not_asked, by, confirmed=confirmed))
+    return queue_search(gw, prepare_search(gw, search, meant, left_out, by, confirmed=confirmed))
 
 
 def get_newest_search(gw: Gateway, name: str) -> Message:
@@ -146,7 +146,7 @@ def prepare_search(
     gw: Gateway,
     search: Message,
     meant: Sequence[str],
-    not_asked: Mapping[str, str],
+    left_out: Mapping[str, str],
     by: str,
     *,
     again: Collection[str] = (),
@@ -160,10 +160,10 @@ def prepare_search(
     before = {message.recipient: message for message in reversed(sent) if message.kind in SEARCHES}
     chosen = [code for code in meant if code not in before or code in again]
     _check_askable(gw, search, {*before, *chosen}, began=bool(before))
-    why = {code: reason for code in chosen if (reason := _explain_out_of_reach(gw, code))}
+    why = {code: reason for code in chosen if (reason := explain_out_of_reach(gw, code))}
     asking = [code for code in chosen if code not in why]
     if not asking:
-        reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**not_asked, **why}.items()))
+        reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**left_out, **why}.items()))
         raise NotAllowed("enquire.nobody", reasons=reasons)
     circulation = search_status.find_circulation({*before, *asking}, gw.code)
     notices = [_build_search_notice(gw, search, sent, code, circulation, before.get(code)) for code in asking]
@@ -172,7 +172,7 @@ def prepare_search(
         circulation=circulation,
         asked={message.header.recipient.authority: message.header.message_id for message in notices},
         before=sorted(set(meant) - set(chosen)),
-        not_asked={**not_asked, **why},
+        not_asked={**left_out, **why},
     )
     replaced = {
         message.header.message_id: before[code] for code, message in zip(asking, notices, strict=True) if code in before
@@ -199,7 +199,7 @@ def _has_search_ended(gw: Gateway, case_id: CaseId) -> bool:
     return find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case_id))) is None
 
 
-def _explain_out_of_reach(gw: Gateway, code: str) -> str | None:
+def explain_out_of_reach(gw: Gateway, code: str) -> str | None:
     """Return why nothing that we send now would get there; None where it may."""
     if gw.letters_go_to(code):
         return None if gw.mail else labels.explain_out_of_reach("no-account")
@@ -246,6 +246,12 @@ def write_search(tx: Tx, gw: Gateway, ready: PreparedSearch) -> None:
     if frozenset(delivery.message_id for delivery in sent) != ready.seen:
         raise NotAllowed("enquire.overtaken", case=case)
     queue_messages(tx, gw, ready.notices)
+    by, why = ready.notices[0].queued_by, {**ready.enquired.not_asked}
+    # That we did not ask ourselves is nothing to call about.
+    why.pop(gw.code, None)
+    not_asked.note_not_asked(tx, gw.now(), case, by, why)
+    for authority in ready.enquired.asked:
+        not_asked.delete_asked(tx, case, authority)
     for new, old in ready.replaced.items():
         # What they answered stays answered.
         if may_move(old.state, DeliveryState.WITHDRAWN):
@@ -254,7 +260,7 @@ def write_search(tx: Tx, gw: Gateway, ready: PreparedSearch) -> None:
                 tx, gw.now(), old.message_id, old.recipient, DeliveryState.WITHDRAWN, reason=reason, cause=REPLACED
             )
     detail: dict[str, str | int] = {"asked": len(ready.notices), "circulation": ready.enquired.circulation}
-    audit_log.append_entries(tx, gw.now(), [AuditEntry("search.sent", ready.notices[0].queued_by, case, detail=detail)])
+    audit_log.append_entries(tx, gw.now(), [AuditEntry("search.sent", by, case, detail=detail)])
 
 
 def _list_case(gw: Gateway, case_id: CaseId) -> list[Delivery]:

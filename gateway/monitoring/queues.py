@@ -18,6 +18,7 @@ from gateway.store import (
     drafts,
     left_behind,
     mail_replies,
+    officer_mails,
     outbox,
     partner_health,
     searches,
@@ -40,6 +41,7 @@ def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_clock(tx, gw)
     yield from _check_matches(tx, gw)
     yield from _check_webhooks(tx, gw)
+    yield from _check_officer_mails(tx, gw)
     yield from _check_left_behind(tx, gw)
     yield from _check_own_routes(tx, gw)
     yield from _check_unbelieved(tx, gw)
@@ -170,3 +172,19 @@ def _check_webhooks(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
         yield warn_check("webhooks", says, "Call the team that runs that system.")
     if hooks and not (ended or late):
         yield pass_check("webhooks", f"{len(hooks)} working")
+
+
+def _check_officer_mails(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield whether the emails to officers about new work leave."""
+    chosen = officer_mails.list_officer_mails(tx)
+    failing = [mail for mail in chosen if mail.failing_since]
+    name = "emails to officers"
+    if chosen and gw.mail is None:
+        says = f"{len(chosen)} asked for them, and this gateway has no email account."
+        yield warn_check(name, says, "Complete [email] in gateway.toml.")
+    elif failing:
+        since = min(mail.failing_since for mail in failing if mail.failing_since)
+        says = f"{len(failing)} not sent since {since:%d %b %Y %H:%M}: {failing[0].failed_as}."
+        yield warn_check(name, says, "Check the address in Users, and your email server.")
+    elif chosen:
+        yield pass_check(name, f"{len(chosen)} asked for them")

@@ -3,7 +3,7 @@ answered.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from gateway import copies
@@ -14,6 +14,7 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.replies import Misfit, may_answer
 from gateway.core.search_status import AnswerState
 from gateway.errors import NotAllowed
+from gateway.searches.call_list import NotAskedAuthority, read_call_list
 from gateway.store import calls, inbox, outbox, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
@@ -49,6 +50,11 @@ class AskedAuthority:
     reason: str | None
     stood_down: bool
 
+    @property
+    def is_undelivered(self) -> bool:
+        """Tell whether our notice to it was not delivered, and is tried no more."""
+        return self.standing is AnswerState.GIVEN_UP
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOverview:
@@ -61,6 +67,18 @@ class SearchOverview:
     asked: Sequence[AskedAuthority]
     ended: bool
     review_on: date | None
+    # Who could not be asked, called or not.
+    not_asked: Sequence[NotAskedAuthority] = ()
+
+    @property
+    def to_call(self) -> list[NotAskedAuthority]:
+        """List who could not be asked, and nobody has called."""
+        return [authority for authority in self.not_asked if authority.called_at is None]
+
+    @property
+    def called(self) -> list[NotAskedAuthority]:
+        """List who was called in place of being asked."""
+        return [authority for authority in self.not_asked if authority.called_at is not None]
 
     def list_standing(self, *standings: AnswerState) -> list[AskedAuthority]:
         """List who stands so."""
@@ -117,7 +135,9 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
 
     def read_search(
         tx: Tx,
-    ) -> tuple[list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str]]:
+    ) -> tuple[
+        list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str], list[NotAskedAuthority]
+    ]:
         sent = outbox.list_case_deliveries(tx, name)
         case = sent[0].conversation_id
         if not any(message.kind in SEARCHES for message in sent):
@@ -135,10 +155,11 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
             replies,
             review.find_review(reviews.list_review_acts(tx, case)),
             calls.list_call_results(tx, [message.message_id for message in sent]),
+            read_call_list(tx, gw, case),
         )
 
-    sent, replies, under, results_told = gw.store.run(read_search)
-    return _build_overview(sent, _newest_answers(gw, replies), under, results_told)
+    sent, replies, under, results_told, not_asked = gw.store.run(read_search)
+    return replace(_build_overview(sent, _newest_answers(gw, replies), under, results_told), not_asked=not_asked)
 
 
 def _is_fitting_answer(came: InboxItem, asked: Delivery | None) -> bool:

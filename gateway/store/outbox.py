@@ -671,6 +671,26 @@ def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list
     return [_read_delivery(row) for row in tx.execute(query)]
 
 
+def list_failed(
+    tx: Connection, without: Sequence[MessageKind], limit: int | None, cases: Collection[CaseId] | None = None
+) -> list[Delivery]:
+    """List what is tried no more and was not handed over by phone, the oldest first; of these cases, where given."""
+    query = select(*_VIEW).where(_is_failed(without)).order_by(outbox.c.queued_at, outbox.c.message_id).limit(limit)
+    if cases is not None:
+        query = query.where(outbox.c.conversation_id.in_(cases))
+    return [_read_delivery(row) for row in tx.execute(query)]
+
+
+def count_failed(tx: Connection, without: Sequence[MessageKind]) -> int:
+    """Count what is tried no more and was not handed over by phone."""
+    return tx.scalar(select(func.count()).select_from(outbox).where(_is_failed(without))) or 0
+
+
+def _is_failed(without: Sequence[MessageKind]) -> ColumnElement[bool]:
+    at = outbox.c
+    return and_(at.state == DeliveryState.FAILED, at.handed_over_at.is_(None), at.kind.not_in(without))
+
+
 def _read_delivery(row: Row[Any]) -> Delivery:
     values = row._mapping
     return Delivery(**{**values, "state": DeliveryState(values["state"])})

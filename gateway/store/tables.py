@@ -387,6 +387,44 @@ calls = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+# Whom a search was meant for and who could not be asked: officers call them.
+not_asked = Table(
+    "not_asked",
+    metadata,
+    Column("conversation_id", ID, primary_key=True),
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("why", Text, nullable=False),
+    Column("noted_at", Instant, nullable=False),
+    Column("noted_by", String(80), nullable=False),
+    # Of the call; NULL: nobody has called them.
+    Column("called_at", Instant),
+    # What they told of the child.
+    Column("result", String(40)),
+    Column("recorded_at", Instant),
+    Column("recorded_by", String(80)),
+    Column("data_key", LargeBinary),
+    # Who was spoken to, and a note.
+    Column("content", LargeBinary),
+)
+
+# Who is told of new work by email, and how often.
+officer_mails = Table(
+    "officer_mails",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("address", String(254), nullable=False),
+    Column("choice", String(10), nullable=False),
+    # In UK time, as 08:00.
+    Column("daily_at", String(5), nullable=False),
+    # Of the audit log: what is before it was told.
+    Column("told_entry", BigInteger, nullable=False),
+    # And up to where an email was begun: it is not begun again for the same.
+    Column("begun_entry", BigInteger, nullable=False),
+    Column("begun_at", Instant),
+    Column("failing_since", Instant),
+    Column("failed_as", String(200)),
+)
+
 # So that nothing is chased twice for the same reason.
 chased = Table(
     "chased",

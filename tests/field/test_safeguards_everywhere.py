@@ -619,8 +619,8 @@ async def test_a_notice_that_is_written_says_about_whom_it_is(visitor: Visitor) 
 async def test_neither_list_names_us_or_who_has_it_already(visitor: Visitor) -> None:  # noqa: F811
     _, acts = await arrived(visitor)
     page = await visitor.get(OFFICER, f"{acts}/pass-on")
-    assert 'value="330"' in page
-    assert ('value="333"' in page, 'value="885"' in page) == (False, False)
+    assert 'value="Birmingham (330)"' in page
+    assert ("Sandwell (333)" in page, 'value="Worcestershire (885)"' in page) == (False, False)
     for code in ("333", "885"):
         await visitor.post(OFFICER, f"{acts}/pass-on", 422, was="new", passed_to=code)
     outcome = {"was": "acknowledged", "result": "moved-on", "on-day": "1", "on-month": "10", "on-year": "2026"}

@@ -25,6 +25,7 @@ UNLOCKS = {
     "copies.py": "copies of messages",
     "exchange/known_children.py": "rows of the same index, for the machine that compares",
     "one/drafts.py": "drafts made of leavers files",
+    "searches/call_list.py": "what was told on the telephone, with the search that is viewed",
     "searches/children_index.py": "the index of our own children, for the machine that matches",
     "searches/match_incoming.py": "possible matches",
 }

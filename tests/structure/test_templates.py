@@ -16,6 +16,7 @@ from gateway.core.inbox_state import InboxState
 from gateway.core.labels import Colour
 from gateway.core.mail_replies import MailReplyKind, MailReplyStage
 from gateway.core.message_name import DIRECTIONS
+from gateway.core.officer_news import MailChoice
 from schemas.message import KINDS
 
 TEMPLATES = Path(__file__).parents[2] / "gateway" / "console" / "templates"
@@ -25,7 +26,9 @@ KNOWN: dict[str, Collection[str]] = {
     "question.kind": get_args(Kind),
     "kinds": get_args(Kind),
     "search.kind": KINDS,
+    "mail.choice": list(MailChoice),
     "item.state": [*DeliveryState, *InboxState],
+    "opening.state": [*DeliveryState, *InboxState],
     "session.stage": list(SignInStage),
     "mail.stage": list(MailReplyStage),
     "what": list(MailReplyKind),
@@ -37,7 +40,8 @@ KNOWN: dict[str, Collection[str]] = {
 }
 # Of one page only: its own fields and addresses, the code of an error, and the use of a key in a card.
 OWN = {
-    "account.html": {"password"},
+    "account.html": {"password", "email"},
+    "account-email.html": {"choice", "daily_at", "address"},
     "audit.html": {"case"},
     "case-system-add.html": {"called", "id", "scopes"},
     "case-system-tell.html": {"webhook.no-event", "url", "events"},
