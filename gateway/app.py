@@ -22,7 +22,7 @@ from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
 from gateway.background import run_every
 from gateway.case_systems import webhooks
-from gateway.casework import expire_compositions, find
+from gateway.casework import expire_compositions, find_index
 from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, StoreUnavailable, Unusable
@@ -132,7 +132,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             send_reminders.remind_forever,
             announce.announce_forever,
             tell_officers.tell_forever,
-            find.index_forever,
+            find_index.index_forever,
             expire_compositions.expire_forever,
             webhooks.send_events_forever,
             bursts.write_bursts_forever,

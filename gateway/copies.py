@@ -32,6 +32,7 @@ class Machine(StrEnum):
     MATCH = "match it against the pupil index"
     IMPORT = "write it as a file for the case system"
     INDEX = "find it by what it says"
+    FIND = "hold it against what a person searches for"
     COUNT = "count it in a report"
     CHECK = "check whether it contradicts itself"
 

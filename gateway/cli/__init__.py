@@ -37,7 +37,7 @@ class Commands(LazyGroup):
         CommandRow(
             "find",
             "find",
-            "Find notices by name, date of birth, UPN, ULN or reference. Your search is logged.",
+            "Find notices by name, date of birth, number or reference. Your search, and the names shown, are logged.",
             NOTICES,
         ),
         CommandRow("leavers", "drafts", "Leavers from ONE for an officer to check.", NOTICES, True, ("drafts",)),

@@ -17,19 +17,19 @@ MAX_DIGITS = 18
 
 async def show_find_form(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form."""
-    return request.render_page("find.html", typed="", alike=False, result=None, wrong=None)
+    return request.render_page("find.html", typed="", result=None, wrong=None)
 
 
 async def show_found_notices(request: ConsoleRequest) -> web.StreamResponse:
-    """Show what was found; that it was looked for is an entry of the audit log."""
+    """Show what was found, as one logged list; that it was looked for is an entry of its own."""
     typed, alike, before = request.get_typed("typed"), bool(request.get_typed("alike")), request.get_typed("before")
     older = int(before) if before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS else None
     search = partial(find.find_notices, request.gw, typed, request.by, alike=alike, limit=SHOWN, cursor=older)
     try:
         notices = await asyncio.to_thread(search)
     except Unusable as why:
-        return request.render_page("find.html", status=422, typed=typed, alike=alike, result=None, wrong=why)
-    return request.render_page("find.html", typed=typed, alike=alike, result=notices, wrong=None)
+        return request.render_page("find.html", status=422, typed=typed, result=None, wrong=why)
+    return request.render_page("find.html", typed=typed, result=notices, alike=alike, wrong=None)
 
 
 ENDPOINTS = (

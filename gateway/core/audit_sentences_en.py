@@ -39,6 +39,7 @@ SENTENCES = {
     "gateway.made": "This gateway was set up.",
     "gateway.started": "The gateway started.",
     "gateway.stopped": "The gateway stopped.",
+    "index.renewed": "The gateway made {notices} older notices findable (version {version} of the search index).",
     "keys.rotated": "{who} replaced the gateway's keys (old keys revoked: {revoked}).",
     "list.read": "{who} viewed a list with {names} children's names.",
     "mailbox.expired": "Messages held for {owner} were deleted because they were not collected.",

@@ -6,7 +6,7 @@ same tables. Codes that messages carry have their labels in the lists of `schema
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -446,6 +446,11 @@ def explain_misfit(misfit: str) -> str:
 def name_match_reason(reason: str) -> str:
     """Return why a child of ours may be the one for whom they search, or may not (`matching`)."""
     return texts.MATCH_REASONS[reason]
+
+
+def join_find_reasons(reasons: Sequence[str]) -> str:
+    """Return why a notice was found (`near_search`), as one text; empty where there is no reason to give."""
+    return _capitalise_first("; ".join(texts.FIND_REASONS[reason] for reason in reasons))
 
 
 def explain_no_matches(state: str) -> str:

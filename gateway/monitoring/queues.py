@@ -14,6 +14,7 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
 from gateway.store import (
+    blind_index,
     children,
     drafts,
     left_behind,
@@ -30,6 +31,9 @@ from keys import card
 from keys.errors import CardRoute
 from keys.jose import CLOCK_SKEW
 
+# Beyond it, it does not matter how many: a look must stay small.
+MOST_COUNTED = 10_000
+
 
 def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield every check of what waits on our side."""
@@ -39,6 +43,7 @@ def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
         yield _check_drafts(tx, gw)
     yield from _check_replies(tx, gw)
     yield from _check_clock(tx, gw)
+    yield from _check_find_index(tx)
     yield from _check_matches(tx, gw)
     yield from _check_webhooks(tx, gw)
     yield from _check_officer_mails(tx, gw)
@@ -99,6 +104,14 @@ def _check_clock(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     if count := outbox.count_queued_ahead(tx, gw.now() + CLOCK_SKEW):
         says = f"{count} notices have a time in the future, because the clock of this server was or is wrong."
         yield warn_check("clock", says, "Set the clock. Each notice then gets the right time when it is retried.")
+
+
+def _check_find_index(tx: Tx) -> Iterator[HealthFinding]:
+    """Yield that old notices are being added to the search, as after an update; nothing where all are."""
+    if count := blind_index.count_waiting(tx, MOST_COUNTED):
+        more = "or more " if count == MOST_COUNTED else ""
+        says = f"{count:,} {more}older notices are still being added. Until then, some cannot be found by everything."
+        yield pass_check("search for notices", says)
 
 
 def _check_imports(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:

@@ -2,15 +2,20 @@
 
 A message has one number, the higher the newer; each of its marks leads to it. Messages of before the index have numbers
 below zero, in their order, from the migration that listed them as `unmarked`, until they are put into the index too.
+
+Each message says by which version of the terms its marks were made (`search_terms.INDEX_VERSION`). Where that is an
+older one, it is found by the marks that it has, until they are renewed.
 """
 
+import json
 import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, delete, func, insert, select
+from sqlalchemy import Connection, Select, delete, func, insert, select, update
 
 from gateway.core.message_name import Direction, MessageName, build_name
+from gateway.core.search_terms import INDEX_VERSION
 from gateway.store.rows import build_insert
 from gateway.store.tables import marked, marks, unmarked
 from schemas.shapes import MessageId
@@ -31,6 +36,15 @@ SELECT place, (
 ) AS number FROM wanted
 """
 ONE_BY_ONE = "INSERT INTO marks (mark, number) VALUES (?, ?)"
+# Marks in a part, from which on it pays to leave out first those that no message has.
+WIDE = 20
+# What one more question costs, in rows that are looked at.
+QUESTION = 20
+OF_THESE = {
+    "postgresql": "SELECT mark FROM unnest(%s::bigint[]) AS these (mark)",
+    "sqlite": "SELECT mark FROM (SELECT value AS mark FROM json_each(?)) AS these",
+}
+THAT_EXIST = "{these} WHERE EXISTS (SELECT 1 FROM marks m WHERE m.mark = these.mark)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +101,39 @@ def delete_unindexed(tx: Connection, numbers: Sequence[int]) -> None:
 
 
 def _index_row(message: IndexedMessage) -> dict[str, object]:
-    own = struct.pack(f">{len(message.marks)}q", *message.marks)
-    return {"message_id": message.message_id, "lies": message.direction, "partner": message.partner, "marks": own}
+    own = _pack_marks(message.marks)
+    place = {"message_id": message.message_id, "lies": message.direction, "partner": message.partner}
+    return place | {"marks": own, "version": INDEX_VERSION}
+
+
+def _pack_marks(own: Sequence[int]) -> bytes:
+    return struct.pack(f">{len(own)}q", *own)
+
+
+def _unpack_marks(packed: bytes) -> tuple[int, ...]:
+    return struct.unpack(f">{len(packed) // 8}q", packed)
+
+
+def renew_marks(tx: Connection, some: Sequence[tuple[IndexHit, tuple[int, ...] | None]]) -> int:
+    """Renew the marks of messages that have those of an older version; return of how many.
+
+    None: it cannot be opened, so it keeps the marks that it has. What another process renewed, or was destroyed
+    meanwhile, is passed by.
+    """
+    return sum(_renew_marks_of(tx, hit.number, own) for hit, own in some)
+
+
+def _renew_marks_of(tx: Connection, number: int, own: tuple[int, ...] | None) -> bool:
+    older = (marked.c.number == number) & (marked.c.version < INDEX_VERSION)
+    packed = tx.scalar(update(marked).where(older).values(version=INDEX_VERSION).returning(marked.c.marks))
+    if packed is None:
+        return False
+    before, now = set(_unpack_marks(packed)), set(own or ())
+    if own is not None and before != now:
+        tx.execute(update(marked).where(marked.c.number == number).values(marks=_pack_marks(own)))
+        tx.execute(delete(marks).where(marks.c.mark.in_(before - now), marks.c.number == number))
+        _insert_marks(tx, [(mark, number) for mark in now - before])
+    return True
 
 
 def _insert_marks(tx: Connection, pairs: Iterable[tuple[int, int]]) -> None:
@@ -109,19 +154,61 @@ def list_unindexed(tx: Connection, limit: int) -> list[IndexHit]:
     return [IndexHit(*row) for row in tx.execute(newest.limit(limit))]
 
 
+def list_outdated(tx: Connection, limit: int) -> list[IndexHit]:
+    """List messages whose marks are of an older version, the newest first."""
+    query = select(marked.c.number, marked.c.lies, marked.c.partner, marked.c.message_id)
+    oldest_version_last = query.where(marked.c.version < INDEX_VERSION).order_by(
+        marked.c.version.desc(), marked.c.number.desc()
+    )
+    return [IndexHit(*row) for row in tx.execute(oldest_version_last.limit(limit))]
+
+
+def count_waiting(tx: Connection, most: int) -> int:
+    """Count the messages that are not yet in the index, or by an older version; up to so many."""
+    absent = select(unmarked.c.number).where(unmarked.c.number < 0).limit(most).subquery()
+    older = select(marked.c.number).where(marked.c.version < INDEX_VERSION).limit(most).subquery()
+    counts = [tx.scalar(select(func.count()).select_from(waiting)) or 0 for waiting in (absent, older)]
+    return min(sum(counts), most)
+
+
 def find_marked(
     tx: Connection, parts: Sequence[Collection[int]], *, limit: int, cursor: int | None = None
 ) -> list[IndexHit]:
     """Find the newest messages, numbered below `cursor`, that have of each part any mark.
 
-    The index has each mark's messages in order. So the part that fewest have leads, and each of its messages is asked
-    for the others; nothing is sorted, and of a common name no more is read than a page needs.
+    The index has each mark's messages in order. So one part leads, and each of its messages is asked for the others;
+    nothing is sorted, and of a common name no more is read than a page needs. The part leads with which fewest rows are
+    looked at. Of a part with very many marks, as a year or all near spellings of a name, most are no message's.
     """
-    first, *others = sorted(parts, key=lambda part: _count_marked(tx, part)) if len(parts) > 1 else parts
+    held = [_list_held_marks(tx, part) if len(part) > WIDE else part for part in parts]
+    if not all(held):
+        return []
+    first, *others = _order_parts(tx, held)
     numbers: set[int] = set()
     for mark in first:
         numbers.update(tx.scalars(_select_newest(mark, others, cursor).limit(limit)))
     return _read_hits(tx, sorted(numbers, reverse=True)[:limit])
+
+
+def _list_held_marks(tx: Connection, part: Collection[int]) -> list[int]:
+    """List those of these marks that any message has."""
+    own = sorted(part)
+    dialect = tx.dialect.name
+    asked = (own,) if dialect == "postgresql" else (json.dumps(own),)
+    return list(tx.exec_driver_sql(THAT_EXIST.format(these=OF_THESE[dialect]), asked).scalars())
+
+
+def _order_parts(tx: Connection, parts: Sequence[Collection[int]]) -> Sequence[Collection[int]]:
+    """Return the parts, that one first with which fewest rows are looked at."""
+    if len(parts) < 2:
+        return parts
+    counts = [_count_marked(tx, part) for part in parts]
+    marks_asked = sum(map(len, parts))
+    costs = [
+        count * (marks_asked - len(part)) + QUESTION * len(part) for count, part in zip(counts, parts, strict=True)
+    ]
+    first = costs.index(min(costs))
+    return [parts[first], *(part for at, part in enumerate(parts) if at != first)]
 
 
 def find_newest_marked(tx: Connection, asked: Sequence[Sequence[int]]) -> list[IndexHit | None]:
@@ -170,7 +257,7 @@ def delete_from_index(tx: Connection, message_ids: Sequence[str]) -> None:
         these = message_ids[at : at + AT_ONCE]
         rows = tx.execute(select(marked.c.number, marked.c.marks).where(marked.c.message_id.in_(these))).all()
         for row in rows:
-            own = struct.unpack(f">{len(row.marks) // 8}q", row.marks)
+            own = _unpack_marks(row.marks)
             tx.execute(delete(marks).where(marks.c.mark.in_(own), marks.c.number == row.number))
         tx.execute(delete(marked).where(marked.c.message_id.in_(these)))
         tx.execute(delete(unmarked).where(unmarked.c.message_id.in_(these)))

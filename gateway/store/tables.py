@@ -529,7 +529,10 @@ marked = Table(
     Column("partner", AUTHORITY, nullable=False),
     # Its own, of eight bytes each: by which they are cleared away.
     Column("marks", LargeBinary, nullable=False),
+    # Of the terms of which they were made.
+    Column("version", Integer, nullable=False, server_default="1"),
     Index("marked_message", "message_id", "lies", "partner", unique=True),
+    Index("marked_version", "version", "number"),
 )
 
 # By which a message is found: digests of its terms under our own key.

@@ -16,7 +16,8 @@ from gateway.console.forms import Question
 from gateway.context import Gateway
 from gateway.core.days import MONTHS, read_day
 from gateway.core.names import Likeness, compare_names, normalise_name
-from gateway.core.search_terms import Term, parse_query
+from gateway.core.search_terms import Term
+from gateway.core.typed_search import parse_query
 from gateway.errors import Unfit, Unusable
 from gateway.exchange.send import send_notices
 from schemas.findings import Unreadable
@@ -170,4 +171,4 @@ def test_every_month_is_read_in_both_languages_however_much_of_it_is_typed(day: 
     ],
 )
 def test_a_date_of_birth_is_sought_as_it_is_written(typed: str) -> None:
-    assert parse_query(typed).parts == (frozenset({Term("dob", "2014-09-03")}),)
+    assert [part.terms for part in parse_query(typed, date(2026, 11, 27)).parts] == [{Term("dob", "2014-09-03")}]

@@ -23,7 +23,7 @@ from gateway.console.pages import Pages
 from gateway.context import Gateway
 from gateway.core import composition
 from gateway.core.permissions import Role
-from gateway.core.search_terms import parse_query
+from gateway.core.typed_search import parse_query
 from gateway.errors import ConfigProblem, NotAllowed, Unfit, Unusable
 from gateway.exchange import letters
 from gateway.exchange.prepare import prepare_messages
@@ -291,7 +291,7 @@ def test_a_note_and_a_name_at_the_terminal_are_refused(sandwell: Gateway, tmp_pa
 @pytest.mark.parametrize("why", BAD)
 def test_what_is_sought_is_said_to_hold_one(why: str) -> None:
     with pytest.raises(Unusable, match=rf"U[+]{ord(HIDING[why]):04X}") as refused:
-        parse_query(BAD[why])
+        parse_query(BAD[why], date(2026, 11, 27))
     assert refused.value.code == "find.not-understood"
 
 

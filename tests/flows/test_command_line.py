@@ -182,10 +182,13 @@ def test_a_notice_is_found_by_what_is_typed_asked_for_or_piped(homes: tuple[Path
     ):
         assert done.returncode == 0
         assert sent in done.stdout
-        assert "Ada" not in done.stdout + done.stderr
+        assert "Testchild-Example, Ada" in done.stdout
+        assert "Ada" not in done.stderr
     said = json.loads(cme_gateway("find", "X333210123001", "--json", *home).stdout)
-    assert [hit["message_id"] for hit in said["found"]] == [sent]
-    assert (said["more"], said["complete"]) == (None, True)
+    assert [(hit["message_id"], hit["reasons"]) for hit in said["found"]] == [(sent, ["upn"])]
+    assert (said["more"], said["complete"], said["similar"]) == (None, True, False)
+    similar = cme_gateway("find", *home, say="testchilt 31.3.2016")
+    assert (sent in similar.stdout, "Nothing has exactly this." in similar.stderr) == (True, True)
     assert cme_gateway("find", *home, say="nobody").stdout == "No notices found.\n"
 
 

@@ -17,7 +17,13 @@ from tests.conftest import new_database
 LARGEST = 2**63 - 1
 MARK = st.sampled_from((-LARGEST - 1, -5, 0, 1, 2, 7, LARGEST))
 MESSAGES = st.lists(st.frozensets(MARK, max_size=5), max_size=12)
-PARTS = st.lists(st.frozensets(MARK, min_size=1, max_size=3), min_size=1, max_size=4)
+# As a year has them, or all near spellings of a name.
+MANY = frozenset(range(1_000, 1_000 + 2 * blind_index.WIDE))
+PARTS = st.lists(
+    st.frozensets(MARK, min_size=1, max_size=3).flatmap(lambda some: st.sampled_from((some, some | MANY))),
+    min_size=1,
+    max_size=4,
+)
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

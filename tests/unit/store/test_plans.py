@@ -294,6 +294,14 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "make an old one findable": lambda tx: blind_index.index_old_messages(
         tx, [(IndexHit(-1, "sent", "885", MessageId("m8")), (-5, 7))]
     ),
+    "which marks are of an older version": lambda tx: (
+        blind_index.list_outdated(tx, 100),
+        blind_index.count_waiting(tx, 1_000),
+    ),
+    "renew the marks of one": lambda tx: blind_index.renew_marks(
+        tx, [(IndexHit(1, "sent", "885", MessageId("m8")), (-5, 9))]
+    ),
+    "find by very many marks": lambda tx: blind_index.find_marked(tx, [range(2_000), [7]], limit=50),
     "old ones are settled": lambda tx: blind_index.delete_unindexed(tx, [-1, -2]),
     "find by one mark": lambda tx: blind_index.find_marked(tx, [[-5]], limit=50),
     "find by several, the next page": lambda tx: blind_index.find_marked(
