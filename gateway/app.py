@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.access import tell_manager
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
@@ -130,6 +131,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             witness.watch_logs_forever,
             statements.compare_forever,
             send_reminders.remind_forever,
+            tell_manager.tell_forever,
             find.index_forever,
             expire_compositions.expire_forever,
             webhooks.send_events_forever,

@@ -102,6 +102,12 @@ def list_sessions(gw: Gateway, person: str) -> Sequence[StoredSession]:
     return gw.store.look(lambda tx: people.list_sessions(tx, person))
 
 
+def is_ended_idle(gw: Gateway, secret: str) -> bool:
+    """Tell whether a session is there still, and counts no more because nobody used it."""
+    stored = gw.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
+    return stored is not None and gw.now() - stored.seen_at >= IDLE
+
+
 def _find_live_session(tx: Tx, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:
     stored, now = people.find_session(tx, compute_secret_digest(secret)), gw.now()
     if stored is None:

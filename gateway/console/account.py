@@ -25,19 +25,23 @@ async def show_account(request: ConsoleRequest) -> web.StreamResponse:
 
 async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for another password."""
-    return request.render_page("account-password.html", wrong=None)
+    return request.render_page("account-password.html", wrong={})
 
 
 async def change_password(request: ConsoleRequest) -> web.StreamResponse:
     """Change the password."""
     old, new, again = (str(request.form.get(name, "")) for name in ("old", "new", "again"))
+    faults: dict[str, NotAllowed] = {} if old else {"old": NotAllowed("sign-in.old-password")}
+    if new != again:
+        faults["again"] = NotAllowed("password.again")
+    if faults:
+        return request.render_page("account-password.html", status=422, wrong=faults)
     try:
-        if new != again:
-            raise NotAllowed("password.again")
         work = partial(sign_in.change_password, request.gw, get_session(request), old, new)
         await request.web_request.app[CHECKING].run(work, request.by)
     except NotAllowed as why:
-        return request.render_page("account-password.html", status=422, wrong=why)
+        field = "old" if why.code == "sign-in.old-password" else "new"
+        return request.render_page("account-password.html", status=422, wrong={field: why})
     return redirect_to("/account?done=password")
 
 

@@ -22,9 +22,13 @@ from keys.errors import Refusal
 
 DEVICE_COOKIE = "__Host-device"
 CHECKING = web.AppKey("passwords that are checked", SlowChecks)
-ENDED = (
+ENDED_IDLE = (
     f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to"
     " your page. Anything you had sent is safe."
+)
+ENDED_OTHERWISE = (
+    "You have been signed out. This happens after 10 hours, and when you sign out on another device, when your password"
+    " or roles change, or when your account is deactivated."
 )
 NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
 
@@ -33,7 +37,10 @@ async def show_sign_in(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form; to who is in, where they begin."""
     if request.session is not None and request.session.stage is SignInStage.IN:
         return redirect_to("/")
-    ended = ENDED if request.web_request.query else ""
+    ended = ""
+    if "ended" in request.web_request.query:
+        is_idle = await asyncio.to_thread(sessions.is_ended_idle, request.gw, request.secret)
+        ended = ENDED_IDLE if is_idle else ENDED_OTHERWISE
     return request.render_page("sign-in.html", ended=ended, name="", wrong=None)
 
 
@@ -127,7 +134,7 @@ async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for a new password."""
     if request.session is None or request.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
-    return request.render_page("sign-in-password.html", wrong=None)
+    return request.render_page("sign-in-password.html", wrong={})
 
 
 async def give_password(request: ConsoleRequest) -> web.StreamResponse:
@@ -141,7 +148,8 @@ async def give_password(request: ConsoleRequest) -> web.StreamResponse:
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
             return redirect_to(SIGN_IN)
-        return request.render_page("sign-in-password.html", status=422, wrong=why)
+        field = "again" if why.code == "password.again" else "new"
+        return request.render_page("sign-in-password.html", status=422, wrong={field: why})
     return await _go_on(request, secret)
 
 

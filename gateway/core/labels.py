@@ -6,7 +6,7 @@ same tables. Codes that messages carry have their labels in the lists of `schema
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -460,6 +460,19 @@ def write_overdue_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to the service manager about what is overdue, of so many."""
     text = texts.OVERDUE_EMAIL.get(f"{part}/one") if count == 1 else None
     return (text or texts.OVERDUE_EMAIL[part]).format(count=count, **names)
+
+
+def write_access_part(part: str, count: int = 0, **names: str) -> str:
+    """Return a part of the email to the service manager about so many changes of who sees children's records."""
+    text = texts.ACCESS_EMAIL.get(f"{part}/one") if count == 1 else None
+    return (text or texts.ACCESS_EMAIL[part]).format(count=count, **names)
+
+
+def describe_own_access(person: str, on: str, roles: Iterable[str], *, told: bool) -> str:
+    """Return what System health says of an administrator who gave themselves access."""
+    named = ", ".join(name_role(role) for role in roles)
+    ending = texts.OWN_ACCESS_TOLD["told" if told else "untold"]
+    return texts.OWN_ACCESS.format(person=person, on=on, roles=named, told=ending)
 
 
 def name_report(report: str) -> str:

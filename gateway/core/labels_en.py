@@ -478,6 +478,7 @@ CHECKS = {
     "free space": "Free disk space",
     "loops": "Background jobs",
     "signing in": "Sign-in",
+    "own access": "Access that administrators gave themselves",
     "gateway": "Gateway",
     "calendars": "Calendars",
     "term dates": "Term dates",
@@ -684,6 +685,22 @@ OVERDUE_EMAIL = {
     "more/one": "1 more notice is not listed in this email.",
     "all": "See all overdue notices: {address}",
 }
+
+# The email to the service manager about changes by which somebody may have got access to children's records.
+ACCESS_EMAIL = {
+    "count": "{count} changes to who can see children's records",
+    "count/one": "1 change to who can see children's records",
+    "lead": "There were {count} changes to who can see children's records in the CME gateway:",
+    "lead/one": "There was 1 change to who can see children's records in the CME gateway:",
+    "roles": "- {by} gave {person} this access: {roles}. {on}",
+    "roles/own": "- {person} gave themselves this access, because no other administrator could: {roles}. {on}",
+    "reset": "- {by} gave {person} a one-time password. That account has this access: {roles}. {on}",
+    "what-now": "If you did not expect this, ask the administrator, and ask another one to take the role away.",
+    "all": "See all changes to users: {address}",
+}
+# The same, of those who had nobody to approve it, for System health.
+OWN_ACCESS = "{person} gave themselves this access on {on}, because no other administrator could: {roles}. {told}"
+OWN_ACCESS_TOLD = {"told": "The service manager was told by email.", "untold": "No email has told the service manager."}
 
 # With what an email to a CME team begins, by the kind of its message; and of any other.
 LETTERS = {

@@ -6,7 +6,9 @@ Counts and ages only.
 from collections.abc import Iterator
 from datetime import datetime
 
+from gateway.access.tell_manager import TOLD_WITHIN
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.core.match_state import MatchState
@@ -14,12 +16,14 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
 from gateway.store import (
+    access_changes,
     children,
     drafts,
     left_behind,
     mail_replies,
     outbox,
     partner_health,
+    people,
     searches,
     transfer_files,
     webhooks,
@@ -44,6 +48,21 @@ def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_own_routes(tx, gw)
     yield from _check_unbelieved(tx, gw)
     yield from _check_cards(gw)
+    yield from _check_own_access(tx, gw)
+
+
+def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield administrators who gave themselves access to children's records, as there was nobody else to do it."""
+    for change in access_changes.list_access_changes(tx, gw.now() - TOLD_WITHIN):
+        if change.is_own:
+            person = people.find_person(tx, change.person)
+            says = labels.describe_own_access(
+                person.called if person else change.person,
+                f"{change.at:%d %b %Y %H:%M}",
+                sorted(change.roles),
+                told=change.told_at is not None,
+            )
+            yield warn_check("own access", says, "If this was not agreed, have the role taken away.")
 
 
 def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
