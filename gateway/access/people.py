@@ -65,11 +65,6 @@ def list_people(gw: Gateway) -> list[Person]:
     return gw.store.look(people.list_people)
 
 
-def get_person(gw: Gateway, name: str) -> Person:
-    """Return the account of this name. Raises NotFound."""
-    return gw.store.look(lambda tx: people.get_person(tx, name))
-
-
 def list_assigned_cases(gw: Gateway, name: str) -> frozenset[CaseId]:
     """Return the cases that are assigned to a person."""
     return gw.store.look(lambda tx: assignments.list_assigned_cases(tx, name))
@@ -116,7 +111,7 @@ def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: 
     def write(tx: Tx) -> None:
         people.add_person(tx, person)
         _log_account_act(tx, gw, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
-        _note_access(tx, gw, ROLES_GIVEN, person, access_rules.find_guarded(person.roles), by)
+        _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), ROLES_GIVEN)
 
     gw.store.run(write)
     return password
@@ -162,7 +157,8 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
         people.delete_sessions(tx, name)
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
         _log_account_act(tx, gw, "person.roles", by, name, detail)
-        _note_access(tx, gw, ROLES_GIVEN, person, access_rules.find_guarded(wanted, person.roles), by)
+        gained = access_rules.find_guarded(wanted, person.roles)
+        _note_access(tx, gw, by, replace(person, roles=gained), ROLES_GIVEN)
 
     gw.store.run(write)
 
@@ -218,7 +214,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
         devices.delete_devices(tx, name)
         _log_account_act(tx, gw, "person.reset", by, name)
         if name != by:
-            _note_access(tx, gw, PASSWORD_RESET, person, access_rules.find_guarded(person.roles), by)
+            _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), PASSWORD_RESET)
 
     gw.store.run(write)
     return password
@@ -245,10 +241,10 @@ def unassign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
     gw.store.run(write)
 
 
-def _note_access(tx: Tx, gw: Gateway, kind: str, person: Person, roles: frozenset[Role], by: str) -> None:
-    """Note by which act somebody may have got access, for the service manager."""
-    if roles:
-        change = AccessChange(str(uuid4()), gw.now(), kind, person.name, by, roles)
+def _note_access(tx: Tx, gw: Gateway, by: str, given: Person, kind: str) -> None:
+    """Note by which act a person may have got these roles, for the service manager."""
+    if given.roles:
+        change = AccessChange(str(uuid4()), gw.now(), kind, given.name, by, given.roles)
         access_changes.add_access_change(tx, change)
 
 

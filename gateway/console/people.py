@@ -123,7 +123,9 @@ async def _change_person(
 
 def _show_own_end(request: ConsoleRequest, done: str, password: str = "") -> web.Response:
     """Say to whoever changed their own account what has become of it, and of their session."""
-    answer = request.render_page("account-changed.html", session=None, done=done, password=password)
+    answer = request.render_page(
+        "account-changed.html", session=None, done=done, is_ended=done == "ended", password=password
+    )
     answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
     return answer
 

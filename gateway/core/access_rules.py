@@ -13,6 +13,11 @@ def find_guarded(roles: Iterable[Role], before: Iterable[Role] = ()) -> frozense
     return (frozenset(roles) - frozenset(before)) & GUARDED
 
 
+def needs_second_factor(roles: Iterable[Role], required: Iterable[Role]) -> bool:
+    """Tell whether somebody with these roles must have an authenticator app, by the roles of which one must."""
+    return not frozenset(roles).isdisjoint(required)
+
+
 def needs_second_admin(gained: Iterable[Role], *, is_own: bool, other_admins: int) -> bool:
     """Tell whether another administrator must give these roles: nobody gives one to themselves while there is one."""
     return is_own and other_admins > 0 and bool(frozenset(gained))

@@ -6,7 +6,7 @@ same tables. Codes that messages carry have their labels in the lists of `schema
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -320,6 +320,11 @@ def name_audit_code(act: str, part: str, code: str) -> str:
 def name_role(role: str) -> str:
     """Return what a role is called, of a person who signs in or of an officer whom a message names."""
     return texts.ROLES.get(role) or codes.get_labels("roles").get(role, role)
+
+
+def list_words() -> Sequence[tuple[str, str]]:
+    """List the words that the pages use, in alphabetical order, with what they mean."""
+    return sorted((_capitalise_first(word), meaning) for word, meaning in texts.WORDS.items())
 
 
 def explain_role(role: str) -> str:

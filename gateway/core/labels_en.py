@@ -217,6 +217,52 @@ ROLES = {
 # With which account a user signs in.
 ACCOUNTS = {"local": "gateway account", "oidc": "council account", "directory": "council account"}
 
+# Words of the pages, as docs/glossary.md explains them; a test holds the two.
+WORDS = {
+    "partner authority": "an authority whose card is confirmed",
+    "CME": (
+        "children missing education: of compulsory school age, not on a school's register and not suitably "
+        "educated otherwise (Education Act 1996, 436A)"
+    ),
+    "notice": "what opens a case: a transfer notice, a whereabouts enquiry or a whereabouts unknown notice",
+    "reply": "what answers a notice: an acknowledgement, an answer or an outcome",
+    "case": "all messages about one child with one case reference",
+    "assigned case": "a case that an outreach officer may see",
+    "acknowledgement": (
+        "an officer's first reply: accepted, rejected, or referred back. Its good form is an acceptance"
+    ),
+    "redirect": (
+        "to send a notice that was rejected, referred back or not delivered to another authority, in the same case"
+    ),
+    "answer": "the reply to an enquiry: whether the authority knows the child",
+    "outcome": "the result for the child; it closes the case for both authorities",
+    "withdrawal": "the sender's message to stop using a notice",
+    "correction": "a notice that replaces one that was wrong",
+    "reminder": "a signed message that a reply to a notice is overdue",
+    "search": "an enquiry, or a whereabouts unknown notice: an authority asks others about a child",
+    "review": "of a search, every 14 days until it ends: what was checked, and with what result",
+    "possible match": (
+        "a pupil who may be the child of another authority's search, with reasons and a score; an officer decides"
+    ),
+    "pupil index": "a copy of the authority's pupil records, encrypted, against which searches are matched",
+    "outstanding, due, overdue": "a reply or decision that has not come; the day it is due; past that day",
+    "phone handover": ("a case given to the other authority by phone, and recorded; it counts as an acknowledgement"),
+    "escalate": "to tell the service manager who to call",
+    "doubt": "what a safeguard finds and an officer may confirm, because it is right as it is",
+    "working day": "a day on which an office works: no weekend, no bank holiday in England, not closed",
+    "school day": "a working day within a term and outside its half-term",
+    "UPN": "unique pupil number: a check letter and twelve characters; a temporary one ends in a letter",
+    "card": "an authority's signed identity file: keys, routes, contacts",
+    "fingerprint": "40 digits of the identity key, read out by phone before a card is trusted",
+    "one-time password": "with which a user signs in once, and then chooses their own",
+    "authenticator app": "shows a code that is asked for beside the password",
+    "audit log": "everything that was done or viewed, in entries that no one can change unseen",
+    "checkpoint": "the signed size and root of an audit log (C2SP tlog-checkpoint)",
+    "daily comparison": (
+        "each day two gateways compare what they sent and received, by signed statements of ids and digests"
+    ),
+}
+
 # What a role may do, for those who give it to a user.
 ROLE_HINTS = {
     "cme_officer": "Views and answers notices, sends new ones, searches for children.",

@@ -46,6 +46,24 @@ class ConsoleSettings:
     # Without a certificate it is served to this machine alone.
     tls_certificate_file: str = ""
     tls_key_file: str = ""
+    # Roles, with spaces between them, or "all": who has one must have an authenticator app.
+    second_factor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpSettings:
+    """Whom people ask who use the console; shown on the sign-in page, on the help page and below every page."""
+
+    # A person or a team.
+    name: str = "an administrator of this service in your council"
+    telephone: str = ""
+    email: str = ""
+    # What somebody does who has forgotten the password; empty: they ask the above for a one-time password.
+    forgotten_password: str = ""
+    # Where to say what could be better: a mail address, or an https address.
+    feedback: str = ""
+    # The council's own privacy notice, an https address.
+    privacy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from gateway.core import access_rules
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 from gateway.errors import NotAllowed
 from gateway.monitoring import health
-from gateway.settings.sections import DeadlinesSettings
+from gateway.settings.sections import DeadlinesSettings, HelpSettings
 from gateway.store import access_changes
 from gateway.store.access_changes import AccessChange
 from tests.consoles import PASSWORD, house, session, sign_in_name
@@ -130,9 +130,9 @@ async def test_the_only_admin_who_gives_themselves_access_is_told_of_once_and_he
 async def test_an_act_that_ends_sessions_asks_first_and_says_what_else_it_does(visitor: Visitor, act: str) -> None:
     gw = visitor.gw
     session(gw, Role.CME_OFFICER)
-    before = await asyncio.to_thread(people.get_person, gw, OFFICER)
+    before = (await asyncio.to_thread(people.get_account_overview, gw, OFFICER)).person
     asked = await visitor.get(Role.ADMIN, f"/people/{quote(OFFICER)}/{act}")
-    assert await asyncio.to_thread(people.get_person, gw, OFFICER) == before
+    assert (await asyncio.to_thread(people.get_account_overview, gw, OFFICER)).person == before
     assert "signed out" in asked
     assert ("case is assigned" in asked) if act == "end" else ("authenticator app" in asked)
     assert "Cancel" in asked
@@ -162,10 +162,10 @@ async def test_ones_own_roles_are_asked_about_first(visitor: Visitor) -> None:
     asked = await (await visitor.client.post(path, cookies=cookies, data=typed)).text()
     assert "Change your own roles?" in asked
     assert "Auditor" in asked
-    assert (await asyncio.to_thread(people.get_person, gw, ADMIN)).roles == {Role.ADMIN}
+    assert (await asyncio.to_thread(people.get_account_overview, gw, ADMIN)).person.roles == {Role.ADMIN}
     done = await (await visitor.client.post(path, cookies=cookies, data=[*typed, ("sure", "yes")])).text()
     assert "You changed your roles" in done
-    assert (await asyncio.to_thread(people.get_person, gw, ADMIN)).roles == {Role.ADMIN, Role.AUDITOR}
+    assert (await asyncio.to_thread(people.get_account_overview, gw, ADMIN)).person.roles == {Role.ADMIN, Role.AUDITOR}
 
 
 async def test_all_that_is_wrong_with_a_new_account_is_said_at_once_each_with_its_field(visitor: Visitor) -> None:
@@ -185,3 +185,35 @@ async def test_the_list_says_who_has_a_second_factor(visitor: Visitor) -> None:
     assert "Second factor" in text
     assert text.count('<td class="govuk-table__cell">None</td>') == len(Role)
     assert PASSWORD not in text
+
+
+async def test_who_must_set_up_an_app_is_led_there_from_every_page(visitor: Visitor) -> None:
+    gw = visitor.gw
+    gw.config = replace(gw.config, console=replace(gw.config.console, second_factor="admin"))
+    visitor.client.session.cookie_jar.clear()
+    typed = {"name": ADMIN, "password": PASSWORD}
+    answer = await visitor.client.post("/sign-in", data=typed, allow_redirects=False)
+    assert answer.headers["Location"] == "/sign-in/app"
+    cookies = {name: morsel.value for name, morsel in answer.cookies.items()}
+    page = await visitor.client.get("/sign-in/app", cookies=cookies)
+    assert "Your council requires a second factor" in await page.text()
+    for address in ("/people", "/account", "/"):
+        answer = await visitor.client.get(address, cookies=cookies, allow_redirects=False)
+        assert answer.status in (303, 404)
+        assert answer.headers.get("Location", "/sign-in").startswith("/sign-in")
+
+
+async def test_whoever_cannot_sign_in_reads_whom_to_ask_and_nothing_about_accounts(visitor: Visitor) -> None:
+    gw = visitor.gw
+    desk = HelpSettings(
+        "the <CME> desk", "0121 496 0999", "desk@sandwell.example", "Ring & ask.", "https://x.example/f"
+    )
+    gw.config = replace(gw.config, help=desk)
+    for address in ("/sign-in", "/help", "/no-such-page", "/privacy", "/words"):
+        text = await (await visitor.client.get(address)).text()
+        assert all(part in text for part in ("the &lt;CME&gt; desk", "0121 496 0999", "mailto:desk@sandwell.example"))
+        assert 'href="https://x.example/f"' in text
+    assert "/help#password" in await (await visitor.client.get("/sign-in")).text()
+    pages = [await (await visitor.client.get(f"/help?name={name}")).text() for name in (ADMIN, "nobody@x.example")]
+    assert pages[0] == pages[1]
+    assert "Ring &amp; ask." in pages[0]
