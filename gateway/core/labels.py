@@ -431,6 +431,14 @@ def name_check(name: str) -> str:
     return name
 
 
+def find_check_authority(name: str) -> str:
+    """Return the authority that a check of health is about, by its code; empty where it is about none."""
+    for pattern in texts.CHECK_PATTERNS:
+        if match := re.fullmatch(pattern, name):
+            return match.groupdict().get("authority", "")
+    return ""
+
+
 def _name_check_part(key: str, text: str) -> str:
     if key == "authority":
         return name_authority_in_full(text)

@@ -70,7 +70,8 @@ def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
-        yield warn_check(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
+        call = f"Call {gw.whom_to_ring(code) or 'them'}. Compare the cards. Then retry."
+        yield warn_check(f"receipts of {code}", says, call, retry)
 
 
 def _check_cards(gw: Gateway) -> Iterator[HealthFinding]:

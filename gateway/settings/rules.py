@@ -62,6 +62,9 @@ def check(text: str, config: Config) -> None:
         raise build_problem(
             text, "import_when", "import_when must be accepted or arrived", 'import_when = "accepted"', "one"
         )
+    if not 0 <= config.one.extract_days <= LONGEST_DEADLINE:
+        wrong = f"[one] extract_days must be between 0 and {LONGEST_DEADLINE}"
+        raise build_problem(text, "extract_days", wrong, "extract_days = 7", "one")
     ours = config.one
     folders = [
         folder for folder in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if folder

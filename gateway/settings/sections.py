@@ -173,6 +173,8 @@ class OneSettings:
         # What becomes of a child of whom the file does not say whether it is restricted: hold, or send.
         "hold"
     )
+    # Days without an extract of leavers after which Health warns; 0: it never does.
+    extract_days: int = 7
     # DfE codes, with spaces between them: who is asked about a child whom nobody can find.
     enquire_of: str = ""
     # Where it puts its extracts of all our children, against whom searches are matched.
