@@ -10,6 +10,7 @@ from gateway.access.slow_checks import SlowChecks
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import (
     account,
+    audit_child,
     audit_log,
     audit_proofs,
     case,
@@ -59,6 +60,7 @@ ENDPOINT_GROUPS = (
     people.ENDPOINTS,
     case_systems.ENDPOINTS,
     audit_log.ENDPOINTS,
+    audit_child.ENDPOINTS,
     unanswered.ENDPOINTS,
     partners.ENDPOINTS,
     health.ENDPOINTS,

@@ -7,7 +7,9 @@ its entry in braces: {who}, {about}, {partner}, and members of the detail.
 from collections.abc import Mapping
 
 SENTENCES = {
+    "audit.child-reviewed": "{who} asked who viewed a child's details ({by}; cases found: {found}).",
     "audit.exported": "{who} exported the audit log.",
+    "audit.list-exported": "{who} downloaded {entries} entries of the audit log.",
     "audit.reviewed": "{who} viewed the audit log.",
     "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
     "caller.refused": "A caller could not prove its identity and was refused ({code}).",

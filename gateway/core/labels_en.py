@@ -710,7 +710,8 @@ SMALL_NUMBERS = {
         '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
     ),
     "shown": (
-        "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
+        "DO NOT PUBLISH. FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report"
+        " outside your team."
     ),
 }
 
@@ -798,19 +799,17 @@ SCHEMA_CHANGES = {
 }
 OTHER_SCHEMA_CHANGE = "{name} is not what it should be"
 
+# By which details notices are looked for.
+SEARCHED_BY = {"name": "name", "dob": "date of birth", "upn": "UPN", "uln": "ULN", "reference": "reference"}
+
 # The codes in the details of entries of the audit log, by act and part.
 AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
+    "audit.child-reviewed/by": SEARCHED_BY,
     "case.closed/ground": {"accepted": "accepted", "handed over by telephone": "handed over by phone"},
     "client.added/scopes": {code: name for code, (name, _) in SCOPES.items()},
     "client.refused/why": {"unknown": "unknown system", "secret": "wrong secret", "ended": "removed system"},
     "notice.mail-came/what": MAIL_REPLIES,
-    "notice.searched/by": {
-        "name": "name",
-        "dob": "date of birth",
-        "upn": "UPN",
-        "uln": "ULN",
-        "reference": "reference",
-    },
+    "notice.searched/by": SEARCHED_BY,
     "person.added/roles": ROLES,
     "person.refused/why": {
         "unknown": "unknown user",

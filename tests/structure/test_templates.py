@@ -38,7 +38,7 @@ KNOWN: dict[str, Collection[str]] = {
 # Of one page only: its own fields and addresses, the code of an error, and the use of a key in a card.
 OWN = {
     "account.html": {"password"},
-    "audit.html": {"case"},
+    "audit-lines.html": {"case"},
     "case-system-add.html": {"called", "id", "scopes"},
     "case-system-tell.html": {"webhook.no-event", "url", "events"},
     "compose-check.html": {"#weighed"},
