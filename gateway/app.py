@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.access import tell_manager
 from gateway.api import application as api
 from gateway.api.call import PREFIX
 from gateway.auditing import audit, bursts, witness
@@ -132,6 +133,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             send_reminders.remind_forever,
             announce.announce_forever,
             tell_officers.tell_forever,
+            tell_manager.tell_forever,
             find_index.index_forever,
             expire_compositions.expire_forever,
             webhooks.send_events_forever,

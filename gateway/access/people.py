@@ -6,13 +6,16 @@ gets a one-time password, shown once, that counts for three days and must be cha
 
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import uuid4
 
 from gateway.context import Gateway
+from gateway.core import access_rules
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
-from gateway.store import assignments, audit_log, devices, people
+from gateway.store import access_changes, assignments, audit_log, devices, people
+from gateway.store.access_changes import PASSWORD_RESET, ROLES_GIVEN, AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.people import Person
@@ -27,14 +30,39 @@ MAX_CALLED = 80
 LOCAL, DIRECTORY = "local", "directory"
 
 
+@dataclass(frozen=True, slots=True)
+class AccountOverview:
+    """An account, and what an act on it would touch."""
+
+    person: Person
+    # Cases that are assigned to them.
+    cases: int
+    # Where they are signed in.
+    sessions: int
+    # What other administrators are called.
+    other_admins: tuple[str, ...]
+
+
+def get_account_overview(gw: Gateway, name: str) -> AccountOverview:
+    """Return the account of this name, and what an act on it would touch. Raises NotFound."""
+
+    def read(tx: Tx) -> AccountOverview:
+        person = people.get_person(tx, name)
+        cases, sessions = assignments.list_assigned_cases(tx, name), people.list_sessions(tx, name)
+        return AccountOverview(person, len(cases), len(sessions), tuple(_list_other_admins(tx, name)))
+
+    return gw.store.look(read)
+
+
+def _list_other_admins(tx: Tx, name: str) -> list[str]:
+    """List what the administrators are called who may act, without this one."""
+    everybody = people.list_people(tx)
+    return [it.called for it in everybody if it.active and Role.ADMIN in it.roles and it.name != name]
+
+
 def list_people(gw: Gateway) -> list[Person]:
     """List all who have an account, those who have left too."""
     return gw.store.look(people.list_people)
-
-
-def get_person(gw: Gateway, name: str) -> Person:
-    """Return the account of this name. Raises NotFound."""
-    return gw.store.look(lambda tx: people.get_person(tx, name))
 
 
 def list_assigned_cases(gw: Gateway, name: str) -> frozenset[CaseId]:
@@ -47,10 +75,26 @@ def is_assigned(gw: Gateway, case_id: CaseId, name: str) -> bool:
     return gw.store.look(lambda tx: assignments.is_assigned(tx, case_id, name))
 
 
+def list_account_faults(gw: Gateway, name: str, called: str, roles: Iterable[Role]) -> dict[str, NotAllowed]:
+    """Return all that is wrong with a new account, by what it is wrong with: name, called, roles."""
+    faults = {}
+    for field, check in (
+        ("name", lambda: _check_name(gw, name)),
+        ("called", lambda: _check_called(called)),
+        ("roles", lambda: _require_roles(roles)),
+    ):
+        try:
+            check()
+        except NotAllowed as why:
+            faults[field] = why
+    return faults
+
+
 def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: str) -> str:
     """Add an account, and return the one-time password with which its owner signs in first. Raises NotAllowed."""
-    name, called = name.strip().casefold(), " ".join(called.split())
-    _check_names(name, called)
+    name, called = _read_name(name), " ".join(called.split())
+    _check_name(gw, name)
+    _check_called(called)
     password, now = passwords.one_time(), gw.now()
     person = Person(
         name=name,
@@ -67,14 +111,26 @@ def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: 
     def write(tx: Tx) -> None:
         people.add_person(tx, person)
         _log_account_act(tx, gw, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
+        _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), ROLES_GIVEN)
 
     gw.store.run(write)
     return password
 
 
-def _check_names(name: str, called: str) -> None:
+def _read_name(typed: str) -> str:
+    return typed.strip().casefold()
+
+
+def _check_name(gw: Gateway, typed: str) -> None:
+    name = _read_name(typed)
     if not NAME.fullmatch(name):
         raise NotAllowed("people.name")
+    if gw.store.look(lambda tx: people.find_person(tx, name)):
+        raise NotAllowed("people.exists", name=name)
+
+
+def _check_called(typed: str) -> None:
+    called = " ".join(typed.split())
     if not (0 < len(called) <= MAX_CALLED and is_line(called)):
         raise NotAllowed("people.called")
 
@@ -86,15 +142,23 @@ def _require_roles(roles: Iterable[Role]) -> frozenset[Role]:
 
 
 def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
-    """Give other roles from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed."""
+    """Give other roles from now on: whoever is signed in signs in again. Raises NotFound or NotAllowed.
+
+    Nobody gives a role to themselves while there is another administrator who can.
+    """
     wanted = _require_roles(roles)
 
     def write(tx: Tx) -> None:
         person = people.get_person(tx, name)
+        admins = _list_other_admins(tx, name)
+        if access_rules.needs_second_admin(wanted - person.roles, is_own=name == by, other_admins=len(admins)):
+            raise NotAllowed("people.own-roles", admins=", ".join(admins))
         _update_person(tx, replace(person, roles=wanted))
         people.delete_sessions(tx, name)
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
         _log_account_act(tx, gw, "person.roles", by, name, detail)
+        gained = access_rules.find_guarded(wanted, person.roles)
+        _note_access(tx, gw, by, replace(person, roles=gained), ROLES_GIVEN)
 
     gw.store.run(write)
 
@@ -149,6 +213,8 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
         _log_account_act(tx, gw, "person.reset", by, name)
+        if name != by:
+            _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), PASSWORD_RESET)
 
     gw.store.run(write)
     return password
@@ -173,6 +239,13 @@ def unassign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
             audit_log.append_entries(tx, gw.now(), [AuditEntry("case.unassigned", by, case_id, detail={"from": name})])
 
     gw.store.run(write)
+
+
+def _note_access(tx: Tx, gw: Gateway, by: str, given: Person, kind: str) -> None:
+    """Note by which act a person may have got these roles, for the service manager."""
+    if given.roles:
+        change = AccessChange(str(uuid4()), gw.now(), kind, given.name, by, given.roles)
+        access_changes.add_access_change(tx, change)
 
 
 def _log_account_act(tx: Tx, gw: Gateway, act: str, by: str, name: str, detail: dict[str, str] | None = None) -> None:

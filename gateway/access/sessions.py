@@ -12,8 +12,9 @@ from enum import StrEnum
 from hashlib import sha256
 from secrets import token_urlsafe
 
+from gateway.access.people import LOCAL
 from gateway.context import Gateway
-from gateway.core import lockout
+from gateway.core import access_rules, lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, StoreUnavailable
 from gateway.store import audit_log, people
@@ -34,6 +35,8 @@ class SignInStage(StrEnum):
     # The password was right; the second factor is missing.
     CODE = "code"
     NEW_PASSWORD = "new-password"  # noqa: S105 - a stage, not a secret
+    # They must have a second factor, and set it up now.
+    SET_CODE = "set-code"
     # They are at the council's directory, and will be back.
     DIRECTORY = "directory"
     IN = "in"
@@ -58,6 +61,12 @@ class Session:
 def compute_secret_digest(secret: str) -> str:
     """Return the digest under which the store keeps a session."""
     return sha256(secret.encode("utf-8", "replace")).hexdigest()
+
+
+def is_second_factor_missing(gw: Gateway, person: Person) -> bool:
+    """Tell whether somebody must have an authenticator app, by their roles, and has none."""
+    required = access_rules.needs_second_factor(person.roles, gw.config.second_factor_roles)
+    return required and person.through == LOCAL and person.code_secret is None
 
 
 def begin_session(tx: Tx, gw: Gateway, person: Person, stage: SignInStage) -> str:
@@ -102,6 +111,12 @@ def list_sessions(gw: Gateway, person: str) -> Sequence[StoredSession]:
     return gw.store.look(lambda tx: people.list_sessions(tx, person))
 
 
+def is_ended_idle(gw: Gateway, secret: str) -> bool:
+    """Tell whether a session is there still, and counts no more because nobody used it."""
+    stored = gw.store.look(lambda tx: people.find_session(tx, compute_secret_digest(secret))) if secret else None
+    return stored is not None and gw.now() - stored.seen_at >= IDLE
+
+
 def _find_live_session(tx: Tx, gw: Gateway, secret: str) -> tuple[Session, datetime] | None:
     stored, now = people.find_session(tx, compute_secret_digest(secret)), gw.now()
     if stored is None:
@@ -112,6 +127,8 @@ def _find_live_session(tx: Tx, gw: Gateway, secret: str) -> tuple[Session, datet
         return None
     person = people.find_person(tx, stored.person)
     if person is None or not person.active:
+        return None
+    if stage is SignInStage.IN and is_second_factor_missing(gw, person):
         return None
     return Session(person, stage, stored.digest, stored.form_token, stored.begun_at), stored.seen_at
 

@@ -23,6 +23,7 @@ from gateway.access.sessions import (
     build_begin_again_error,
     compute_secret_digest,
     get_session_at_stage,
+    is_second_factor_missing,
 )
 from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.access.single_sign_on import PendingSignIn
@@ -64,19 +65,20 @@ def begin_sign_in(gw: Gateway, name: str, password: str, device: str = "", addre
         if person is None or (why := _refused(person, browser, right, before, gw.now())):
             _refuse(tx, gw, person, why if person else "unknown", browser, address)
             return None
-        stage = (
-            SignInStage.CODE
-            if person.code_secret
-            else SignInStage.NEW_PASSWORD
-            if person.password_until
-            else SignInStage.IN
-        )
+        stage = SignInStage.CODE if person.code_secret else _choose_stage(gw, person)
         return begin_session(tx, gw, person, stage)
 
     secret = gw.store.run(write)
     if secret is None:
         raise _no()
     return secret
+
+
+def _choose_stage(gw: Gateway, person: Person) -> SignInStage:
+    """Return what comes next for whoever has shown all that they have."""
+    if person.password_until:
+        return SignInStage.NEW_PASSWORD
+    return SignInStage.SET_CODE if is_second_factor_missing(gw, person) else SignInStage.IN
 
 
 def _refused(person: Person, browser: Device | None, right: bool, before: Person | None, now: datetime) -> str:
@@ -146,7 +148,7 @@ def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
             return None
         people.delete_session(tx, session.digest)
         fresh = replace(person, code_step=step)
-        return begin_session(tx, gw, fresh, SignInStage.NEW_PASSWORD if person.password_until else SignInStage.IN)
+        return begin_session(tx, gw, fresh, _choose_stage(gw, fresh))
 
     next_secret = gw.store.run(write)
     if next_secret is None:
@@ -165,9 +167,33 @@ def give_new_password(gw: Gateway, secret: str, password: str) -> str:
         fresh = replace(session.person, password=hashed, password_until=None)
         people.delete_sessions(tx, fresh.name)
         audit_log.append_entries(tx, gw.now(), [AuditEntry("person.password", fresh.name, fresh.name)])
+        return begin_session(tx, gw, fresh, _choose_stage(gw, fresh))
+
+    return gw.store.run(write)
+
+
+def set_first_code(gw: Gateway, secret: str, shared: bytes, code: str) -> str:
+    """Return the last step, for who must have a second factor and sets it up while signing in. Raises NotAllowed."""
+    person = gw.store.look(lambda tx: get_session_at_stage(tx, gw, secret, SignInStage.SET_CODE)).person
+    step = _find_first_step(gw, shared, code)
+    locked = at_rest.lock(shared, about=_about(person.name), ring=gw.ring)
+
+    def write(tx: Tx) -> str:
+        session = get_session_at_stage(tx, gw, secret, SignInStage.SET_CODE)
+        fresh = replace(session.person, code_key=locked.data_key, code_secret=locked.content, code_step=step)
+        people.delete_sessions(tx, fresh.name)
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("person.second-factor", fresh.name, fresh.name)])
         return begin_session(tx, gw, fresh, SignInStage.IN)
 
     return gw.store.run(write)
+
+
+def _find_first_step(gw: Gateway, shared: bytes, code: str) -> int:
+    """Return the step of a first code, which shows that the app has the secret. Raises NotAllowed."""
+    step = one_time_code.find_step(shared, code, gw.now())
+    if step is None:
+        raise NotAllowed("sign-in.one-time-code")
+    return step
 
 
 def change_password(gw: Gateway, session: Session, old: str, new: str) -> None:
@@ -214,9 +240,7 @@ def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
 
     Raises NotAllowed.
     """
-    step = one_time_code.find_step(secret, code, gw.now())
-    if step is None:
-        raise NotAllowed("sign-in.one-time-code")
+    step = _find_first_step(gw, secret, code)
     locked = at_rest.lock(secret, about=_about(session.person.name), ring=gw.ring)
 
     def write(tx: Tx) -> None:

@@ -92,6 +92,18 @@ def list_audit_page(gw: Gateway, asked: AuditQuestion, cursor: int | None, by: s
     return gw.store.run(read_and_log)
 
 
+def list_for_file(gw: Gateway, asked: AuditQuestion, by: str, most: int) -> Sequence[AuditLine]:
+    """List the newest entries that are asked for, for a file. Raises NotFound as `list_audit_page` does."""
+
+    def read_and_log(tx: Tx) -> Sequence[AuditLine]:
+        entries = audit_search.search_entries(tx, _build_query(tx, asked)[0], None, most)
+        detail = asked.build_detail() | {"entries": len(entries)}
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("audit.list-exported", by, detail=detail)])
+        return explain_entries(tx, entries)
+
+    return gw.store.run(read_and_log)
+
+
 def list_filtered_entries(gw: Gateway, wanted: EntryFilter, limit: int) -> list[tuple[LoggedEntry, AuditLine]]:
     """List the newest entries that pass the filter, the newest first, each with its sentence."""
 
@@ -121,7 +133,7 @@ def _find_ids(tx: Tx, reference: str) -> tuple[Sequence[str], Sequence[str] | No
     """
     named = [reference] if len(reference) > 12 else audit_search.list_ids_ending(tx, reference)
     for name in named:
-        if messages := _list_messages(tx, CaseId(name)):
+        if messages := list_case_messages(tx, CaseId(name)):
             return (name, *(message_id for _, message_id in messages)), sorted({who for who, _ in messages}), None
     for name in named:
         if case := _find_case(tx, MessageId(name)):
@@ -131,8 +143,8 @@ def _find_ids(tx: Tx, reference: str) -> tuple[Sequence[str], Sequence[str] | No
     return named, None, None
 
 
-def _list_messages(tx: Tx, case_id: CaseId) -> list[tuple[str, MessageId]]:
-    """List with whom each was exchanged, and its id."""
+def list_case_messages(tx: Tx, case_id: CaseId) -> list[tuple[str, MessageId]]:
+    """List the messages of a case: with whom each was exchanged, and its id."""
     sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     came = inbox.search_inbox(tx, FOREVER, inbox.InboxQuery(case_id=case_id), limit=None)
     return [(message.recipient, message.message_id) for message in sent] + [

@@ -1,14 +1,12 @@
 """One's own account: the password, the second factor, and where one is signed in."""
 
 import asyncio
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error
 from functools import partial
 
-import segno
 from aiohttp import web
 
 from gateway.access import mail_choices, sessions, sign_in
+from gateway.console.code_page import read_secret, render_code_page
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.sign_in import CHECKING
@@ -29,53 +27,41 @@ async def show_account(request: ConsoleRequest) -> web.StreamResponse:
 
 async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for another password."""
-    return request.render_page("account-password.html", wrong=None)
+    return request.render_page("account-password.html", wrong={})
 
 
 async def change_password(request: ConsoleRequest) -> web.StreamResponse:
     """Change the password."""
     old, new, again = (str(request.form.get(name, "")) for name in ("old", "new", "again"))
+    faults: dict[str, NotAllowed] = {} if old else {"old": NotAllowed("sign-in.old-password")}
+    if new != again:
+        faults["again"] = NotAllowed("password.again")
+    if faults:
+        return request.render_page("account-password.html", status=422, wrong=faults)
     try:
-        if new != again:
-            raise NotAllowed("password.again")
         work = partial(sign_in.change_password, request.gw, get_session(request), old, new)
         await request.web_request.app[CHECKING].run(work, request.by)
     except NotAllowed as why:
-        return request.render_page("account-password.html", status=422, wrong=why)
+        field = "old" if why.code == "sign-in.old-password" else "new"
+        return request.render_page("account-password.html", status=422, wrong={field: why})
     return redirect_to("/account?done=password")
 
 
 async def ask_code(request: ConsoleRequest) -> web.StreamResponse:
     """Show a secret for the app, as a picture and as text."""
-    return _code_page(request, one_time_code.new_secret(), None)
+    return render_code_page(request, "account-code.html", request.by, one_time_code.new_secret(), None)
 
 
 async def set_code(request: ConsoleRequest) -> web.StreamResponse:
     """Check the first code of the app, which shows that it has the secret."""
-    try:
-        secret = urlsafe_b64decode(request.get_typed("secret"))
-    except (Error, ValueError):
-        return redirect_to("/account/code")
-    if len(secret) != one_time_code.SECRET_BYTES:
+    secret = read_secret(request)
+    if secret is None:
         return redirect_to("/account/code")
     try:
         await asyncio.to_thread(sign_in.set_code, request.gw, get_session(request), secret, request.get_typed("code"))
     except NotAllowed as why:
-        return _code_page(request, secret, why)
+        return render_code_page(request, "account-code.html", request.by, secret, why)
     return redirect_to("/account?done=code")
-
-
-def _code_page(request: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -> web.Response:
-    issuer = f"cme-gateway {request.gw.config.authority.name}"
-    picture = segno.make(one_time_code.build_uri(secret, name=request.by, issuer=issuer), error="m")
-    return request.render_page(
-        "account-code.html",
-        status=422 if wrong else 200,
-        picture=picture.svg_data_uri(scale=5, dark="#0b0c0c", light="#ffffff"),
-        typed=one_time_code.format_secret(secret),
-        secret=urlsafe_b64encode(secret).decode(),
-        wrong=wrong,
-    )
 
 
 async def sign_out_everywhere(request: ConsoleRequest) -> web.StreamResponse:

@@ -64,9 +64,9 @@ async def ask_address(request: ConsoleRequest) -> web.StreamResponse:
 
 
 async def _render_address(request: ConsoleRequest, address: str, wrong: tuple[str, str] | None) -> web.Response:
-    person = await asyncio.to_thread(people.get_person, request.gw, request.get_part("name"))
+    overview = await asyncio.to_thread(people.get_account_overview, request.gw, request.get_part("name"))
     status = 422 if wrong else 200
-    return request.render_page("person-email.html", status=status, person=person, address=address, wrong=wrong)
+    return request.render_page("person-email.html", status=status, person=overview.person, address=address, wrong=wrong)
 
 
 async def set_address(request: ConsoleRequest) -> web.StreamResponse:

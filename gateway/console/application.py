@@ -11,6 +11,7 @@ from gateway.auditing.verify_job import VerifyRuns
 from gateway.console import (
     account,
     account_email,
+    audit_child,
     audit_log,
     audit_proofs,
     case,
@@ -67,6 +68,7 @@ ENDPOINT_GROUPS = (
     people.ENDPOINTS,
     case_systems.ENDPOINTS,
     audit_log.ENDPOINTS,
+    audit_child.ENDPOINTS,
     unanswered.ENDPOINTS,
     partners.ENDPOINTS,
     health.ENDPOINTS,

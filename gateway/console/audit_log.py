@@ -8,23 +8,27 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from functools import partial
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from gateway.access import people
 from gateway.auditing import browse
-from gateway.auditing.browse import AuditQuestion
-from gateway.console import forms
+from gateway.auditing.browse import AuditLine, AuditQuestion
+from gateway.auditing.who_viewed import MOST_IN_FILE
+from gateway.console import files, forms
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
 from gateway.console.forms import Answers, Question
 from gateway.core import audit_sentences
 from gateway.core.audit_acts import READINGS
 from gateway.core.calendar import LONDON, Span
-from gateway.core.periods import get_moments
+from gateway.core.periods import get_moments, get_month_before
 from gateway.core.permissions import Permission
 from gateway.errors import NotFound
+from gateway.paper import as_csv
+from gateway.paper.page import Column, ReportPage, ReportTable
 from schemas import codes
 
 NUMBER = "{number:[0-9]{1,15}}"
@@ -117,6 +121,54 @@ def _build_address(answers: Answers, **more: str | int) -> str:
     return f"/audit?{query}" if query else "/audit"
 
 
+async def download_entries(request: ConsoleRequest) -> web.StreamResponse:
+    """Give the entries that were looked for as a spreadsheet; that they were taken is an entry too."""
+    typed = {name: str(value) for name, value in request.form.items()}
+    answers = _read_answers(request, typed)
+    if not answers.wrong:
+        try:
+            work = partial(browse.list_for_file, request.gw, _build_search(answers), request.by, MOST_IN_FILE)
+            return build_lines_file(request, await asyncio.to_thread(work))
+        except NotFound as why:
+            answers = _add_not_found(answers, why)
+    return await _render_audit_log(request, answers, typed)
+
+
+def build_lines_file(request: ConsoleRequest, lines: Sequence[AuditLine]) -> web.Response:
+    """Build a spreadsheet of entries, the newest first."""
+    rows = [
+        (
+            line.number,
+            line.at.astimezone(LONDON).isoformat(timespec="seconds"),
+            line.actor,
+            line.sentence,
+            line.about or "",
+            line.partner or "",
+            "; ".join(f"{name}: {value}" for name, value in line.more.items()),
+        )
+        for line in lines
+    ]
+    headings = ("Entry", "Date and time", "User", "Activity", "Reference", "Authority", "Details")
+    table = ReportTable("Audit log", [Column(heading) for heading in headings], rows)
+    page = ReportPage("Audit log", request.gw.config.authority.name, "", (), (table,))
+    return files.build_csv_file(as_csv.write(page), f"audit-entries-{request.gw.code}-{request.gw.now():%Y-%m-%d}")
+
+
+def list_presets(request: ConsoleRequest) -> dict[str, Span]:
+    """Return this month and the last one, by what they are called."""
+    today = request.gw.now().astimezone(LONDON).date()
+    return {"this month": Span(today.replace(day=1), today), "last month": get_month_before(today)}
+
+
+def _link_presets(request: ConsoleRequest, answers: Answers) -> Sequence[tuple[str, str]]:
+    """Return the months that are offered, with the address of each; whatever else was chosen stays."""
+    links = [
+        (text, _build_address(Answers({**answers.values, "since": days.first, "until": days.last}, {})))
+        for text, days in list_presets(request).items()
+    ]
+    return [*links, ("any time", _build_address(Answers({**answers.values, "since": None, "until": None}, {})))]
+
+
 async def _render_audit_log(
     request: ConsoleRequest,
     answers: Answers,
@@ -142,6 +194,7 @@ async def _render_audit_log(
         answers=answers,
         typed=typed,
         staff=staff,
+        presets=_link_presets(request, answers),
     )
 
 
@@ -177,6 +230,7 @@ async def show_proof(request: ConsoleRequest) -> web.StreamResponse:
 ENDPOINTS = (
     Endpoint("GET", "/audit", Permission.AUDIT, show_audit_log),
     Endpoint("POST", "/audit", Permission.AUDIT, search_audit_log),
+    Endpoint("POST", "/audit/file", Permission.AUDIT, download_entries),
     Endpoint("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, show_entry),
     Endpoint("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, show_proof),
 )

@@ -79,6 +79,7 @@ SECTIONS = (
         "Audit log",
         (
             SectionPage(Permission.AUDIT, "/audit", "Entries"),
+            SectionPage(Permission.AUDIT, "/audit/child", "Who viewed a child"),
             SectionPage(Permission.AUDIT, "/audit/check", "Check the log"),
             SectionPage(Permission.AUDIT, "/audit/export", "Export the log"),
             SectionPage(Permission.AUDIT, "/audit/partners", "Partner log checks"),

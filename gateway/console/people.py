@@ -1,13 +1,15 @@
 """Who may sign in, and as what: for admins."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from urllib.parse import quote
 
 from aiohttp import web
 
 from gateway.access import people
-from gateway.console.console_request import ConsoleRequest, redirect_to
+from gateway.access.people import AccountOverview
+from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
 from gateway.console.sign_in import CHECKING
 from gateway.core import labels
@@ -26,22 +28,25 @@ async def show_people(request: ConsoleRequest) -> web.StreamResponse:
 
 async def ask_new_person(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for somebody new."""
-    return _render_new_person(request, "", "", [], None)
+    return _render_new_person(request, "", "", [], {})
 
 
 async def add_person(request: ConsoleRequest) -> web.StreamResponse:
     """Add somebody new, and show the password, this once."""
     name, called, roles = request.get_typed("name"), request.get_typed("called"), _read_roles(request)
+    faults = await asyncio.to_thread(people.list_account_faults, request.gw, name, called, roles)
+    if faults:
+        return _render_new_person(request, name, called, roles, faults)
     try:
         work = partial(people.add_account, request.gw, name, called, roles, request.by)
         password = await request.web_request.app[CHECKING].run(work, request.by)
     except NotAllowed as why:
-        return _render_new_person(request, name, called, roles, why)
-    return request.render_page("people-password.html", name=name.casefold(), password=password)
+        return _render_new_person(request, name, called, roles, {"name": why})
+    return request.render_page("people-password.html", name=name.casefold(), password=password, reset=False)
 
 
 def _render_new_person(
-    request: ConsoleRequest, name: str, called: str, roles: Sequence[Role], wrong: NotAllowed | None
+    request: ConsoleRequest, name: str, called: str, roles: Sequence[Role], wrong: Mapping[str, NotAllowed]
 ) -> web.Response:
     values = {"name": name, "called": called, "chosen": roles, "wrong": wrong, "roles": ROLES}
     return request.render_page("people-add.html", status=422 if wrong else 200, **values)
@@ -49,49 +54,96 @@ def _render_new_person(
 
 async def show_person(request: ConsoleRequest) -> web.StreamResponse:
     """Show one person, and what may be changed."""
-    person = await asyncio.to_thread(people.get_person, request.gw, request.get_part("name"))
-    return request.render_page("person.html", person=person, roles=ROLES, wrong=None, now=request.gw.now())
+    return await _render_person(request, None)
+
+
+async def _get_overview(request: ConsoleRequest) -> AccountOverview:
+    return await asyncio.to_thread(people.get_account_overview, request.gw, request.get_part("name"))
+
+
+async def _render_person(
+    request: ConsoleRequest, wrong: NotAllowed | None, chosen: Sequence[Role] | None = None
+) -> web.Response:
+    account = await _get_overview(request)
+    return request.render_page(
+        "person.html",
+        status=422 if wrong else 200,
+        account=account,
+        person=account.person,
+        is_own=_is_own(request),
+        chosen=account.person.roles if chosen is None else chosen,
+        roles=ROLES,
+        wrong=wrong,
+        done=request.web_request.query.get("done", ""),
+    )
+
+
+def _is_own(request: ConsoleRequest) -> bool:
+    return request.get_part("name") == request.by
 
 
 async def set_roles(request: ConsoleRequest) -> web.StreamResponse:
-    """Set other roles."""
-    return await _change_person(request, partial(people.set_roles, roles=_read_roles(request)))
+    """Set other roles; ask first where they are one's own."""
+    wanted = _read_roles(request)
+    if _is_own(request) and wanted and request.get_typed("sure") != "yes":
+        account = await _get_overview(request)
+        if not (account.other_admins and frozenset(wanted) - account.person.roles):
+            return request.render_page("person-roles.html", account=account, wanted=wanted)
+    return await _change_person(request, partial(people.set_roles, roles=wanted), "roles", wanted)
 
 
 async def ask_end(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
-    person = await asyncio.to_thread(people.get_person, request.gw, request.get_part("name"))
-    return request.render_page("person-end.html", person=person)
+    return request.render_page("person-end.html", account=await _get_overview(request), is_own=_is_own(request))
 
 
 async def deactivate_person(request: ConsoleRequest) -> web.StreamResponse:
     """Deactivate the account: they leave."""
-    return await _change_person(request, partial(people.set_active, active=False))
+    return await _change_person(request, partial(people.set_active, active=False), "ended")
 
 
 async def reactivate_person(request: ConsoleRequest) -> web.StreamResponse:
     """Activate the account again: they are back."""
-    return await _change_person(request, partial(people.set_active, active=True))
+    return await _change_person(request, partial(people.set_active, active=True), "back")
 
 
-async def _change_person(request: ConsoleRequest, act: partial[None]) -> web.StreamResponse:
+async def _change_person(
+    request: ConsoleRequest, act: partial[None], done: str, chosen: Sequence[Role] | None = None
+) -> web.StreamResponse:
+    """Do it, and say what is true then: whoever changed their own account has no session any more."""
     name = request.get_part("name")
     try:
         await asyncio.to_thread(partial(act, request.gw, name, by=request.by))
     except NotAllowed as why:
-        person = await asyncio.to_thread(people.get_person, request.gw, name)
-        return request.render_page(
-            "person.html", status=422, person=person, roles=ROLES, wrong=why, now=request.gw.now()
-        )
-    return redirect_to("/people")
+        return await _render_person(request, why, chosen)
+    if not _is_own(request):
+        return redirect_to(f"/people/{quote(name)}?done={done}")
+    return _show_own_end(request, done)
+
+
+def _show_own_end(request: ConsoleRequest, done: str, password: str = "") -> web.Response:
+    """Say to whoever changed their own account what has become of it, and of their session."""
+    answer = request.render_page(
+        "account-changed.html", session=None, done=done, is_ended=done == "ended", password=password
+    )
+    answer.del_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="Lax")
+    return answer
+
+
+async def ask_reset(request: ConsoleRequest) -> web.StreamResponse:
+    """Ask whether the password is to be replaced by a one-time password."""
+    return request.render_page("person-reset.html", account=await _get_overview(request), is_own=_is_own(request))
 
 
 async def reset_password(request: ConsoleRequest) -> web.StreamResponse:
     """Make a new one-time password."""
     name = request.get_part("name")
+    had_app = (await _get_overview(request)).person.code_secret is not None
     work = partial(people.reset_password, request.gw, name, request.by)
     password = await request.web_request.app[CHECKING].run(work, request.by)
-    return request.render_page("people-password.html", name=name, password=password)
+    if _is_own(request):
+        return _show_own_end(request, "reset", password)
+    return request.render_page("people-password.html", name=name, password=password, reset=True, had_app=had_app)
 
 
 def _read_roles(request: ConsoleRequest) -> list[Role]:
@@ -107,6 +159,7 @@ ENDPOINTS = (
     Endpoint("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
     Endpoint("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
     Endpoint("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, deactivate_person),
+    Endpoint("GET", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, ask_reset),
     Endpoint("POST", f"/people/{NAME}/back", Permission.MANAGE_PEOPLE, reactivate_person),
     Endpoint("POST", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, reset_password),
 )

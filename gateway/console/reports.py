@@ -3,7 +3,8 @@ first.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from functools import partial
 from urllib.parse import urlencode
@@ -22,7 +23,7 @@ from gateway.core.permissions import Permission
 from gateway.paper import as_csv, as_html, as_pdf
 from gateway.paper.page import ReportPage
 from gateway.reconciliation import deadlines
-from gateway.reports import inspection, statistics, timeliness, wording
+from gateway.reports import compare, inspection, statistics, timeliness, wording
 
 REPORT = "{report:statistics|timeliness}"
 STATISTICS, TIMELINESS, INSPECTION = "statistics", "timeliness", "inspection"
@@ -71,7 +72,9 @@ def _list_periods(gw: Gateway) -> Sequence[tuple[str, str]]:
     halves = [
         span for span in list_half_terms(deadlines.read_terms(gw.config).get_calendar(gw.code)) if span.first <= today
     ]
+    so_far = Span(today.replace(day=1), today)
     periods = [(_format_code(span), f"{span.first:%B %Y}") for span in months]
+    periods.append((_format_code(so_far), f"{today:%B %Y} so far"))
     periods += [(_format_code(span), f"Half-term, {wording.format_period(span)}") for span in reversed(halves)]
     return [*periods, (OTHER, "Other dates")]
 
@@ -134,11 +137,33 @@ async def show_report(request: ConsoleRequest) -> web.StreamResponse:
     page = await asyncio.to_thread(_make_report, request, name, days, team)
     form = request.web_request.query.get("as", "")
     if form in ("csv", "pdf"):
-        return await asyncio.to_thread(_build_file, page, form, f"{name}-{days.first}-{days.last}")
-    query = urlencode(
-        {name: value for name, value in request.web_request.query.items() if name in ("from", "to", "team")}
+        mark = "-do-not-publish" if team else ""
+        return await asyncio.to_thread(_build_file, page, form, f"{name}-{days.first}-{days.last}{mark}")
+    query = {name: value for name, value in request.web_request.query.items() if name in ("from", "to", "team")}
+    before = compare.find_span_before(days)
+    is_compared = before is not None and request.web_request.query.get("compare") == "yes"
+    if before is not None and is_compared:
+        earlier = await asyncio.to_thread(_make_report, request, name, before, team)
+        page = replace(page, tables=(compare.build_comparison(page, earlier, before), *page.tables))
+    return request.render_page(
+        "report.html",
+        paper=page,
+        query=urlencode(query),
+        report=name,
+        pdf=as_pdf.is_installed(),
+        team=team,
+        is_open=days.last >= request.gw.now().astimezone(LONDON).date(),
+        other_view=_link_other_view(request, query, team),
+        may_compare=before is not None and not is_compared,
     )
-    return request.render_page("report.html", paper=page, query=query, report=name, pdf=as_pdf.is_installed())
+
+
+def _link_other_view(request: ConsoleRequest, query: Mapping[str, str], team: bool) -> str:
+    """Return the query of the same report with small numbers, or without; empty for those who may not see them."""
+    if not request.may_do(Permission.INSPECT):
+        return ""
+    days = {name: value for name, value in query.items() if name != "team"}
+    return urlencode(days if team else {**days, "team": "yes"})
 
 
 def _make_report(request: ConsoleRequest, name: str, days: Span, team: bool) -> ReportPage:

@@ -12,28 +12,42 @@ from gateway.access.people import LOCAL
 from gateway.access.sessions import SignInStage
 from gateway.access.slow_checks import SlowChecks
 from gateway.console import problems, return_to
+from gateway.console.code_page import read_secret, render_code_page
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.problems import ProblemPage
 from gateway.console.throttle import TRIES, address_of
+from gateway.core import labels
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed
+from keys import one_time_code
 from keys.errors import Refusal
 
 DEVICE_COOKIE = "__Host-device"
 CHECKING = web.AppKey("passwords that are checked", SlowChecks)
-ENDED = (
+ENDED_IDLE = (
     f"You were signed out after {sessions.IDLE // timedelta(minutes=1)} minutes without activity. Sign in to return to"
     " your page. Anything you had sent is safe."
 )
-NEXT = {SignInStage.CODE: f"{SIGN_IN}/code", SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password"}
+ENDED_OTHERWISE = (
+    "You have been signed out. This happens after 10 hours, and when you sign out on another device, when your password"
+    " or roles change, or when your account is deactivated."
+)
+NEXT = {
+    SignInStage.CODE: f"{SIGN_IN}/code",
+    SignInStage.NEW_PASSWORD: f"{SIGN_IN}/password",
+    SignInStage.SET_CODE: f"{SIGN_IN}/app",
+}
 
 
 async def show_sign_in(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form; to who is in, where they begin."""
     if request.session is not None and request.session.stage is SignInStage.IN:
         return redirect_to("/")
-    ended = ENDED if request.web_request.query else ""
+    ended = ""
+    if "ended" in request.web_request.query:
+        is_idle = await asyncio.to_thread(sessions.is_ended_idle, request.gw, request.secret)
+        ended = ENDED_IDLE if is_idle else ENDED_OTHERWISE
     return request.render_page("sign-in.html", ended=ended, name="", wrong=None)
 
 
@@ -127,7 +141,7 @@ async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
     """Show the form for a new password."""
     if request.session is None or request.session.stage is not SignInStage.NEW_PASSWORD:
         return redirect_to(SIGN_IN)
-    return request.render_page("sign-in-password.html", wrong=None)
+    return request.render_page("sign-in-password.html", wrong={})
 
 
 async def give_password(request: ConsoleRequest) -> web.StreamResponse:
@@ -141,7 +155,33 @@ async def give_password(request: ConsoleRequest) -> web.StreamResponse:
     except NotAllowed as why:
         if why.code == "sign-in.begin-again":
             return redirect_to(SIGN_IN)
-        return request.render_page("sign-in-password.html", status=422, wrong=why)
+        field = "again" if why.code == "password.again" else "new"
+        return request.render_page("sign-in-password.html", status=422, wrong={field: why})
+    return await _go_on(request, secret)
+
+
+async def ask_first_code(request: ConsoleRequest) -> web.StreamResponse:
+    """Show a secret for the app to whoever must have one."""
+    if request.session is None or request.session.stage is not SignInStage.SET_CODE:
+        return redirect_to(SIGN_IN)
+    return _render_first_code(request, one_time_code.new_secret(), None)
+
+
+def _render_first_code(request: ConsoleRequest, secret: bytes, wrong: NotAllowed | None) -> web.Response:
+    return render_code_page(request, "sign-in-app.html", get_session(request).person.name, secret, wrong)
+
+
+async def set_first_code(request: ConsoleRequest) -> web.StreamResponse:
+    """Check the first code of the app; then they are in."""
+    shared = read_secret(request)
+    if request.session is None or shared is None:
+        return redirect_to(f"{SIGN_IN}/app")
+    try:
+        secret = await asyncio.to_thread(
+            sign_in.set_first_code, request.gw, request.secret, shared, request.get_typed("code")
+        )
+    except NotAllowed as why:
+        return redirect_to(SIGN_IN) if why.code == "sign-in.begin-again" else _render_first_code(request, shared, why)
     return await _go_on(request, secret)
 
 
@@ -180,6 +220,21 @@ async def refresh_session(request: ConsoleRequest) -> web.StreamResponse:
     return web.json_response({"person": session.person.name, "form_token": session.form_token})
 
 
+async def show_help(request: ConsoleRequest) -> web.StreamResponse:
+    """Show whom to ask, and what to do without a password; the same for everybody, so it says nothing of accounts."""
+    return request.render_page("help.html")
+
+
+async def show_privacy(request: ConsoleRequest) -> web.StreamResponse:
+    """Show what is kept about children and about people who use the console."""
+    return request.render_page("privacy.html")
+
+
+async def show_words(request: ConsoleRequest) -> web.StreamResponse:
+    """Show what the words mean that the pages use."""
+    return request.render_page("words.html", words=labels.list_words())
+
+
 async def show_accessibility(request: ConsoleRequest) -> web.StreamResponse:
     """Show how far everybody can use the console."""
     return request.render_page("accessibility.html")
@@ -192,9 +247,14 @@ ENDPOINTS = (
     Endpoint("POST", f"{SIGN_IN}/code", None, give_code),
     Endpoint("GET", f"{SIGN_IN}/password", None, ask_password),
     Endpoint("POST", f"{SIGN_IN}/password", None, give_password),
+    Endpoint("GET", f"{SIGN_IN}/app", None, ask_first_code),
+    Endpoint("POST", f"{SIGN_IN}/app", None, set_first_code),
     Endpoint("GET", f"{SIGN_IN}/directory", None, go_to_directory),
     Endpoint("GET", f"{SIGN_IN}/answer", None, return_from_directory),
     Endpoint("GET", "/session", Permission.OWN_ACCOUNT, refresh_session),
     Endpoint("POST", "/sign-out", Permission.OWN_ACCOUNT, sign_out_here),
     Endpoint("GET", "/accessibility", None, show_accessibility),
+    Endpoint("GET", "/help", None, show_help),
+    Endpoint("GET", "/privacy", None, show_privacy),
+    Endpoint("GET", "/words", None, show_words),
 )

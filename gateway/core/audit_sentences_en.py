@@ -8,7 +8,9 @@ from collections.abc import Mapping
 
 SENTENCES = {
     "notice.urgent-seen": "{who} marked an urgent message from {partner} as dealt with.",
+    "audit.child-reviewed": "{who} asked who viewed a child's details ({by}; cases found: {found}).",
     "audit.exported": "{who} exported the audit log.",
+    "audit.list-exported": "{who} downloaded {entries} entries of the audit log.",
     "audit.reviewed": "{who} viewed the audit log.",
     "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
     "caller.refused": "A caller could not prove its identity and was refused ({code}).",

@@ -39,6 +39,11 @@ class HealthFinding:
         """Return what people read in the place of the name."""
         return labels.name_check(self.name)
 
+    @property
+    def authority(self) -> str:
+        """Return the partner that it is about, by its code; empty where it is about none."""
+        return labels.find_check_authority(self.name)
+
 
 def pass_check(name: str, sentence: str) -> HealthFinding:
     """Return that it holds."""

@@ -58,11 +58,18 @@ class PartnerHealth:
     # Replies of it to what we do not know.
     about_nothing: int = 0
     about_nothing_since: datetime | None = None
+    # Who there, and the number; empty: none is known.
+    ring: str = ""
 
     @property
     def waiting(self) -> int:
         """Count the messages that are not yet with it."""
         return sum(self.counts.get(state, 0) for state in WAITING)
+
+    @property
+    def given_up(self) -> int:
+        """Count the messages that nobody tries any more."""
+        return self.counts.get(DeliveryState.FAILED, 0)
 
     @property
     def succeeded_at(self) -> datetime | None:
@@ -71,8 +78,11 @@ class PartnerHealth:
 
     @property
     def failing(self) -> RouteHealth | None:
-        """Return the route that has failed for longest, where something waits and no route has worked since."""
-        if not self.waiting:
+        """Return the route that has failed for longest, where something has not got there and no route worked since.
+
+        What was given up counts too, or a partner whom nothing reaches would look well once all of it was.
+        """
+        if not self.waiting and not self.given_up:
             return None
         last = self.succeeded_at
         since = [(route.failing_since, route.route, route) for route in self.routes if route.failing_since]
@@ -131,6 +141,9 @@ class FolderHealth:
     left: tuple[LeftBehindHealth, ...] = ()
     # Files that wait for a person.
     doubted: int = 0
+    # Since when nothing was taken, and after how many days that is a warning; 0: never.
+    quiet_since: datetime | None = None
+    quiet_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from statistics import median
 
+from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import (
     FindingLevel,
@@ -165,19 +166,18 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
             yield check
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
-        since = f"{partner.waiting} waiting. {failing.route} has failed {_format_since(failing.failing_since)}"
+        since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"
         says = f"{since} ({failing.reason})." if failing.reason else f"{since}."
         retry = f"Call them. Then run `cme-gateway retry --to {partner.authority}`."
-        yield warn_check(
-            f"delivery to {partner.authority}", says, "Call them. Then retry what was not delivered.", retry
-        )
+        on_page = f"{_say_call(partner)} Then retry what was not delivered."
+        yield warn_check(f"delivery to {partner.authority}", says, on_page, retry)
     yield from _check_weak_routes(partner)
     if partner.about_nothing and partner.about_nothing_since and now - partner.about_nothing_since > OVERTAKEN:
         are = "reply is about a notice that is" if partner.about_nothing == 1 else "replies are about notices that are"
         yield warn_check(
             f"replies of {partner.authority}",
             f"{partner.about_nothing} {are} not known here, {_format_since(partner.about_nothing_since)}.",
-            "Ask an officer to call them, and to mark the replies as checked.",
+            f"{_say_call(partner)} Ask an officer to mark the replies as checked.",
             "Call them. See `cme-gateway inbox --state about-nothing`, then use `cme-gateway put-aside`.",
         )
     ahead = partner.clock_ahead
@@ -192,8 +192,18 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         says = f"Records were last compared {format_duration(now - compared)} ago."
         see = f"Run `cme-gateway compare {partner.authority}` to see if they answer."
         yield warn_check(
-            f"statement of {partner.authority}", says, "Call them, and ask if their gateway is running.", see
+            f"statement of {partner.authority}", says, f"{_say_call(partner)} Ask if their gateway is running.", see
         )
+
+
+def _say_call(partner: PartnerHealth) -> str:
+    """Say whom to call there, and the number."""
+    return f"Call {partner.ring}." if partner.ring else "Call them: no telephone number of theirs is known here."
+
+
+def _count_not_there(partner: PartnerHealth) -> str:
+    given_up = f"{partner.given_up} given up." if partner.given_up else ""
+    return f"{partner.waiting} waiting. {given_up}".strip() if partner.waiting else given_up
 
 
 def _is_worth_a_look(failing: RouteHealth, now: datetime) -> bool:
@@ -211,7 +221,8 @@ def _check_believed(health: Health) -> Iterator[HealthFinding]:
         level = fail_check if len(who) == len(failing) and len(who) > 1 else warn_check
         on_page = "Check this server's clock. Then renew the card, and send it to them."
         in_terminal = "Check this server's clock. Then run `cme-gateway card renew`, and send them the new card."
-        yield level("who we are", f"{', '.join(who)} answer 401 or 403 to every message.", on_page, in_terminal)
+        named = ", ".join(map(labels.name_authority_in_full, who))
+        yield level("who we are", f"{named} answer 401 or 403 to every message.", on_page, in_terminal)
 
 
 def _check_weak_routes(partner: PartnerHealth) -> Iterator[HealthFinding]:
@@ -221,7 +232,7 @@ def _check_weak_routes(partner: PartnerHealth) -> Iterator[HealthFinding]:
         since, failed = route.failing_since, route.failed_at
         if last and since and failed and last - since > LATE and last - failed < LATE:
             says = f"Has failed {_format_since(since)} ({route.reason}). Another route is used instead."
-            yield warn_check(f"route {route.route} to {partner.authority}", says, "Call them.")
+            yield warn_check(f"route {route.route} to {partner.authority}", says, _say_call(partner), "Call them.")
 
 
 def _check_folder(folder: FolderHealth, now: datetime) -> HealthFinding:
@@ -240,7 +251,14 @@ def _check_folder(folder: FolderHealth, now: datetime) -> HealthFinding:
             f"A file has been there for {format_duration(now - folder.oldest)}.",
             f"Look in {folder.path} for the reason.",
         )
-    return pass_check(folder.name, folder.path)
+    since = folder.quiet_since
+    if since and folder.quiet_days and now - since > timedelta(days=folder.quiet_days):
+        says = f"No file has come {_format_since(since)}, for {format_duration(now - since)}."
+        look = "Check that ONE still makes its extract, and that it writes to this folder."
+        in_terminal = f"{look} [one] extract_days sets after how many days this is a warning."
+        return warn_check(folder.name, says, look, in_terminal)
+    last = f". The last file came on {folder.taken_at:%d %b %Y %H:%M}" if folder.taken_at else ""
+    return pass_check(folder.name, f"{folder.path}{last}")
 
 
 def _check_left_behind(folder: FolderHealth) -> Iterator[HealthFinding]:

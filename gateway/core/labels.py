@@ -6,7 +6,7 @@ same tables. Codes that messages carry have their labels in the lists of `schema
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -323,6 +323,11 @@ def name_role(role: str) -> str:
     return texts.ROLES.get(role) or codes.get_labels("roles").get(role, role)
 
 
+def list_words() -> Sequence[tuple[str, str]]:
+    """List the words that the pages use, in alphabetical order, with what they mean."""
+    return sorted((_capitalise_first(word), meaning) for word, meaning in texts.WORDS.items())
+
+
 def explain_role(role: str) -> str:
     """Return what a role may do."""
     return texts.ROLE_HINTS[role]
@@ -474,6 +479,14 @@ def name_check(name: str) -> str:
     return name
 
 
+def find_check_authority(name: str) -> str:
+    """Return the authority that a check of health is about, by its code; empty where it is about none."""
+    for pattern in texts.CHECK_PATTERNS:
+        if match := re.fullmatch(pattern, name):
+            return match.groupdict().get("authority", "")
+    return ""
+
+
 def _name_check_part(key: str, text: str) -> str:
     if key == "authority":
         return name_authority_in_full(text)
@@ -519,6 +532,19 @@ def write_news_part(part: str, count: int = 0, **names: str) -> str:
 def explain_mail_choice(choice: str) -> tuple[str, str]:
     """Return when somebody is told of new work by email: as it is chosen, and a hint."""
     return texts.MAIL_CHOICES[choice]
+
+
+def write_access_part(part: str, count: int = 0, **names: str) -> str:
+    """Return a part of the email to the service manager about so many changes of who sees children's records."""
+    text = texts.ACCESS_EMAIL.get(f"{part}/one") if count == 1 else None
+    return (text or texts.ACCESS_EMAIL[part]).format(count=count, **names)
+
+
+def describe_own_access(person: str, on: str, roles: Iterable[str], *, told: bool) -> str:
+    """Return what System health says of an administrator who gave themselves access."""
+    named = ", ".join(name_role(role) for role in roles)
+    ending = texts.OWN_ACCESS_TOLD["told" if told else "untold"]
+    return texts.OWN_ACCESS.format(person=person, on=on, roles=named, told=ending)
 
 
 def name_report(report: str) -> str:

@@ -228,6 +228,52 @@ ROLES = {
 # With which account a user signs in.
 ACCOUNTS = {"local": "gateway account", "oidc": "council account", "directory": "council account"}
 
+# Words of the pages, as docs/glossary.md explains them; a test holds the two.
+WORDS = {
+    "partner authority": "an authority whose card is confirmed",
+    "CME": (
+        "children missing education: of compulsory school age, not on a school's register and not suitably "
+        "educated otherwise (Education Act 1996, 436A)"
+    ),
+    "notice": "what opens a case: a transfer notice, a whereabouts enquiry or a whereabouts unknown notice",
+    "reply": "what answers a notice: an acknowledgement, an answer or an outcome",
+    "case": "all messages about one child with one case reference",
+    "assigned case": "a case that an outreach officer may see",
+    "acknowledgement": (
+        "an officer's first reply: accepted, rejected, or referred back. Its good form is an acceptance"
+    ),
+    "redirect": (
+        "to send a notice that was rejected, referred back or not delivered to another authority, in the same case"
+    ),
+    "answer": "the reply to an enquiry: whether the authority knows the child",
+    "outcome": "the result for the child; it closes the case for both authorities",
+    "withdrawal": "the sender's message to stop using a notice",
+    "correction": "a notice that replaces one that was wrong",
+    "reminder": "a signed message that a reply to a notice is overdue",
+    "search": "an enquiry, or a whereabouts unknown notice: an authority asks others about a child",
+    "review": "of a search, every 14 days until it ends: what was checked, and with what result",
+    "possible match": (
+        "a pupil who may be the child of another authority's search, with reasons and a score; an officer decides"
+    ),
+    "pupil index": "a copy of the authority's pupil records, encrypted, against which searches are matched",
+    "outstanding, due, overdue": "a reply or decision that has not come; the day it is due; past that day",
+    "phone handover": ("a case given to the other authority by phone, and recorded; it counts as an acknowledgement"),
+    "escalate": "to tell the service manager who to call",
+    "doubt": "what a safeguard finds and an officer may confirm, because it is right as it is",
+    "working day": "a day on which an office works: no weekend, no bank holiday in England, not closed",
+    "school day": "a working day within a term and outside its half-term",
+    "UPN": "unique pupil number: a check letter and twelve characters; a temporary one ends in a letter",
+    "card": "an authority's signed identity file: keys, routes, contacts",
+    "fingerprint": "40 digits of the identity key, read out by phone before a card is trusted",
+    "one-time password": "with which a user signs in once, and then chooses their own",
+    "authenticator app": "shows a code that is asked for beside the password",
+    "audit log": "everything that was done or viewed, in entries that no one can change unseen",
+    "checkpoint": "the signed size and root of an audit log (C2SP tlog-checkpoint)",
+    "daily comparison": (
+        "each day two gateways compare what they sent and received, by signed statements of ids and digests"
+    ),
+}
+
 # What a role may do, for those who give it to a user.
 ROLE_HINTS = {
     "cme_officer": "Views and answers notices, sends new ones, searches for children.",
@@ -553,6 +599,7 @@ CHECKS = {
     "free space": "Free disk space",
     "loops": "Background jobs",
     "signing in": "Sign-in",
+    "own access": "Access that administrators gave themselves",
     "gateway": "Gateway",
     "calendars": "Calendars",
     "term dates": "Term dates",
@@ -749,7 +796,8 @@ SMALL_NUMBERS = {
         '"c" means a number from 1 to 5, or one hidden to protect it. Do not share two reports with overlapping dates.'
     ),
     "shown": (
-        "FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report outside your team."
+        "DO NOT PUBLISH. FOR YOUR TEAM ONLY. Numbers from 1 to 5 could identify a child. Do not share this report"
+        " outside your team."
     ),
 }
 
@@ -805,6 +853,21 @@ MAIL_CHOICES = {
     "at-once": ("As it happens", "At most one email every 10 minutes."),
     "daily": ("Once a day", "Only on days when there is something new."),
 }
+# The email to the service manager about changes by which somebody may have got access to children's records.
+ACCESS_EMAIL = {
+    "count": "{count} changes to who can see children's records",
+    "count/one": "1 change to who can see children's records",
+    "lead": "There were {count} changes to who can see children's records in the CME gateway:",
+    "lead/one": "There was 1 change to who can see children's records in the CME gateway:",
+    "roles": "- {by} gave {person} this access: {roles}. {on}",
+    "roles/own": "- {person} gave themselves this access, because no other administrator could: {roles}. {on}",
+    "reset": "- {by} gave {person} a one-time password. That account has this access: {roles}. {on}",
+    "what-now": "If you did not expect this, ask the administrator, and ask another one to take the role away.",
+    "all": "See all changes to users: {address}",
+}
+# The same, of those who had nobody to approve it, for System health.
+OWN_ACCESS = "{person} gave themselves this access on {on}, because no other administrator could: {roles}. {told}"
+OWN_ACCESS_TOLD = {"told": "The service manager was told by email.", "untold": "No email has told the service manager."}
 
 # With what an email to a CME team begins, by the kind of its message; and of any other.
 LETTERS = {
@@ -886,21 +949,25 @@ SCHEMA_CHANGES = {
 }
 OTHER_SCHEMA_CHANGE = "{name} is not what it should be"
 
+# By which details notices are looked for.
+SEARCHED_BY = {
+    "name": "name",
+    "dob": "date of birth",
+    "upn": "UPN",
+    "uln": "ULN",
+    "postcode": "postcode",
+    "phone": "telephone number",
+    "reference": "reference",
+}
+
 # The codes in the details of entries of the audit log, by act and part.
 AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
+    "audit.child-reviewed/by": SEARCHED_BY,
     "case.closed/ground": {"accepted": "accepted", "handed over by telephone": "handed over by phone"},
     "client.added/scopes": {code: name for code, (name, _) in SCOPES.items()},
     "client.refused/why": {"unknown": "unknown system", "secret": "wrong secret", "ended": "removed system"},
     "notice.mail-came/what": MAIL_REPLIES,
-    "notice.searched/by": {
-        "name": "name",
-        "dob": "date of birth",
-        "upn": "UPN",
-        "uln": "ULN",
-        "postcode": "postcode",
-        "phone": "telephone number",
-        "reference": "reference",
-    },
+    "notice.searched/by": SEARCHED_BY,
     "person.added/roles": ROLES,
     "person.mail-set/choice": {"none": "never", "at-once": "as it happens", "daily": "once a day"},
     "person.refused/why": {

@@ -135,6 +135,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
         asked = card is not None and any(route.kind == "https" for route in card.routes)
         rows = {reach.route: reach for reach in tried.get(code, [])}
         compared = rows.pop(STATEMENT, None)
+        about_nothing, nothing_since = nothing.get(code, (0, None))
         ahead = next((reach.clock_ahead for reach in rows.values() if reach.clock_ahead is not None), None)
         yield PartnerHealth(
             code,
@@ -145,7 +146,9 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             None if ahead is None else timedelta(seconds=ahead),
             compared.succeeded_at if compared else None,
             confirmed.get(code) if asked else None,
-            *nothing.get(code, (0, None)),
+            about_nothing,
+            nothing_since,
+            gw.whom_to_ring(code),
         )
 
 
@@ -199,8 +202,10 @@ def _measure_folders(gw: Gateway) -> Iterator[FolderHealth]:
 
 def _measure_folder(gw: Gateway, name: str, path: Path, watched: Watched | None) -> FolderHealth:
     """Files are counted and their age is read; what they are called stays here, for it may be a child's name."""
-    trouble = ""
-    if not path.is_dir():
+    trouble = watched_folder.find_vanished(gw.config.home, path, watched) if watched else ""
+    if trouble:
+        pass
+    elif not path.is_dir():
         trouble = f"{path} does not exist."
     elif not os.access(path, os.R_OK | os.X_OK | (0 if watched else os.W_OK)):
         trouble = f"The gateway's user may not {'read' if watched else 'write to'} {path}."
@@ -211,11 +216,26 @@ def _measure_folder(gw: Gateway, name: str, path: Path, watched: Watched | None)
         return FolderHealth(name, str(path), "", len(lie), min(lie, default=None), None, 0)
     home = watched_folder.place_of(gw.config.home, watched)
     left = watched_folder.find_left(gw.config.home, path, watched)
-    taken = [at for at in (_find_moment(home / "done"), _find_moment(home / "failed")) if at]
+    since, noted = watched_folder.find_moments(gw.config.home, path, watched)
+    taken = [noted] if noted else [at for at in (_find_moment(home / "done"), _find_moment(home / "failed")) if at]
     failed = len(list((home / "failed").glob("*/report.csv")))
     doubted = len(list((home / "waiting").glob("*/report.csv")))
     oldest, newest = min(lie, default=None), max(taken, default=None)
-    return FolderHealth(name, str(path), "", len(lie), oldest, newest, failed, str(home), tuple(left), doubted)
+    quiet_days = gw.config.one.extract_days if watched is leavers_folder.WATCHED else 0
+    return FolderHealth(
+        name,
+        str(path),
+        "",
+        len(lie),
+        oldest,
+        noted or (newest if since is None else None),
+        failed,
+        str(home),
+        tuple(left),
+        doubted,
+        noted or since,
+        quiet_days,
+    )
 
 
 def _list_moments(folder: Path) -> list[datetime]:

@@ -117,7 +117,8 @@ def _check_telephone(gw: Gateway) -> HealthFinding:
 def _enquire_of(gw: Gateway) -> Iterator[HealthFinding]:
     known = {*gw.trust.list_authorities(), *gw.correspondents}
     if missing := [code for code in gw.config.one.enquire_of.split() if code not in known]:
-        says = f"Every enquiry waits as a leaver to check: {', '.join(missing)} in [one] enquire_of cannot be reached."
+        named = ", ".join(map(labels.name_authority_in_full, missing))
+        says = f"Every enquiry waits as a leaver to check: {named} in [one] enquire_of cannot be reached."
         yield warn_check("enquiries", says, "Add their cards on the server.", "Use `cme-gateway partner add CARD`.")
 
 
@@ -152,7 +153,8 @@ def _check_email(gw: Gateway) -> Iterator[HealthFinding]:
     """That our servers let us in, `doctor` tries."""
     if gw.mail is None:
         if gw.correspondents:
-            missing = f"No emails are sent to {', '.join(gw.correspondents)}, because there is no email account."
+            named = ", ".join(map(labels.name_authority_in_full, gw.correspondents))
+            missing = f"No emails are sent to {named}, because there is no email account."
             yield fail_check("letters", missing, "Complete [email] in gateway.toml.")
         return
     wanted = Route("email", f"mailto:{gw.mail.address}", "sealed")

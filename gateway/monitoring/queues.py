@@ -6,7 +6,9 @@ Counts and ages only.
 from collections.abc import Iterator
 from datetime import datetime
 
+from gateway.access.tell_manager import TOLD_WITHIN
 from gateway.context import Gateway
+from gateway.core import labels
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.core.match_state import MatchState
@@ -14,6 +16,7 @@ from gateway.core.transfer_stage import TransferStage
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
 from gateway.store import (
+    access_changes,
     blind_index,
     children,
     drafts,
@@ -22,6 +25,7 @@ from gateway.store import (
     officer_mails,
     outbox,
     partner_health,
+    people,
     searches,
     transfer_files,
     webhooks,
@@ -51,6 +55,21 @@ def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_own_routes(tx, gw)
     yield from _check_unbelieved(tx, gw)
     yield from _check_cards(gw)
+    yield from _check_own_access(tx, gw)
+
+
+def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield administrators who gave themselves access to children's records, as there was nobody else to do it."""
+    for change in access_changes.list_access_changes(tx, gw.now() - TOLD_WITHIN):
+        if change.is_own:
+            person = people.find_person(tx, change.person)
+            says = labels.describe_own_access(
+                person.called if person else change.person,
+                f"{change.at:%d %b %Y %H:%M}",
+                sorted(change.roles),
+                told=change.told_at is not None,
+            )
+            yield warn_check("own access", says, "If this was not agreed, have the role taken away.")
 
 
 def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
@@ -58,7 +77,8 @@ def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
         says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
-        yield warn_check(f"receipts of {code}", says, "Call them and compare the cards. Then retry.", retry)
+        call = f"Call {gw.whom_to_ring(code) or 'them'}. Compare the cards. Then retry."
+        yield warn_check(f"receipts of {code}", says, call, retry)
 
 
 def _check_cards(gw: Gateway) -> Iterator[HealthFinding]:

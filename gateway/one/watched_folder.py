@@ -22,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -45,6 +45,7 @@ QUIET = 10.0
 TAKEN_IN = "taken-in"
 WORKING, DONE, FAILED, WAITING = "working", "done", "failed", "waiting"
 ABOUT, REPORT, REMEMBERED, LOCK = "about.json", "report.csv", "remembered.json", ".lock"
+KNOWN = "folder.json"
 # Of reports in the share, which are not taken in.
 REPORT_ENDING = ".report.csv"
 # The largest that anybody who works on files reads.
@@ -164,6 +165,32 @@ class _Memory:
         half.replace(self.path)
 
 
+@dataclass(frozen=True, slots=True)
+class _KnownFolder:
+    """What we know of the folder that a setting names: with it, one that vanished is told from one that is new."""
+
+    path: str
+    # Where its file system begins: a share that is not mounted any more looks like an empty folder.
+    mount: str
+    since: str
+    # Empty: nothing was taken yet.
+    taken_at: str = ""
+
+    @classmethod
+    def find(cls, home: Path, folder: Path) -> "_KnownFolder | None":
+        """Return what is known of this folder; None where another one, or none, was watched before."""
+        try:
+            known = cls(**json.loads((home / KNOWN).read_text("utf-8")))
+        except FileNotFoundError:
+            return None
+        return known if known.path == str(folder) else None
+
+    def write(self, home: Path) -> None:
+        half = home / f".{KNOWN}"
+        half.write_text(json.dumps(asdict(self)), "utf-8")
+        half.replace(home / KNOWN)
+
+
 async def watch(gw: Gateway, folder: str, watched: Watched, every: float, stop: asyncio.Event) -> None:
     """Take in what is put into the folder that a setting names, if it names one, until told to stop."""
     if folder:
@@ -178,6 +205,8 @@ async def take_in(gw: Gateway, folder: Path, watched: Watched) -> int:
     """
     home = place_of(gw.config.home, watched)
     await asyncio.to_thread(_make, home, folder)
+    if vanished := await asyncio.to_thread(find_vanished, gw.config.home, folder, watched):
+        raise Unusable("one.folder-gone", what=vanished)
     taken = 0
     with hold_lock(home / LOCK) as ours:
         if not ours:
@@ -242,9 +271,43 @@ def hold_lock(file: Path) -> Iterator[bool]:
 
 
 def _make(home: Path, folder: Path) -> None:
+    """Make our places; the folder itself only the first time: one that vanished is never made anew."""
     for place in (home / WORKING, home / DONE, home / FAILED, home / WAITING):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    known = _KnownFolder.find(home, folder)
+    if known is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        now = datetime.now(UTC).isoformat()
+        _KnownFolder(str(folder), str(_find_mount(folder)), now).write(home)
+
+
+def _find_mount(folder: Path) -> Path:
+    """Find where the file system begins on which a folder is."""
+    place = folder.resolve()
+    while not os.path.ismount(place):
+        place = place.parent
+    return place
+
+
+def find_vanished(home: Path, folder: Path, watched: Watched) -> str:
+    """Say that a folder that we have watched is not there any more, or not on its share; empty where it is."""
+    known = _KnownFolder.find(place_of(home, watched), folder)
+    if known is None:
+        return ""
+    if not folder.is_dir():
+        return f"{folder} is not there any more."
+    if not os.path.ismount(known.mount):
+        return f"{folder} is empty or not the same: {known.mount} is not mounted any more."
+    return ""
+
+
+def find_moments(home: Path, folder: Path, watched: Watched) -> tuple[datetime | None, datetime | None]:
+    """Say since when we have watched this folder, and when a file was last taken from it."""
+    known = _KnownFolder.find(place_of(home, watched), folder)
+    if known is None:
+        return None, None
+    taken = datetime.fromisoformat(known.taken_at) if known.taken_at else None
+    return datetime.fromisoformat(known.since), taken
 
 
 def _claims(working: Path) -> list[_FileClaim]:
@@ -365,6 +428,8 @@ def _put_away(folder: Path, watched: Watched, claim: _FileClaim, outcome: FileOu
         place = WAITING
         note_details(claim.place, waits={"code": outcome.doubted.code, "sentence": outcome.doubted.sentence})
     claim.place.rename(home / place / claim.place.name)
+    if known := _KnownFolder.find(home, folder):
+        replace(known, taken_at=datetime.now(UTC).isoformat()).write(home)
 
 
 def note_details(place: Path, **more: object) -> None:

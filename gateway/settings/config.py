@@ -15,6 +15,7 @@ from gateway.settings.sections import (
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    HelpSettings,
     HostingSettings,
     KeysSettings,
     LimitsSettings,
@@ -33,6 +34,8 @@ from gateway.settings.sections import (
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
 
+# In the place of roles.
+ALL_ROLES = "all"
 # Closure values of the extract, in small letters, and what is done with their rows.
 CLOSURES = {"lost": "enquire"}
 
@@ -49,6 +52,7 @@ class Config:
     contacts: Mapping[str, ContactSettings] = field(default_factory=dict)
     listen: ListenSettings = field(default_factory=ListenSettings)
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
+    help: HelpSettings = field(default_factory=HelpSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -89,6 +93,12 @@ class Config:
         ours = self.console
         scheme = "https" if ours.tls_certificate_file else "http"
         return ours.url.rstrip("/") or f"{scheme}://{ours.host}:{ours.port}"
+
+    @property
+    def second_factor_roles(self) -> frozenset[Role]:
+        """Return the roles of which one must have an authenticator app."""
+        named = self.console.second_factor.split()
+        return frozenset(Role) if named == [ALL_ROLES] else frozenset(map(Role, named))
 
     def read_passphrase(self) -> bytes:
         """Return the passphrase of our keys. Raises ConfigProblem where its file cannot be read."""

@@ -5,14 +5,16 @@ to write instead.
 import re
 from ipaddress import ip_network
 
+from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem
-from gateway.settings.config import Config
+from gateway.settings.config import ALL_ROLES, Config
 from gateway.settings.sections import (
     ApiSettings,
     ConsoleSettings,
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    HelpSettings,
     SignInSettings,
 )
 
@@ -20,6 +22,7 @@ FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
 SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for kind in ("smtp", "imap"))
 CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?/?")
+WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?=&%-]*)?")
 WEBHOOK_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
@@ -44,6 +47,7 @@ def check(text: str, config: Config) -> None:
     if not 1 <= config.listen.port <= 65535:
         raise build_problem(text, "port", "port must be a number from 1 to 65535", "port = 8443")
     _check_console(text, config.console)
+    _check_help(text, config.help)
     _check_proxies(text, config)
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
         wrong = "[metrics] port must be a port of its own, or 0 for none"
@@ -63,6 +67,9 @@ def check(text: str, config: Config) -> None:
         raise build_problem(
             text, "import_when", "import_when must be accepted or arrived", 'import_when = "accepted"', "one"
         )
+    if not 0 <= config.one.extract_days <= LONGEST_DEADLINE:
+        wrong = f"[one] extract_days must be between 0 and {LONGEST_DEADLINE}"
+        raise build_problem(text, "extract_days", wrong, "extract_days = 7", "one")
     ours = config.one
     folders = [
         folder for folder in (ours.folder, ours.import_folder, ours.answers_folder, ours.children_folder) if folder
@@ -144,6 +151,22 @@ def _check_console(text: str, ours: ConsoleSettings) -> None:
     if ours.url and not CONSOLE_URL.fullmatch(ours.url):
         wrong = "[console] url must be an https address for browsers"
         raise build_problem(text, "url", wrong, 'url = "https://cme.sandwell.gov.uk"', "console")
+    named = ours.second_factor.split()
+    if named != [ALL_ROLES] and not {*named} <= {*Role}:
+        wrong = f"[console] second_factor must have roles only ({', '.join(Role)}), or {ALL_ROLES}"
+        raise build_problem(text, "second_factor", wrong, 'second_factor = "admin service_manager"', "console")
+
+
+def _check_help(text: str, ours: HelpSettings) -> None:
+    if ours.email and not MAIL_ADDRESS.fullmatch(ours.email):
+        raise build_problem(
+            text, "email", "[help] email must be an email address", 'email = "it@sandwell.gov.uk"', "help"
+        )
+    for key, allowed in (("feedback", (MAIL_ADDRESS, WEB_ADDRESS)), ("privacy", (WEB_ADDRESS,))):
+        value = getattr(ours, key)
+        if value and not any(form.fullmatch(value) for form in allowed):
+            wrong = f"[help] {key} must be {'an email or ' if len(allowed) > 1 else ''}an https address"
+            raise build_problem(text, key, wrong, f'{key} = "https://www.sandwell.gov.uk/cme"', "help")
 
 
 def _check_proxies(text: str, config: Config) -> None:

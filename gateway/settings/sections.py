@@ -55,6 +55,24 @@ class ConsoleSettings:
     # Without a certificate it is served to this machine alone.
     tls_certificate_file: str = ""
     tls_key_file: str = ""
+    # Roles, with spaces between them, or "all": who has one must have an authenticator app.
+    second_factor: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HelpSettings:
+    """Whom people ask who use the console; shown on the sign-in page, on the help page and below every page."""
+
+    # A person or a team.
+    name: str = "an administrator of this service in your council"
+    telephone: str = ""
+    email: str = ""
+    # What somebody does who has forgotten the password; empty: they ask the above for a one-time password.
+    forgotten_password: str = ""
+    # Where to say what could be better: a mail address, or an https address.
+    feedback: str = ""
+    # The council's own privacy notice, an https address.
+    privacy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +182,8 @@ class OneSettings:
         # What becomes of a child of whom the file does not say whether it is restricted: hold, or send.
         "hold"
     )
+    # Days without an extract of leavers after which Health warns; 0: it never does.
+    extract_days: int = 7
     # DfE codes, with spaces between them: who is asked about a child whom nobody can find.
     enquire_of: str = ""
     # Where it puts its extracts of all our children, against whom searches are matched.

@@ -739,6 +739,23 @@ assignments = Table(
     Index("assignments_case", "conversation_id"),
 )
 
+# By which somebody may have got access to children's records; the service manager is told of each.
+access_changes = Table(
+    "access_changes",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("at", Instant, nullable=False),
+    # A role was given, or an account that has one got a new one-time password.
+    Column("kind", String(20), nullable=False),
+    Column("person", String(80), nullable=False),
+    Column("by", String(80), nullable=False),
+    # That were given, or that the account has; with spaces between them.
+    Column("roles", String(200), nullable=False),
+    # By a mail to the service manager.
+    Column("told_at", Instant),
+    Index("access_changes_at", "at"),
+)
+
 # How it last went with each partner, by each route; "statement": its statement was asked for.
 reached = Table(
     "reached",

@@ -26,12 +26,16 @@ OPEN_TO_ALL = {
     "/sign-in",
     "/sign-in/code",
     "/sign-in/password",
+    "/sign-in/app",
     "/sign-in/directory",
     "/sign-in/answer",
     "/accessibility",
+    "/help",
+    "/privacy",
+    "/words",
 }
 # Which are nothing without a first step.
-AT_ONCE = {"/sign-in/code", "/sign-in/password"}
+AT_ONCE = {"/sign-in/code", "/sign-in/password", "/sign-in/app"}
 NO_ROLE, NOT_ASSIGNED, NOT_OURS = "permission.role", "permission.assigned", "form.not-ours"
 
 

@@ -22,6 +22,7 @@ from gateway.authorities import partners
 from gateway.console.application import build_application
 from gateway.console.unanswered import SHOWN
 from gateway.context import Gateway
+from gateway.core.calendar import LONDON
 from gateway.core.checkpoint_rules import LogContradiction, SeenCheckpoint
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
@@ -299,6 +300,28 @@ async def test_small_numbers_are_for_the_team_and_no_address_shows_them_to_the_a
     address = f"/reports/statistics?from={today}&to={today}&team=yes"
     assert "FOR YOUR TEAM ONLY" in await visitor.get(Role.SERVICE_MANAGER, address)
     assert "FOR YOUR TEAM ONLY" not in await visitor.get(Role.AUDITOR, address)
+
+
+async def test_the_month_so_far_is_offered_and_compared_with_the_one_before(visitor: Visitor) -> None:
+    await exchange(visitor.gw, visitor.there, transfer(visitor.gw.now()))
+    today = visitor.gw.now().astimezone(LONDON).date()
+    assert f"{today:%B %Y} so far" in await visitor.get(Role.AUDITOR, "/reports")
+    address = f"/reports/timeliness?from={today.replace(day=1)}&to={today}"
+    open_month = await visitor.get(Role.SERVICE_MANAGER, address)
+    assert "This period is not over" in open_month
+    assert "Compare with the month before" in open_month
+    assert "Show small numbers, for your own team" in open_month
+    compared = await visitor.get(Role.SERVICE_MANAGER, f"{address}&team=yes&compare=yes")
+    assert "Compared with the month before" in compared
+    assert "Do not publish." in compared
+    assert "Hide small numbers" in compared
+    cookies, _ = session(visitor.gw, Role.SERVICE_MANAGER)
+    file = await visitor.client.get(f"{address}&team=yes&as=csv", cookies=cookies)
+    assert "do-not-publish" in file.headers["Content-Disposition"]
+    # Whoever may not see small numbers is not offered them, and other days are compared with nothing.
+    assert "Show small numbers" not in await visitor.get(Role.AUDITOR, address)
+    days = f"/reports/timeliness?from={today - timedelta(days=40)}&to={today}&compare=yes"
+    assert "Compare" not in await visitor.get(Role.AUDITOR, days)
 
 
 async def test_wrong_days_are_named_and_a_wrong_address_leads_back(visitor: Visitor) -> None:

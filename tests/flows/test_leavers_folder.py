@@ -3,11 +3,12 @@ with why.
 """
 
 import io
+import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -283,6 +284,56 @@ def test_doctor_looks_into_the_folder(pair: Pair, tmp_path: Path) -> None:
     assert ("ONE's folder", "warn") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
     sandwell.config = replace(sandwell.config, one=OneSettings("nowhere"))
     assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
+
+
+async def test_a_folder_that_vanished_is_an_error_and_is_never_made_anew(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    place = tmp_path / "one"
+    put(tmp_path, ADA)
+    await folders.take_in_leavers(sandwell, place)
+    place.rename(tmp_path / "gone")
+    for _ in range(2):
+        with pytest.raises(Unusable) as why:
+            await folders.take_in_leavers(sandwell, place)
+        assert why.value.code == "one.folder-gone"
+    assert not place.exists()
+    [finding] = [one for one in doctor.run_checks(sandwell) if one.name == "ONE's folder"]
+    assert (finding.result, "not there any more" in finding.detail) == ("fail", True)
+    (tmp_path / "gone").rename(place)
+    put(tmp_path, BY_POSTCODE, name="more.csv")
+    assert await folders.take_in_leavers(sandwell, place) == 1
+    # Another folder that the setting names is made, once.
+    assert await folders.take_in_leavers(sandwell, tmp_path / "other") == 0
+    assert (tmp_path / "other").is_dir()
+
+
+async def test_a_share_that_is_not_mounted_any_more_is_no_empty_folder(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
+    known = tmp_path / "333" / "taken-in" / "leavers" / watched_folder.KNOWN
+    was = json.loads(known.read_text())
+    assert Path(was["mount"]) in (tmp_path, *tmp_path.parents)
+    known.write_text(json.dumps(was | {"mount": str(tmp_path)}))
+    with pytest.raises(Unusable, match="is not mounted any more"):
+        await folders.take_in_leavers(sandwell, tmp_path / "one")
+    assert ("ONE's folder", "fail") in {(one.name, one.result) for one in doctor.run_checks(sandwell)}
+
+
+async def test_days_without_an_extract_are_a_warning_that_a_setting_draws(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+
+    def level() -> str:
+        [finding] = [one for one in doctor.run_checks(sandwell) if one.name == "ONE's folder"]
+        return finding.result
+
+    put(tmp_path, ADA)
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
+    now = datetime.now(UTC)
+    for days, hours, expected in ((7, -1, "ok"), (7, 1, "warn"), (2, -1, "ok"), (2, 1, "warn"), (0, 9_000, "ok")):
+        moment = now + timedelta(days=days, hours=hours)
+        sandwell.now = lambda: moment  # noqa: B023 - asked in this turn alone
+        sandwell.config = replace(sandwell.config, one=OneSettings(str(tmp_path / "one"), extract_days=days))
+        assert level() == expected, (days, hours)
 
 
 CTF = """<?xml version="1.0" encoding="ISO-8859-1"?>

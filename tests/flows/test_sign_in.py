@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gateway.context import Gateway
 from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
+from gateway.settings.sections import ConsoleSettings
 from gateway.store import audit_log
 from keys import one_time_code
 from tests.world import MONDAY, World
@@ -277,3 +279,53 @@ def test_whoever_married_is_known_by_their_subject(gw: Gateway) -> None:
     )
     assert found is not None
     assert found.person.name == "olive@council.example"
+
+
+def required(gw: Gateway, roles: str) -> None:
+    """Who has one of these roles must have an authenticator app."""
+    gw.config = replace(gw.config, console=ConsoleSettings(second_factor=roles))
+
+
+def test_who_must_have_a_second_factor_sets_it_up_before_anything_else(world: World, gw: Gateway, first: str) -> None:
+    secret = chosen(gw, first)
+    required(gw, "admin cme_officer")
+    # Who was in before is not in any more.
+    assert sessions.use_session(gw, secret) is None
+    session = come_in(gw)
+    assert (session.stage, session.roles) == (SignInStage.SET_CODE, frozenset())
+    shared = one_time_code.new_secret()
+    begun = sign_in.begin_sign_in(gw, NAME, GOOD)
+    for wrong in ("", "000000", code_at(one_time_code.new_secret(), world.now)):
+        with pytest.raises(NotAllowed):
+            sign_in.set_first_code(gw, begun, shared, wrong)
+    inside = sessions.use_session(gw, sign_in.set_first_code(gw, begun, shared, code_at(shared, world.now)))
+    assert inside is not None
+    assert inside.roles == {Role.CME_OFFICER}
+    # That step counts once, and the next sign-in asks for a code.
+    with pytest.raises(NotAllowed):
+        sign_in.set_first_code(gw, begun, shared, code_at(shared, world.now))
+    assert come_in(gw).stage is SignInStage.CODE
+    # A new one-time password takes the app away: then all begins again.
+    one_time = people.reset_password(gw, NAME, "test")
+    begun = sign_in.begin_sign_in(gw, NAME, one_time)
+    with pytest.raises(NotAllowed):
+        sign_in.set_first_code(gw, begun, shared, code_at(shared, world.now))
+    after = sessions.use_session(gw, sign_in.give_new_password(gw, begun, f"{GOOD}-2"))
+    assert after is not None
+    assert after.stage is SignInStage.SET_CODE
+
+
+@pytest.mark.parametrize("roles", ["", "admin", "auditor operator"])
+def test_who_need_not_have_a_second_factor_is_not_asked(gw: Gateway, first: str, roles: str) -> None:
+    required(gw, roles)
+    assert sessions.use_session(gw, chosen(gw, first)) is not None
+    required(gw, "all")
+    assert come_in(gw).stage is SignInStage.SET_CODE
+
+
+def test_the_directory_has_second_factors_of_its_own(gw: Gateway, first: str) -> None:
+    required(gw, "all")
+    secret = sign_in.from_directory(gw, known("s-2", "petra@council.example", Role.CME_OFFICER))
+    found = sessions.use_session(gw, secret)
+    assert found is not None
+    assert found.stage is SignInStage.IN

@@ -42,7 +42,7 @@ KNOWN: dict[str, Collection[str]] = {
 OWN = {
     "account.html": {"password", "email"},
     "account-email.html": {"choice", "daily_at", "address"},
-    "audit.html": {"case"},
+    "audit-lines.html": {"case"},
     "case-system-add.html": {"called", "id", "scopes"},
     "case-system-tell.html": {"webhook.no-event", "url", "events"},
     "compose-check.html": {"#weighed"},

@@ -107,3 +107,9 @@ def test_no_text_of_the_product_has_an_old_word() -> None:
 def test_no_document_has_an_old_word(path: Path) -> None:
     text = (MARKUP if path.suffix == ".svg" else CODE).sub(" ", path.read_text())
     assert [(word[0], text[max(0, word.start() - 40) : word.end() + 40]) for word in OLD.finditer(text)] == []
+
+
+def test_the_word_list_of_the_console_says_what_the_glossary_says() -> None:
+    rows = dict(re.findall(r"^\| ([^|]+?) \| (.+?) \|$", (ROOT / "docs/glossary.md").read_text("utf-8"), re.MULTILINE))
+    ours = {word: re.sub(r" \(`[^`]+`\)", "", rows.get(word, "")) for word in labels_en.WORDS}
+    assert ours == labels_en.WORDS

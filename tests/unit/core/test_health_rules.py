@@ -64,10 +64,20 @@ def seen(**said: object) -> dict[str, HealthFinding]:
     return {one.name: one for one in list_findings(found) if one.level is not FindingLevel.OK}
 
 
+def test_whoever_is_to_be_called_is_named_with_the_number_and_each_partners_check_leads_to_its_page() -> None:
+    lost = partner(counts=GIVEN_UP, routes=(route("https", None, DAY, DAY),), ring="Olive Invented, 01632 960202")
+    [found] = [one for name, one in seen(partners=(lost,)).items() if name == LATE]
+    assert "Call Olive Invented, 01632 960202." in found.next_on_page
+    assert (found.authority, found.sentence.startswith("1 given up. https has failed since")) == ("885", True)
+    assert {one.authority for one in list_findings(WELL)} == {""}
+
+
 def test_where_all_is_well_nothing_is_said() -> None:
     assert seen() == {}
 
 
+GIVEN_UP, LATE = {DeliveryState.FAILED: 1}, "delivery to 885"
+LOST = {"notices given up", LATE}
 WAITS = {DeliveryState.QUEUED: 2}
 CLOCKS = [partner(code, clock_ahead=timedelta(minutes=9)) for code in ("330", "885", "916")]
 FOLDER = FolderHealth("ONE's folder", "/one", "", 1, NOW - DAY, None, 0)
@@ -128,6 +138,11 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"folders": (FOLDER,)}, set()),
         ({"folders": (replace(FOLDER, oldest=NOW - DAY - MINUTE),)}, {"ONE's folder"}),
         ({"folders": (replace(FOLDER, failed=1),)}, {"ONE's folder"}),
+        ({"folders": (replace(FOLDER, quiet_since=NOW - 7 * DAY, quiet_days=7),)}, set()),
+        ({"folders": (replace(FOLDER, quiet_since=NOW - 7 * DAY - MINUTE, quiet_days=7),)}, {"ONE's folder"}),
+        ({"folders": (replace(FOLDER, quiet_since=NOW - 999 * DAY),)}, set()),
+        ({"partners": (partner(counts=GIVEN_UP, routes=(route("https", None, DAY, DAY),)),)}, LOST),
+        ({"partners": (partner(counts=GIVEN_UP, routes=(route("https", MINUTE, DAY, None),)),)}, LOST - {LATE}),
         ({"folders": (replace(FOLDER, trouble="is away"),)}, {"ONE's folder"}),
         ({"mailboxes": (MAILBOX,)}, set()),
         ({"mailboxes": (replace(MAILBOX, size=91),)}, {"mailbox of 885"}),
