@@ -52,6 +52,7 @@ class Pages:
             "tail": shorten_id,
         }
         self._environment.tests["restricted"] = is_restricted
+        self._environment.tests["phone_only"] = is_phone_only
         self._environment.globals |= {
             "Act": Permission,
             "sections": list_sections,
@@ -108,6 +109,11 @@ def get_status(message: StoredMessage) -> StatusLabel:
 def is_restricted(restriction: RestrictionLevel) -> bool:
     """Tell whether less than all of it may be shared, so that a tag says so."""
     return restriction != "none"
+
+
+def is_phone_only(restriction: RestrictionLevel) -> bool:
+    """Tell whether nothing of it may be written, so that one number is named and no other."""
+    return restriction == "phone-only"
 
 
 def shorten_id(message_id: str) -> str:
