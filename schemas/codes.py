@@ -87,3 +87,9 @@ def list_grounds(regulations: str) -> frozenset[str]:
         regulations: "2006" for SI 2006/1751, regulation 8(1); "2024" for SI 2024/208, regulation 9(1).
     """
     return frozenset(row["code"] for row in list_rows("grounds") if row["regulations"] == regulations)
+
+
+def find_ground(regulations: str, letter: str) -> str | None:
+    """Return what a letter means in the regulations of one year; None where they have no such ground."""
+    rows = (row for row in list_rows("grounds") if (row["regulations"], row["code"]) == (regulations, letter))
+    return next((row["label"] for row in rows), None)

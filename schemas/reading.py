@@ -1,13 +1,19 @@
-"""A message as a person reads it: every value under its element's name, codes in words."""
+"""A message as a person reads it: every value under its name, codes in words.
+
+Letters and terminals have short names, by element (`list_rows`). Pages ask and show in the same words, by field
+(`list_sections`, `name_field`).
+"""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
 from schemas import codes, officers
+from schemas.field_labels import LABELS
 from schemas.layout import Slot, is_ours, list_slots
+from schemas.message import GroundForDeletion
 from schemas.shapes import CodeList, Text
 
 # Elements whose name is not how an officer would say it; forms ask in the same words.
@@ -114,27 +120,47 @@ class ReadingSection:
     table: Sequence[Sequence[str]] = ()
 
 
-def list_sections(body: object) -> Iterator[ReadingSection]:
+def list_sections(body: object, without: Collection[tuple[str, str]] = ()) -> Iterator[ReadingSection]:
     """List what a body says, in parts, without the codes: first its own values, then each of its parts.
 
-    Addresses are on one line.
+    Addresses are on one line. `without`: fields that are shown elsewhere, by class and name.
     """
-    yield ReadingSection("", _pairs(body, [slot for slot in _slots(body) if not is_ours(slot.kind)]))
-    for slot in _slots(body):
+    wanted = _leave_out(body, without)
+    yield ReadingSection("", _pairs(body, [slot for slot in wanted if not is_ours(slot.kind)]))
+    for slot in wanted:
         if is_ours(slot.kind) and (inner := getattr(body, slot.field)):
-            title = name_element(slot.element)
-            yield _table(title, inner) if slot.repeated else ReadingSection(title, _pairs(inner, _slots(inner)))
+            title = name_field(type(body), slot)
+            pairs = () if slot.repeated else _pairs(inner, _leave_out(inner, without))
+            yield _table(title, inner) if slot.repeated else ReadingSection(title, pairs)
+
+
+def _leave_out(value: object, without: Collection[tuple[str, str]]) -> Sequence[Slot]:
+    return [slot for slot in _slots(value) if (type(value).__name__, slot.field) not in without]
 
 
 def _pairs(value: object, wanted: Sequence[Slot]) -> list[tuple[str, str]]:
-    pairs = ((name_element(slot.element), _on_one_line(slot, getattr(value, slot.field))) for slot in wanted)
+    pairs = ((name_field(type(value), slot), _explain_value(value, slot)) for slot in wanted)
     return [(name, text) for name, text in pairs if text]
 
 
 def _table(title: str, values: Sequence[object]) -> ReadingSection:
     wanted = [slot for slot in _slots(values[0]) if any(getattr(value, slot.field) for value in values)]
-    rows_ = [[_on_one_line(slot, getattr(value, slot.field)) for slot in wanted] for value in values]
-    return ReadingSection(title, columns=[name_element(slot.element) for slot in wanted], table=rows_)
+    rows_ = [[_explain_value(value, slot) for slot in wanted] for value in values]
+    return ReadingSection(title, columns=[name_field(type(values[0]), slot) for slot in wanted], table=rows_)
+
+
+def _explain_value(value: object, slot: Slot) -> str:
+    """Return a value on one line; a letter with what it means by the regulations beside it."""
+    text = _on_one_line(slot, getattr(value, slot.field))
+    if isinstance(value, GroundForDeletion) and slot.field == "letter":
+        meaning = codes.find_ground(value.regulations, value.letter)
+        return f"{text}: {meaning}" if meaning else text
+    return text
+
+
+def join_values(value: object) -> str:
+    """Return every value within one of our classes on one line, as an address has them."""
+    return _flat(value)
 
 
 def _on_one_line(slot: Slot, inner: object) -> str:
@@ -154,6 +180,11 @@ def _slots(value: object) -> Sequence[Slot]:
     return list_slots(cls)
 
 
+def name_field(cls: type, slot: Slot) -> str:
+    """Return how a page asks for a field, and how it shows what was answered."""
+    return LABELS.get((cls.__name__, slot.field)) or name_element(slot.element)
+
+
 @lru_cache(WORDS_KEPT)
 def name_element(element: str) -> str:
     """Return an element's name as a person writes it, as "destination address" for DestinationAddress.
@@ -167,6 +198,11 @@ def name_element(element: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def format_day(on: date) -> str:
+    """Return a day as a page has it: "25 November 2026"."""
+    return f"{on.day} {on:%B %Y}"
+
+
 def _format_value(slot: Slot, value: object, *, coded: bool = True) -> str:
     """Return one value in words.
 
@@ -178,7 +214,7 @@ def _format_value(slot: Slot, value: object, *, coded: bool = True) -> str:
     if isinstance(value, datetime):
         return f"{value:%d %b %Y %H:%M:%S} UTC"
     if isinstance(value, date):
-        return f"{value:%d %b %Y}" if coded else f"{value.day} {value:%B %Y}"
+        return f"{value:%d %b %Y}" if coded else format_day(value)
     if isinstance(slot.shape, CodeList):
         label = codes.get_labels(slot.shape.name).get(str(value), "")
         if label and label != value:

@@ -80,11 +80,11 @@ def list_child_views(
     return gw.store.run(read_and_log)
 
 
-def _list_wanted_marks(gw: Gateway, sought: NoticeQuery, *, alike: bool) -> list[frozenset[str]]:
+def _list_wanted_marks(gw: Gateway, sought: NoticeQuery, *, alike: bool) -> list[tuple[int, ...]]:
     """List by which marks each part is met; with what is close to it, if that is asked for too."""
     single = len(sought.parts) == 1
     terms = [list_near_terms(part, alone=single)[0] if alike else part.terms for part in sought.parts]
-    return [frozenset(blind.compute_marks(part, gw.ring)) for part in terms]
+    return [blind.compute_marks(part, gw.ring) for part in terms]
 
 
 def _list_cases(tx: Tx, gw: Gateway, hits: Sequence[IndexHit], ids: frozenset[str]) -> tuple[CaseId, ...]:

@@ -114,7 +114,17 @@ def _get_area(postcode: str) -> str:
 
 def find_authority_of_postcode(gw: Gateway, postcode: str) -> str | None:
     """Return the DfE code of the authority in which it lies; None where that is not known."""
-    return gw.store.look(lambda tx: postcodes.find_postcode_authority(tx, normalise_postcode(postcode)))
+    return gw.store.look(lambda tx: find_area(tx, postcode))
+
+
+def find_area(tx: Tx, postcode: str) -> str | None:
+    """Return the DfE code of the authority in which a postcode lies; None where that is not known."""
+    return postcodes.find_postcode_authority(tx, normalise_postcode(postcode))
+
+
+def has_index(tx: Tx) -> bool:
+    """Tell whether any directory was imported."""
+    return postcodes.get_newest_release(tx) > 0
 
 
 def describe_other_authority(gw: Gateway, notice: Message) -> str | None:

@@ -13,8 +13,9 @@ from gateway.context import Gateway
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
 from gateway.core.delivery import DeliveryState
+from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed, too_late
-from gateway.store import audit_log, calls, outbox
+from gateway.store import audit_log, calls, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.calls import StoredCall
 from gateway.store.database import Tx
@@ -91,6 +92,25 @@ def record_outcome(gw: Gateway, message_id: MessageId, result: str, call: PhoneC
     gw.store.run(write_outcome)
 
 
+def record_received_call(gw: Gateway, name: MessageName, call: PhoneCall, by: str) -> None:
+    """Record that the officer was called who wrote a notice that came, as one must be of whom only calls may speak.
+
+    Raises NotFound, Ambiguous, or NotAllowed where it is no notice that opens a case.
+    """
+    item = gw.store.look(lambda tx: inbox.get_message(tx, name))
+    if item.kind not in OPENS_A_CASE:
+        raise NotAllowed("call.other-kind")
+    _check_words(gw, call, since=item.received_at, restricted=item.restriction == "phone-only")
+    stored_call = _lock_call(gw, item.message_id, call, f"{calls.RECEIVED}{item.sender}", by)
+
+    def write_call(tx: Tx) -> None:
+        calls.add_call(tx, stored_call)
+        entry = AuditEntry("notice.called", by, item.message_id, item.sender, item.digest)
+        audit_log.append_entries(tx, gw.now(), [entry])
+
+    gw.store.run(write_call)
+
+
 def close_notice(gw: Gateway, message_id: MessageId, by: str) -> None:
     """Close a transfer notice without waiting for the outcome: an officer there accepted it, or a call is recorded.
 
@@ -151,11 +171,15 @@ def _get_live_notice(gw: Gateway, message_id: MessageId, kinds: tuple[str, ...])
 
 
 def _check_call(gw: Gateway, sent: Delivery, call: PhoneCall) -> None:
-    if not sent.queued_at - CLOCK_SKEW <= call.at <= gw.now() + CLOCK_SKEW:
+    _check_words(gw, call, since=sent.queued_at, restricted=sent.restriction == "phone-only")
+
+
+def _check_words(gw: Gateway, call: PhoneCall, *, since: datetime, restricted: bool) -> None:
+    if not since - CLOCK_SKEW <= call.at <= gw.now() + CLOCK_SKEW:
         raise NotAllowed("call.other-time")
     if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):
         raise NotAllowed("text.hidden-sign", sign=sign)
-    if sent.restriction == "phone-only" and call.note:
+    if restricted and call.note:
         raise NotAllowed("call.restricted")
 
 

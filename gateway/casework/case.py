@@ -5,20 +5,21 @@ search that went to many authorities the newest notice is opened, for all say th
 (`search.py`).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
-from itertools import groupby
+from functools import partial
 
 from gateway import copies
-from gateway.auditing import audit
-from gateway.casework import by_hand
+from gateway.casework import answer_facts, timeline
+from gateway.casework.answer_facts import NO_FACTS, CaseFacts
 from gateway.casework.messages import StoredMessage
+from gateway.casework.timeline import CaseEvent, StoredSteps
 from gateway.context import Gateway
 from gateway.copies import Copy, View
-from gateway.core import labels, open_actions, safeguards
-from gateway.core.audit_acts import READINGS
-from gateway.core.inbox_state import UNFIT
+from gateway.core import answer_summary, labels, open_actions, safeguards
+from gateway.core.answer_summary import FoundFacts, SummaryLine
+from gateway.core.inbox_state import UNFIT, InboxState
 from gateway.core.message_name import MessageName, split_name
 from gateway.core.message_summary import MessageSummary
 from gateway.core.open_actions import CaseAction
@@ -29,19 +30,21 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import SearchOverview
 from gateway.store import assignments, calls, inbox, mail_replies, outbox, people
-from gateway.store.audit_log import AuditEntry, LoggedEntry
+from gateway.store.audit_log import AuditEntry
+from gateway.store.calls import StoredCall
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
 from schemas import codes
-from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, MessageKind, Officer
+from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
+from schemas.reading import format_day
 from schemas.shapes import CaseId
 
 # Characters of a reference, as lists show it.
 TAIL = 12
-# What the other authority did.
-THEIRS = ("message.kept", "receipt.verified", "notice.rejected")
+# We said no: whatever may still be done with it takes that back.
+DECIDED_OTHERWISE = (InboxState.REJECTED, InboxState.PASSED_ON)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class CaseNotice(MessageSummary):
     choices: Sequence[CaseAction] = field(kw_only=True)
     # It contradicts itself, so it is shown as restricted.
     must_be_checked: bool = field(default=False, kw_only=True)
+    # When its writer was called, of a notice of which only calls may speak.
+    called_at: datetime | None = field(default=None, kw_only=True)
     owed: Owed | None = field(kw_only=True)
 
     @property
@@ -80,7 +85,13 @@ class CaseNotice(MessageSummary):
         """Return who there wrote it; nobody where it does not say."""
         body = self.message.body if self.message else None
         officer: Officer | None = getattr(body, "officer", None) or getattr(body, "ring", None)
-        return f"{officer.name}, {officer.phone_no}" if officer else ""
+        return answer_summary.describe_officer(officer) if officer else ""
+
+    @property
+    def primary_choice(self) -> CaseAction | None:
+        """Return the act that is most likely next; none on what was decided, where an act only changes one's mind."""
+        said_no = self.direction == "came" and self.state in DECIDED_OTHERWISE
+        return None if said_no else next(iter(self.choices), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +111,6 @@ class CaseSubject:
 
 
 @dataclass(frozen=True, slots=True)
-class CaseEvent:
-    """Something that has happened."""
-
-    at: datetime
-    what: str
-    who: str
-    detail: str = ""
-    theirs: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """The whole of it."""
 
@@ -127,6 +127,23 @@ class Case:
     opener: str = ""
     # In answer to our letters, the newest first.
     mails: Sequence[MailReply] = ()
+    # What decides the answer to its notice.
+    facts: CaseFacts = NO_FACTS
+
+    def list_summary(self, today: date) -> Sequence[SummaryLine]:
+        """List what decides the answer to the notice at its head, or what it is about."""
+        if self.head is None or self.head.message is None:
+            return ()
+        beside = self.facts.facts if self.facts.name == self.head.name else FoundFacts()
+        if self.head.direction == "came" and self.head.restriction == "phone-only":
+            on = format_day(self.head.called_at) if self.head.called_at else ""
+            beside = FoundFacts(call=labels.describe_call_state(on))
+        return answer_summary.list_summary_lines(self.head.message, today, beside)
+
+    @property
+    def repeated(self) -> Collection[tuple[str, str]]:
+        """List the fields of the notice at its head that its summary shows."""
+        return answer_summary.list_repeated(self.head.message.body) if self.head and self.head.message else ()
 
     @property
     def openings(self) -> Sequence[CaseNotice]:
@@ -168,62 +185,89 @@ class _CaseRecords:
 
     shown: Sequence[tuple[StoredMessage, Copy]]
     duties: Mapping[MessageName, Owed]
-    done: Sequence[CaseEvent]
-    readings: Sequence[CaseEvent]
-    calls: Sequence[calls.StoredCall]
-    called: Mapping[str, str]
+    # The call about each notice that came, the newest.
+    called: Mapping[MessageName, datetime]
+    steps: StoredSteps
     assigned: Sequence[str]
-    wide: bool
     opener: str
     mails: Sequence[MailReply]
 
 
-def open_case(gw: Gateway, case_id: CaseId, by: str) -> Case:
-    """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read."""
+def open_case(gw: Gateway, case_id: CaseId, by: str, *, answers: bool = False) -> Case:
+    """Open the case for a person. Raises NotFound, or ConfigProblem where a calendar cannot be read.
+
+    `answers`: they may answer its notice, so what decides the answer is found out, and children of ours who may be the
+    one are named.
+    """
     terms = deadlines.read_terms(gw.config)
-    records = gw.store.run(lambda tx: _read_case(tx, gw, case_id, terms, by))
+    facts = answer_facts.find_case_facts(gw, case_id) if answers else NO_FACTS
+    describe_view = partial(_build_view_entry, by=by, facts=facts)
+    records = gw.store.run(lambda tx: _read_case(tx, gw, case_id, terms, describe_view))
+    opened = [(message, _open_held_copy(gw, copy)) for message, copy in records.shown]
     notices = [
-        _build_case_notice(message, _open_held_copy(gw, copy), records.duties.get(message.name), gw.now().date())
-        for message, copy in records.shown
+        replace(
+            _build_case_notice(message, held, records.called.get(message.name), gw.now().date()),
+            owed=records.duties.get(message.name),
+        )
+        for message, held in opened
     ]
-    done = [*records.done, *(_build_call_step(gw, stored_call, records.called) for stored_call in records.calls)]
+    texts = {(message.message_id, message.summary.partner): held for message, held in opened if held}
+    done, readings = timeline.build_timeline(gw, records.steps, texts)
     return Case(
         case_id,
         sorted(notices, key=lambda message: (message.at, message.message_id), reverse=True),
-        list(_join_repeated(_sort_newest_first(done))),
-        list(_join_repeated(_sort_newest_first(records.readings))),
+        done,
+        readings,
         records.assigned,
-        search.open_search(gw, case_id, by) if records.wide else None,
+        search.open_search(gw, case_id, by) if records.steps.wide else None,
         records.opener,
         records.mails,
+        facts,
     )
 
 
-def _read_case(tx: Tx, gw: Gateway, case_id: CaseId, terms: AgreedTerms, by: str) -> _CaseRecords:
+def _read_case(
+    tx: Tx, gw: Gateway, case_id: CaseId, terms: AgreedTerms, describe_view: Callable[[StoredMessage], AuditEntry]
+) -> _CaseRecords:
     """Read everything that the case shows; that it was read is written with it, before anything is opened."""
     sent, came = _list_case_messages(tx, gw, case_id)
     duties = {message.name: message for message in reconcile.list_owed_on(gw, terms, sent, came)}
     shown_sent, shown_came = _select_shown(sent, came)
     in_full: list[StoredMessage] = [*shown_sent, *shown_came]
-    first, *more = [AuditEntry("notice.read", by, message.message_id, message.summary.partner) for message in in_full]
+    first, *more = map(describe_view, in_full)
     taken = copies.take_copies(tx, gw, [message.name for message in in_full], View(first, more))
-    called = {message.name: message.called for message in people.list_people(tx)}
-    done, readings = _list_steps(tx, case_id, sent, called)
-    stored_calls = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
-    shown = [(message, taken[message.name]) for message in in_full]
+    asked = [stored_call for item in shown_came for stored_call in _list_calls_about(tx, item)]
     return _CaseRecords(
-        shown=shown,
+        shown=[(message, taken[message.name]) for message in in_full],
         duties=duties,
-        done=done,
-        readings=readings,
-        calls=stored_calls,
-        called=called,
+        called={MessageName(call.sender, call.message_id): call.at for call in asked},
+        steps=_read_steps(tx, case_id, sent, asked),
         assigned=assignments.list_assigned_people(tx, case_id),
-        wide=_is_wide_search(sent),
         opener=_find_opener(sent, came),
         mails=mail_replies.list_mail_replies_about(
             tx, [message.message_id for message in sent if message.protection != "sealed"]
         ),
+    )
+
+
+def _build_view_entry(message: StoredMessage, by: str, facts: CaseFacts) -> AuditEntry:
+    """Build the entry of a view; of the notice beside which children of ours are named, with how many."""
+    shown = {"possible-matches": facts.shown} if facts.shown and message.name == facts.name else {}
+    return AuditEntry("notice.read", by, message.message_id, message.summary.partner, detail=shown)
+
+
+def _list_calls_about(tx: Tx, item: InboxItem) -> list[StoredCall]:
+    return calls.list_received_calls(tx, item.sender, item.message_id) if item.kind in OPENS_A_CASE else []
+
+
+def _read_steps(tx: Tx, case_id: CaseId, sent: Sequence[Delivery], asked: Sequence[StoredCall]) -> StoredSteps:
+    told = [stored_call for message in sent for stored_call in calls.list_calls(tx, message.message_id)]
+    return StoredSteps(
+        acts=timeline.list_stored_acts(tx, case_id),
+        tries=[step for delivery in sent for step in timeline.list_failed_tries(tx, delivery)],
+        calls=[*told, *asked],
+        called={person.name: person.called for person in people.list_people(tx)},
+        wide=_is_wide_search(sent),
     )
 
 
@@ -232,10 +276,6 @@ def _find_opener(sent: Sequence[Delivery], came: Sequence[InboxItem]) -> str:
     ours = [(message.queued_at, "") for message in sent if message.kind in OPENS_A_CASE]
     theirs = [(message.received_at, message.sender) for message in came if message.kind in OPENS_A_CASE]
     return min([*ours, *theirs], default=(None, ""))[1]
-
-
-def _sort_newest_first(steps: Iterable[CaseEvent]) -> list[CaseEvent]:
-    return sorted(steps, key=lambda step: step.at, reverse=True)
 
 
 def _select_shown(sent: Sequence[Delivery], came: Sequence[InboxItem]) -> tuple[list[Delivery], list[InboxItem]]:
@@ -252,18 +292,6 @@ def _select_shown(sent: Sequence[Delivery], came: Sequence[InboxItem]) -> tuple[
 
 def _is_wide_search(sent: Sequence[Delivery]) -> bool:
     return len({message.recipient for message in sent if message.kind in SEARCHES}) > 1
-
-
-def _join_repeated(steps: Iterable[CaseEvent]) -> Iterator[CaseEvent]:
-    """Join what one person did many times in a minute, as to each authority of a search, into one step."""
-    for _, some in groupby(
-        steps, key=lambda step: (step.what, step.who, step.detail, step.at.replace(second=0, microsecond=0))
-    ):
-        same = list(some)
-        first = same[0]
-        yield replace(first, what=f"{first.what} ({len(same)} times)") if len(same) > 2 else first
-        if len(same) == 2:
-            yield same[1]
 
 
 def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: str) -> list[str]:
@@ -349,10 +377,15 @@ def is_in_case(gw: Gateway, case_id: CaseId, name: str) -> bool:
 
 def get_case_notice(gw: Gateway, case_id: CaseId, name: str) -> CaseNotice:
     """Return one message of the case as it stands now, not opened. Raises NotFound, Ambiguous."""
-    message = gw.store.look(lambda tx: _find_case_message(tx, gw, case_id, name))
+
+    def find_message(tx: Tx) -> tuple[StoredMessage | None, Sequence[StoredCall]]:
+        message = _find_case_message(tx, gw, case_id, name)
+        return message, _list_calls_about(tx, message) if isinstance(message, InboxItem) else ()
+
+    message, asked = gw.store.look(find_message)
     if message is None:
         raise NotFound("case.other-notice")
-    return _build_case_notice(message, None, None)
+    return _build_case_notice(message, None, asked[-1].at if asked else None)
 
 
 def _find_case_message(tx: Tx, gw: Gateway, case_id: CaseId, name: str) -> StoredMessage | None:
@@ -377,7 +410,7 @@ def _find_case_message(tx: Tx, gw: Gateway, case_id: CaseId, name: str) -> Store
 
 
 def _build_case_notice(
-    message_held: StoredMessage, message: Message | None, owed: Owed | None, today: date | None = None
+    message_held: StoredMessage, message: Message | None, called_at: datetime | None, today: date | None = None
 ) -> CaseNotice:
     values = asdict(message_held.summary)
     shown = (
@@ -388,63 +421,15 @@ def _build_case_notice(
     if shown is not message and shown is not None and values["restriction"] == "none":
         # It came before it was read so.
         values["restriction"] = shown.restriction
+    choices = _list_choices(message_held, called=called_at is not None)
     return CaseNotice(
-        **values, message=shown, choices=_list_choices(message_held), owed=owed, must_be_checked=shown is not message
+        **values, message=shown, choices=choices, must_be_checked=shown is not message, called_at=called_at, owed=None
     )
 
 
-def _list_choices(message: StoredMessage) -> Sequence[CaseAction]:
+def _list_choices(message: StoredMessage, *, called: bool) -> Sequence[CaseAction]:
     if isinstance(message, InboxItem):
         open_ones = open_actions.list_received_actions(message.kind, message.state)
-        # which authority should have it may not be said of such a child
-        return tuple(it for it in open_ones if it is not CaseAction.PASS_ON or message.restriction != "phone-only")
+        return open_actions.restrict_actions(open_ones, message.restriction, called=called)
     sealed, handed_over = message.protection == "sealed", message.handed_over_at is not None
     return open_actions.list_sent_actions(message.kind, message.state, sealed=sealed, handed_over=handed_over)
-
-
-def _list_steps(
-    tx: Tx, case_id: CaseId, sent: Sequence[Delivery], called: Mapping[str, str]
-) -> tuple[list[CaseEvent], list[CaseEvent]]:
-    """Return what was done, and who read it."""
-    done: list[CaseEvent] = []
-    readings: list[CaseEvent] = []
-    for kind, entry in audit.list_case_acts(tx, case_id):
-        (readings if entry.act in READINGS else done).append(
-            _build_step(kind, entry, called, wide=_is_wide_search(sent))
-        )
-    return [*done, *(step for delivery in sent for step in _list_failed_tries(tx, delivery))], readings
-
-
-def _build_step(kind: MessageKind, entry: LoggedEntry, called: Mapping[str, str], *, wide: bool) -> CaseEvent:
-    """Build a step. What was done to many at once names none of them, so that it can be one step."""
-    what = labels.describe_act(entry.act, kind, "" if wide else entry.partner or "")
-    return CaseEvent(entry.at, what, _who(entry.actor, called), theirs=entry.act in THEIRS)
-
-
-def _who(actor: str, called: Mapping[str, str]) -> str:
-    return called.get(actor, labels.name_actor(actor))
-
-
-def _list_failed_tries(tx: Tx, delivery: Delivery) -> Iterator[CaseEvent]:
-    """Yield those that did not arrive; what did is told by its receipt."""
-    for tried in outbox.list_tries(tx, delivery.message_id):
-        at, ending = tried["at"], tried["ending"]
-        assert isinstance(at, datetime)  # noqa: S101 - the column's type
-        if ending != "receipted":
-            what = labels.describe_try(str(ending), str(tried["route"]), delivery.kind, delivery.recipient)
-            why = _describe_try_reason(str(ending), str(tried["reason"] or ""), delivery.recipient)
-            yield CaseEvent(at, what, labels.name_actor("cme-gateway"), why)
-
-
-def _describe_try_reason(ending: str, reason: str, recipient: str) -> str:
-    """Say why a try did not arrive; a machine's words are for Health. What was handed over says where it lies."""
-    if ending == "rejected":
-        return ""
-    return reason if ending == "handed over" or not reason else labels.explain_failure(reason, recipient)
-
-
-def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:
-    call = by_hand.open_call(gw, stored_call)
-    whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
-    what = labels.describe_call(stored_call.result)
-    return CaseEvent(stored_call.at, what, _who(stored_call.recorded_by, called), whom.strip())

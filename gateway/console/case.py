@@ -11,9 +11,11 @@ from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.core import labels
-from gateway.core.permissions import Permission, Role
+from gateway.core.permissions import Permission, Reach, Role
 from gateway.exchange import respond
 from gateway.exchange.release import release_notice
+from gateway.reconciliation import reconcile
+from gateway.reconciliation.reconcile import Owed
 from gateway.searches.call_list import count_to_call
 from schemas.message import SEARCHES
 from schemas.shapes import CaseId, MessageId
@@ -21,21 +23,31 @@ from schemas.shapes import CaseId, MessageId
 
 async def show_case(request: ConsoleRequest) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
-    opened_case = await asyncio.to_thread(case.open_case, request.gw, CaseId(request.get_part("case")), request.by)
+    opened_case = await asyncio.to_thread(
+        case.open_case,
+        request.gw,
+        CaseId(request.get_part("case")),
+        request.by,
+        answers=request.may_do(Permission.ANSWER),
+    )
     others = await asyncio.to_thread(people.list_people, request.gw) if request.may_do(Permission.ASSIGN) else []
     outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
     open_forms = {choice: form for choice, form in FORMS.items() if request.may_do(form.act)}
+    banner = _describe_last_act(request, opened_case)
     return request.render_page(
         "case.html",
         case=opened_case,
         alerts=await asyncio.to_thread(safeguarding.list_case_alerts, request.gw, opened_case),
+        summary=opened_case.list_summary(request.gw.now().date()),
         forms=open_forms,
         words=describe_form,
         outreach=outreach,
+        called={person.name: person.called for person in others},
         searched=SEARCHES,
-        banner=_describe_last_act(request, opened_case),
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
+        banner=banner,
+        next_duty=await asyncio.to_thread(_find_next_duty, request) if banner else None,
         warning=labels.explain_restriction(opened_case.head.restriction) if opened_case.head else None,
     )
 
@@ -47,6 +59,12 @@ def _describe_last_act(request: ConsoleRequest, opened_case: case.Case) -> str:
         return banner
     notice = next((case_notice for case_notice in opened_case.notices if str(case_notice.name) == name), None)
     return describe_form(done, notice).done if notice and done in FORMS else ""
+
+
+def _find_next_duty(request: ConsoleRequest) -> Owed | None:
+    """Find what is due next in another case that this person may see."""
+    mine = None if request.reach is Reach.ALL else people.list_assigned_cases(request.gw, request.by)
+    return reconcile.find_next_duty(request.gw, besides=CaseId(request.get_part("case")), cases=mine)
 
 
 async def change_assignment(request: ConsoleRequest) -> web.StreamResponse:

@@ -33,6 +33,7 @@ from gateway.exchange.withdraw import withdraw_notice
 from gateway.reconciliation import send_reminders
 from keys.errors import Refusal
 from schemas import codes
+from schemas.field_labels import LABELS
 from schemas.findings import Finding
 from schemas.message import Acknowledgement, Decision, LocatedNotice, Outcome, WhereaboutsResponse, Withdrawal
 from schemas.shapes import CaseId
@@ -133,6 +134,28 @@ def _read_call(request: ConsoleRequest, answers: Answers) -> PhoneCall:
     return PhoneCall(answers.get_text("spoken_to"), at, answers.find_line("note"))
 
 
+def _ask_before_accepting(notice: CaseNotice) -> Sequence[Question]:
+    """Ask for a note; of a child about whom only calls may speak, whether to accept it without one."""
+    if notice.restriction != "phone-only" or notice.called_at:
+        return [replace(question, hint="") for question in _add_note_question(notice)]
+    return (
+        Question(
+            "without_call",
+            f"You have not recorded a call to {notice.partner_name}. Do you want to accept the notice without one?",
+            "radios",
+            options=lambda: (("no", "No, record the call first"), ("yes", "Yes, accept without a recorded call")),
+            missing="Select whether to accept the notice without a recorded call",
+        ),
+    )
+
+
+def _accept_notice(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> str | None:
+    if answers.find_line("without_call") == "no":
+        return f"/cases/{request.get_part('case')}/notices/{notice.name}/{CaseAction.CALL}"
+    _acknowledge_notice("accepted", request, notice, answers)
+    return None
+
+
 def _acknowledge_notice(decision: Decision, request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     body = Acknowledgement(
         decision=decision,
@@ -167,6 +190,10 @@ def _send_outcome(request: ConsoleRequest, notice: CaseNotice, answers: Answers)
 
 def _record_handover(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
     by_hand.record_handover(request.gw, notice.message_id, _read_call(request, answers), request.by)
+
+
+def _record_received_call(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
+    by_hand.record_received_call(request.gw, notice.name, _read_call(request, answers), request.by)
 
 
 def _record_phone_result(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:
@@ -212,7 +239,7 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
     phone_only = notice.restriction == "phone-only"
     moved_to = Question(
         "moved_to",
-        "Which authority has the child moved to?",
+        LABELS["Outcome", "moved_to"],
         "authority",
         "Only if the child has moved to another authority. Enter any part of its name, or its DfE code.",
         options=_list_authorities,
@@ -223,14 +250,14 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
         notice,
         Question(
             "result",
-            "What is the outcome?",
+            LABELS["Outcome", "result"],
             "radios",
             options=list_codes("outcomes", *(("moved-on",) if phone_only else ())),
             missing="Select an outcome",
         ),
         Question(
             "on",
-            "When was this confirmed?",
+            LABELS["Outcome", "confirmed_on"],
             "day",
             missing="Enter the date this was confirmed",
             noun="The date this was confirmed",
@@ -281,10 +308,15 @@ def _phone_result_questions(notice: CaseNotice) -> Sequence[Question]:
 
 
 FORMS: Mapping[CaseAction, Form] = {
+    CaseAction.CALL: Form(
+        Permission.WRITE_DOWN,
+        lambda _: SPOKEN,
+        _record_received_call,
+    ),
     CaseAction.ACCEPT: Form(
         Permission.ANSWER,
-        _add_note_question,
-        partial(_acknowledge_notice, "accepted"),
+        _ask_before_accepting,
+        _accept_notice,
     ),
     CaseAction.ANSWER: Form(
         Permission.ANSWER,

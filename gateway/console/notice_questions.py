@@ -10,20 +10,19 @@ from dataclasses import fields, replace
 from functools import cache
 
 from gateway.console.forms import Kind, Question
-from gateway.console.notice_pages import MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, WORDS, NoticeSection
+from gateway.console.notice_pages import HINTS, MISSING, RESTRICTION, RING, SECTIONS, SOMETIMES, NoticeSection
 from gateway.core.composition import CLASSES, SERVICE_ROLES, has_default
 from schemas import codes
 from schemas.layout import Slot, list_slots
 from schemas.message import MessageKind, RestrictionLevel
-from schemas.reading import name_element
+from schemas.reading import name_field
 from schemas.shapes import CodeList, Number, Text
 
 # Choices; a longer list is a list.
 MOST_RADIOS = 8
-_NOTE = (
-    "Note to the other authority",
-    "If the address is withheld, do not include anything that could reveal it.",
-)
+# It is asked by whoever writes it, and read by the other authority, which has no need to be told to whom it goes.
+_NOTE = "Note to the other authority"
+_HINT_OF_NOTE = "If the address is withheld, do not include anything that could reveal it."
 
 
 @cache
@@ -94,23 +93,22 @@ def list_questions(kind: MessageKind, section: NoticeSection) -> tuple[Question,
     assert cls is not None  # noqa: S101 - `sections` left it out
     by_name = {field.name: field for field in fields(cls)}
     return tuple(
-        _build_question(cls.__name__, slot, optional=has_default(by_name[name]) or slot.repeated)
+        _build_question(cls, slot, optional=has_default(by_name[name]) or slot.repeated)
         for name, slot in fields_of(kind, section).items()
     )
 
 
-def _build_question(cls: str, slot: Slot, *, optional: bool) -> Question:
-    label, hint = WORDS.get((cls, slot.field), (_NOTE if slot.field == "note" else (name_element(slot.element), "")))
-    kind = _choose_kind(slot)
+def _build_question(cls: type, slot: Slot, *, optional: bool) -> Question:
+    is_note, key, kind = slot.field == "note", (cls.__name__, slot.field), _choose_kind(slot)
     return Question(
         slot.field,
-        label,
+        _NOTE if is_note else name_field(cls, slot),
         kind,
-        hint,
+        _HINT_OF_NOTE if is_note else HINTS.get(key, ""),
         options=lambda: (*_list_options(slot), *((("", "Not answered"),) if optional and kind == "radios" else ())),
         optional=optional,
-        sometimes=(cls, slot.field) in SOMETIMES,
-        missing=MISSING.get((cls, slot.field), ""),
+        sometimes=key in SOMETIMES,
+        missing=MISSING.get(key, ""),
         longest=slot.shape.longest if isinstance(slot.shape, Text) else 0,
         short=isinstance(slot.shape, Number) or (isinstance(slot.shape, Text) and slot.shape.longest <= 30),
     )

@@ -52,6 +52,7 @@ SENTENCES = {
     "message.refused": "A message from {partner} was refused ({codes}).",
     "notice.accepted-by-mail": "{who} recorded that {partner} accepted a notice by email ({worth}).",
     "notice.announced": "The service manager was emailed about an urgent safeguarding notice from {partner}.",
+    "notice.called": "{who} recorded a call to {partner} about a notice.",
     "notice.came-back": "An email to {partner} was not delivered, after it had been recorded as accepted by email.",
     "notice.escalated": "A notice to {partner} was overdue and was escalated to the service manager.",
     "notice.failed": "A message to {partner} could not be delivered.",

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gateway.core import labels_en as texts
-from gateway.core.causes import split_cause
+from gateway.core.causes import ACCEPTED, find_cause, split_cause
 from gateway.core.delivery import DeliveryState
 from gateway.core.failure_cause import find_failure_cause
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
 from gateway.core.protection import Protection
 from schemas import codes
-from schemas.message import MessageKind, RestrictionLevel
+from schemas.message import Acknowledgement, Body, MessageKind, RestrictionLevel
 
 Colour = Literal["blue", "green", "yellow", "orange", "red", "grey"]
 
@@ -171,10 +171,11 @@ def name_kind(kind: MessageKind) -> str:
     return texts.KINDS[kind]
 
 
-def describe_act(act: str, kind: MessageKind | None = None, partner: str = "") -> str:
+def describe_act(act: str, kind: MessageKind | None = None, partner: str = "", person: str = "") -> str:
     """Return what was done in a case, as its timeline has it; an act that has no words is shown as it is called.
 
-    `partner` is the code of the other authority; it is left out of what was done to many at once.
+    `partner` is the code of the other authority; it is left out of what was done to many at once. `person` is the name
+    of the user to whom it was done.
     """
     text = texts.ACTS.get(act)
     if text is None:
@@ -182,8 +183,27 @@ def describe_act(act: str, kind: MessageKind | None = None, partner: str = "") -
     sentence = text.format(
         kind=name_kind(kind) if kind else texts.MESSAGE,
         partner=_name_partner(partner),
+        person=person or texts.SOMEONE,
     )
     return _capitalise_first(sentence)
+
+
+def describe_reply(direction: Direction, body: Body) -> str:
+    """Return what a reply says, as the timeline has it; nothing where its kind says enough."""
+    word, code = split_cause(find_cause(body))
+    if isinstance(body, Acknowledgement) and body.decision == "accepted":
+        word = ACCEPTED
+    text = texts.REPLIES.get(f"{direction}/{word}", "")
+    return text.format(
+        authority=_name_partner(code),
+        result=_name_result(word, code),
+        reason=texts.REJECTIONS.get(f"{direction}/{code}") or _name_result("officer", code),
+    )
+
+
+def describe_doer(what: str, who: str) -> str:
+    """Return what was done, and by whom."""
+    return texts.DONE_BY.format(what=what, who=who)
 
 
 def describe_try(ending: str, route: str, kind: MessageKind | None = None, partner: str = "") -> str:
@@ -204,8 +224,10 @@ def describe_last_try(tried: str) -> str:
     return texts.LAST_TRIES.get(ending, tried).format(route=name_route(route))
 
 
-def describe_call(result: str | None) -> str:
-    """Return what a call was about: a handover, or a result that was told."""
+def describe_call(result: str | None, sender: str = "") -> str:
+    """Return what a call was about: a handover, a result that was told, or the notice of this authority."""
+    if sender:
+        return texts.CALLED_ABOUT.format(partner=_name_partner(sender))
     if result is None:
         return texts.HANDED_OVER
     return texts.TOLD.format(result=_name_result("told", result))
@@ -408,6 +430,63 @@ def write_urgent_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to the service manager about so many urgent notices."""
     text = texts.URGENT_EMAIL.get(f"{part}/one") if count == 1 else None
     return (text or texts.URGENT_EMAIL[part]).format(count=count, **names)
+
+
+def name_summary_line(line: str) -> str:
+    """Return the question of a line of what decides the answer to a notice."""
+    return texts.SUMMARY[line]
+
+
+def describe_birth(on: str, age: int, *, estimated: bool) -> str:
+    """Return when a child was born, and its age."""
+    return (texts.BORN_ESTIMATED if estimated else texts.BORN).format(on=on, age=age)
+
+
+def describe_child(name: str, on: str) -> str:
+    """Return who it is: a name, and when they were born."""
+    return texts.CHILD_BORN.format(name=name, on=on)
+
+
+def count_more(first: str, count: int) -> str:
+    """Return the first of some, with how many more there are."""
+    return texts.MORE.format(first=first, count=count) if count > 0 else first
+
+
+def describe_date(happened: str, on: str) -> str:
+    """Return what happened when, as "Left school 23 October 2026."."""
+    return texts.SUMMARY_DATES[happened].format(on=on)
+
+
+def describe_restriction(restriction: RestrictionLevel, reason: str, review_on: str) -> str:
+    """Return how far a child's data may be shared, why, and when that is looked at again."""
+    level = name_restriction(restriction)
+    known = texts.SUMMARY_RESTRICTION.format(level=level, reason=_lower_first(reason)) if reason else level
+    return texts.SUMMARY_REVIEW.format(restriction=known, on=review_on) if review_on else known
+
+
+def name_missing_value(what: Literal["address", "withheld", "siblings", "dates"]) -> str:
+    """Return what is said where there is nothing to say."""
+    return texts.MISSING_VALUES[what]
+
+
+def describe_area(area: str, authority: str = "") -> str:
+    """Return whether an address is in our area (`answer_facts.AreaState`)."""
+    return texts.AREAS[area].format(authority=name_authority(authority))
+
+
+def describe_ours(known: str, children: str = "", on: str = "") -> str:
+    """Return whether a child is ours already, by what the index says and the children whom it shows."""
+    return texts.ALREADY_OURS[known].format(children=children, on=on)
+
+
+def describe_possible_child(child: str, reasons: Iterable[str]) -> str:
+    """Return a child of ours who may be the one, and why."""
+    return texts.POSSIBLY.format(child=child, reasons=", ".join(map(name_match_reason, reasons)))
+
+
+def describe_call_state(on: str) -> str:
+    """Return whether a call is recorded, and when it was."""
+    return texts.CALLED["yes" if on else "no"].format(on=on)
 
 
 def name_mail_reply(code: str) -> str:

@@ -45,6 +45,8 @@ NOTICE, ENQUIRY = "notice", "enquiry"
 MESSAGE = "Message"
 THE_OTHER_AUTHORITY, ANOTHER_AUTHORITY = "the other authority", "another authority"
 NOT_RECORDED = "not recorded"
+# A user whose name is not known any more.
+SOMEONE = "someone"
 
 STATUSES: Mapping[str, StatusText] = {
     "sent/queued": StatusText("Sending", "Not delivered yet."),
@@ -340,6 +342,59 @@ NOT_AN_ALERT = (
     "This service does not raise the alarm: nobody acts on it until you call. If a child is in immediate danger, call"
     " 999."
 )
+# What decides the answer to a notice, in the lines at the top of its case.
+SUMMARY = {
+    "dob": "Date of birth",
+    "new-address": "New address",
+    "old-address": "Previous address",
+    "area": "In our area?",
+    "ours": "Already ours?",
+    "siblings": "Siblings",
+    "dates": "Dates",
+    "restriction": "Restriction",
+    "call": "Call",
+    "called": "Call recorded?",
+}
+MISSING_VALUES = {"address": "Not given", "withheld": "Withheld", "siblings": "None named", "dates": "None given"}
+BORN, BORN_ESTIMATED = "{on}, aged {age}", "{on} (estimated), aged about {age}"
+CHILD_BORN = "{name}, born {on}"
+MORE = "{first}, and {count} more"
+# The dates that matter, by what happened; of a move, how certain it is.
+SUMMARY_DATES = {
+    "moved/confirmed": "Moved {on} (confirmed).",
+    "moved/believed": "Moved {on} (believed).",
+    "moved/possible": "Moved {on} (possible).",
+    "left": "Left school {on}.",
+    "attended": "Last at school {on}.",
+    "starts": "Expected to start {on}.",
+    "seen": "Last seen {on}.",
+    "reply-by": "Reply needed by {on}.",
+    "unknown-since": "Whereabouts unknown since {on}.",
+}
+# How far it may be shared, and until when that holds.
+SUMMARY_RESTRICTION = "{level}: {reason}"
+SUMMARY_REVIEW = "{restriction}. Review {on}"
+# Whether the new address is in our area, by `answer_facts.AreaState`.
+AREAS = {
+    "ours": "Yes",
+    "elsewhere": "No, in {authority}",
+    "unknown": "Not known: this postcode is not in the postcode index",
+    "no-postcode": "Not known: no postcode was given",
+    "no-index": "Not known: no postcode index has been loaded",
+}
+# Whether the child is ours, by `match_state.MatchState`; "no-index" where there is no pupil index, and "sibling" where
+# it is only a brother or sister whom we know.
+ALREADY_OURS = {
+    "matched": "Possibly {children}",
+    "sibling": "Not this child. Possibly a sibling: {children}",
+    "person": "Check your case management system",
+    "none": "No one like this in the pupil index of {on}",
+    "no-index": "Not known: no pupil index has been loaded",
+}
+# A child of ours who may be the one, and why.
+POSSIBLY = "{child} ({reasons})"
+# Whether a call about a notice is recorded.
+CALLED = {"yes": "Yes, {on}", "no": "No"}
 
 # How a message travels, by the kind of its route.
 ROUTES = {"https": "HTTPS", "sftp": "SFTP", "mailbox": "mailbox", "email": "email"}
@@ -441,7 +496,7 @@ ACTS = {
     "notice.rejected": "{kind} refused by the gateway of {partner}",
     "notice.failed": "{kind} not delivered to {partner}",
     "notice.retried": "{kind} retried",
-    "notice.sealed-anew": "{kind} encrypted again, with the correct time",
+    "notice.sealed-anew": "{kind} sent again with the correct time",
     "notice.mail-came": "{kind}: email received from {partner}",
     "notice.accepted-by-mail": "{kind} accepted by email: an officer at your authority read this, and it is not signed",
     "notice.not-accepted": "{kind} not accepted: an officer at your authority read this in an email",
@@ -449,12 +504,13 @@ ACTS = {
     "notice.came-back": "{kind} returned as not delivered, after an unsigned email had accepted it",
     "notice.answered": "{kind}: email reply received from {partner}",
     "notice.handed-over": "{kind}: phone handover recorded",
+    "notice.called": "{kind}: call recorded",
     "notice.outcome-told": "{kind}: result told by phone was recorded",
     "notice.sent-on": "{kind} redirected to another authority",
     "notice.escalated": "{kind} escalated to the service manager",
     "case.closed": "Case closed without an outcome",
-    "case.assigned": "Case assigned",
-    "case.unassigned": "Case no longer assigned",
+    "case.assigned": "Assigned to {person}",
+    "case.unassigned": "No longer assigned to {person}",
     "case.stood-down": "Search ended",
     "statement.difference": "{kind} differs from the records of {partner}",
     "message.kept": "{kind} received from {partner}",
@@ -463,8 +519,8 @@ ACTS = {
     "reply.read": "{kind}: email reply viewed",
     "reply.judged": "{kind}: email reply assessed, with no effect on the case",
     "reply.put-aside": "{kind} that has no effect was marked as checked",
-    "one.written": "{kind} written to a file for ONE",
-    "one.answered": "{kind}: result received from ONE",
+    "one.written": "{kind} passed to ONE",
+    "one.answered": "{kind}: ONE has replied",
     "draft.made": "Leaver record created",
     "draft.renewed": "Leaver record updated from a newer file",
     "draft.read": "Leaver record viewed",
@@ -474,8 +530,36 @@ ACTS = {
     "match.read": "{kind}: possible matches viewed",
 }
 
+# What a reply says, in the timeline of a case: by whether we sent it or it came, and its cause (`causes`).
+REPLIES = {
+    "sent/accepted": "Accepted",
+    "sent/officer": "Rejected: {reason}",
+    "sent/referred": "Referred back: {authority} is responsible",
+    "sent/outcome": "Outcome sent: {result}",
+    "sent/answer": "Answered: {result}",
+    "sent/ended": "Search ended: {result}",
+    "came/accepted": "Accepted",
+    "came/officer": "Rejected: {reason}",
+    "came/referred": "Referred back: {authority} is responsible",
+    "came/outcome": "Outcome received: {result}",
+    "came/answer": "Answer received: {result}",
+    "came/ended": "Search ended: {result}",
+}
+# Why a notice was rejected, as whoever rejected it sees it; any other reason is in the list of reasons.
+REJECTIONS = {
+    "sent/not-our-area": "not in our area",
+    "sent/wrong-child": "the details do not match our records",
+    "sent/other": "another reason",
+    "came/not-our-area": "not in their area",
+    "came/wrong-child": "the details do not match their records",
+    "came/other": "another reason",
+}
+# By whom, after what was done.
+DONE_BY = "{what}, by {who}"
+
 # A call that an officer recorded.
 HANDED_OVER = "Handed over by phone"
+CALLED_ABOUT = "Called {partner}"
 TOLD = "Told by phone: {result}"
 
 # Who did something, where it is no person.
@@ -671,10 +755,16 @@ CHECK_PATTERNS = {
 # What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
 # `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.
 ACTIONS: Mapping[str, ActionText] = {
+    "call": ActionText(
+        "Record the call",
+        "Record call",
+        "Use this when you have called {partner} about this notice. Write nothing about the child.",
+        "Call recorded.",
+    ),
     "accept": ActionText(
         "Accept this notice",
         "Accept notice",
-        "You'll tell {partner} that your team has taken on this case. You'll need to send an outcome later.",
+        "You'll tell {partner} that your team has this case.",
         "Notice accepted. The gateway is telling {partner}.",
     ),
     "answer": ActionText(

@@ -3,17 +3,19 @@
 The flows refuse whatever is not among it.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from gateway.core.delivery import MOVES, DeliveryState, may_send_on
 from gateway.core.inbox_state import MAY_BECOME, UNFIT, InboxState
 from gateway.core.replies import may_answer
-from schemas.message import OPENS_A_CASE, SEARCHES, MessageKind
+from schemas.message import OPENS_A_CASE, SEARCHES, MessageKind, RestrictionLevel
 
 
 class CaseAction(StrEnum):
     """One thing that may be done, as addresses of pages have it."""
 
+    CALL = "call"
     ACCEPT = "accept"
     ANSWER = "answer"
     CONCLUDE = "outcome"
@@ -49,6 +51,20 @@ def list_received_actions(kind: MessageKind, standing: InboxState) -> tuple[Case
         (CaseAction.PASS_ON, InboxState.PASSED_ON, may_answer(kind, "Acknowledgement", "passed-on")),
     )
     return tuple(choice for choice, becomes, fits in wanted if fits and becomes in open_to)
+
+
+def restrict_actions(
+    actions: Sequence[CaseAction], restriction: RestrictionLevel, *, called: bool
+) -> tuple[CaseAction, ...]:
+    """Restrict what may be done with one that came to what its restriction allows.
+
+    Of a child of whom only calls may speak nobody says which authority should have it; the call to its writer comes
+    first, until one is recorded.
+    """
+    if restriction != "phone-only" or not set(actions) - {CaseAction.PUT_ASIDE}:
+        return tuple(actions)
+    allowed = tuple(action for action in actions if action is not CaseAction.PASS_ON)
+    return (*allowed, CaseAction.CALL) if called else (CaseAction.CALL, *allowed)
 
 
 def list_sent_actions(

@@ -54,6 +54,7 @@ from schemas.message import (
     SEARCHES,
     Child,
     Message,
+    TransferNotice,
     WhereaboutsEnquiry,
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
@@ -149,6 +150,24 @@ def _ask_index(tx: Tx, gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -
     if item.restriction != "none":
         return MatchVerdict(MatchState.PERSON)
     message = copies.open_copy(gw, copies.take_received(tx, gw, search.sender, search.message_id, Machine.MATCH))
+    return _judge_message(tx, gw, counts, message)
+
+
+def ask_index_about(tx: Tx, gw: Gateway, message: Message) -> tuple[IndexLoad | None, MatchVerdict]:
+    """Ask the index about the child of a notice that came, for the person who is about to answer it.
+
+    The rules are those for a search: of a restricted child no machine says anything, nor does a restricted child of
+    ours show. Whoever shows what is near logs that, in the entry of the view. NEW where there is no index.
+    """
+    counts = stored_children.find_current_load(tx)
+    if counts is None:
+        return None, MatchVerdict(MatchState.NEW)
+    if message.restriction != "none":
+        return counts, MatchVerdict(MatchState.PERSON)
+    return counts, _judge_message(tx, gw, counts, message)
+
+
+def _judge_message(tx: Tx, gw: Gateway, counts: IndexLoad, message: Message) -> MatchVerdict:
     child, family = _compared_children(message)
     asked = blocking.search_keys(child)
     for described in family:
@@ -161,8 +180,11 @@ def _ask_index(tx: Tx, gw: Gateway, counts: IndexLoad, search: ReceivedSearch) -
 def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedChild]]:
     """Return the child for whom they search, and the brothers and sisters whom they name."""
     body = message.body
-    assert isinstance(body, WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other was noted
-    postcode = body.previous_address.post_code if body.previous_address else None
+    assert isinstance(body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice)  # noqa: S101 - no other
+    assert body.child  # noqa: S101 - it is not restricted
+    # A child who moved to us may be here by the new address.
+    place = body.destination_address if isinstance(body, TransferNotice) else body.previous_address
+    postcode = place.post_code if place else None
     child = children_index.build_their_child(body.child, postcode)
     siblings = [Child(upn=s.upn, surname=s.surname, forename=s.forename, dob=s.dob, sex="U") for s in body.sibling]
     family = [children_index.build_their_child(sibling_child, postcode) for sibling_child in siblings]

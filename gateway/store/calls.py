@@ -11,6 +11,9 @@ from gateway.store.rows import get_values, list_columns
 from gateway.store.tables import calls, outbox
 from schemas.shapes import MessageId
 
+# Begins the result of a call about a notice that came; the authority that wrote it follows, for two may use one id.
+RECEIVED = "came:"
+
 
 @dataclass(frozen=True, slots=True)
 class StoredCall:
@@ -18,12 +21,17 @@ class StoredCall:
 
     message_id: MessageId
     at: datetime
-    # What they told of the child; None where the notice was handed over.
+    # What they told of the child; None where the notice was handed over; `RECEIVED` where we called about theirs.
     result: str | None
     recorded_at: datetime
     recorded_by: str
     data_key: bytes | None
     content: bytes
+
+    @property
+    def sender(self) -> str:
+        """Return who wrote the notice that it is about; empty where we did."""
+        return self.result.removeprefix(RECEIVED) if self.result and self.result.startswith(RECEIVED) else ""
 
 
 def add_call(tx: Connection, call: StoredCall) -> None:
@@ -35,7 +43,16 @@ def add_call(tx: Connection, call: StoredCall) -> None:
 
 
 def list_calls(tx: Connection, message_id: MessageId) -> list[StoredCall]:
-    """List every call about this notice, in the order in which they were written down."""
+    """List every call about this notice of ours, in the order in which they were written down."""
+    return [call for call in _list_calls(tx, message_id) if not call.sender]
+
+
+def list_received_calls(tx: Connection, sender: str, message_id: MessageId) -> list[StoredCall]:
+    """List every call about this notice that came, in the order in which they were written down."""
+    return [call for call in _list_calls(tx, message_id) if call.sender == sender]
+
+
+def _list_calls(tx: Connection, message_id: MessageId) -> list[StoredCall]:
     query = select(*list_columns(calls, StoredCall)).where(calls.c.message_id == message_id)
     return [StoredCall(**row._mapping) for row in tx.execute(query.order_by(calls.c.number))]
 
@@ -43,6 +60,8 @@ def list_calls(tx: Connection, message_id: MessageId) -> list[StoredCall]:
 def list_call_results(tx: Connection, message_ids: Sequence[str]) -> dict[str, str]:
     """Return the newest result that was told by telephone of each of these notices."""
     query = select(calls.c.message_id, calls.c.result).where(
-        is_among(tx, calls.c.message_id, message_ids), calls.c.result.is_not(None)
+        is_among(tx, calls.c.message_id, message_ids),
+        calls.c.result.is_not(None),
+        calls.c.result.not_like(f"{RECEIVED}%"),
     )
     return {row.message_id: row.result for row in tx.execute(query.order_by(calls.c.number))}

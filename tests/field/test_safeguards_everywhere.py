@@ -18,6 +18,7 @@ from gateway.casework import case, compose
 from gateway.console import notice_questions
 from gateway.context import Gateway
 from gateway.core import composition
+from gateway.core.calendar import LONDON
 from gateway.core.draft_state import DraftState
 from gateway.core.inbox_state import InboxState
 from gateway.core.permissions import Role
@@ -739,8 +740,33 @@ async def test_no_reason_is_offered_that_the_page_cannot_take(visitor: Visitor) 
     phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.gw.now())
     place, acts = await arrived(visitor, phone_only)
     assert "/pass-on" not in await visitor.get(OFFICER, place)
-    await visitor.post(OFFICER, f"{acts}/accept", 303, was="new")
+    await visitor.post(OFFICER, f"{acts}/accept", 303, was="new", without_call="yes")
     assert 'value="moved-on"' not in await visitor.get(OFFICER, f"{acts}/outcome")
+
+
+async def test_a_phone_only_notice_is_accepted_after_a_call_or_after_a_question(visitor: Visitor) -> None:  # noqa: F811
+    phone_only = notice("885", "333", name="transfer-notice-phone-only", now=visitor.gw.now())
+    assert isinstance(phone_only.body, TransferNotice)
+    ring = replace(phone_only.body.ring, phone_no="01632 960777")
+    place, acts = await arrived(visitor, Message(phone_only.header, replace(phone_only.body, ring=ring)))
+    page = await visitor.get(OFFICER, place)
+    assert re.findall(r"01632 \d+", page) == [ring.phone_no]
+    buttons = re.findall(r'<a href="[^"]*/([a-z-]+)" role="button"[^>]*class="govuk-button([^"]*)"', page)
+    assert [(act, "secondary" in kind) for act, kind in buttons] == [
+        ("call", False),
+        ("accept", True),
+        ("reject", True),
+    ]
+    unanswered = await visitor.post(OFFICER, f"{acts}/accept", 422, was="new")
+    assert b"Select whether to accept the notice without a recorded call" in unanswered
+    await visitor.post(OFFICER, f"{acts}/accept", 303, was="new", without_call="no")
+    assert "Call recorded?" in await visitor.get(OFFICER, place)
+    assert 'name="without_call"' in await visitor.get(OFFICER, f"{acts}/accept")
+    on = visitor.gw.now().astimezone(LONDON)
+    day = {"on-day": str(on.day), "on-month": str(on.month), "on-year": str(on.year), "time": f"{on:%H:%M}"}
+    await visitor.post(OFFICER, f"{acts}/call", 303, was="new", spoken_to="Olive Invented", **day)
+    assert 'name="without_call"' not in await visitor.get(OFFICER, f"{acts}/accept")
+    await visitor.post(OFFICER, f"{acts}/accept", 303, was="new")
 
 
 async def test_an_answer_that_says_where_is_asked_about(there: Served) -> None:  # noqa: F811
