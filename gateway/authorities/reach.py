@@ -36,11 +36,6 @@ class AuthorityReach:
         return labels.name_in_list(self.authority, self.way)
 
     @property
-    def call(self) -> str:
-        """Return whom to call, as a sentence."""
-        return labels.explain_call(self.contact)
-
-    @property
     def refusal(self) -> str:
         """Return what is said where a notice would go there, and it cannot be reached."""
         return labels.explain_cannot_send(self.authority, self.why, self.contact)

@@ -19,7 +19,7 @@ from typing import Any
 from gateway.authorities import postcodes
 from gateway.authorities.reach import find_reach
 from gateway.context import Gateway
-from gateway.core import composition, safeguards
+from gateway.core import composition, labels, safeguards
 from gateway.core.composition import Said
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.errors import NotAllowed, Unfit
@@ -348,7 +348,7 @@ def list_recipients(gw: Gateway, to: Said) -> list[str]:
     if isinstance(to.get("to"), str):
         return [to["to"]] if to["to"] else []
     meant, left_out = _resolve_recipients(gw, to)
-    return sorted({*meant, *left_out} - {gw.code})
+    return sorted({*meant, *left_out} - {gw.code}, key=labels.name_authority)
 
 
 def _queue_search(gw: Gateway, now: OpenComposition, ready: enquire.PreparedSearch, by: str) -> SentResult:

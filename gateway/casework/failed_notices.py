@@ -36,7 +36,7 @@ class FailedNotice:
     @property
     def call(self) -> str:
         """Return whom to call, as a sentence."""
-        return labels.explain_call(self.contact)
+        return f"{labels.explain_call(self.contact)}."
 
 
 def list_failed_notices(gw: Gateway, limit: int | None, cases: Collection[CaseId] | None = None) -> list[FailedNotice]:

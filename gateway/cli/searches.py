@@ -99,9 +99,14 @@ def _shown(overview: SearchOverview, counts: dict[str, int]) -> Group:
     ]
     counted = "\n".join(f"  {labels.build_answering(name).tag}: {count}" for name, count in counts.items())
     again = f"\nNext review: {overview.review_on:%d %b %Y}." if overview.review_on else ""
+    to_call = "\n".join(
+        f"  {labels.name_authority_in_full(it.authority)}{escape(f': {it.contact}' if it.contact else '')}"
+        for it in overview.to_call
+    )
+    calls = f"\nNot asked, call them: {len(overview.to_call)}\n{to_call}" if to_call else ""
     return Group(
         build_table(f"Case {overview.case}", ("Authority", "Date", "Status"), rows, empty="Nobody was asked."),
-        f"\nAsked: {count_authorities(len(overview.asked))}\n{counted}\n{escape(overview.next_step)}{again}",
+        f"\nAsked: {count_authorities(len(overview.asked))}\n{counted}\n{escape(overview.next_step)}{again}{calls}",
     )
 
 

@@ -66,7 +66,7 @@ def describe_form(choice: str, notice: CaseNotice) -> ActionLabel:
     return labels.describe_action(choice, notice.kind, notice.partner, code)
 
 
-def list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
+def _list_codes(name: str, *without: str) -> Callable[[], Sequence[tuple[str, str]]]:
     """Return what lists the codes of a list, but for those that would need what may not be said."""
     return lambda: tuple(entry for entry in codes.get_labels(name).items() if entry[0] not in without)
 
@@ -95,7 +95,7 @@ LOCATED = (
         "way",
         "Why is the search ending?",
         "radios",
-        options=list_codes("located_ways"),
+        options=_list_codes("located_ways"),
         missing="Select why the search is ending",
     ),
     Question("on", "Date this was confirmed or decided", "day", missing="Enter the date"),
@@ -252,7 +252,7 @@ def _outcome_questions(notice: CaseNotice) -> Sequence[Question]:
             "result",
             LABELS["Outcome", "result"],
             "radios",
-            options=list_codes("outcomes", *(("moved-on",) if phone_only else ())),
+            options=_list_codes("outcomes", *(("moved-on",) if phone_only else ())),
             missing="Select an outcome",
         ),
         Question(
@@ -273,7 +273,7 @@ def _rejection_questions(notice: CaseNotice) -> Sequence[Question]:
             "reason",
             "Why are you rejecting it?",
             "radios",
-            options=list_codes("rejection_reasons", *(("other",) if restricted else ())),
+            options=_list_codes("rejection_reasons", *(("other",) if restricted else ())),
             missing="Select why you are rejecting it",
         ),
         *(() if restricted else (replace(_NOTE_OF_REJECTION, label=_build_note_question(notice).label),)),
@@ -299,7 +299,7 @@ def _phone_result_questions(notice: CaseNotice) -> Sequence[Question]:
             "result",
             f"What did {notice.partner_name} tell you?",
             "radios",
-            options=list_codes(by_hand.TOLD[notice.kind]),
+            options=_list_codes(by_hand.TOLD[notice.kind]),
             missing="Select what you were told",
         ),
         *SPOKEN,
@@ -405,7 +405,7 @@ FORMS: Mapping[CaseAction, Form] = {
                 "reason",
                 "Why are you withdrawing it?",
                 "radios",
-                options=list_codes("withdrawal_reasons"),
+                options=_list_codes("withdrawal_reasons"),
                 missing="Select why you are withdrawing it",
             ),
         ),

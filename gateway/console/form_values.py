@@ -9,10 +9,10 @@ from typing import Any
 from multidict import MultiDictProxy
 
 from gateway.console import notice_questions
-from gateway.console.forms import Question
+from gateway.console.forms import Question, read_authority
 from gateway.console.notice_pages import NoticeSection
 from gateway.console.pages import format_day as in_words
-from gateway.core import composition
+from gateway.core import composition, labels
 from gateway.core.composition import Said
 from gateway.core.days import read_day
 from schemas.layout import Slot
@@ -21,6 +21,8 @@ from schemas.message import MessageKind
 # Characters of one field, before anything is looked at.
 MAX_ROUGH = 4_000
 PARTS = ("day", "month", "year")
+# Kinds of questions whose answers are codes.
+CHOSEN = ("radios", "select", "checkboxes", "authority")
 
 
 def read_section(
@@ -56,6 +58,8 @@ def _read_value(question: Question, slot: Slot, form: MultiDictProxy[str]) -> An
             raise ValueError(f"{question.subject} must be {slot.most} lines or fewer")
         return lines
     text = notice_questions.normalise_text(slot, form.get(question.name, "")[:MAX_ROUGH])
+    if question.kind == "authority" and text:
+        return _check_value(slot, read_authority(question, text, form.get(f"{question.name}-picked", "")))
     if slot.kind is bool and text not in ("", "yes", "no"):
         raise ValueError("Select an option from the list")
     if question.kind == "select" and text and text not in dict(question.options() if question.options else ()):
@@ -88,6 +92,8 @@ def form_of(kind: MessageKind, section: NoticeSection, values: Said) -> dict[str
         if question.kind == "day" and value:
             numbers = reversed(str(value).split("-"))
             fields |= {f"{question.name}-{part}": str(int(number)) for part, number in zip(PARTS, numbers, strict=True)}
+        if question.kind == "authority" and value:
+            value = labels.name_authority_in_full(value)
         fields[question.name] = "\n".join(value) if question.kind == "lines" else value
     return fields
 
@@ -115,8 +121,6 @@ def describe_answer(question: Question, value: Any) -> str:
         return ""
     if question.kind == "day":
         return in_words(date.fromisoformat(value))
-    labels: Mapping[str, str] = (
-        dict(question.options()) if question.kind in ("radios", "select", "checkboxes") and question.options else {}
-    )
+    texts: Mapping[str, str] = dict(question.options()) if question.kind in CHOSEN and question.options else {}
     many = value if isinstance(value, list) else [value]
-    return ", ".join(labels.get(item, item) for item in many)
+    return ", ".join(texts.get(item, item) for item in many)

@@ -105,7 +105,7 @@ def _read_answer(question: Question, typed: Mapping[str, str], today: date) -> o
             return None
         raise ValueError(question.missing or f"{_ASKS[question.kind]}: {question.label}")
     if question.kind == "authority":
-        return _read_authority(question, text, typed.get(f"{question.name}-picked", ""))
+        return read_authority(question, text, typed.get(f"{question.name}-picked", ""))
     most = MAX_NOTE if question.kind == "note" else MAX_LINE
     if len(text) > most:
         raise ValueError(f"{question.subject} must be {most:,} characters or fewer")
@@ -118,7 +118,7 @@ def _read_answer(question: Question, typed: Mapping[str, str], today: date) -> o
     return text
 
 
-def _read_authority(question: Question, text: str, picked: str) -> str:
+def read_authority(question: Question, text: str, picked: str) -> str:
     """Return the code of the authority that is meant: exactly so named, or picked among those that may be meant."""
     among = [code for code, _ in question.options()] if question.options else []
     offered = [authority.code for authority in find_authorities(text, among)]

@@ -123,7 +123,7 @@ def _choose_kind(slot: Slot) -> Kind:
     if isinstance(shape, CodeList):
         return "radios" if len(_list_options(slot)) <= MOST_RADIOS else "select"
     if isinstance(shape, Text):
-        return "select" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
+        return "authority" if shape.pattern == "[0-9]{3}" else "note" if shape.longest > 1000 else "text"
     return "text" if isinstance(shape, Number) else "day"
 
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from gateway.access.sessions import IDLE
 from gateway.casework.messages import StoredMessage
 from gateway.core import labels
-from gateway.core.authority_search import find_authorities
+from gateway.core.authority_search import find_authorities, find_exact_authority
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
 from gateway.core.mail_replies import describe_mail_reply
@@ -68,6 +68,7 @@ class Pages:
             "tell_whom_to_call": labels.tell_whom_to_call,
             "warn_of_no_alert": labels.warn_of_no_alert,
             "find_authorities": find_authorities,
+            "find_exact_authority": find_exact_authority,
             "explain_failure": labels.explain_failure,
             "explain_mail_choice": labels.explain_mail_choice,
         }

@@ -7,10 +7,11 @@ from functools import partial
 from aiohttp import web
 
 from gateway.console import forms
-from gateway.console.case_actions import SPOKEN, list_codes, read_subject
+from gateway.console.case_actions import SPOKEN, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, Endpoint
 from gateway.console.forms import Answers, Question
+from gateway.core import labels
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from gateway.searches import call_list
@@ -25,7 +26,7 @@ def _list_questions(authority: NotAskedAuthority) -> Sequence[Question]:
         "result",
         f"What did {authority.name} tell you?",
         "radios",
-        options=list_codes(call_list.RESULTS),
+        options=lambda: tuple(labels.list_search_calls().items()),
         missing="Select what you were told",
     )
     note = Question("note", "What was said", "note", "Stored encrypted. Not sent to anyone.", optional=True)

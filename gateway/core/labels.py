@@ -669,6 +669,11 @@ def explain_cannot_send(code: str, why: str, contact: str) -> str:
     return texts.CANNOT_SEND.format(authority=name_authority_in_full(code), why=why, call=explain_call(contact))
 
 
+def list_search_calls() -> Mapping[str, str]:
+    """Return what an authority that a search could not ask may say by phone, by codes of `whereabouts_results`."""
+    return texts.SEARCH_CALLS
+
+
 def explain_failure(reason: str | None, partner: str) -> str:
     """Return why a message to an authority was not delivered, for an officer; `reason` is in a machine's words."""
     return texts.FAILURES[find_failure_cause(reason)].format(partner=name_authority(partner))

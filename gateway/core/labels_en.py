@@ -720,6 +720,7 @@ CHECKS = {
     "possible matches": "Possible matches to check",
     "index of our children": "Pupil index",
     "webhooks": "Notifications to connected systems",
+    "emails to officers": "Emails to officers about new work",
     "what is owed": "Outstanding replies and decisions",
     "reviews of searches": "14-day reviews",
     "checkpoint": "Signing of the audit log",
@@ -994,10 +995,17 @@ REACH_IN_LIST = "{name} ({code}) - {reach}"
 REACH_COUNTED = "{reached} of {all} can be reached"
 # What is said where a notice would go to an authority that cannot be reached, and whom to call.
 CANNOT_SEND = (
-    "{authority} cannot be reached: {why}. {call} To send it, ask your IT team to add {authority} as a partner"
-    " authority, or its email address."
+    "{authority} cannot be reached: {why}. {call}, or ask your IT team to add its card, or an email address for"
+    " letters."
 )
-CALL_THEM = {"known": "Call {contact}.", "unknown": "Call them: this gateway has no telephone number for them."}
+CALL_THEM = {"known": "Call {contact}", "unknown": "Call them"}
+
+# What an authority that a search could not ask said by phone, by codes of `whereabouts_results`.
+SEARCH_CALLS = {
+    "found": "They know this child",
+    "no-trace": "They have no trace of this child",
+    "ring-me": "They will call back",
+}
 
 # Why a message was not delivered (`failure_cause.FailureCause`), as an officer needs to know it.
 FAILURES = {
@@ -1075,5 +1083,5 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     "reply.without-effect/why": {code: text.rstrip(".") for code, text in MISFITS.items()},
     "statement.difference/difference": DIFFERENCES,
     "webhook.added/events": EVENTS,
-    "search.called/result": {"found": "they know the child", "no-trace": "no trace", "ring-me": "they call back"},
+    "search.called/result": SEARCH_CALLS,
 }

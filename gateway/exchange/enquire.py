@@ -31,6 +31,9 @@ from schemas.identifiers import build_uuid7
 from schemas.message import SEARCHES, Message, WhereaboutsEnquiry
 from schemas.shapes import CaseId, MessageId
 
+# Authorities of which one error says why they cannot be asked.
+MOST_REASONS = 5
+
 
 @dataclass(frozen=True, slots=True)
 class EnquiryResult:
@@ -163,8 +166,7 @@ def prepare_search(
     why = {code: reason for code in chosen if (reason := explain_out_of_reach(gw, code))}
     asking = [code for code in chosen if code not in why]
     if not asking:
-        reasons = "; ".join(f"{code}: {reason}" for code, reason in sorted({**left_out, **why}.items()))
-        raise NotAllowed("enquire.nobody", reasons=reasons)
+        raise NotAllowed("enquire.nobody", reasons=_format_reasons({**left_out, **why}))
     circulation = search_status.find_circulation({*before, *asking}, gw.code)
     notices = [_build_search_notice(gw, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = EnquiryResult(
@@ -182,6 +184,13 @@ def prepare_search(
     about_all = {message.header.message_id: what for message in notices for what in known.values()}
     sealed = prepare_messages(gw, notices, by, confirmed=confirmed, known=about_all)
     return PreparedSearch(enquired, sealed, replaced, frozenset(message.message_id for message in sent))
+
+
+def _format_reasons(why: Mapping[str, str]) -> str:
+    """Format why nobody can be asked; of many, the first."""
+    some = sorted(why.items())
+    shown = "; ".join(f"{labels.name_authority_in_full(code)}: {reason}" for code, reason in some[:MOST_REASONS])
+    return f"{shown}; and {len(some) - MOST_REASONS} more" if len(some) > MOST_REASONS else shown
 
 
 def _check_askable(gw: Gateway, search: Message, asked: Collection[str], *, began: bool) -> None:

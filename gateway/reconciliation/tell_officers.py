@@ -73,13 +73,14 @@ async def tell_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def tell_officers(gw: Gateway) -> int:
     """Tell everybody who is to be told now; return how many were. One that fails stops no other."""
-    if gw.mail is None:
+    carrier = gw.carriers.get("email")
+    if gw.mail is None or carrier is None or not isinstance(carrier, Post):
         return 0
     told = 0
     for person, chosen in await gw.store.read(partial(_list_due, gw=gw)):
         try:
             begun = await gw.store.write(partial(_begin_mail, gw=gw, person=person, chosen=chosen))
-            if begun and await _send_mail(gw, begun):
+            if begun and await _send_mail(gw, carrier, begun):
                 told += 1
         except Exception as why:  # noqa: BLE001 - the others are still to be told
             log_failure("telling an officer", why)
@@ -171,11 +172,8 @@ def _build_news(entry: LoggedEntry, held: Mapping[MessageName, Delivery | InboxI
     )
 
 
-async def _send_mail(gw: Gateway, begun: BegunMail) -> bool:
+async def _send_mail(gw: Gateway, carrier: Post, begun: BegunMail) -> bool:
     """Send an email that was begun, and note what became of it; return whether it was sent."""
-    carrier = gw.carriers.get("email")
-    if carrier is None or not isinstance(carrier, Post):
-        return False
     to = gw.build_address(gw.code, Route("email", f"mailto:{begun.mail.address}", "notify-only"))
     ending = await carrier.post(to, _build_letter(gw, begun))
     if isinstance(ending, HandedOver):

@@ -9,20 +9,20 @@ from datetime import datetime
 
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.review import find_review
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import audit_log, not_asked
+from gateway.store import audit_log, not_asked, reviews
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.not_asked import StoredNotAsked
 from keys import at_rest
 from keys.at_rest import Locked
 from keys.jose import CLOCK_SKEW
-from schemas import codes
 from schemas.hidden_signs import find_hidden
 from schemas.shapes import CaseId
 
-# What an authority may say of the child.
-RESULTS = "whereabouts_results"
+# That they know the child.
+KNOWN = "found"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class NotAskedAuthority:
     called_at: datetime | None
     # In words.
     result: str | None
+    knows_child: bool
     # None too where its key was destroyed.
     call: SearchCall | None = field(repr=False)
     recorded_by: str | None
@@ -59,8 +60,13 @@ def read_call_list(tx: Tx, gw: Gateway, case_id: CaseId) -> list[NotAskedAuthori
 
 
 def count_to_call(gw: Gateway, case_id: CaseId) -> int:
-    """Count whom nobody has called yet."""
-    return sum(it.called_at is None for it in gw.store.look(lambda tx: not_asked.list_not_asked(tx, case_id)))
+    """Count whom nobody has called yet; nobody once the search has ended."""
+
+    def count(tx: Tx) -> int:
+        waiting = sum(it.called_at is None for it in not_asked.list_not_asked(tx, case_id))
+        return waiting if waiting and find_review(reviews.list_review_acts(tx, case_id)) else 0
+
+    return gw.store.look(count)
 
 
 def find_to_call(gw: Gateway, case_id: CaseId, authority: str) -> NotAskedAuthority:
@@ -93,8 +99,8 @@ def record_search_call(gw: Gateway, case_id: CaseId, authority: str, call: Searc
 
 
 def _check_search_call(gw: Gateway, noted: StoredNotAsked, call: SearchCall) -> None:
-    if call.result not in codes.get_labels(RESULTS):
-        raise NotAllowed("call.other-result", result=call.result, known=", ".join(codes.get_labels(RESULTS)))
+    if call.result not in labels.list_search_calls():
+        raise NotAllowed("call.other-result", result=call.result, known=", ".join(labels.list_search_calls()))
     if not noted.noted_at - CLOCK_SKEW <= call.at <= gw.now() + CLOCK_SKEW:
         raise NotAllowed("call.other-time")
     if sign := find_hidden(f"{call.spoken_to} {call.note or ''}"):
@@ -122,7 +128,8 @@ def _build_not_asked(gw: Gateway, stored: StoredNotAsked) -> NotAskedAuthority:
         why=stored.why,
         contact=gw.whom_to_ring(stored.authority),
         called_at=stored.called_at,
-        result=labels.name_code(RESULTS, stored.result) if stored.result else None,
+        result=labels.list_search_calls().get(stored.result, stored.result) if stored.result else None,
+        knows_child=stored.result == KNOWN,
         call=_open_call(gw, stored),
         recorded_by=stored.recorded_by,
     )

@@ -72,8 +72,8 @@ class SearchOverview:
 
     @property
     def to_call(self) -> list[NotAskedAuthority]:
-        """List who could not be asked, and nobody has called."""
-        return [authority for authority in self.not_asked if authority.called_at is None]
+        """List who could not be asked, and nobody has called; nobody once the search has ended."""
+        return [] if self.ended else [authority for authority in self.not_asked if authority.called_at is None]
 
     @property
     def called(self) -> list[NotAskedAuthority]:
@@ -101,6 +101,12 @@ class SearchOverview:
             return (
                 f"{_join_names(authority.name for authority in found_by)} {says} the child is known to them. Call"
                 f" {_list_contacts(found_by)} to confirm, then end the search. {UNTIL_THEN}"
+            )
+        if known_to := [authority.name for authority in self.called if authority.knows_child]:
+            says = "says" if len(known_to) == 1 else "say"
+            return (
+                f"{_join_names(known_to)} {says} by phone that the child is known to them. Confirm where the child is,"
+                f" then end the search. {UNTIL_THEN}"
             )
         if ring := self.list_standing(AnswerState.RING):
             return f"Call {_list_contacts(ring)}. If the child is found, end the search. {UNTIL_THEN}"

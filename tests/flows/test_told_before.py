@@ -25,13 +25,14 @@ from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, NotFound, Unfit
 from gateway.exchange import enquire, respond
 from gateway.exchange.send import send_notices
+from gateway.exchange.stand_down import stand_down_search
 from gateway.searches import call_list, search
 from gateway.searches.call_list import SearchCall
 from gateway.store import audit_log, inbox, not_asked, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.outbox import SettledTry
 from schemas import codes
-from schemas.message import Acknowledgement, MessageKind
+from schemas.message import Acknowledgement, LocatedNotice, MessageKind
 from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.conftest import introduce
@@ -111,7 +112,7 @@ async def test_the_list_says_who_cannot_be_reached_and_one_such_is_refused_where
     assert 'value="Sandwell (333)"' not in page
     refused = words((await visitor.post(OFFICER, f"{place}/whom", 422, to="leeds", was=was(page))).decode())
     assert "Leeds (383) cannot be reached" in refused
-    assert "ask your IT team to add Leeds (383) as a partner authority, or its email address" in refused
+    assert "Call them, or ask your IT team to add its card, or an email address for letters." in refused
     # Nothing was saved; and what was chosen before it could not be reached is refused by the rules.
     name = place.rsplit("/", 1)[1]
     now = compose.open_composition(visitor.gw, name, "olive")
@@ -199,7 +200,7 @@ async def test_who_was_not_asked_stays_in_the_case_until_somebody_calls_them(vis
     await visitor.post(OFFICER, address, 303, **call, **said)
     page = words(await visitor.get(OFFICER, f"/cases/{case}/search"))
     assert "Not asked: call them (10)" in page
-    assert "Birmingham : No trace in records" in page
+    assert "Birmingham : They have no trace of this child" in page
     assert "Brenda Invented. Asked twice" in page
     await visitor.get(OFFICER, address, 404)
     # Locked, and in the log without who it was.
@@ -217,6 +218,7 @@ async def test_a_call_is_recorded_once_and_only_of_who_was_not_asked(visitor: Vi
     case, now = await ask_region(visitor), visitor.gw.now()
     call = SearchCall("Brenda Invented", now, "found")
     call_list.record_search_call(visitor.gw, case, "330", call, "olive")
+    assert search.open_search(visitor.gw, case, "olive").advice.startswith("Birmingham says by phone that the child")
     with pytest.raises(NotAllowed, match=r"search-call\.already"):
         call_list.record_search_call(visitor.gw, case, "330", call, "percy")
     with pytest.raises(NotFound, match=r"search-call\.not-found"):
@@ -238,6 +240,14 @@ async def test_who_is_asked_later_is_called_no_more_and_nothing_is_noted_of_ours
     )
     enquire.ask_more_authorities(visitor.gw, case, ["330"], {}, "olive")
     assert search.open_search(visitor.gw, case, "olive").not_asked == []
+
+
+async def test_once_the_search_has_ended_nobody_is_to_be_called(visitor: Visitor) -> None:
+    case = await ask_region(visitor)
+    body = LocatedNotice(located_on=visitor.gw.now().date(), way="in-education", ring=visitor.gw.build_officer("olive"))
+    stand_down_search(visitor.gw, case, body, "olive")
+    assert call_list.count_to_call(visitor.gw, case) == 0
+    assert "call them" not in words(await visitor.get(OFFICER, f"/cases/{case}/search"))
 
 
 def fail(gw: Gateway, message_id: MessageId, reason: str = MACHINE) -> None:

@@ -62,6 +62,7 @@ def test_every_other_code_has_a_label() -> None:
     assert set(labels_en.EVENTS_IN_FULL) == set(WebhookEvent)
     assert set(labels_en.RESTRICTION_WARNINGS) == set(labels_en.RESTRICTIONS) == set(RESTRICTIONS)
     assert set(labels_en.LETTERS) < set(KINDS)
+    assert set(labels_en.SEARCH_CALLS) == set(codes.get_labels("whereabouts_results"))
     assert set(labels_en.TRIES) < set(labels_en.LAST_TRIES)
 
 
