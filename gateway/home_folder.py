@@ -227,7 +227,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
         routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
-        contacts=(CardContact("cme_officer", who.officer, who.telephone, who.email), *list_contacts(config)),
+        contacts=list_contacts(config),
         mash=build_mash_contact(config),
         schema_versions=(layout.VERSION,),
     )
@@ -239,15 +239,23 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
     return ours
 
 
-def list_contacts(config: Config) -> list[CardContact]:
-    """List whom partners may ring here besides the officer, by role, as the settings have them."""
-    return [CardContact(role, who.name, who.telephone, who.email) for role, who in config.contacts.items()]
+def list_contacts(config: Config) -> tuple[CardContact, ...]:
+    """List whom partners may ring here, as the settings have them: the officer first, then by role."""
+    who = config.authority
+    officer = CardContact("cme_officer", who.officer, who.telephone, who.email)
+    others = (CardContact(role, it.name, it.telephone, it.email) for role, it in config.contacts.items())
+    return (officer, *others)
 
 
 def build_mash_contact(config: Config) -> CardContact | None:
     """Return whom to ring here about the safety of a child, as the settings have it; None where nobody has said."""
     who = config.mash
     return CardContact("mash", who.name, who.telephone, who.email) if who.telephone else None
+
+
+def has_card_contacts(config: Config, ours: Card) -> bool:
+    """Tell whether our card says whom to ring as the settings do."""
+    return ours.contacts == list_contacts(config) and ours.mash == build_mash_contact(config)
 
 
 def _replace_files(files: Mapping[Path, bytes]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
+from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
@@ -42,6 +43,25 @@ class KnownPartner:
     last_contact: datetime | None
     # Its replies to what we do not know.
     about_nothing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCard:
+    """Our own card, as partners have it."""
+
+    card: Card
+    fingerprint: str
+    # The first to end first.
+    ends: Sequence[PartnerEnd]
+    # It says whom to ring as the settings do.
+    has_contacts: bool
+
+
+def describe_own_card(gw: Gateway) -> OwnCard:
+    """Return what our own card says, and when it ends."""
+    ours = gw.own_card
+    ends = sorted(_list_ends(ours), key=lambda end: end.at)
+    return OwnCard(ours, card.compute_fingerprint(ours), ends, home_folder.has_card_contacts(gw.config, ours))
 
 
 def list_known_partners(gw: Gateway) -> list[KnownPartner]:

@@ -13,11 +13,13 @@ or by a double click, gets the answer of the first.
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from secrets import token_bytes
 from typing import Any
 
 from gateway.authorities import postcodes
 from gateway.authorities.reach import find_reach
+from gateway.casework.listed_children import ListedChild
 from gateway.context import Gateway
 from gateway.core import composition, labels, safeguards
 from gateway.core.composition import Said
@@ -162,9 +164,51 @@ def _lock_content(gw: Gateway, name: str, to: Said, body: Said) -> tuple[bytes, 
     return locked.data_key, locked.content
 
 
-def list_unfinished_compositions(gw: Gateway, limit: int) -> list[Composition]:
-    """List what is being written, without what it says."""
-    return gw.store.look(lambda tx: compositions.list_unfinished(tx, limit))
+def list_unfinished_compositions(gw: Gateway) -> list[Composition]:
+    """List what is being written, without what it says; what was changed last first."""
+    return gw.store.look(compositions.list_unfinished)
+
+
+def list_written_children(gw: Gateway, written: Sequence[Composition], by: str) -> list[ListedChild]:
+    """List whom these are about so far, in their order. That is one entry of the log, which mentions each."""
+    names = [record.composition_id for record in written]
+
+    def get_and_log(tx: Tx) -> list[tuple[str, Locked]]:
+        held = [
+            (name, Locked(data_key, content))
+            for name in names
+            for _, data_key, content in (compositions.get_locked_composition(tx, name),)
+            # It was not ended meanwhile.
+            if data_key is not None
+        ]
+        if held:
+            mentions = tuple(name for name, _ in held)
+            entry = AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions)
+            audit_log.append_entries(tx, gw.now(), [entry])
+        return held
+
+    opened = {
+        name: json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))["body"]
+        for name, locked in gw.store.run(get_and_log)
+    }
+    return [_build_listed(opened.get(name) or {}) for name in names]
+
+
+def _build_listed(body: Said) -> ListedChild:
+    """Build whom one is about, as far as it was typed; nobody where it may not be said."""
+    child = body.get("child") or {}
+    if composition.find_level(body) == "phone-only":
+        return ListedChild()
+    name = ", ".join(filter(None, (child.get("surname"), child.get("forename"))))
+    return ListedChild(name, _find_day(child.get("dob") or ""), child.get("dob_estimated") == "yes")
+
+
+def _find_day(typed: str) -> date | None:
+    """Return the day that was typed; None where it is none yet."""
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        return None
 
 
 def get_composition(gw: Gateway, name: str) -> Composition:

@@ -183,6 +183,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
         *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),
         *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
+        *(("MASH", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in (theirs.mash,) if c),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))

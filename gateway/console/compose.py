@@ -21,6 +21,7 @@ from gateway.console.compose_whom import ask_whom, list_meant, save_whom
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.drafts import DRAFT
 from gateway.console.endpoints import Endpoint
+from gateway.console.paging import paginate_rows
 from gateway.console.tasks import (
     CONTRADICTED,
     INCOMPLETE,
@@ -40,7 +41,7 @@ from schemas import codes
 from schemas.findings import Finding
 from schemas.message import OPENS_A_CASE, find_member
 
-SHOWN = 50
+SHOWN = 25
 COMPOSITION, SECTION, AT = "{composition:[0-9a-f-]{36}}", "{section:[a-z-]+}", "{at:new|[0-9]{1,2}}"
 ONE = f"/compositions/{COMPOSITION}"
 
@@ -51,9 +52,21 @@ async def show_compositions(request: ConsoleRequest) -> web.StreamResponse:
 
 
 async def _render_compositions(request: ConsoleRequest, wrong: str) -> web.Response:
-    unfinished = await asyncio.to_thread(compose.list_unfinished_compositions, request.gw, SHOWN)
-    status, ends_on = 422 if wrong else 200, expire_compositions.get_expiry_day
-    return request.render_page("compositions.html", status=status, unfinished=unfinished, wrong=wrong, ends_on=ends_on)
+    return await asyncio.to_thread(_render_unfinished, request, wrong)
+
+
+def _render_unfinished(request: ConsoleRequest, wrong: str) -> web.Response:
+    written = compose.list_unfinished_compositions(request.gw)
+    page = paginate_rows(written, request.web_request.query.get("page", ""), SHOWN)
+    return request.render_page(
+        "compositions.html",
+        status=422 if wrong else 200,
+        page=page,
+        links=page.build_links("/compositions?page={}".format),
+        unfinished=list(zip(page.rows, compose.list_written_children(request.gw, page.rows, request.by), strict=True)),
+        wrong=wrong,
+        ends_on=expire_compositions.get_expiry_day,
+    )
 
 
 async def begin_composition(request: ConsoleRequest) -> web.StreamResponse:

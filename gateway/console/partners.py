@@ -32,6 +32,13 @@ async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     return _render_endings(request, "partner.html", partner=partner)
 
 
+async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
+    """Show our own card: whom partners are told to ring here."""
+    return _render_endings(
+        request, "own-card.html", own=await asyncio.to_thread(partners.describe_own_card, request.gw)
+    )
+
+
 def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = request.gw.now()
@@ -41,5 +48,6 @@ def _render_endings(request: ConsoleRequest, template: str, **values: object) ->
 
 ENDPOINTS = (
     Endpoint("GET", "/partners", Permission.SEE_PARTNERS, show_partners),
+    Endpoint("GET", "/partners/own", Permission.SEE_PARTNERS, show_own_card),
     Endpoint("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
 )

@@ -6,14 +6,17 @@ from functools import partial
 
 from aiohttp import web
 
+from gateway.casework import listed_children
 from gateway.console import forms
 from gateway.console.case_actions import LOCATED, list_confirmed, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, Endpoint
 from gateway.console.forms import Answers
 from gateway.console.pages import format_day
+from gateway.console.paging import paginate_rows
 from gateway.console.whom_choice import build_choice
 from gateway.core import labels
+from gateway.core.message_name import MessageName
 from gateway.core.open_actions import CaseAction
 from gateway.core.permissions import Permission
 from gateway.core.search_status import AnswerState
@@ -27,6 +30,8 @@ from schemas import codes
 from schemas.findings import Finding
 from schemas.message import LocatedNotice
 
+# Reviews on one page, as in the inbox.
+SHOWN = 25
 OPEN = (
     AnswerState.HAS_IT,
     AnswerState.LETTER,
@@ -79,13 +84,21 @@ async def ask_more(request: ConsoleRequest) -> web.StreamResponse:
 
 
 async def show_reviews(request: ConsoleRequest) -> web.StreamResponse:
-    """Show every child for whom we search: those whose review is due first."""
-    open_reviews = await asyncio.to_thread(review.list_reviews, request.gw)
-    due = sum(open_review.due for open_review in open_reviews)
+    """Show every child for whom we search: those whose review is due first. That their names were read is logged."""
+    return await asyncio.to_thread(_render_reviews, request)
+
+
+def _render_reviews(request: ConsoleRequest) -> web.Response:
+    open_reviews = review.list_reviews(request.gw)
+    page = paginate_rows(open_reviews, request.web_request.query.get("page", ""), SHOWN)
+    # The first notice of a search is ours.
+    names = [MessageName("", open_review.message_id) for open_review in page.rows]
     return request.render_page(
         "reviews.html",
-        listed=open_reviews,
-        due=due,
+        page=page,
+        links=page.build_links("/reviews?page={}".format),
+        listed=list(zip(page.rows, listed_children.list_children(request.gw, names, request.by), strict=True)),
+        due=sum(open_review.due for open_review in open_reviews),
         checked=describe_checked,
         banner=_describe_review_done(request, open_reviews),
     )

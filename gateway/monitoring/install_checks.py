@@ -40,6 +40,7 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
+    yield from _check_contacts(gw)
     if gw.config.deadlines.service_manager and gw.mail is None:
         yield warn_check(
             "service manager",
@@ -112,6 +113,12 @@ def _check_telephone(gw: Gateway) -> HealthFinding:
     number = gw.config.authority.telephone
     missing = ("Not set, so no notice can be sent or answered.", "Set [authority] telephone in gateway.toml.")
     return pass_check("telephone", number) if number else warn_check("telephone", *missing)
+
+
+def _check_contacts(gw: Gateway) -> Iterator[HealthFinding]:
+    """Check that our card says whom to call as the settings do; that no MASH is set, the console says itself."""
+    if not home_folder.has_card_contacts(gw.config, gw.own_card):
+        yield warn_check("card and contacts", "The card does not have the contacts of the settings.", *RENEW)
 
 
 def _enquire_of(gw: Gateway) -> Iterator[HealthFinding]:

@@ -112,7 +112,7 @@ def _composition_not_found() -> NotFound:
     return NotFound("composition.not-found")
 
 
-def list_unfinished(tx: Connection, limit: int) -> list[Composition]:
-    """List those that are being written, the one that was changed last first."""
-    query = select(*_VIEW).where(_at.state == CompositionState.WRITING).order_by(_at.changed_at.desc()).limit(limit)
-    return [_read_composition(row) for row in tx.execute(query)]
+def list_unfinished(tx: Connection, limit: int | None = None) -> list[Composition]:
+    """List those that are being written, the one that was changed last first: what was not changed for long ends."""
+    query = select(*_VIEW).where(_at.state == CompositionState.WRITING)
+    return [_read_composition(row) for row in tx.execute(query.order_by(_at.changed_at.desc()).limit(limit))]

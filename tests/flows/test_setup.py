@@ -8,7 +8,10 @@ import pytest
 
 from gateway import home_folder
 from gateway.errors import ConfigProblem, GatewayError, NotAllowed, StoreUnavailable, Unusable
+from gateway.monitoring import install_checks
+from gateway.settings.file import parse
 from keys import tls
+from keys.card import CardContact
 from tests.conftest import make, new_database
 
 
@@ -95,6 +98,50 @@ def test_a_card_that_is_no_use_is_named(tmp_path: Path, harm: Callable[[Path], N
     with pytest.raises(GatewayError) as caught:
         home_folder.open_gateway(tmp_path / "333")
     assert (caught.value.code, caught.value.exit_code) == (code, 78)
+
+
+MASH = '[mash]\nname = "Sandwell MASH"\ntelephone = "01632 960199"\nemail = "mash@sandwell.example"\n'
+MANAGER = '[contacts.service_manager]\nname = "Mona Invented"\ntelephone = "01632 960102"\n'
+
+
+def test_whom_to_call_is_on_the_card_once_it_is_renewed_and_doctor_says_until_then_that_it_is_not(
+    tmp_path: Path,
+) -> None:
+    make(tmp_path / "333", "333", "Sandwell").store.close()
+    with (tmp_path / "333" / "gateway.toml").open("a") as settings:
+        settings.write(MASH + MANAGER)
+
+    def checks() -> set[str]:
+        gw = home_folder.open_gateway(tmp_path / "333")
+        try:
+            return {finding.name for finding in install_checks.check_installation(gw)}
+        finally:
+            gw.store.close()
+
+    assert "card and contacts" in checks()
+    ours = home_folder.renew_card(tmp_path / "333", by="ines")
+    assert ours.mash == CardContact("mash", "Sandwell MASH", "01632 960199", "mash@sandwell.example")
+    assert [(it.role, it.telephone) for it in ours.contacts][1:] == [("service_manager", "01632 960102")]
+    assert "card and contacts" not in checks()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        '[mash]\nname = "Sandwell MASH"\n',
+        '[mash]\ntelephone = "01632 960199"\n',
+        '[mash]\nname = "Sandwell MASH"\ntelephone = "ring us"\n',
+        '[mash]\nname = "Sandwell MASH"\ntelephone = "01632 960199"\nemail = "mash"\n',
+        MASH.replace("[mash]", "[contacts.nobody]"),
+        MANAGER.replace("01632 960102", ""),
+        'contacts = "Mona"\n',
+        MANAGER + 'fax = "1"\n',
+    ],
+)
+def test_a_contact_whom_nobody_could_call_is_a_wrong_setting(wrong: str) -> None:
+    with pytest.raises(ConfigProblem) as caught:
+        parse(f'[authority]\ncode = "333"\nname = "Sandwell"\n{wrong}', Path("home"))
+    assert caught.value.code == "config.setting"
 
 
 def test_a_certificate_that_would_end_before_the_card_is_made_anew(tmp_path: Path) -> None:
