@@ -12,10 +12,11 @@ from uuid import uuid4
 
 from gateway.context import Gateway
 from gateway.core import access_rules
+from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.store import access_changes, assignments, audit_log, devices, people
-from gateway.store.access_changes import PASSWORD_RESET, ROLES_GIVEN, AccessChange
+from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.people import Person
@@ -111,7 +112,9 @@ def add_account(gw: Gateway, name: str, called: str, roles: Iterable[Role], by: 
     def write(tx: Tx) -> None:
         people.add_person(tx, person)
         _log_account_act(tx, gw, "person.added", by, name, {"roles": " ".join(sorted(person.roles))})
-        _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), ROLES_GIVEN)
+        _note_access(
+            tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), AccessGrant.ROLES_GIVEN
+        )
 
     gw.store.run(write)
     return password
@@ -158,7 +161,7 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
         detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(wanted))}
         _log_account_act(tx, gw, "person.roles", by, name, detail)
         gained = access_rules.find_guarded(wanted, person.roles)
-        _note_access(tx, gw, by, replace(person, roles=gained), ROLES_GIVEN)
+        _note_access(tx, gw, by, replace(person, roles=gained), AccessGrant.ROLES_GIVEN)
 
     gw.store.run(write)
 
@@ -214,7 +217,9 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
         devices.delete_devices(tx, name)
         _log_account_act(tx, gw, "person.reset", by, name)
         if name != by:
-            _note_access(tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), PASSWORD_RESET)
+            _note_access(
+                tx, gw, by, replace(person, roles=access_rules.find_guarded(person.roles)), AccessGrant.PASSWORD_RESET
+            )
 
     gw.store.run(write)
     return password
@@ -241,7 +246,7 @@ def unassign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
     gw.store.run(write)
 
 
-def _note_access(tx: Tx, gw: Gateway, by: str, given: Person, kind: str) -> None:
+def _note_access(tx: Tx, gw: Gateway, by: str, given: Person, kind: AccessGrant) -> None:
     """Note by which act a person may have got these roles, for the service manager."""
     if given.roles:
         change = AccessChange(str(uuid4()), gw.now(), kind, given.name, by, given.roles)

@@ -1,11 +1,20 @@
 """Who may give whom a role, and which roles the service manager is told of."""
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 
 # That open children's records, or let somebody give such a role to anybody.
 GUARDED = frozenset(role for role in Role if get_reach([role], Permission.READ_CHILD) > Reach.NONE) | {Role.ADMIN}
+
+
+class AccessGrant(StrEnum):
+    """By what somebody may have got access to children's records."""
+
+    ROLES_GIVEN = "roles"
+    # With the one-time password, whoever gave it can sign in as that person.
+    PASSWORD_RESET = "reset"  # noqa: S105 - a kind, not a secret
 
 
 def find_guarded(roles: Iterable[Role], before: Iterable[Role] = ()) -> frozenset[Role]:

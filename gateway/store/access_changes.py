@@ -7,11 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Role
 from gateway.store.rows import get_values
 from gateway.store.tables import access_changes
-
-ROLES_GIVEN, PASSWORD_RESET = "roles", "reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class AccessChange:
 
     id: str
     at: datetime
-    kind: str
+    kind: AccessGrant
     person: str
     by: str
     roles: frozenset[Role]
@@ -51,4 +50,10 @@ def set_changes_told(tx: Connection, now: datetime, ids: Sequence[str]) -> None:
 
 def _read_change(row: Row[Any]) -> AccessChange:
     values = dict(row._mapping)
-    return AccessChange(**{**values, "roles": frozenset(Role(role) for role in values["roles"].split())})
+    return AccessChange(
+        **{
+            **values,
+            "kind": AccessGrant(values["kind"]),
+            "roles": frozenset(Role(role) for role in values["roles"].split()),
+        }
+    )

@@ -11,10 +11,13 @@ import pytest
 from sqlalchemy import delete, update
 
 from gateway import home_folder
+from gateway.access import people, tell_manager
 from gateway.context import Gateway
+from gateway.core.permissions import Role
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
+from gateway.monitoring import health
 from gateway.reconciliation import announce, send_reminders
 from gateway.store import alerts, audit_log, tables
 from schemas.message import Child, Needs
@@ -133,3 +136,25 @@ async def test_a_mail_that_cannot_go_now_goes_with_the_next_look(sandwell: Gatew
     for carrier in sandwell.carriers.values():
         await carrier.close()
     await until(lambda: len(servers.list_mails(MANAGER)) == 1)
+
+
+async def test_the_service_manager_is_told_once_who_got_access_to_children(sandwell: Gateway, servers: Servers) -> None:
+    people.add_account(sandwell, "agnes@sandwell.example", "Agnes Testadmin", [Role.ADMIN], "root")
+    roles = [Role.ADMIN, Role.CME_OFFICER]
+    people.set_roles(sandwell, "agnes@sandwell.example", roles, "agnes@sandwell.example")
+    account, sandwell.mail = sandwell.mail, None
+    assert await tell_manager.tell_access_changes(sandwell) == 0
+    sandwell.mail = account
+    assert [await tell_manager.tell_access_changes(sandwell) for _ in range(2)] == [2, 0]
+    for carrier in sandwell.carriers.values():
+        await carrier.close()
+    await until(lambda: len(servers.list_mails(MANAGER)) == 1)
+    told = message_from_bytes(servers.list_mails(MANAGER)[0], _class=EmailMessage, policy=policy.SMTP)
+    assert told["Subject"] == "2 changes to who can see children's records (333)"
+    body = told.get_body(("plain",))
+    assert body is not None
+    text = " ".join(body.get_content().split())
+    assert "- root gave Agnes Testadmin (agnes@sandwell.example) this access: Administrator." in text
+    assert "gave themselves this access, because no other administrator could: CME officer." in text
+    [shown] = [one for one in health.measure_health(sandwell).findings if one.name == "own access"]
+    assert "The service manager was told by email." in shown.sentence

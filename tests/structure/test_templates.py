@@ -2,6 +2,7 @@
 behind it.
 """
 
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import get_args
@@ -97,3 +98,12 @@ def test_a_slip_is_found() -> None:
 def test_no_code_is_allowed_that_no_page_compares() -> None:
     for file, allowed in OWN.items():
         assert allowed <= {value for _, value in find_compared((TEMPLATES / file).read_text("utf-8"))}
+
+
+def test_every_class_that_our_styles_name_is_used() -> None:
+    styles = (TEMPLATES.parent / "static" / "console.css").read_text("utf-8")
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", "", styles, flags=re.DOTALL)
+    named = {name for name in re.findall(r"\.([a-z][\w-]*)", selectors) if not name.startswith("govuk-")}
+    pages = [*TEMPLATES.glob("*.html"), *TEMPLATES.parent.glob("static/*.js"), *TEMPLATES.parents[1].rglob("*.py")]
+    used = set(re.findall(r"[\w-]+", " ".join(page.read_text("utf-8") for page in pages)))
+    assert named <= used, "a class that was renamed in a page only has no style any more"
