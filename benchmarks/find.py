@@ -144,6 +144,10 @@ def searches(children: list[ComparedChild]) -> dict[str, Callable[[Random], str]
         "both names": by_both_names,
         "two common names that nobody bears together": lambda _: f"{COMMON} muhammad chowdhury",
         "nobody": lambda _: "nobody",
+        "the commonest surname and a year": lambda chance: f"{COMMON} {chance.choice(children).dob.year}",
+        "any surname and a year": lambda chance: by_name_and_day(chance).split(" ", 1)[1][:-11] + " 2015",
+        "a day without a year": lambda chance: f"{chance.choice(children).dob:%d/%m}",
+        "a surname with a slip": lambda chance: f"{chance.choice(children).surname.split()[0]}q",
     }
 
 

@@ -34,8 +34,8 @@ from schemas.shapes import MessageId
 
 # Notices that a machine opens for one search, the newest of those that may be near.
 MOST_OPENED = 300
-# Parts, of which one may be left out where nothing is near all of them.
-ENOUGH_PARTS = 3
+# How many parts there are, of which one may be left out where nothing is near all of them.
+PARTS_TO_SPARE = range(3, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _find_exactly(
 def _find_near(gw: Gateway, query: NoticeQuery) -> _NearHits:
     """Find what is near all that was typed; or else, where it was much, what is near all but one part of it."""
     near = _find_near_all(gw, query)
-    if near.hits or len(query.parts) < ENOUGH_PARTS:
+    if near.hits or len(query.parts) not in PARTS_TO_SPARE:
         return near
     some = [(part, _find_near_all(gw, query.leave_out(part))) for part in query.parts]
     best: dict[MessageName, tuple[MessageSummary, HitReasons]] = {}

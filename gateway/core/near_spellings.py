@@ -19,6 +19,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 
 from rapidfuzz.distance import JaroWinkler
 
@@ -31,6 +32,10 @@ SOUNDS = "0ABFHJKLMNPRSTWXY"
 SHORTEST = 3
 # Letters: a name of no more than three has one letter too few or too many, but no other one.
 SHORT = 3
+# Letters: of what is longer than a name, nothing is near.
+LONGEST = 40
+# Ways to write a name; those with one group written otherwise come first.
+MOST_RESPELLINGS = 5_000
 # Each line is one code, as it is in the middle of a word: 1, 3, 4, 5, 7, 43, 54, 94. A group with two codes, which
 # readers sound in two ways, stands twice. Groups that are 2 at the beginning of a word are 4 within it.
 GROUPS = (
@@ -47,8 +52,8 @@ GROUPS = (
 )
 # Pairs of groups that are written otherwise at the same time, of two places in a name; more would be mostly nonsense.
 MOST_PAIRS = 500
-# Jaro-Winkler: names that are alike in sound, or nearly, look no less alike than this.
-SAME_SOUND, NEAR_SOUND, RESPELT_SOUND = 0.7, 0.8, 0.75
+# Jaro-Winkler: names of sounds that are only near look no less alike than this.
+NEAR_SOUND, RESPELT_SOUND = 0.8, 0.75
 REMEMBERED = 256
 
 
@@ -93,24 +98,23 @@ GROUP, WRITTEN_ALIKE = _list_groups()
 @lru_cache(REMEMBERED)
 def list_near_names(name: str) -> NearNames:
     """List what may be meant by a name, as `names.normalise_name` writes it, without spaces."""
-    respellings = frozenset(_respell(name)) if name.isascii() and len(name) >= SHORTEST else frozenset()
+    may_be_near = SHORTEST <= len(name) <= LONGEST
+    respellings = frozenset(islice(_respell(name), MOST_RESPELLINGS)) if may_be_near and name.isascii() else frozenset()
     other_names = list_other_names(name)
     sound = name_sound(name)
     return NearNames(
         name,
-        frozenset(_edit_name(name)),
+        frozenset(_edit_name(name)) if may_be_near else frozenset(),
         respellings,
         other_names,
         sound,
         frozenset(map(name_sound, other_names)),
-        frozenset(_edit(sound, SOUNDS)) if sound.isascii() and len(name) > SHORT else frozenset(),
+        frozenset(_edit(sound, SOUNDS)) if may_be_near and sound.isascii() and len(name) > SHORT else frozenset(),
         frozenset(map(name_sound, respellings)),
     )
 
 
 def _edit_name(name: str) -> Iterator[str]:
-    if len(name) < SHORTEST:
-        return
     for edited in _edit(name, LETTERS):
         if len(edited) >= SHORTEST and (
             len(edited) != len(name) or len(name) > SHORT or sorted(edited) == sorted(name)
@@ -159,7 +163,7 @@ def judge_name(typed: str, name: str, *, is_forename: bool) -> tuple[str, float]
     sound, far = name_sound(name), 1 - looks
     if is_forename and (name in near.other_names or sound in near.other_sounds):
         return "nickname", 0.5 + far / 10
-    if sound == near.sound and looks >= SAME_SOUND:
+    if sound == near.sound:
         return "sound", 0.5 + far
     if name in near.edits:
         return "slip", 1 + far

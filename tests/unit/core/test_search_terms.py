@@ -351,3 +351,9 @@ def test_the_terms_are_those_of_the_version_of_the_index() -> None:
 def child_called(name: str) -> Child:
     """A child with this name for everything."""
     return Child(surname=name, forename=name, dob=date(2015, 2, 11), sex="M", upn="X333210123001")
+
+
+@pytest.mark.parametrize("typed", ["sch" * 66, "tschtsch" * 4, " ".join(["schtschk"] * 10), "a" * MOST_TYPED])
+def test_however_it_is_spelt_no_more_is_asked_for_than_a_database_answers_at_once(typed: str) -> None:
+    for part in parse_query(typed, TODAY).parts:
+        assert sum(map(len, list_near_terms(part, alone=False))) < 25_000

@@ -105,6 +105,23 @@ def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None
     store.close()
 
 
+def test_marks_of_before_are_of_the_first_version_and_are_to_be_renewed_the_newest_first(url: str) -> None:
+    store = Store(url)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0032")
+        connection.exec_driver_sql(
+            "INSERT INTO marked (number, message_id, lies, partner, marks) VALUES"
+            " (-2, 'a', 'sent', '885', ''), (1, 'b', 'sent', '885', ''), (7, 'c', 'came', '885', '')"
+        )
+    store.migrate()
+    assert [one.number for one in store.look(lambda tx: blind_index.list_outdated(tx, 9))] == [7, 1, -2]
+    assert store.look(lambda tx: blind_index.count_waiting(tx, 2)) == 2
+    store.close()
+
+
 DAY = datetime(2026, 11, 1, 9, tzinfo=UTC)
 SENT = {
     "sequence": 1,
