@@ -469,6 +469,11 @@ WITHOUT_MATCHES = {
     "person": "No matches are shown for this notice. Check your case management system.",
 }
 NOTHING_DUE = "No reply is due any more."
+# A reply of no trace to a search that is not restricted.
+NO_TRACE_NOTE = (
+    "We looked under the names that you gave. If the child has, or had, another surname or forename, correct your "
+    "notice with it, and we will look again."
+)
 
 # In what way a partner's log is not the one that was seen before, by `checkpoint_rules.LogContradiction`.
 CONTRADICTIONS = {

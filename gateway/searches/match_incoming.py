@@ -28,7 +28,7 @@ from gateway import copies
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
-from gateway.core import blocking, matching
+from gateway.core import blocking, labels, matching
 from gateway.core.child import ComparedChild
 from gateway.core.inbox_state import InboxState
 from gateway.core.match_state import FOR_PEOPLE, MatchState
@@ -67,7 +67,8 @@ LOOK_EVERY = 1.0
 TOGETHER = 50
 # Possible matches of one search: with more, it says too little about the child.
 MOST = 10
-NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine")
+# Another surname is what is not found most often, and only who searches can name it.
+NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine", note=labels.ask_for_other_names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,7 +294,9 @@ def answer_unmatched(gw: Gateway, by: str) -> dict[str, int]:
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """
     officer = gw.build_officer(by)
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
+    no_trace = WhereaboutsResponse(
+        result="no-trace", answered_by="officer", ring=officer, note=labels.ask_for_other_names()
+    )
     done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
     for item in gw.store.look(inbox.list_unmatched_searches):
         with suppress(NotAllowed):
