@@ -31,7 +31,7 @@ from gateway import home_folder
 from gateway.authorities.partners import add_partner
 from gateway.casework import find
 from gateway.context import Gateway
-from gateway.core.matching import ComparedChild
+from gateway.core.child import ComparedChild
 from gateway.core.search_terms import Term, list_terms
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages

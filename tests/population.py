@@ -5,13 +5,14 @@ and most are rare. The lists are ours, of spellings that every school knows; rar
 are assumptions, not counts: what is known of errors in such notices is that they are there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import cache
 from itertools import accumulate
 from random import Random
 
-from gateway.core.matching import ComparedChild
+from gateway.core.child import ComparedChild
 from gateway.core.names import normalise_name
 from schemas.identifiers import CHECK_ALPHABET, upn_check_letter
 
@@ -65,7 +66,9 @@ class Search:
     meant: int | None
 
 
-def _uneven(some: Sequence[str]) -> list[float]:
+@cache
+def spread(some: tuple[str, ...]) -> list[float]:
+    """How unevenly names are borne, the commonest first."""
     return list(accumulate(1 / (n + 4) for n in range(len(some))))
 
 
@@ -75,7 +78,7 @@ class Town:
     def __init__(self, size: int, seed: int) -> None:
         """As many children as that, the same for the same seed."""
         self.by = Random(seed)
-        self._names = {names: (some := names.split(), _uneven(some)) for names in (SURNAMES, FEMALE, MALE)}
+        self._names = {names: (some := tuple(names.split()), spread(some)) for names in (SURNAMES, FEMALE, MALE)}
         self._parts = [part.split() for part in (ONSETS, VOWELS, ONSETS, VOWELS, ENDS)]
         self._serial = 0
         self.children: list[ComparedChild] = []

@@ -96,7 +96,13 @@ async def none_of_these(request: ConsoleRequest) -> web.StreamResponse:
 
 
 def _answer_no_trace(gw: Gateway, message_id: str, by: str, was: str) -> None:
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.build_officer(by))
+    # Of a restricted child as little is said as can be.
+    asks = (
+        None
+        if message_status.get_received_message(gw, message_id).restriction != "none"
+        else labels.ask_for_other_names()
+    )
+    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=gw.build_officer(by), note=asks)
     respond.answer_search(gw, message_id, no_trace, by, was=was)
 
 

@@ -1,62 +1,97 @@
 """By which few keys a child is found among a hundred thousand, without comparing with each of them.
 
-A child of ours is filed under every key of `keys`; a search looks under every key of `asked`, which are some more. Each
-finds tens, seldom hundreds. Two children who share none of them are never compared, so each kind of error must leave
-one key standing:
+A child of ours is filed under every key of `filing_keys`; a search looks under every key of `search_keys`. Together
+they find some fifty children. Two children who share none are never compared, so each kind of error that can still be
+recognised must leave one key standing:
 
-    u UPN                                       UPNs, former ones
-    d date of birth                             whatever happened to the names; a search asks with day and month
-    swapped, too n sounds of forename and surname, sorted    whatever happened to the date; swapped names, parts,
-    nicknames, romanisations s surname's sound, year of birth            another forename, and the day or month of birth
-    wrong f forename's sound, year of birth           another surname, and the day or month of birth wrong p postcode
-    a family, whatever happened to names and dates
+    u  UPN                                     UPNs, former ones
+    d  date of birth                           whatever happened to the names
+    b  a name's sound, two parts of the date   whatever happened to the other name; a part of the date wrong, or day and
+                                               month swapped
+    y  two names' sounds, sorted, the year     whatever happened to day and month; swapped names, parts, other forms;
+                                               a search asks for the years beside it too
+    p  postcode                                a family, whatever happened to names and dates
+
+A child lies under `n`, both present names, only to be found by them together with the date (`known_children`). How many
+bear a name is counted once, when the index is loaded (`count_keys`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 
-from gateway.core.matching import ComparedChild
-from gateway.core.names import list_other_names, name_sound, split_names
+from gateway.core import rarity
+from gateway.core.child import ComparedChild
+from gateway.core.name_forms import list_forms
+from gateway.core.name_parts import list_parts, list_sounds
+from gateway.core.names import name_sound
 
 
 def filing_keys(child: ComparedChild) -> set[str]:
     """Return under which keys a child of ours is filed."""
-    return {*_yield_keys(child, split_names(child.forenames))}
+    surnames = list_parts(child.surnames)
+    forenames = list_parts(child.forenames) or surnames
+    keys = {namesake_key(child), *_yield_sure_keys(child)}
+    keys |= {key for name in _sound_of_each((*surnames, *forenames)) for key in _date_keys(name, child.dob)}
+    return keys | {*_pair_keys(_sound_of_each(surnames), _sound_of_each(forenames), [child.dob.year])}
 
 
 def search_keys(child: ComparedChild) -> set[str]:
     """Return under which keys a child is looked for."""
-    called = split_names((*child.forenames, *child.middle_names))
-    called |= {other for name in called for other in list_other_names(name)}
-    wanted_keys = {*_yield_keys(child, called)}
-    if other := swap_day_and_month(child.dob):
-        wanted_keys.add(f"d|{other}")
-    if child.dob_estimated:
-        years = [child.dob.year - 1, child.dob.year + 1]
-        wanted_keys |= {f"s|{name_sound(name)}|{year}" for name in split_names(child.surnames) for year in years}
-    return wanted_keys
+    surnames, given = list_parts(child.surnames), list_parts((*child.forenames, *child.middle_names))
+    names = _sound_of_each(_with_forms(surnames)), _sound_of_each(_with_forms(given or surnames))
+    keys = {*_yield_sure_keys(child)}
+    for name in names[0] | names[1]:
+        keys |= {*_date_keys(name, child.dob)}
+        if other := swap_day_and_month(child.dob):
+            keys.add(_date_key(name, "dm", other))
+    years = [child.dob.year + more for more in (-1, 0, 1)]
+    return keys | {*_pair_keys(_sound_of_each(surnames), names[1], years)}
+
+
+def count_keys(child: ComparedChild) -> set[str]:
+    """Return under which keys it is counted who bears a name."""
+    parts = list_parts((*child.surnames, *child.forenames, *child.middle_names))
+    return {pair_count_key(child), *rarity.list_count_keys(parts)}
+
+
+def pair_count_key(child: ComparedChild) -> str:
+    """Return the key under which it is counted whose present names both sound so."""
+    return f"k{namesake_key(child)}"
 
 
 def namesake_key(child: ComparedChild) -> str:
     """Return the key under which all lie whose present names sound alike."""
-    return _names_key(child.surname, child.forename)
+    first, last = sorted((name_sound(child.surname), name_sound(child.forename) if child.forename else ""))
+    return f"n|{first}|{last}"
 
 
-def _yield_keys(child: ComparedChild, forenames: set[str]) -> Iterator[str]:
-    year, surnames = child.dob.year, split_names(child.surnames)
+def _yield_sure_keys(child: ComparedChild) -> Iterator[str]:
     yield from (f"u|{upn}" for upn in child.upns if upn)
     yield f"d|{child.dob}"
-    yield namesake_key(child)
-    yield from (_names_key(surname, forename) for surname in surnames for forename in forenames)
-    yield from (f"s|{name_sound(name)}|{year}" for name in surnames)
-    yield from (f"f|{name_sound(name)}|{year}" for name in forenames)
     if child.postcode:
         yield f"p|{child.postcode}"
 
 
-def _names_key(surname: str, forename: str) -> str:
-    first, last = sorted((name_sound(surname), name_sound(forename) if forename else ""))
-    return f"n|{first}|{last}"
+def _with_forms(parts: Iterable[str]) -> set[str]:
+    return {name for part in parts for name in (part, *list_forms(part))}
+
+
+def _sound_of_each(parts: Iterable[str]) -> set[str]:
+    return {sound for part in parts for sound in list_sounds(part)}
+
+
+def _date_keys(name: str, born: date) -> Iterator[str]:
+    return (_date_key(name, parts, born) for parts in ("dm", "my", "dy"))
+
+
+def _date_key(name: str, parts: str, born: date) -> str:
+    numbers = {"d": born.day, "m": born.month, "y": born.year}
+    return "|".join(("b", name, parts, *(str(numbers[part]) for part in parts)))
+
+
+def _pair_keys(surnames: Iterable[str], forenames: Iterable[str], years: Iterable[int]) -> Iterator[str]:
+    pairs = {"|".join(sorted((surname, other))) for surname in surnames for other in forenames}
+    return (f"y|{pair}|{year}" for pair in pairs for year in years)
 
 
 def swap_day_and_month(born: date) -> date | None:

@@ -542,6 +542,11 @@ def explain_no_matches(state: str) -> str:
     return texts.WITHOUT_MATCHES.get(state, texts.NOTHING_DUE)
 
 
+def ask_for_other_names() -> str:
+    """Return what a reply of no trace asks of whoever searches."""
+    return texts.NO_TRACE_NOTE
+
+
 def explain_contradiction(contradiction: str) -> str:
     """Return in what way a partner's log is not the one that was seen (`checkpoint_rules.LogContradiction`)."""
     return texts.CONTRADICTIONS[contradiction]

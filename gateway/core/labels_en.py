@@ -601,27 +601,34 @@ MATCH_REASONS = {
     "dob-digit": "date of birth differs by one digit, or two digits are swapped",
     "dob-year": "same day and month of birth, and the year differs by one",
     "dob-month": "same month and year of birth, different day",
-    "dob-estimated": "a date of birth is estimated, and the dates are close",
+    "dob-january": "same year of birth, and 1 January in both records, as where only the year is known",
+    "dob-near": "dates of birth one day apart, or two of day, month and year are the same",
+    "dob-estimated": "a date of birth is estimated or 1 January, and the year is the same",
+    "dob-estimated-near": "a date of birth is estimated or 1 January, and the years are next to each other",
+    "dob-same-year": "different date of birth in the same year",
     "dob-other": "different date of birth",
     "surname": "same surname",
     "surname-known-as": "same former or preferred surname",
     "surname-part": "part of a double-barrelled surname is the same",
     "surname-sound": "surname sounds the same, or is spelled differently",
     "surname-slip": "surname may have a typing error",
+    "surname-among-names": "the surname in one record is among the other names in the other",
     "surname-other": "different surname",
     "forename": "same forename",
     "forename-known-as": "same preferred forename or middle name",
     "forename-part": "part of the forename is the same",
-    "forename-nickname": "one forename is short for the other",
+    "forename-nickname": "one forename is short for the other, or the same name in another language",
     "forename-sound": "forename sounds the same, or is spelled differently",
     "forename-slip": "forename may have a typing error",
     "forename-initial": "forename is an initial only, and it is the same",
+    "forename-missing": "one record has no forename, or says only Baby or Unknown",
     "forename-other": "different forename",
     "one-name": "one of them has only one name",
     "names-swapped": "surname and forename are swapped",
     "sex-other": "a different sex is recorded",
     "postcode": "same postcode",
     "sibling": "more likely to be a sibling or twin",
+    "twin": "may be a twin, or the same child under another forename",
     "named-sibling": "this is not the child, but a sibling named in the notice",
 }
 # Why a notice was found, or is only similar: the reasons of `near_search`.
@@ -667,6 +674,11 @@ WITHOUT_MATCHES = {
     "person": "No matches are shown for this notice. Check your case management system.",
 }
 NOTHING_DUE = "No reply is due any more."
+# A reply of no trace to a search that is not restricted.
+NO_TRACE_NOTE = (
+    "We looked under the names that you gave. If the child has, or had, another surname or forename, correct your "
+    "notice with it, and we will look again."
+)
 
 # In what way a partner's log is not the one that was seen before, by `checkpoint_rules.LogContradiction`.
 CONTRADICTIONS = {

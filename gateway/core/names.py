@@ -9,7 +9,6 @@ Zainab and Zaynab.
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from enum import IntEnum
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
@@ -61,13 +60,15 @@ class Likeness(IntEnum):
 
     OTHER = 0
     INITIAL = 1
+    # Two letters wrong in a name that begins alike.
+    NEAR = 2
     # One letter wrong, missing, too many, or two in the wrong order.
-    SLIP = 2
-    SOUND = 3
-    NICKNAME = 4
+    SLIP = 3
+    SOUND = 4
+    NICKNAME = 5
     # Of a double-barrelled name.
-    PART = 5
-    SAME = 6
+    PART = 6
+    SAME = 7
 
 
 @lru_cache(REMEMBERED)
@@ -107,11 +108,6 @@ def list_other_names(name: str) -> frozenset[str]:
     return frozenset(known.nicknames_of(name)) | frozenset(known.canonicals_of(name))
 
 
-def split_names(names: Sequence[str]) -> set[str]:
-    """Return these names, and the parts of those that are double-barrelled."""
-    return {part for name in names if name for part in (name, *name.split())}
-
-
 @lru_cache(REMEMBERED)
 def compare_names(name: str, other: str) -> Likeness:
     """Return how near two names are, both as `normalise_name` writes them."""
@@ -141,8 +137,3 @@ def _is_slip(name: str, other: str) -> bool:
     return (distance == 1 and shortest >= (SHORT - 1 if dropped else SHORT)) or (
         distance == 2 and shortest >= LONG and name[0] == other[0]
     )
-
-
-def find_nearest(some: Sequence[str], others: Sequence[str]) -> Likeness:
-    """Return the nearest of any of these names to any of those."""
-    return max((compare_names(name, other) for name in some for other in others), default=Likeness.OTHER)

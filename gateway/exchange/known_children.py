@@ -12,7 +12,7 @@ from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import blocking
-from gateway.core.matching import ComparedChild
+from gateway.core.child import ComparedChild
 from gateway.core.names import Likeness, compare_names, normalise_name
 from gateway.core.safeguards import KnownFacts, is_another
 from gateway.core.search_terms import Term

@@ -10,6 +10,7 @@ tells.
 import asyncio
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -19,8 +20,9 @@ from typing import BinaryIO
 
 from gateway.context import SYSTEM, Gateway
 from gateway.core import blocking
-from gateway.core.matching import ComparedChild
+from gateway.core.child import ComparedChild
 from gateway.core.names import normalise_name
+from gateway.core.rarity import NameCounts
 from gateway.errors import Doubted, Unusable
 from gateway.exchange.known_children import child_context, digest_keys
 from gateway.one import cells, extracts, headings, table, watched_folder
@@ -30,7 +32,7 @@ from gateway.one.table import ExtractTable, NotATable, Unread
 from gateway.one.watched_folder import FileOutcome, Row, TakenFile, Watched
 from gateway.store import audit_log, children
 from gateway.store.audit_log import AuditEntry
-from gateway.store.children import LockedChild
+from gateway.store.children import IndexLoad, LockedChild
 from gateway.store.database import Tx
 from keys import at_rest
 from keys.at_rest import Locked
@@ -151,13 +153,19 @@ def load_extract(
     now = int(gw.now().timestamp() * 1000)
     number = max(now, before.load + 1) if before else now
     keys: list[int] = []
+    counted_keys: Counter[int] = Counter()
     every = _read_rows(gw, stream, month_first=counted.month_first)
     rows = enumerate(row for _, row in every if not isinstance(row, Unread))
     while some := list(islice(rows, STEP)):
         gw.store.run(
             partial(children.add_children, load=number, some=[_lock_row(gw, number, n, row) for n, row in some])
         )
-        keys += [key << NUMBER_BITS | n for n, row in some for key in _list_filing_keys(gw, number, row)]
+        for n, row in some:
+            described = build_our_child(row).described
+            keys += [key << NUMBER_BITS | n for key in digest_keys(gw, number, blocking.filing_keys(described))]
+            counted_keys.update(digest_keys(gw, number, blocking.count_keys(described)))
+    # What nobody shares needs no count.
+    keys += [key << NUMBER_BITS | count for key, count in counted_keys.items() if count > 1]
     # A database writes what is in order much faster.
     keys.sort()
     for at in range(0, len(keys), KEY_STEP):
@@ -337,10 +345,6 @@ def _lock_row(gw: Gateway, load: int, number: int, row: Mapping[str, str]) -> Lo
     return LockedChild(number, locked.data_key, locked.content)
 
 
-def _list_filing_keys(gw: Gateway, load: int, row: Mapping[str, str]) -> set[int]:
-    return digest_keys(gw, load, blocking.filing_keys(build_our_child(row).described))
-
-
 def list_near_children(tx: Tx, gw: Gateway, load: int, asked: set[str]) -> list[OurChild]:
     """List our children who lie under any of these keys, opened."""
     locked_children = children.list_locked_children(
@@ -357,12 +361,12 @@ def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:
     )
 
 
-def count_namesakes(tx: Tx, gw: Gateway, load: int, some: Iterable[ComparedChild]) -> dict[str, int]:
-    """Count how many of our children bear names that sound alike, by `blocking.namesake_key`."""
-    keys = {blocking.namesake_key(described) for described in some}
-    by_digest = {digest: key for key in keys for digest in digest_keys(gw, load, [key])}
-    counted = children.count_children(tx, load, by_digest)
-    return {key: counted[digest] for digest, key in by_digest.items()}
+def read_name_counts(tx: Tx, gw: Gateway, index: IndexLoad, some: Iterable[ComparedChild]) -> NameCounts:
+    """Read how many of our children bear each of the names of these."""
+    keys = {key for described in some for key in blocking.count_keys(described)}
+    by_digest = {digest: key for key in keys for digest in digest_keys(gw, index.load, [key])}
+    counted = children.find_counts(tx, index.load, by_digest)
+    return NameCounts(index.children, {by_digest[digest]: count for digest, count in counted.items()})
 
 
 def _clear_old_loads(gw: Gateway) -> None:

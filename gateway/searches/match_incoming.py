@@ -28,11 +28,13 @@ from gateway import copies
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
-from gateway.core import blocking, matching
+from gateway.core import blocking, labels, matching
+from gateway.core.child import ComparedChild
 from gateway.core.inbox_state import InboxState
 from gateway.core.match_state import FOR_PEOPLE, MatchState
-from gateway.core.matching import ChildMatch, ComparedChild
+from gateway.core.matching import ChildMatch
 from gateway.core.message_name import MessageName
+from gateway.core.rarity import NameCounts
 from gateway.errors import GatewayError, NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.respond import Name
@@ -66,7 +68,8 @@ LOOK_EVERY = 1.0
 TOGETHER = 50
 # Possible matches of one search: with more, it says too little about the child.
 MOST = 10
-NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine")
+# Another surname is what is not found most often, and only who searches can name it.
+NO_TRACE_BY_MACHINE = WhereaboutsResponse(result="no-trace", answered_by="machine", note=labels.ask_for_other_names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +176,8 @@ def _judge_message(tx: Tx, gw: Gateway, counts: IndexLoad, message: Message) -> 
     for described in family:
         asked |= blocking.search_keys(described)
     ours = children_index.list_near_children(tx, gw, counts.load, asked)
-    alike = children_index.count_namesakes(tx, gw, counts.load, [described.described for described in ours])
-    return judge_nearness(child, family, ours, alike, counts.children)
+    everybody = [child, *family, *(our_child.described for our_child in ours)]
+    return judge_nearness(child, family, ours, children_index.read_name_counts(tx, gw, counts, everybody))
 
 
 def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedChild]]:
@@ -192,13 +195,13 @@ def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedCh
 
 
 def judge_nearness(
-    child: ComparedChild, family: Sequence[ComparedChild], ours: Sequence[OurChild], alike: dict[str, int], size: int
+    child: ComparedChild, family: Sequence[ComparedChild], ours: Sequence[OurChild], counts: NameCounts
 ) -> MatchVerdict:
     """Judge what these children of ours are to the child for whom they search. No I/O."""
-    pairs = [(_find_nearest(child, family, our_child.described, alike, size), our_child) for our_child in ours]
+    pairs = [(_find_nearest(child, family, our_child.described, counts), our_child) for our_child in ours]
     open_ones = sorted((pair for pair in pairs if not pair[1].restricted), key=lambda pair: -pair[0].strength)
-    least = matching.get_least_strength(open_ones[0][0].strength) if open_ones else 1
-    if shown := [(match, our_child) for match, our_child in open_ones if match.strength >= least]:
+    least = matching.get_least_strength(match for match, _ in open_ones)
+    if shown := [(match, our_child) for match, our_child in open_ones if matching.is_shown(match, least)]:
         return MatchVerdict(MatchState.MATCHED, tuple(shown[:MOST]))
     # Restricted or not.
     near = any(match.strength >= matching.CAUTIOUS for match, _ in pairs)
@@ -206,12 +209,12 @@ def judge_nearness(
 
 
 def _find_nearest(
-    child: ComparedChild, family: Sequence[ComparedChild], ours: ComparedChild, alike: dict[str, int], size: int
+    child: ComparedChild, family: Sequence[ComparedChild], ours: ComparedChild, counts: NameCounts
 ) -> ChildMatch:
-    namesakes = alike[blocking.namesake_key(ours)]
-    match = matching.match_child(child, ours, namesakes=namesakes, of=size)
+    pair_key = blocking.pair_count_key(ours)
+    match = matching.match_child(child, ours, counts, pair_key)
     for other in family:
-        as_other = matching.match_child(other, ours, namesakes=namesakes, of=size)
+        as_other = matching.match_child(other, ours, counts, pair_key)
         if as_other.strength >= matching.FAMILY and match.strength < matching.MATCH:
             match = ChildMatch(as_other.strength, ("named-sibling", *as_other.reasons))
     return match
@@ -313,7 +316,9 @@ def answer_unmatched(gw: Gateway, by: str) -> dict[str, int]:
     How many of each, by kind. One that was taken back or answered meanwhile is passed by. Raises ConfigProblem.
     """
     officer = gw.build_officer(by)
-    no_trace = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=officer)
+    no_trace = WhereaboutsResponse(
+        result="no-trace", answered_by="officer", ring=officer, note=labels.ask_for_other_names()
+    )
     done: dict[str, int] = dict.fromkeys(SEARCHES, 0)
     for item in gw.store.look(inbox.list_unmatched_searches):
         with suppress(NotAllowed):

@@ -6,7 +6,6 @@ A load is written in steps beside the one that counts, and counts from one momen
 away then.
 """
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -58,7 +57,7 @@ def add_children(tx: Connection, load: int, some: Sequence[LockedChild]) -> None
 
 
 def add_child_keys(tx: Connection, load: int, some: Iterable[tuple[int, int]]) -> None:
-    """Add keys of that load, each with the number of a child."""
+    """Add keys of that load, each with the number of a child; a key that counts, with how many children it counts."""
     tx.execute(insert(child_keys), [{"load": load, "key": key, "number": number} for key, number in some])
 
 
@@ -113,12 +112,14 @@ def find_children_by_key(tx: Connection, load: int, keys: Collection[int]) -> di
     return numbers_by_key
 
 
-def count_children(tx: Connection, load: int, keys: Collection[int]) -> Counter[int]:
-    """Count the children under each of these keys."""
-    count_by_key: Counter[int] = Counter()
-    for some in _split_values(sorted(set(keys))):
-        query = select(child_keys.c.key).where(child_keys.c.load == load, child_keys.c.key.in_(some))
-        count_by_key.update(tx.scalars(query))
+def find_counts(tx: Connection, load: int, keys: Collection[int]) -> dict[int, int]:
+    """Return what stands under each of these keys that count; a key under which nothing stands is left out."""
+    count_by_key: dict[int, int] = {}
+    for some in _split_values(sorted(keys)):
+        query = select(child_keys.c.key, child_keys.c.number).where(
+            child_keys.c.load == load, child_keys.c.key.in_(some)
+        )
+        count_by_key.update((key, count) for key, count in tx.execute(query))
     return count_by_key
 
 

@@ -478,7 +478,8 @@ children = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
-# By which a child is found: digests under our own key.
+# By which a child is found: digests under our own key. Under a key that counts, `number` says how many children bear a
+# name, and is no child.
 child_keys = Table(
     "child_keys",
     metadata,

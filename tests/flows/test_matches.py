@@ -178,6 +178,7 @@ async def test_the_machine_answers_no_trace_where_policy_says_so(pair: Pair) -> 
     [reply] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
     body = respond.read_incoming(sandwell, reply.message_id, "olive")[1].body
     assert body == match_incoming.NO_TRACE_BY_MACHINE
+    assert "another surname" in (match_incoming.NO_TRACE_BY_MACHINE.note or "")
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, asked)).state is InboxState.CONCLUDED
 
 

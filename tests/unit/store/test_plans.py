@@ -256,7 +256,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "which searches are due": lambda tx: (children.find_current_load(tx), searches.list_searches_due(tx, 1, 50)),
     "which children are near": lambda tx: (
         children.list_locked_children(tx, 1, children.find_child_numbers(tx, 1, [-5, 7])),
-        children.count_children(tx, 1, [-5, 7]),
+        children.find_counts(tx, 1, [-5, 7]),
     ),
     "keep what the index says": lambda tx: searches.set_matches(tx, NOW, SEARCH, 1, MatchState.MATCHED, [POSSIBLE]),
     "a search ends": lambda tx: searches.end_search(tx, NOW, "885", MessageId("m1")),
