@@ -3,6 +3,8 @@ it costs.
 
     python -m benchmarks.find [messages]
 
+How many misspelt names are found, and what the marks betray, is `benchmarks/find_spellings.py`'s.
+
 The children are invented (`tests/population.py`), their surnames borne as unevenly as real ones; one in fifty is given
 the commonest name, so that a search for it has 20,000 hits. Half of the messages name a child, the others are replies.
 Their marks are made as the gateway makes them, and written in bulk; then `gateway.casework.find.find_notices` is timed

@@ -47,7 +47,7 @@ async def pictures(gw: Gateway, there: Gateway, browser: Browser, case: str) -> 
     await take(officer, "case", 1500)
     await officer.open("/find")
     await officer.page.get_by_label("Name, date of birth").fill("testchild-example 31.3.2016")
-    await officer.page.get_by_role("button", name="Find").click()
+    await officer.page.get_by_role("button", name="Find", exact=True).click()
     await take(officer, "find")
     await officer.open("/unanswered")
     await take(officer, "unanswered", 1150)
