@@ -38,14 +38,14 @@ def filing_keys(child: ComparedChild) -> set[str]:
 def search_keys(child: ComparedChild) -> set[str]:
     """Return under which keys a child is looked for."""
     surnames, given = list_parts(child.surnames), list_parts((*child.forenames, *child.middle_names))
-    names = _sound_of_each(_with_forms(surnames)), _sound_of_each(_with_forms(given or surnames))
     keys = {*_yield_sure_keys(child)}
-    for name in names[0] | names[1]:
+    # Forms and middle names need none: with the date wrong too, they are found by the other name.
+    for name in _sound_of_each((*surnames, *list_parts(child.forenames))):
         keys |= {*_date_keys(name, child.dob)}
         if other := swap_day_and_month(child.dob):
             keys.add(_date_key(name, "dm", other))
     years = [child.dob.year + more for more in (-1, 0, 1)]
-    return keys | {*_pair_keys(_sound_of_each(surnames), names[1], years)}
+    return keys | {*_pair_keys(_sound_of_each(surnames), _sound_of_each(_with_forms(given or surnames)), years)}
 
 
 def count_keys(child: ComparedChild) -> set[str]:
