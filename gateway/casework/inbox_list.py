@@ -52,7 +52,8 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
         return inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx)
 
     rows, assigned = gw.store.look(read_waiting)
-    due = reconcile.find_due_moments(gw, rows)
+    if cases is not None:
+        rows = [row for row in rows if row.conversation_id in cases]
     return [
         WaitingMessage(
             name=row.name,
@@ -61,12 +62,11 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
             restriction=row.restriction,
             urgent=bool(row.urgent),
             received_at=row.received_at,
-            due_at=due.get(row.name),
+            due_at=due_at,
             to_call=row.kind not in OPENS_A_CASE,
             assigned=frozenset(assigned.get(row.conversation_id, ())),
         )
-        for row in rows
-        if cases is None or row.conversation_id in cases
+        for row, due_at in zip(rows, reconcile.list_due_moments(gw, rows), strict=True)
     ]
 
 

@@ -26,7 +26,8 @@ from schemas.shapes import CaseId
 Answer = Callable[[ConsoleRequest], Awaitable[web.StreamResponse]]
 SIGN_IN = "/sign-in"
 CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
-_WITH_COUNTS = frozenset(page.address for page in navigation.WORK.pages)
+# The inbox reads what waits itself, and counts it.
+_WITH_COUNTS = frozenset(page.address for page in navigation.WORK.pages) - {"/inbox"}
 FORM = "application/x-www-form-urlencoded"
 
 

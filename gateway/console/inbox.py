@@ -17,6 +17,7 @@ from gateway.casework.failed_notices import FailedNotice
 from gateway.casework.listed_children import ListedChild
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import Endpoint
+from gateway.console.navigation import add_other_counts, count_waiting
 from gateway.console.paging import Paged, build_stretch_links, paginate_rows, read_cursor
 from gateway.core import labels
 from gateway.core.inbox_order import (
@@ -96,6 +97,8 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     page = paginate_rows(sort_waiting(wanted, now, asked.sort), request.web_request.query.get("page", ""), SHOWN)
     called = {person.name: person.called for person in people.list_people(gw)}
     # Emails have no kind and no deadline.
+    counts = count_pressing(waiting, now, request.by)
+    request = replace(request, counts=add_other_counts(gw, counts, request.reach))
     plain = not asked.is_narrowed and page.number == 1
     emails, answered = _page_mail_replies(request, mine) if plain else (NO_EMAILS, ())
     failed, undelivered = page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
@@ -104,7 +107,7 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
         page=page,
         links=page.build_links(asked.build_address),
         rows=inbox_list.open_waiting(gw, page.rows, request.by),
-        counts=count_pressing(waiting, now, request.by),
+        counts=counts,
         asked=asked,
         choices=_list_choices(waiting, called),
         called=called,
@@ -164,6 +167,7 @@ def page_failed_notices(
 def _render_received(request: ConsoleRequest) -> web.Response:
     """Render all that came, the newest first: too long to be counted, or that of the assigned cases."""
     gw, mine, query = request.gw, list_assigned(request), request.web_request.query
+    request = replace(request, counts=count_waiting(gw, request.by, request.reach))
     if mine is None:
         stretch = message_pages.list_received_page(gw, read_cursor(query), SHOWN)
         items, links = stretch.items, build_stretch_links(stretch, "/inbox?all&")

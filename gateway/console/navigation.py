@@ -156,13 +156,15 @@ def _format_number(number: int) -> str:
 
 def count_waiting(gw: Gateway, person: str, how_far: Reach) -> dict[str, int | InboxCounts]:
     """Count what waits on the pages of casework, for somebody who sees all of it, or the assigned cases only."""
+    mine = None if how_far is Reach.ALL else people.list_assigned_cases(gw, person)
+    counts = count_pressing(inbox_list.list_waiting(gw, mine), gw.now(), person)
+    return add_other_counts(gw, counts, how_far)
+
+
+def add_other_counts(gw: Gateway, counts: InboxCounts, how_far: Reach) -> dict[str, int | InboxCounts]:
+    """Add to what waits in the inbox the emails there, and what waits on the other pages."""
     if how_far is not Reach.ALL:
-        mine = inbox_list.list_waiting(gw, people.list_assigned_cases(gw, person))
-        return {"/inbox": count_pressing(mine, gw.now(), person)}
+        return {"/inbox": counts}
     others, matches, drafts = message_pages.count_other_work(gw)
-    counts = count_pressing(inbox_list.list_waiting(gw), gw.now(), person)
-    return {
-        "/inbox": replace(counts, waiting=counts.waiting + others),
-        "/matches": matches,
-        "/drafts": drafts,
-    }
+    waiting = replace(counts, waiting=counts.waiting + others)
+    return {"/inbox": waiting, "/matches": matches, "/drafts": drafts}

@@ -105,18 +105,19 @@ def list_owed_on_received(gw: Gateway, came: Sequence[Came]) -> list[Owed]:
     return list_owed_on(gw, deadlines.read_terms(gw.config), (), came)
 
 
-def find_due_moments(gw: Gateway, came: Sequence[inbox.WaitingRow]) -> dict[MessageName, datetime]:
-    """Find until when we owe something on these that came, as `list_owed_on_received` has it, and nothing else of it.
+def list_due_moments(gw: Gateway, came: Sequence[inbox.WaitingRow]) -> list[datetime | None]:
+    """List until when we owe something on these that came, in their order, as `list_owed_on_received` has it.
 
     Raises ConfigProblem where a calendar cannot be read.
     """
-    terms, moments = deadlines.read_terms(gw.config), dict[MessageName, datetime]()
-    for message in came:
-        if (ours := _find_missing_on(message)) is not None:
-            missing, since = ours
-            duty = terms.build_duty(missing, since, kind=message.kind, partner=message.sender, owed_by=gw.code)
-            moments[message.name] = duty.late_at
-    return moments
+    terms, own = deadlines.read_terms(gw.config), gw.code
+
+    def find_due(message: inbox.WaitingRow) -> datetime | None:
+        if (ours := _find_missing_on(message)) is None:
+            return None
+        return terms.build_duty(*ours, kind=message.kind, partner=message.sender, owed_by=own).late_at
+
+    return [find_due(message) for message in came]
 
 
 def _find_missing_on(message: Came | inbox.WaitingRow) -> tuple[Missing, datetime] | None:
