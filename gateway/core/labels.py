@@ -6,7 +6,7 @@ same tables. Codes that messages carry have their labels in the lists of `schema
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -431,9 +431,9 @@ def describe_ours(known: str, children: str = "", on: str = "") -> str:
     return texts.ALREADY_OURS[known].format(children=children, on=on)
 
 
-def describe_possible_child(child: str, reasons: Iterable[str]) -> str:
+def describe_possible_child(child: str, reason: str) -> str:
     """Return a child of ours who may be the one, and why."""
-    return texts.POSSIBLY.format(child=child, reasons=", ".join(map(name_match_reason, reasons)))
+    return texts.POSSIBLY.format(child=child, reason=name_match_reason(reason))
 
 
 def describe_call_state(on: str) -> str:
