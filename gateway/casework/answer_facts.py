@@ -29,10 +29,10 @@ from schemas.message import OPENS_A_CASE, Message, TransferNotice
 from schemas.reading import format_day
 from schemas.shapes import CaseId
 
-# Children of ours who are named, and reasons for each.
-MOST_CHILDREN, MOST_REASONS = 2, 2
+# Children of ours who are named, each with the first reason: the line is read in seconds.
+MOST_CHILDREN = 2
 # Of the reasons of `matching`.
-SIBLING, SAME_BIRTH = "named-sibling", "dob"
+SIBLING, AGAINST = "named-sibling", "-other"
 
 
 class AreaState(StrEnum):
@@ -116,8 +116,8 @@ def _describe_near(near: Sequence[tuple[ChildMatch, OurChild]]) -> str:
 
 
 def _describe_child(match: ChildMatch, ours: OurChild) -> str:
-    child = build_full_name(ours.fields.get("forename"), ours.fields.get("surname", ""))
-    if SAME_BIRTH not in match.reasons[:MOST_REASONS]:
-        child = labels.describe_child(child, format_day(ours.described.dob))
-    reasons = [reason for reason in match.reasons if reason != SIBLING]
-    return labels.describe_possible_child(child, reasons[:MOST_REASONS])
+    name = build_full_name(ours.fields.get("forename"), ours.fields.get("surname", ""))
+    child = labels.describe_child(name, format_day(ours.described.dob))
+    # What speaks for it, before what speaks against it.
+    reasons = sorted((reason for reason in match.reasons if reason != SIBLING), key=lambda code: code.endswith(AGAINST))
+    return labels.describe_possible_child(child, reasons[0])

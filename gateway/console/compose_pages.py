@@ -91,6 +91,7 @@ async def _render_section(
         answers=Answers({}, wrong),
         typed=form,
         weigh=weigh,
+        grounds=notice_questions.list_grounds(section),
     )
 
 

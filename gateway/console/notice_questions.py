@@ -145,6 +145,18 @@ def list_authorities() -> tuple[tuple[str, str], ...]:
     return tuple(sorted(live.items(), key=lambda code_and_name: code_and_name[1]))
 
 
+def list_grounds(section: NoticeSection) -> tuple[str, Sequence[tuple[str, str]]] | None:
+    """List what each letter of a ground means in the newest regulations, with their name, where the page asks for one.
+
+    Of earlier ones the list has numbers only.
+    """
+    if section.place != "ground_for_deletion":
+        return None
+    newest, name = max(codes.get_labels("regulations").items())
+    rows = [row for row in codes.list_rows("grounds") if row["regulations"] == newest]
+    return name, [(row["code"], row["label"]) for row in rows]
+
+
 def normalise_text(slot: Slot, text: str) -> str:
     """Return what was typed, in one spelling: one space between words; UPN and postcode in capitals."""
     spaced = " ".join(text.split())

@@ -59,9 +59,12 @@ def list_summary_lines(message: Message, today: date, facts: FoundFacts = NOTHIN
 
 
 def _list_call_texts(body: Opening, _: date, facts: FoundFacts) -> Iterator[tuple[str, str]]:
-    """Yield what there is of a child about whom nothing may be written: one number, and whether it was rung."""
-    yield "call", describe_officer(body.ring)
+    """Yield what there is of a child about whom nothing may be written: one number, and whether it was rung.
+
+    Of a notice of ours the number in it is our own.
+    """
     if facts.call:
+        yield "call", describe_officer(body.ring)
         yield "called", facts.call
     yield "restriction", _describe_restriction(body.restriction)
 

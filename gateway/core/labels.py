@@ -479,9 +479,9 @@ def describe_ours(known: str, children: str = "", on: str = "") -> str:
     return texts.ALREADY_OURS[known].format(children=children, on=on)
 
 
-def describe_possible_child(child: str, reasons: Iterable[str]) -> str:
+def describe_possible_child(child: str, reason: str) -> str:
     """Return a child of ours who may be the one, and why."""
-    return texts.POSSIBLY.format(child=child, reasons=", ".join(map(name_match_reason, reasons)))
+    return texts.POSSIBLY.format(child=child, reason=name_match_reason(reason))
 
 
 def describe_call_state(on: str) -> str:

@@ -388,11 +388,11 @@ ALREADY_OURS = {
     "matched": "Possibly {children}",
     "sibling": "Not this child. Possibly a sibling: {children}",
     "person": "Check your case management system",
-    "none": "No one like this in the pupil index of {on}",
+    "none": "No match in the pupil index of {on}",
     "no-index": "Not known: no pupil index has been loaded",
 }
 # A child of ours who may be the one, and why.
-POSSIBLY = "{child} ({reasons})"
+POSSIBLY = "{child} ({reason})"
 # Whether a call about a notice is recorded.
 CALLED = {"yes": "Yes, {on}", "no": "No"}
 

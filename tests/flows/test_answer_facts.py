@@ -31,7 +31,7 @@ Pair = tuple[Gateway, Gateway]
 ADA = "X333210123001,Testchild-Example,Adah,31/03/2016,F,WR1 9ZZ,{restricted},"
 # Near, and not near enough to be shown.
 NEAR = ",Testchild-Example,Ben,31/03/2016,M,B70 9ZZ,,"
-NOBODY = "No one like this in the pupil index of "
+NOBODY = "No match in the pupil index of "
 LOOK = "Check your case management system"
 
 
@@ -107,12 +107,20 @@ async def test_a_child_of_ours_who_may_be_the_one_is_named_and_the_entry_of_the_
     load(gw)
     assert lines(gw, sent)["Already ours?"].startswith(NOBODY)
     load(gw, ADA.format(restricted=""))
-    assert lines(gw, sent)["Already ours?"] == "Possibly Adah Testchild-Example (same UPN, same date of birth)"
+    assert lines(gw, sent)["Already ours?"] == "Possibly Adah Testchild-Example, born 31 March 2016 (same UPN)"
     newest, *older = views(gw)
     assert json.loads(newest.entry)["detail"] == {"possible-matches": 1}
     assert (newest.actor, newest.about) == ("olive", sent.header.message_id)
     assert [json.loads(entry.entry).get("detail") or {} for entry in older] == [{}, {}]
     assert all("estchild" not in entry.entry for entry in gw.store.look(lambda tx: list(audit_log.list_entries(tx))))
+
+
+async def test_what_speaks_for_a_child_is_said_before_what_speaks_against_it(pair: Pair) -> None:
+    _, gw = pair
+    sent = await come(pair, notice())
+    load(gw, "B885400119045,Testchild-Example,Ada,31/03/2016,F,WR1 9ZZ,,")
+    said = "Possibly Ada Testchild-Example, born 31 March 2016 (same date of birth)"
+    assert lines(gw, sent)["Already ours?"] == said
 
 
 async def test_a_restricted_child_of_ours_is_not_named_and_looks_like_any_other_that_is_near(pair: Pair) -> None:

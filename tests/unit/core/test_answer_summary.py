@@ -35,7 +35,7 @@ SAMPLES = (
     "whereabouts-enquiry",
     "whereabouts-unknown-notice",
 )
-FOUND = FoundFacts("Yes", "No one like this in the pupil index of 1 November 2026", "No")
+FOUND = FoundFacts("Yes", "No match in the pupil index of 1 November 2026", "No")
 NAMES = st.sampled_from(["Ada", "Testchild", "Testchild-Example", "Ada May", "de la Sample", "O'Test"])
 DAYS = st.dates(date(2009, 1, 1), TODAY)
 UPNS = st.sampled_from([None, "X333210123001"])
@@ -128,6 +128,8 @@ def test_a_notice_of_which_only_calls_may_speak_names_one_number_and_no_child() 
         "Restriction",
     ]
     assert said(message).count("01632") == 1
+    # Of a notice of ours it is our own, and nobody has to be called by it.
+    assert [line.question for line in list_summary_lines(message, TODAY)] == ["Restriction"]
     assert "01632" not in "".join(shown(message.body, list_repeated(message.body)))
 
 
