@@ -1,6 +1,7 @@
 """What admins do with accounts: what they may not give themselves, what a page asks first, and what it says after."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -12,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway import console
 from gateway.access import people, tell_manager
 from gateway.console.application import build_application
 from gateway.context import Gateway
@@ -177,6 +179,13 @@ async def test_who_must_set_up_an_app_is_led_there_from_every_page(visitor: Visi
         answer = await visitor.client.get(address, cookies=cookies, allow_redirects=False)
         assert answer.status in (303, 404)
         assert answer.headers.get("Location", "/sign-in").startswith("/sign-in")
+
+
+async def test_the_privacy_page_counts_every_cookie(visitor: Visitor) -> None:
+    modules = Path(console.__file__).parent.glob("*.py")
+    cookies = {name for module in modules for name in re.findall(r'"__Host-[a-z-]+"', module.read_text("utf-8"))}
+    text = await (await visitor.client.get("/privacy")).text()
+    assert f"It uses {len(cookies)} cookies" in text
 
 
 async def test_whoever_cannot_sign_in_reads_whom_to_ask_and_nothing_about_accounts(visitor: Visitor) -> None:
