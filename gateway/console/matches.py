@@ -15,7 +15,7 @@ from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed, NotFound
 from gateway.exchange import respond
 from gateway.searches import match_incoming
-from schemas.message import SEARCHES, WhereaboutsResponse
+from schemas.message import SEARCHES, Child, WhereaboutsResponse
 from schemas.reading import list_rows
 from schemas.shapes import CaseId
 
@@ -72,7 +72,12 @@ async def show_match(request: ConsoleRequest) -> web.StreamResponse:
         pupil_fields=labels.list_pupil_fields(),
         strength=labels.name_strength,
         open=InboxState.CONCLUDED in MAY_BECOME[item.state],
+        asks_names=item.restriction == "none" and not _has_other_surname(getattr(message.body, "child", None)),
     )
+
+
+def _has_other_surname(child: Child | None) -> bool:
+    return child is not None and bool(child.former_surname or child.preferred_surname)
 
 
 def _check_search(request: ConsoleRequest) -> None:
