@@ -91,3 +91,12 @@ async def test_of_unfinished_notices_each_is_on_some_page_and_one_that_was_delet
     assert [len(some) for some in on_pages] == [25, 1]
     assert sorted(on_pages[0] + on_pages[1]) == sorted(names[1:])
     assert [mentions(visitor, name) for name in names] == [0, *[1] * 26]
+
+
+async def test_officers_see_whom_to_call_at_partners_and_what_partners_see_of_us(visitor: Visitor) -> None:
+    own = await visitor.get(OFFICER, "/partners/own")
+    assert "No MASH telephone number is set." in own
+    assert "01632 960101" in own
+    assert "Not on their card" in await visitor.get(OFFICER, "/partners")
+    assert "Contacts" in await visitor.get(OFFICER, "/partners/885")
+    await visitor.get(Role.OUTREACH, "/partners/own", 403)
