@@ -5,8 +5,8 @@ takes, and how long the index takes to load.
 
 The population and the errors are invented (`tests/cultures.py`, `tests/population.py`; rates of errors are published
 where there are any): what is measured is whether matching does what it is meant to, not how people err. Of the bits,
-the cost of another surname comes from published rates; the others are assumed, as the modules say. The whole way is timed: an extract as CSV into
-the store, then keys, questions to the store, unlocking and comparing.
+the cost of another surname comes from published rates; the others are assumed, as the modules say. The whole way is
+timed: an extract as CSV into the store, then keys, questions to the store, unlocking and comparing.
 
 Beside it stands what exact matching finds: the same UPN, or the same surname, forename and date of birth. Tables: each
 kind of error, with UPNs at their rate and without any; each culture, with all errors together and no UPN; searches as
