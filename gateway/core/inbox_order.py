@@ -59,6 +59,8 @@ class WaitingMessage:
     to_call: bool = False
     # The names under which they sign in.
     assigned: frozenset[str] = frozenset()
+    # Those who had the case, and work here no more.
+    left: frozenset[str] = frozenset()
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether what is due on it is late."""

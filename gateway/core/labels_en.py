@@ -240,7 +240,7 @@ WORDS = {
     "notice": "what opens a case: a transfer notice, a whereabouts enquiry or a whereabouts unknown notice",
     "reply": "what answers a notice: an acknowledgement, an answer or an outcome",
     "case": "all messages about one child with one case reference",
-    "assigned case": "a case that an outreach officer may see",
+    "assigned case": "a case that one or more people deal with; an outreach officer sees no other",
     "acknowledgement": (
         "an officer's first reply: accepted, rejected, or referred back. Its good form is an acceptance"
     ),
