@@ -7,6 +7,7 @@ a notice says is opened for the page that is shown, as one list, which is an ent
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
+from gateway.access.absences import read_stand_ins
 from gateway.casework import listed_children
 from gateway.casework.listed_children import ListedChild
 from gateway.context import Gateway
@@ -52,10 +53,11 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
     Raises ConfigProblem where a calendar cannot be read.
     """
 
-    def read_waiting(tx: Tx) -> tuple[list[WaitingRow], dict[CaseId, set[str]], list[Person]]:
-        return inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx), people.list_people(tx)
+    def read_waiting(tx: Tx) -> tuple[list[WaitingRow], dict[CaseId, set[str]], list[Person], dict[str, str]]:
+        rows, assigned = inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx)
+        return rows, assigned, people.list_people(tx), read_stand_ins(tx, gw)
 
-    rows, assigned, everybody = gw.store.look(read_waiting)
+    rows, assigned, everybody, stand_ins = gw.store.look(read_waiting)
     working = {person.name for person in everybody if may_have_cases(person.roles, active=person.active)}
     due = reconcile.find_due_moments(gw, rows)
     return [
@@ -70,6 +72,7 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
             to_call=row.kind not in OPENS_A_CASE,
             assigned=frozenset(assigned.get(row.conversation_id, ())) & working,
             left=frozenset(assigned.get(row.conversation_id, ())) - working,
+            stand_ins=frozenset(stand_ins[name] for name in assigned.get(row.conversation_id, ()) if name in stand_ins),
         )
         for row in rows
         if cases is None or row.conversation_id in cases
@@ -80,10 +83,14 @@ def open_waiting(gw: Gateway, waiting: Sequence[WaitingMessage], by: str) -> lis
     """Open a page of what waits, in this order. That is logged."""
     ids = [message.name.message_id for message in waiting]
     by_name = {item.name: item for item in gw.store.look(lambda tx: inbox.list_messages_by_id(tx, gw.now(), ids))}
-    kept = {message.name: message for message in waiting if message.name in by_name}
-    opened = open_received(gw, [by_name[name] for name in kept], by)
+    waiting_by_name = {message.name: message for message in waiting if message.name in by_name}
+    opened = open_received(gw, [by_name[name] for name in waiting_by_name], by)
     return [
-        replace(row, assigned=sorted(kept[row.item.name].assigned), left=sorted(kept[row.item.name].left))
+        replace(
+            row,
+            assigned=sorted(waiting_by_name[row.item.name].assigned),
+            left=sorted(waiting_by_name[row.item.name].left),
+        )
         for row in opened
     ]
 

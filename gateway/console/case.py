@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.access import people
+from gateway.access import absences, people
 from gateway.casework import case, safeguarding
 from gateway.casework.failed_notices import list_failed_of_case
 from gateway.console.case_actions import FORMS, describe_form, read_subject
@@ -52,6 +52,7 @@ async def _render_case(request: ConsoleRequest, unassigned: str) -> web.Response
         workers=workers,
         working={person.name for person in workers},
         called={person.name: person.called for person in everybody},
+        described=await asyncio.to_thread(absences.describe_team, request.gw),
         searched=SEARCHES,
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),

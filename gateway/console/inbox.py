@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.access import people
+from gateway.access import absences, people
 from gateway.casework import by_mail, failed_notices, inbox_list, listed_children, message_pages
 from gateway.casework.by_mail import AnsweredLetter
 from gateway.casework.failed_notices import FailedNotice
@@ -94,7 +94,7 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     waiting = inbox_list.list_waiting(gw, mine)
     wanted = [message for message in waiting if asked.wanted.has_message(message, now)]
     page = paginate_rows(sort_waiting(wanted, now, asked.sort), request.web_request.query.get("page", ""), SHOWN)
-    called = {person.name: person.called for person in people.list_people(gw)}
+    called = absences.describe_team(gw)
     # Emails have no kind and no deadline.
     plain = not asked.is_narrowed and page.number == 1
     emails, answered = _page_mail_replies(request, mine) if plain else (NO_EMAILS, ())
@@ -121,7 +121,7 @@ def _list_choices(
     waiting: Sequence[WaitingMessage], called: Mapping[str, str]
 ) -> Mapping[str, Sequence[tuple[str, str]]]:
     """List what may be chosen in each filter: what there is, by its name."""
-    officers = {name for message in waiting for name in message.assigned}
+    officers = {name for message in waiting for name in message.assigned | message.stand_ins}
     return {
         "kind": _sort_choices((message.kind, labels.name_kind(message.kind)) for message in waiting),
         "authority": _sort_choices(

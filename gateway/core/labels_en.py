@@ -206,6 +206,18 @@ INBOX_SORTS = {
 }
 DUE_WHEN = {"late": "Overdue", "today": "Due today"}
 UNASSIGNED = "Nobody"
+# What came of a visit.
+VISIT_RESULTS = {
+    "child-seen": "Child seen",
+    "family-seen": "Family seen, but not the child",
+    "no-answer": "No answer",
+    "moved": "The family no longer lives there",
+    "other": "Something else",
+}
+# What was written down, as the timeline has it.
+CASE_NOTES = {"note": "Note", "visit": "Visit", "visit/on": "Visit on {on}: {result}"}
+# Of somebody who is away today.
+AWAY = {"": "{person} (away until {until}; no deputy)", "deputy": "{person} (away until {until}; deputy: {deputy})"}
 # How a report counts what was done, or should have been.
 ON_TIME, OVERDUE = "On time", "Overdue"
 # What was done about what is due, by who owes it where that matters.
@@ -512,6 +524,8 @@ ACTS = {
     "case.assigned": "Assigned to {person}",
     "case.unassigned": "No longer assigned to {person}",
     "case.stood-down": "Search ended",
+    "case.note-added": "Note added",
+    "case.visit-recorded": "Visit recorded",
     "statement.difference": "{kind} differs from the records of {partner}",
     "message.kept": "{kind} received from {partner}",
     "message.refused": "{kind} from {partner} refused",
@@ -870,6 +884,8 @@ ACTIONS: Mapping[str, ActionText] = {
 # What is said once something is done that is no form of one notice.
 BANNERS = {
     "search-ended": ACTIONS["located"].done,
+    "note": "Note added.",
+    "visit": "Visit recorded.",
     "reply": "Email reply recorded.",
     "try-again": "The gateway is trying again to deliver it.",
 }

@@ -3,25 +3,30 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import date, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from gateway.access import people
+from gateway.access import absences, people
 from gateway.casework import inbox_list
 from gateway.console.application import build_application
 from gateway.core.inbox_order import NOBODY
+from gateway.core.officer_news import NewsEntry, NewsKind, NewsReader, count_news
 from gateway.core.permissions import Permission, Reach, Role, get_reach
+from gateway.core.team import Absence
 from gateway.errors import NotAllowed
 from gateway.store import assignments, audit_search
 from gateway.store.audit_log import LoggedEntry
 from gateway.store.audit_search import AuditQuery
+from schemas.reading import format_day
 from schemas.shapes import CaseId
 from tests.conftest import introduce
 from tests.consoles import NAMES, house, sign_in_name
-from tests.flows.test_console_oversight import Visitor
+from tests.flows.test_console_oversight import Visitor, later
 from tests.flows.test_inbox import came, cases_on, from_there
 
 OFFICER, MANAGER, OUTREACH = Role.CME_OFFICER, Role.SERVICE_MANAGER, Role.OUTREACH
@@ -127,3 +132,65 @@ async def test_all_cases_move_with_the_end_of_the_account_or_nothing_happens(vis
     assert [entry.act for entry in entries].count("case.unassigned") == 3
     assert [entry.act for entry in entries].count("case.assigned") == 2
     assert {entry.actor for entry in entries} == {AGNES}
+
+
+def away(since: date, until: date, deputy: str) -> dict[str, str]:
+    """What somebody types who is away."""
+    days = {"since": since, "until": until}
+    parts = {
+        f"{name}-{part}": str(getattr(day, part)) for name, day in days.items() for part in ("day", "month", "year")
+    }
+    return {**parts, "deputy": deputy}
+
+
+async def test_whoever_stands_in_has_the_cases_while_the_other_is_away_and_no_longer(visitor: Visitor) -> None:
+    case, _ = await came(visitor, from_there(visitor), from_there(visitor))
+    people.assign_case(visitor.gw, case, OLIVE, MONA)
+    today = visitor.gw.now().date()
+    last = today + timedelta(days=2)
+    await visitor.post(OFFICER, "/account/away", status=303, **away(today, last, PERCY))
+    page = await visitor.get(Role.PUPIL_TRACKING, "/inbox")
+    named = f"{NAMES[OFFICER]} (away until {format_day(last)}; deputy: {NAMES[Role.PUPIL_TRACKING]})"
+    assert "1 assigned to you" in page
+    assert named in page
+    assert cases_on(await visitor.get(Role.PUPIL_TRACKING, f"/inbox?officer={PERCY}")) == [case]
+    assert named in await visitor.get(Role.PUPIL_TRACKING, f"/cases/{case}")
+    assert f"{format_day(today)} to {format_day(last)}" in await visitor.get(OFFICER, "/account")
+    # Whoever is assigned a case meanwhile, it is news for who stands in; not for the one who assigned it.
+    assigned = NewsEntry(1, "case.assigned", case, to=OLIVE, actor=MONA)
+    stands_in = NewsReader(PERCY, stands_in_for=frozenset({OLIVE}))
+    assert count_news([assigned], stands_in) == {NewsKind.ASSIGNED: 1}
+    assert count_news([replace(assigned, actor=PERCY)], stands_in) == count_news([assigned], NewsReader(PERCY)) == {}
+    assert visitor.gw.store.look(lambda tx: absences.read_stand_ins(tx, visitor.gw)) == {OLIVE: PERCY}
+    later(visitor, 3)
+    assert "assigned to you" not in await visitor.get(Role.PUPIL_TRACKING, "/inbox")
+    assert "away until" not in await visitor.get(MANAGER, f"/cases/{case}")
+    assert absences.find_absence(visitor.gw, OLIVE) is None
+
+
+async def test_a_time_away_is_refused_that_is_none_or_opens_a_case_to_somebody(visitor: Visitor) -> None:
+    today = visitor.gw.now().date()
+    for wrong in (
+        away(today, today - timedelta(days=1), PERCY),
+        away(today - timedelta(days=9), today - timedelta(days=8), PERCY),
+        away(today, today + timedelta(days=400), PERCY),
+        # Sees assigned cases only; no child; one's own.
+        *(away(today, today, name) for name in (OTTO, AGNES, OLIVE, "")),
+        {"deputy": PERCY},
+    ):
+        await visitor.post(OFFICER, "/account/away", status=422, **wrong)
+    for name, code in ((OTTO, "absence.deputy"), (OLIVE, "absence.deputy")):
+        with pytest.raises(NotAllowed) as why:
+            absences.set_absence(visitor.gw, Absence(OLIVE, today, today, name), OLIVE)
+        assert why.value.code == code
+    assert list_entries(visitor, "person.away") == []
+    # An admin and a manager say so for another; nobody else does.
+    path = f"/people/{quote(OTTO)}/away"
+    for role in (OFFICER, OUTREACH):
+        await visitor.post(role, path, status=403, **away(today, today, PERCY))
+    for role in (Role.ADMIN, MANAGER):
+        await visitor.post(role, path, status=303, **away(today, today, PERCY))
+        assert "Deputy: Percy Testtracker" in await visitor.get(role, path)
+    await visitor.post(OUTREACH, "/account/away", status=303, act="end")
+    acts = [(entry.act, entry.actor, entry.about) for entry in list_entries(visitor, "person.away", "person.here")]
+    assert acts == [("person.away", AGNES, OTTO), ("person.away", MONA, OTTO), ("person.here", OTTO, OTTO)]
