@@ -5,7 +5,7 @@ gets a one-time password, shown once, that counts for three days and must be cha
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import uuid4
@@ -14,6 +14,7 @@ from gateway.context import Gateway
 from gateway.core import access_rules
 from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Role
+from gateway.core.team import may_have_cases
 from gateway.errors import NotAllowed
 from gateway.store import access_changes, assignments, audit_log, devices, people
 from gateway.store.access_changes import AccessChange
@@ -42,6 +43,8 @@ class AccountOverview:
     sessions: int
     # What other administrators are called.
     other_admins: tuple[str, ...]
+    # To whom their cases may be moved.
+    takers: Sequence[Person]
 
 
 def get_account_overview(gw: Gateway, name: str) -> AccountOverview:
@@ -50,7 +53,8 @@ def get_account_overview(gw: Gateway, name: str) -> AccountOverview:
     def read(tx: Tx) -> AccountOverview:
         person = people.get_person(tx, name)
         cases, sessions = assignments.list_assigned_cases(tx, name), people.list_sessions(tx, name)
-        return AccountOverview(person, len(cases), len(sessions), tuple(_list_other_admins(tx, name)))
+        takers = [it for it in _list_case_workers(tx) if it.name != name]
+        return AccountOverview(person, len(cases), len(sessions), tuple(_list_other_admins(tx, name)), takers)
 
     return gw.store.look(read)
 
@@ -59,6 +63,17 @@ def _list_other_admins(tx: Tx, name: str) -> list[str]:
     """List what the administrators are called who may act, without this one."""
     everybody = people.list_people(tx)
     return [it.called for it in everybody if it.active and Role.ADMIN in it.roles and it.name != name]
+
+
+def _list_case_workers(tx: Tx) -> list[Person]:
+    """List those to whom a case may be assigned, by what they are called."""
+    workers = [it for it in people.list_people(tx) if may_have_cases(it.roles, active=it.active)]
+    return sorted(workers, key=lambda it: it.called.casefold())
+
+
+def list_case_workers(gw: Gateway) -> list[Person]:
+    """List those to whom a case may be assigned, by what they are called."""
+    return gw.store.look(_list_case_workers)
 
 
 def list_people(gw: Gateway) -> list[Person]:
@@ -166,8 +181,11 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
     gw.store.run(write)
 
 
-def set_active(gw: Gateway, name: str, active: bool, by: str) -> None:
-    """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed."""
+def set_active(gw: Gateway, name: str, active: bool, by: str, move_to: str = "") -> None:
+    """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed.
+
+    `move_to`: whoever gets the cases of somebody who leaves; where nobody does, they are shown as nobody's.
+    """
 
     def write(tx: Tx) -> None:
         _update_person(tx, replace(people.get_person(tx, name), active=active, failed=0, locked_until=None))
@@ -177,6 +195,8 @@ def set_active(gw: Gateway, name: str, active: bool, by: str) -> None:
             _log_account_act(tx, gw, "person.back", by, name)
         else:
             _log_account_act(tx, gw, "person.ended", by, name)
+        if move_to and not active:
+            _move_cases(tx, gw, name, move_to, by)
 
     gw.store.run(write)
 
@@ -226,10 +246,10 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
 
 
 def assign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
-    """Assign the case to one person more. Raises NotFound."""
+    """Assign the case to one person more. Raises NotFound, or NotAllowed where they may have none."""
 
     def write(tx: Tx) -> None:
-        people.get_person(tx, name)
+        _require_case_worker(tx, name)
         if assignments.assign_case(tx, gw.now(), case_id, name, by):
             audit_log.append_entries(tx, gw.now(), [AuditEntry("case.assigned", by, case_id, detail={"to": name})])
 
@@ -244,6 +264,25 @@ def unassign_case(gw: Gateway, case_id: CaseId, name: str, by: str) -> None:
             audit_log.append_entries(tx, gw.now(), [AuditEntry("case.unassigned", by, case_id, detail={"from": name})])
 
     gw.store.run(write)
+
+
+def _require_case_worker(tx: Tx, name: str) -> None:
+    person = people.get_person(tx, name)
+    if not may_have_cases(person.roles, active=person.active):
+        raise NotAllowed("people.no-cases", name=person.called)
+
+
+def _move_cases(tx: Tx, gw: Gateway, name: str, to: str, by: str) -> None:
+    """Move every case of a person to another, with the entries that say so."""
+    _require_case_worker(tx, to)
+    entries = []
+    for case_id in sorted(assignments.list_assigned_cases(tx, name)):
+        assignments.unassign_case(tx, case_id, name)
+        entries.append(AuditEntry("case.unassigned", by, case_id, detail={"from": name}))
+        if assignments.assign_case(tx, gw.now(), case_id, to, by):
+            entries.append(AuditEntry("case.assigned", by, case_id, detail={"to": to}))
+    if entries:
+        audit_log.append_entries(tx, gw.now(), entries)
 
 
 def _note_access(tx: Tx, gw: Gateway, by: str, given: Person, kind: AccessGrant) -> None:

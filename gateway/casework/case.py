@@ -29,7 +29,7 @@ from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import SearchOverview
-from gateway.store import assignments, calls, inbox, mail_replies, outbox, people
+from gateway.store import assignments, calls, case_notes, inbox, mail_replies, outbox, people
 from gateway.store.audit_log import AuditEntry
 from gateway.store.calls import StoredCall
 from gateway.store.database import Tx
@@ -266,6 +266,7 @@ def _read_steps(tx: Tx, case_id: CaseId, sent: Sequence[Delivery], asked: Sequen
         acts=timeline.list_stored_acts(tx, case_id),
         tries=[step for delivery in sent for step in timeline.list_failed_tries(tx, delivery)],
         calls=[*told, *asked],
+        notes=case_notes.list_case_notes(tx, case_id),
         called={person.name: person.called for person in people.list_people(tx)},
         wide=_is_wide_search(sent),
     )

@@ -5,18 +5,21 @@ a notice says is opened for the page that is shown, as one list, which is an ent
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from gateway.access.absences import read_stand_ins
 from gateway.casework import listed_children
 from gateway.casework.listed_children import ListedChild
 from gateway.context import Gateway
 from gateway.core.inbox_order import WaitingMessage
 from gateway.core.message_name import MessageName
+from gateway.core.team import may_have_cases
 from gateway.reconciliation import reconcile
 from gateway.reconciliation.reconcile import Owed
-from gateway.store import inbox
+from gateway.store import inbox, people
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem, WaitingRow
+from gateway.store.people import Person
 from schemas.message import OPENS_A_CASE
 from schemas.shapes import CaseId
 
@@ -30,6 +33,8 @@ class InboxRow:
     duty: Owed | None
     # The names under which those sign in who have the case.
     assigned: Sequence[str] = ()
+    # The same of those who had it, and work here no more.
+    left: Sequence[str] = ()
 
     @property
     def is_urgent(self) -> bool:
@@ -48,10 +53,12 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
     Raises ConfigProblem where a calendar cannot be read.
     """
 
-    def read_waiting(tx: Tx) -> tuple[list[WaitingRow], dict[CaseId, set[str]]]:
-        return inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx)
+    def read_waiting(tx: Tx) -> tuple[list[WaitingRow], dict[CaseId, set[str]], list[Person], dict[str, str]]:
+        rows, assigned = inbox.list_waiting_rows(tx, gw.now()), inbox.list_waiting_assignments(tx)
+        return rows, assigned, people.list_people(tx), read_stand_ins(tx, gw)
 
-    rows, assigned = gw.store.look(read_waiting)
+    rows, assigned, everybody, stand_ins = gw.store.look(read_waiting)
+    working = {person.name for person in everybody if may_have_cases(person.roles, active=person.active)}
     if cases is not None:
         rows = [row for row in rows if row.conversation_id in cases]
     return [
@@ -64,7 +71,9 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
             received_at=row.received_at,
             due_at=due_at,
             to_call=row.kind not in OPENS_A_CASE,
-            assigned=frozenset(assigned.get(row.conversation_id, ())),
+            assigned=frozenset(assigned.get(row.conversation_id, ())) & working,
+            left=frozenset(assigned.get(row.conversation_id, ())) - working,
+            stand_ins=frozenset(stand_ins[name] for name in assigned.get(row.conversation_id, ()) if name in stand_ins),
         )
         for row, due_at in zip(rows, reconcile.list_due_moments(gw, rows), strict=True)
     ]
@@ -74,18 +83,21 @@ def open_waiting(gw: Gateway, waiting: Sequence[WaitingMessage], by: str) -> lis
     """Open a page of what waits, in this order. That is logged."""
     ids = [message.name.message_id for message in waiting]
     by_name = {item.name: item for item in gw.store.look(lambda tx: inbox.list_messages_by_id(tx, gw.now(), ids))}
-    assigned = {message.name: sorted(message.assigned) for message in waiting}
-    return open_received(gw, [by_name[name] for name in assigned if name in by_name], by, assigned)
+    waiting_by_name = {message.name: message for message in waiting if message.name in by_name}
+    opened = open_received(gw, [by_name[name] for name in waiting_by_name], by)
+    return [
+        replace(
+            row,
+            assigned=sorted(waiting_by_name[row.item.name].assigned),
+            left=sorted(waiting_by_name[row.item.name].left),
+        )
+        for row in opened
+    ]
 
 
-def open_received(
-    gw: Gateway, items: Sequence[InboxItem], by: str, assigned: dict[MessageName, list[str]] | None = None
-) -> list[InboxRow]:
+def open_received(gw: Gateway, items: Sequence[InboxItem], by: str) -> list[InboxRow]:
     """Open a page of what came, in this order. That is logged."""
     owed = reconcile.list_owed_on_received(gw, items)
     duties = {MessageName(duty.partner, duty.message_id): duty for duty in owed}
     children = listed_children.list_children(gw, [item.name for item in items], by)
-    return [
-        InboxRow(item, child, duties.get(item.name), (assigned or {}).get(item.name, ()))
-        for item, child in zip(items, children, strict=True)
-    ]
+    return [InboxRow(item, child, duties.get(item.name)) for item, child in zip(items, children, strict=True)]

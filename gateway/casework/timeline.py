@@ -7,16 +7,18 @@ from datetime import datetime
 from itertools import groupby
 
 from gateway.auditing import audit
-from gateway.casework import by_hand
+from gateway.casework import by_hand, case_notes
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.audit_acts import READINGS
 from gateway.core.message_name import Direction
 from gateway.store import audit_log, calls, outbox
 from gateway.store.audit_log import LoggedEntry
+from gateway.store.case_notes import StoredCaseNote
 from gateway.store.database import Tx
 from gateway.store.outbox import Delivery
 from schemas.message import Message, MessageKind, Officer
+from schemas.reading import format_day
 from schemas.shapes import CaseId, MessageId
 
 # What the other authority did.
@@ -46,11 +48,12 @@ class CaseEvent:
 
 @dataclass(frozen=True, slots=True)
 class StoredSteps:
-    """What the store has of a timeline, with the calls still locked."""
+    """What the store has of a timeline, with calls and notes still locked."""
 
     acts: Sequence[tuple[MessageKind | None, LoggedEntry]]
     tries: Sequence[CaseEvent]
     calls: Sequence[calls.StoredCall]
+    notes: Sequence[StoredCaseNote]
     # Users by the name with which they sign in.
     called: Mapping[str, str]
     # A search went to many: what was done to each names none of them.
@@ -91,6 +94,7 @@ def build_timeline(gw: Gateway, stored: StoredSteps, opened: Opened) -> tuple[li
     steps = [(_build_step(kind, entry, stored, opened), entry.act in READINGS) for kind, entry in stored.acts]
     done = [step for step, viewed in steps if not viewed]
     done += [*stored.tries, *(_build_call_step(gw, stored_call, stored.called) for stored_call in stored.calls)]
+    done += [_build_note_step(gw, stored_note, stored.called) for stored_note in stored.notes]
     return _sort_and_join(done), _sort_and_join(step for step, viewed in steps if viewed)
 
 
@@ -128,6 +132,14 @@ def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: Mapping
     whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
     what = labels.describe_call(stored_call.result, stored_call.sender)
     return CaseEvent(stored_call.at, what, _name_user(stored_call.recorded_by, called), whom.strip())
+
+
+def _build_note_step(gw: Gateway, stored_note: StoredCaseNote, called: Mapping[str, str]) -> CaseEvent:
+    note = case_notes.open_case_note(gw, stored_note)
+    on = format_day(note.visited_on) if note and note.visited_on else ""
+    what = labels.describe_case_note(stored_note.kind, on, note.result if note and note.result else "")
+    text = note.text if note else "What was written has been permanently deleted."
+    return CaseEvent(stored_note.at, what, _name_user(stored_note.by, called), text)
 
 
 def _sort_and_join(steps: Iterable[CaseEvent]) -> list[CaseEvent]:

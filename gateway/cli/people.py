@@ -92,10 +92,16 @@ def people_roles(
 
 @commands.command("deactivate")
 @commands.command("end", hidden=True)
-def people_end(name: Name, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
+def people_end(
+    name: Name,
+    move_cases_to: Annotated[str, typer.Option(help="The user who gets their cases.")] = "",
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
     """Deactivate a user and sign them out."""
     with open_gateway(home) as gw:
-        people.set_active(gw, name, False, by)
+        people.set_active(gw, name, False, by, move_cases_to)
     print_answer(as_json, {"name": name, "active": False}, lambda: f"{escape(name)} deactivated and signed out.")
 
 

@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.access import mail_choices, sessions, sign_in
+from gateway.access import absences, mail_choices, sessions, sign_in
 from gateway.console.code_page import read_secret, render_code_page
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
@@ -18,11 +18,12 @@ from keys import one_time_code
 async def show_account(request: ConsoleRequest) -> web.StreamResponse:
     """Show the account, and where else one is signed in."""
     mine = await asyncio.to_thread(sessions.list_sessions, request.gw, request.by)
-    mail = None
-    if request.may_do(Permission.SEE_WORK):
+    mail, away, sees_work = None, None, request.may_do(Permission.SEE_WORK)
+    if sees_work:
+        away = await asyncio.to_thread(absences.find_absence, request.gw, request.by)
         mail = await asyncio.to_thread(mail_choices.find_mail_choice, request.gw, request.by)
     done = request.web_request.query.get("done", "")
-    return request.render_page("account.html", sessions=mine, mail=mail, done=done)
+    return request.render_page("account.html", sessions=mine, mail=mail, away=away, sees_work=sees_work, done=done)
 
 
 async def ask_password(request: ConsoleRequest) -> web.StreamResponse:

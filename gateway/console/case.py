@@ -4,14 +4,15 @@ import asyncio
 
 from aiohttp import web
 
-from gateway.access import people
+from gateway.access import absences, people
 from gateway.casework import case, safeguarding
 from gateway.casework.failed_notices import list_failed_of_case
 from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Endpoint
 from gateway.core import labels
-from gateway.core.permissions import Permission, Reach, Role
+from gateway.core.permissions import Permission, Reach
+from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.release import release_notice
 from gateway.reconciliation import reconcile
@@ -23,6 +24,11 @@ from schemas.shapes import CaseId, MessageId
 
 async def show_case(request: ConsoleRequest) -> web.StreamResponse:
     """Show the whole of a case. That it was read is an entry of the audit log."""
+    return await _render_case(request, "")
+
+
+async def _render_case(request: ConsoleRequest, unassigned: str) -> web.Response:
+    """Render the case; `unassigned`: why it was assigned to nobody, where somebody tried."""
     opened_case = await asyncio.to_thread(
         case.open_case,
         request.gw,
@@ -30,19 +36,23 @@ async def show_case(request: ConsoleRequest) -> web.StreamResponse:
         request.by,
         answers=request.may_do(Permission.ANSWER),
     )
-    others = await asyncio.to_thread(people.list_people, request.gw) if request.may_do(Permission.ASSIGN) else []
-    outreach = [person for person in others if Role.OUTREACH in person.roles and person.active]
+    everybody = await asyncio.to_thread(people.list_people, request.gw)
+    workers = await asyncio.to_thread(people.list_case_workers, request.gw)
     open_forms = {choice: form for choice, form in FORMS.items() if request.may_do(form.act)}
     banner = _describe_last_act(request, opened_case)
     return request.render_page(
         "case.html",
+        status=422 if unassigned else 200,
         case=opened_case,
         alerts=await asyncio.to_thread(safeguarding.list_case_alerts, request.gw, opened_case),
         summary=opened_case.list_summary(request.gw.now().date()),
         forms=open_forms,
         words=describe_form,
-        outreach=outreach,
-        called={person.name: person.called for person in others},
+        unassigned=unassigned,
+        workers=workers,
+        working={person.name for person in workers},
+        called={person.name: person.called for person in everybody},
+        described=await asyncio.to_thread(absences.describe_team, request.gw),
         searched=SEARCHES,
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
@@ -69,10 +79,15 @@ def _find_next_duty(request: ConsoleRequest) -> Owed | None:
 
 async def change_assignment(request: ConsoleRequest) -> web.StreamResponse:
     """Assign the case to a person too, or take it away from them."""
-    name, whole = CaseId(request.get_part("case")), request.get_typed("person")
+    name, person = CaseId(request.get_part("case")), request.get_typed("person")
     act = people.unassign_case if request.get_typed("away") else people.assign_case
-    await asyncio.to_thread(act, request.gw, name, whole, request.by)
-    return redirect_to(f"/cases/{name}")
+    if not person:
+        return await _render_case(request, "Choose a person")
+    try:
+        await asyncio.to_thread(act, request.gw, name, person, request.by)
+    except NotAllowed as why:
+        return await _render_case(request, why.sentence)
+    return redirect_to(f"/cases/{name}#assigned")
 
 
 async def ask_in_full(request: ConsoleRequest) -> web.StreamResponse:

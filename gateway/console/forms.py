@@ -52,6 +52,8 @@ class Question:
     longest: int = MAX_NOTE
     # A text of a few characters.
     short: bool = False
+    # A day that may lie ahead.
+    ahead: bool = False
 
     @property
     def subject(self) -> str:
@@ -141,7 +143,7 @@ def _parse_day(question: Question, typed: Mapping[str, str], today: date) -> dat
         parsed_day = read_day(parts)
     except ValueError:
         raise ValueError(f"{question.subject} must be a real date, for example 27 3 2026") from None
-    if parsed_day > today:
+    if parsed_day > today and not question.ahead:
         raise ValueError(f"{question.subject} must be today or in the past")
     if parsed_day < EARLIEST:
         raise ValueError(f"{question.subject} must be after {EARLIEST.year - 1}")

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from gateway.access import people
+from gateway.access import absences, people
 from gateway.casework import by_mail, failed_notices, inbox_list, listed_children, message_pages
 from gateway.casework.by_mail import AnsweredLetter
 from gateway.casework.failed_notices import FailedNotice
@@ -95,7 +95,7 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     waiting = inbox_list.list_waiting(gw, mine)
     wanted = [message for message in waiting if asked.wanted.has_message(message, now)]
     page = paginate_rows(sort_waiting(wanted, now, asked.sort), request.web_request.query.get("page", ""), SHOWN)
-    called = {person.name: person.called for person in people.list_people(gw)}
+    called = absences.describe_team(gw)
     # Emails have no kind and no deadline.
     counts = count_pressing(waiting, now, request.by)
     request = replace(request, counts=add_other_counts(gw, counts, request.reach))
@@ -124,7 +124,7 @@ def _list_choices(
     waiting: Sequence[WaitingMessage], called: Mapping[str, str]
 ) -> Mapping[str, Sequence[tuple[str, str]]]:
     """List what may be chosen in each filter: what there is, by its name."""
-    officers = {name for message in waiting for name in message.assigned}
+    officers = {name for message in waiting for name in message.assigned | message.stand_ins}
     return {
         "kind": _sort_choices((message.kind, labels.name_kind(message.kind)) for message in waiting),
         "authority": _sort_choices(

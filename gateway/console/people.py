@@ -99,7 +99,9 @@ async def ask_end(request: ConsoleRequest) -> web.StreamResponse:
 
 async def deactivate_person(request: ConsoleRequest) -> web.StreamResponse:
     """Deactivate the account: they leave."""
-    return await _change_person(request, partial(people.set_active, active=False), "ended")
+    return await _change_person(
+        request, partial(people.set_active, active=False, move_to=request.get_typed("move_to")), "ended"
+    )
 
 
 async def reactivate_person(request: ConsoleRequest) -> web.StreamResponse:

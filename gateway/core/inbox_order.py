@@ -59,6 +59,14 @@ class WaitingMessage:
     to_call: bool = False
     # The names under which they sign in.
     assigned: frozenset[str] = frozenset()
+    # Those who had the case, and work here no more.
+    left: frozenset[str] = frozenset()
+    # Those who stand in for somebody who has the case and is away.
+    stand_ins: frozenset[str] = frozenset()
+
+    def has_officer(self, name: str) -> bool:
+        """Tell whether it is theirs to deal with: assigned to them, or to somebody for whom they stand in."""
+        return name in self.assigned or name in self.stand_ins
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether what is due on it is late."""
@@ -93,7 +101,7 @@ class InboxFilter:
     def _has_officer(self, message: WaitingMessage) -> bool:
         if self.officer == NOBODY:
             return not message.assigned
-        return not self.officer or self.officer in message.assigned
+        return not self.officer or message.has_officer(self.officer)
 
     def _has_due(self, message: WaitingMessage, now: datetime) -> bool:
         if self.due == DueWhen.LATE:
@@ -156,6 +164,6 @@ def count_pressing(messages: Sequence[WaitingMessage], now: datetime, mine: str)
         waiting=len(messages),
         late=sum(message.is_late(now) for message in messages),
         today=sum(message.is_due_today(now) for message in messages),
-        mine=sum(mine in message.assigned for message in messages),
+        mine=sum(message.has_officer(mine) for message in messages),
         urgent=sum(message.urgent for message in messages),
     )

@@ -405,6 +405,23 @@ def name_unassigned() -> str:
     return texts.UNASSIGNED
 
 
+def name_visit_result(code: str) -> str:
+    """Return what came of a visit (`visits.VisitResult`)."""
+    return texts.VISIT_RESULTS[code]
+
+
+def describe_case_note(kind: str, on: str = "", result: str = "") -> str:
+    """Return what was written down about a case; of a visit, on which day it was and what came of it."""
+    if not (on and result):
+        return texts.CASE_NOTES[kind]
+    return texts.CASE_NOTES["visit/on"].format(on=on, result=name_visit_result(result).lower())
+
+
+def describe_away(person: str, until: str, deputy: str = "") -> str:
+    """Return how somebody is named who is away, until when, and who stands in for them."""
+    return texts.AWAY["deputy" if deputy else ""].format(person=person, until=until, deputy=deputy)
+
+
 def name_urgent() -> str:
     """Return what the tag of a message about the safety of a child says."""
     return texts.URGENT_TAG

@@ -206,6 +206,18 @@ INBOX_SORTS = {
 }
 DUE_WHEN = {"late": "Overdue", "today": "Due today"}
 UNASSIGNED = "Nobody"
+# What came of a visit.
+VISIT_RESULTS = {
+    "child-seen": "Child seen",
+    "family-seen": "Family seen, but not the child",
+    "no-answer": "No answer",
+    "moved": "The family no longer lives there",
+    "other": "Something else",
+}
+# What was written down, as the timeline has it.
+CASE_NOTES = {"note": "Note", "visit": "Visit", "visit/on": "Visit on {on}: {result}"}
+# Of somebody who is away today.
+AWAY = {"": "{person} (away until {until}; no deputy)", "deputy": "{person} (away until {until}; deputy: {deputy})"}
 # How a report counts what was done, or should have been.
 ON_TIME, OVERDUE = "On time", "Overdue"
 # What was done about what is due, by who owes it where that matters.
@@ -240,7 +252,7 @@ WORDS = {
     "notice": "what opens a case: a transfer notice, a whereabouts enquiry or a whereabouts unknown notice",
     "reply": "what answers a notice: an acknowledgement, an answer or an outcome",
     "case": "all messages about one child with one case reference",
-    "assigned case": "a case that an outreach officer may see",
+    "assigned case": "a case that one or more people deal with; an outreach officer sees no other",
     "acknowledgement": (
         "an officer's first reply: accepted, rejected, or referred back. Its good form is an acceptance"
     ),
@@ -512,6 +524,8 @@ ACTS = {
     "case.assigned": "Assigned to {person}",
     "case.unassigned": "No longer assigned to {person}",
     "case.stood-down": "Search ended",
+    "case.note-added": "Note added",
+    "case.visit-recorded": "Visit recorded",
     "statement.difference": "{kind} differs from the records of {partner}",
     "message.kept": "{kind} received from {partner}",
     "message.refused": "{kind} from {partner} refused",
@@ -883,6 +897,8 @@ ACTIONS: Mapping[str, ActionText] = {
 # What is said once something is done that is no form of one notice.
 BANNERS = {
     "search-ended": ACTIONS["located"].done,
+    "note": "Note added.",
+    "visit": "Visit recorded.",
     "reply": "Email reply recorded.",
     "try-again": "The gateway is trying again to deliver it.",
 }

@@ -69,6 +69,8 @@ class NewsReader:
 
     name: str
     cases: frozenset[CaseId] | None = None
+    # Who is away, and has them as deputy.
+    stands_in_for: frozenset[str] = frozenset()
 
 
 def count_news(entries: Iterable[NewsEntry], reader: NewsReader) -> dict[NewsKind, int]:
@@ -83,7 +85,8 @@ def count_news(entries: Iterable[NewsEntry], reader: NewsReader) -> dict[NewsKin
 def _list_kinds(entry: NewsEntry, reader: NewsReader) -> tuple[NewsKind, ...]:
     if entry.act == ASSIGNED:
         # Whoever takes a case knows it.
-        return (NewsKind.ASSIGNED,) if entry.to == reader.name != entry.actor else ()
+        is_theirs = entry.to == reader.name or entry.to in reader.stands_in_for
+        return (NewsKind.ASSIGNED,) if is_theirs and entry.actor != reader.name else ()
     if entry.test or entry.case is None or (reader.cases is not None and entry.case not in reader.cases):
         return ()
     if entry.act in FAILURES:

@@ -54,6 +54,7 @@ class Permission(StrEnum):
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"
     MANAGE_PEOPLE = "manage people and their roles"
+    SET_AWAY = "say when somebody else is away, and who stands in"
     SEE_SYSTEMS = "see case systems, and how they are told of what happens"
     MANAGE_SYSTEMS = "let case systems call, and end them"
     RESUME_WEBHOOK = "tell a case system again what it did not take"
@@ -89,6 +90,7 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},
+    Permission.SET_AWAY: {Role.ADMIN: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
     Permission.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
     Permission.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},

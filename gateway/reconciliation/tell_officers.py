@@ -18,6 +18,7 @@ from secrets import token_hex
 
 from adapters import mail
 from adapters.route import HandedOver, Letter, Post, Refused, TryLater
+from gateway.access.absences import read_stand_ins
 from gateway.access.mail_choices import has_news
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -116,7 +117,7 @@ def _begin_mail(tx: Tx, gw: Gateway, person: Person | None, chosen: OfficerMail)
     since = min(chosen.told_entry, head)
     logged = officer_mails.list_news_entries(tx, since, NEWS_ACTS, AT_ONCE) if has_news(person) else []
     until = logged[-1].number + 1 if len(logged) == AT_ONCE else head
-    counts = count_news(_list_news(tx, gw, logged), _build_reader(tx, person))
+    counts = count_news(_list_news(tx, gw, logged), _build_reader(tx, gw, person))
     is_new = any(entry.number >= min(chosen.begun_entry, head) for entry in logged)
     if not (counts and is_new):
         _note_nothing_new(tx, gw, chosen, None if counts else until)
@@ -135,9 +136,11 @@ def _note_nothing_new(tx: Tx, gw: Gateway, chosen: OfficerMail, until: int | Non
         officer_mails.update_officer_mail(tx, chosen, **changed)
 
 
-def _build_reader(tx: Tx, person: Person) -> NewsReader:
+def _build_reader(tx: Tx, gw: Gateway, person: Person) -> NewsReader:
     if get_reach(person.roles, Permission.SEE_WORK) is Reach.ALL:
-        return NewsReader(person.name)
+        stand_ins = read_stand_ins(tx, gw)
+        away = frozenset(name for name, deputy in stand_ins.items() if deputy == person.name)
+        return NewsReader(person.name, stands_in_for=away)
     return NewsReader(person.name, assignments.list_assigned_cases(tx, person.name))
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Index,
@@ -738,6 +739,34 @@ assignments = Table(
     Column("at", Instant, nullable=False),
     Column("by", String(80), nullable=False),
     Index("assignments_case", "conversation_id"),
+)
+
+# What officers wrote down about a case, for themselves: never sent.
+case_notes = Table(
+    "case_notes",
+    metadata,
+    Column("note_id", ID, primary_key=True),
+    Column("conversation_id", ID, nullable=False),
+    # A note, or a visit.
+    Column("kind", String(10), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("data_key", LargeBinary),
+    # What was written, and of a visit its day and what came of it.
+    Column("content", LargeBinary, nullable=False),
+    Index("case_notes_case", "conversation_id", "at", "note_id"),
+)
+
+# When somebody is away, and who has their cases meanwhile.
+absences = Table(
+    "absences",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    # The first day, and the last.
+    Column("since", Date, nullable=False),
+    Column("until", Date, nullable=False),
+    # Empty: nobody.
+    Column("deputy", String(80), nullable=False),
 )
 
 # By which somebody may have got access to children's records; the service manager is told of each.

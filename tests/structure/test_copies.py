@@ -21,6 +21,7 @@ UNLOCKS = {
     "case_systems/webhooks.py": "the secret of a webhook",
     "casework/by_hand.py": "what was told on the telephone, with the case that is viewed",
     "casework/by_mail.py": "emails that answer a notice, with the case that is viewed",
+    "casework/case_notes.py": "what officers wrote down for themselves, with the case that is viewed",
     "casework/compose.py": "half-written notices, for who writes them",
     "copies.py": "copies of messages",
     "exchange/known_children.py": "rows of the same index, for the machine that compares",

@@ -41,7 +41,7 @@ KNOWN: dict[str, Collection[str]] = {
 }
 # Of one page only: its own fields and addresses, the code of an error, and the use of a key in a card.
 OWN = {
-    "account.html": {"password", "email"},
+    "account.html": {"password", "email", "away"},
     "account-email.html": {"choice", "daily_at", "address"},
     "audit-lines.html": {"case"},
     "case-system-add.html": {"called", "id", "scopes"},

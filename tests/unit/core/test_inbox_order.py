@@ -36,6 +36,7 @@ MESSAGES = st.builds(
     due_at=st.none() | MOMENTS,
     to_call=st.booleans(),
     assigned=st.frozensets(st.sampled_from(PEOPLE)),
+    stand_ins=st.frozensets(st.sampled_from(PEOPLE)),
 )
 LISTS = st.lists(MESSAGES, max_size=30, unique_by=lambda message: message.name)
 PLAIN = WaitingMessage(

@@ -22,6 +22,7 @@ from gateway.store import (
     audit_log,
     audit_search,
     blind_index,
+    case_notes,
     children,
     drafts,
     heartbeats,
@@ -57,6 +58,7 @@ NOW = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
 GROWS = (
     "alerts",
     "assignments",
+    "case_notes",
     "outbox",
     "outbox_contents",
     "attempts",
@@ -181,6 +183,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
         inbox.list_waiting_rows(tx, NOW),
         inbox.list_waiting_assignments(tx),
     ),
+    "what was written down about a case": lambda tx: case_notes.list_case_notes(tx, CaseId("c1")),
     "raise an alert": lambda tx: alerts.add_alerts(tx, NOW, [(MessageName("885", MessageId("m1")), True)]),
     "an alert was announced": lambda tx: alerts.set_told(tx, NOW, [MessageName("885", MessageId("m1"))]),
     "what is urgent": lambda tx: (

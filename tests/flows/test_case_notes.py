@@ -1,0 +1,145 @@
+"""Notes and visits: kept locked, shown to whoever opens the case, and told to nobody else."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import select, update
+
+from gateway.access import people
+from gateway.casework import case_notes
+from gateway.casework.case_notes import CaseNote
+from gateway.console.application import build_application
+from gateway.core import labels
+from gateway.core.permissions import Role
+from gateway.core.visits import VisitResult
+from gateway.errors import NotAllowed, NotFound
+from gateway.exchange.send import send_notices
+from gateway.store import audit_log, outbox, tables
+from gateway.store import case_notes as store
+from keys.errors import Refusal
+from schemas.reading import format_day
+from schemas.shapes import CaseId
+from tests.children import notice
+from tests.conftest import introduce
+from tests.consoles import NAMES, house, sign_in_name
+from tests.flows.test_console_oversight import Visitor
+from tests.flows.test_inbox import came, from_there
+
+OFFICER, OUTREACH = Role.CME_OFFICER, Role.OUTREACH
+OLIVE, OTTO = map(sign_in_name, (OFFICER, OUTREACH))
+SAID = "Curtains drawn; neighbour says Tuesday"
+NOTICES = ("transfer-notice", "transfer-notice-phone-only", "whereabouts-unknown-notice")
+
+
+@pytest.fixture
+async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
+    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
+    introduce(gw, there)
+    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
+    await client.start_server()
+    yield Visitor(gw, there, client)
+    await client.close()
+    for one in (gw, there):
+        one.store.close()
+
+
+def visit(visitor: Visitor, days: int = 0, **more: str) -> dict[str, str]:
+    """What somebody types of a visit so many days ago."""
+    day = visitor.gw.now().date() - timedelta(days=days)
+    return {f"on-{part}": str(getattr(day, part)) for part in ("day", "month", "year")} | {"result": "no-answer"} | more
+
+
+@pytest.mark.parametrize("ours", [False, True])
+async def test_a_note_and_a_visit_are_shown_with_the_case_and_lie_locked(visitor: Visitor, ours: bool) -> None:
+    gw = visitor.gw
+    if ours:
+        messages = [notice(name=name, now=gw.now()) for name in NOTICES]
+        send_notices(gw, messages, OLIVE, confirmed=["notice.same-child"])
+        cases = [message.header.conversation_id for message in messages]
+    else:
+        cases = await came(visitor, *(from_there(visitor, name=name) for name in NOTICES))
+    before = gw.store.look(lambda tx: len(outbox.search_outbox(tx, limit=None)))
+    for case in cases:
+        assert "Stored encrypted. Not sent to anyone." in await visitor.get(OFFICER, f"/cases/{case}/note")
+        await visitor.post(OFFICER, f"/cases/{case}/note", status=303, text=SAID)
+        await visitor.post(OFFICER, f"/cases/{case}/visit", status=303, **visit(visitor, 1))
+        page = await visitor.get(OFFICER, f"/cases/{case}?done=visit")
+        on = format_day(gw.now().date() - timedelta(days=1))
+        assert f"Visit on {on}: no answer, by {NAMES[OFFICER]}" in page
+        assert f"Note, by {NAMES[OFFICER]}" in page
+        assert SAID in page
+        assert "Visit recorded." in page
+    # Nowhere in the clear: not in the log, not in any file of the database; and nothing leaves.
+    entries = gw.store.look(lambda tx: audit_log.list_entries_from(tx, 0, 10_000))
+    acts = [(entry.act, entry.actor) for entry in entries if entry.about in cases]
+    assert acts == [("case.note-added", OLIVE), ("case.visit-recorded", OLIVE)] * len(cases)
+    for file in gw.config.home.rglob("*"):
+        if file.is_file():
+            assert b"Curtains drawn" not in file.read_bytes(), file
+    assert gw.store.look(lambda tx: len(outbox.search_outbox(tx, limit=None))) == before
+
+
+async def test_an_outreach_officer_writes_down_a_visit_in_their_cases_and_in_no_other(visitor: Visitor) -> None:
+    mine, other = await came(visitor, from_there(visitor), from_there(visitor))
+    people.assign_case(visitor.gw, mine, OTTO, OLIVE)
+    await visitor.post(OUTREACH, f"/cases/{mine}/visit", status=303, **visit(visitor, text=SAID))
+    assert SAID in await visitor.get(OUTREACH, f"/cases/{mine}")
+    for kind in ("note", "visit"):
+        await visitor.get(OUTREACH, f"/cases/{other}/{kind}", status=403)
+        await visitor.post(OUTREACH, f"/cases/{other}/{kind}", status=403, **visit(visitor, text=SAID))
+        await visitor.post(Role.AUDITOR, f"/cases/{mine}/{kind}", status=403, **visit(visitor, text=SAID))
+    assert len(visitor.gw.store.look(lambda tx: store.list_case_notes(tx, mine))) == 1
+
+
+async def test_what_is_incomplete_or_about_no_case_is_refused_and_what_was_typed_stays(visitor: Visitor) -> None:
+    gw = visitor.gw
+    [case] = await came(visitor, from_there(visitor))
+    for kind, typed in (
+        ("note", {"text": " "}),
+        ("note", {"text": "x" * 4001}),
+        ("note", {"text": "hid\u200bden"}),
+        ("visit", visit(visitor, -1, text=SAID)),
+        ("visit", visit(visitor, result="")),
+        ("visit", {"result": "child-seen", "text": SAID}),
+        ("visit", visit(visitor, result="other-code")),
+    ):
+        page = (await visitor.post(OFFICER, f"/cases/{case}/{kind}", status=422, **typed)).decode()
+        assert "There is a problem" in page
+        # An invisible sign is shown as its code.
+        assert typed.get("text", "").strip().partition("\u200b")[0] in page
+    today = gw.now().date()
+    for note in (
+        CaseNote(""),
+        CaseNote("", today),
+        CaseNote(SAID, today + timedelta(days=1), VisitResult.MOVED),
+        CaseNote(SAID, None, VisitResult.MOVED),
+        CaseNote("x" * 4001),
+        CaseNote("hid\u200bden"),
+    ):
+        with pytest.raises(NotAllowed):
+            case_notes.add_case_note(gw, case, note, OLIVE)
+    with pytest.raises(NotFound):
+        case_notes.add_case_note(gw, CaseId("11111111-1111-4111-8111-111111111111"), CaseNote(SAID), OLIVE)
+    assert gw.store.look(lambda tx: tx.execute(select(tables.case_notes)).all()) == []
+
+
+async def test_a_note_of_one_case_opens_in_no_other_and_a_destroyed_one_nowhere(visitor: Visitor) -> None:
+    gw = visitor.gw
+    case, other = await came(visitor, from_there(visitor), from_there(visitor))
+    case_notes.add_case_note(gw, case, CaseNote(SAID), OLIVE)
+    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(conversation_id=other)))
+    [moved] = gw.store.look(lambda tx: store.list_case_notes(tx, other))
+    with pytest.raises(Refusal):
+        case_notes.open_case_note(gw, moved)
+    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(conversation_id=case, data_key=None)))
+    page = await visitor.get(OFFICER, f"/cases/{case}")
+    assert "What was written has been permanently deleted." in page
+    assert SAID not in page
+
+
+def test_every_result_of_a_visit_has_words() -> None:
+    said = {labels.describe_case_note("visit", "1 May 2026", result) for result in VisitResult}
+    assert len(said) == len(VisitResult)
