@@ -25,7 +25,9 @@ LATER = (
     " reached DROP COLUMN code; DROP TABLE mail_replies; DROP TABLE accepted_headings; DROP INDEX intake_child; ALTER"
     " TABLE intake DROP COLUMN child; ALTER TABLE intake DROP COLUMN person; ALTER TABLE intake DROP COLUMN said; ALTER"
     " TABLE drafts DROP COLUMN person; ALTER TABLE drafts DROP COLUMN carried; ALTER TABLE drafts DROP COLUMN corrects;"
-    " ALTER TABLE outbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN cause"
+    " ALTER TABLE outbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN urgent;"
+    " DROP TABLE alerts; DROP TABLE not_asked; DROP TABLE officer_mails; DROP INDEX marked_version; ALTER TABLE marked"
+    " DROP COLUMN version; DROP TABLE access_changes; DROP TABLE absences; DROP TABLE case_notes"
 )
 DROP = {
     "sqlite": f"DROP TABLE owner; {LATER}",

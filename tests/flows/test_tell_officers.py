@@ -109,7 +109,7 @@ async def test_an_officer_is_told_at_once_how_much_is_new_and_never_twice(
     second.store.close()
     [raw] = await wait_for_mails(servers, before, 1)
     told = message_from_bytes(raw, _class=EmailMessage, policy=policy.SMTP)
-    assert told["Subject"] == "OFFICIAL: CME: 2 new notices, 1 urgent (333)"
+    assert told["Subject"] == "OFFICIAL: CME: 2 new notices, 2 urgent (333)"
     body = told.get_body(("plain",))
     assert body is not None
     text = body.get_content()
@@ -118,7 +118,7 @@ async def test_an_officer_is_told_at_once_how_much_is_new_and_never_twice(
         assert said not in raw.decode()
     [entry] = [it for it in list_entries(sandwell) if it.act == "person.mailed"]
     assert entry.about == OLIVE
-    assert '"counts":"notices=2 urgent=1"' in entry.entry
+    assert '"counts":"notices=2 urgent=2"' in entry.entry
     # What comes within ten minutes is collected.
     await bring(there, sandwell, "transfer-notice")
     later(sandwell, timedelta(minutes=9))
@@ -126,7 +126,7 @@ async def test_an_officer_is_told_at_once_how_much_is_new_and_never_twice(
     await bring(there, sandwell, "whereabouts-enquiry")
     later(sandwell, timedelta(minutes=2))
     assert await look(sandwell, 2) == 1
-    assert any(b"CME: 2 new notices (333)" in it for it in await wait_for_mails(servers, before, 2))
+    assert any(b"CME: 2 new notices, 1 urgent (333)" in it for it in await wait_for_mails(servers, before, 2))
 
 
 def list_entries(gw: Gateway) -> list[audit_log.LoggedEntry]:
