@@ -19,6 +19,7 @@ from gateway.context import Gateway
 from gateway.copies import Copy, View
 from gateway.core import answer_summary, labels, open_actions, safeguards
 from gateway.core.answer_summary import FoundFacts, SummaryLine
+from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import UNFIT, InboxState
 from gateway.core.message_name import MessageName, split_name
 from gateway.core.message_summary import MessageSummary
@@ -89,9 +90,13 @@ class CaseNotice(MessageSummary):
 
     @property
     def primary_choice(self) -> CaseAction | None:
-        """Return the act that is most likely next; none on what was decided, where an act only changes one's mind."""
+        """Return the act that is most likely next.
+
+        None on what was decided, where an act only changes one's mind, and on what failed, which is tried again.
+        """
         said_no = self.direction == "came" and self.state in DECIDED_OTHERWISE
-        return None if said_no else next(iter(self.choices), None)
+        failed = self.direction == "sent" and self.state is DeliveryState.FAILED
+        return None if said_no or failed else next(iter(self.choices), None)
 
 
 @dataclass(frozen=True, slots=True)
