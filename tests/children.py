@@ -41,6 +41,15 @@ def notice(
     return Message(head, found.body)
 
 
+def without_urgency(message: Message) -> Message:
+    """The same, of a child whose safety is not at risk: no referral to a MASH, and no risk group."""
+    needs = getattr(message.body, "needs", None)
+    if needs is None:
+        return message
+    calm = replace(needs, mash_referral=None, risk_group=())
+    return Message(message.header, replace(message.body, needs=calm))
+
+
 def in_letters(number: int) -> str:
     """A number as a name may have it: one that holds a figure waits for an officer."""
     return "".join("abcdefghij"[int(digit)] for digit in str(number))

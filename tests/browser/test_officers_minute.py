@@ -22,7 +22,7 @@ from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.store import inbox
 from schemas.message import Message
-from tests.children import notice
+from tests.children import notice, without_urgency
 from tests.consoles import Desk, chromium, desk, settled, two_houses
 from tests.flows.test_matches import load
 from tests.flows.test_postcodes import directory
@@ -122,7 +122,7 @@ async def there(tmp_path: Path) -> AsyncIterator[There]:
     async with two_houses(tmp_path) as (sandwell, worcestershire), chromium() as browser:
         postcodes.import_directory(worcestershire, io.BytesIO(directory()), by="ines")
         load(worcestershire, OURS)
-        sent = notice()
+        sent = without_urgency(notice())
         send_notices(sandwell, [sent], "test")
         await settled(sandwell, worcestershire)
         yield sandwell, worcestershire, browser, sent
@@ -163,7 +163,7 @@ async def test_a_notice_is_accepted_in_two_clicks_one_screen_and_120_words(there
 
 async def test_what_decides_and_the_buttons_are_on_the_first_screen_of_every_case(there: There) -> None:
     sandwell, gw, browser, _ = there
-    others = [notice(name=name) for name in OTHERS]
+    others = [without_urgency(notice(name=name)) for name in OTHERS]
     await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, others, "test")], "333")
     officer = await desk(browser, gw, Role.CME_OFFICER, viewport=SCREEN)
     for sent, first in zip(others, OTHERS.values(), strict=True):
@@ -174,6 +174,18 @@ async def test_what_decides_and_the_buttons_are_on_the_first_screen_of_every_cas
         assert way.words <= MOST_WORDS_OF_A_CASE
         assert await officer.page.locator(".summary .govuk-summary-list__row").count() <= MOST_LINES
         assert await officer.page.locator(".acts .govuk-button:not(.govuk-button--secondary)").inner_text() == first
+
+
+async def test_the_buttons_are_on_the_first_screen_below_a_word_of_safeguarding_too(there: There) -> None:
+    sandwell, gw, browser, _ = there
+    urgent = notice(name="transfer-notice-siblings")
+    await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, [urgent], "test")], "333")
+    officer = await desk(browser, gw, Role.CME_OFFICER, viewport=SCREEN)
+    await officer.open(f"/cases/{urgent.header.conversation_id}")
+    assert await officer.page.get_by_text("Call your MASH now").is_visible()
+    way = Way()
+    await way.read(officer.page, button(officer, ACCEPT))
+    assert way.scrolled == 0
 
 
 async def test_a_notice_is_accepted_by_the_keyboard_alone_with_few_keys(there: There) -> None:

@@ -11,7 +11,7 @@ from gateway.auditing import audit
 from gateway.core.permissions import Role
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
-from tests.children import notice
+from tests.children import notice, without_urgency
 from tests.consoles import NAMES, Desk, chromium, desk, two_houses
 from tests.needs import need
 
@@ -71,7 +71,7 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
 
 async def test_lists_are_printed_without_forms_and_no_row_is_broken_over_pages(tmp_path: Path) -> None:
     async with two_houses(tmp_path, (Role.SERVICE_MANAGER,)) as (there, gw), chromium() as browser:
-        some = [notice(now=there.now()) for _ in range(MANY)]
+        some = [without_urgency(notice(now=there.now())) for _ in range(MANY)]
         await receive_parcels(gw, [one.sealed for one in prepare_messages(there, some, "test")], "333")
         await audit.sign_checkpoint(gw)
         mona = await desk(browser, gw, Role.SERVICE_MANAGER)
