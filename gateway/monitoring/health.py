@@ -228,7 +228,7 @@ def _measure_folder(gw: Gateway, name: str, path: Path, watched: Watched | None)
         "",
         len(lie),
         oldest,
-        noted or (newest if since is None else None),
+        noted or newest,
         failed,
         str(home),
         tuple(left),
