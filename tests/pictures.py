@@ -5,6 +5,7 @@ Children and officers are invented.
 
 import asyncio
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from playwright.async_api import Browser, ViewportSize
 from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.exchange.send import send_notices
-from tests.children import notice
+from gateway.settings.sections import ContactSettings
+from tests.children import notice, without_urgency
 from tests.consoles import Desk, chromium, desk, settled, sign_in_name, two_houses
 
 FOLDER = Path(__file__).parents[1] / "docs" / "console"
@@ -76,8 +78,11 @@ async def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         async with two_houses(Path(folder), tuple(Role)) as (sandwell, worcestershire), chromium() as browser:
+            worcestershire.config = replace(worcestershire.config, mash=ContactSettings("MASH", "01632 960212"))
             now = sandwell.now()
             sent = [notice(name=name, now=now + timedelta(milliseconds=at)) for at, name in enumerate(SAMPLES)]
+            # One is about the safety of a child, the others are ordinary.
+            sent[1:] = [without_urgency(message) for message in sent[1:]]
             send_notices(sandwell, sent, sign_in_name(Role.CME_OFFICER))
             await settled(sandwell, worcestershire)
             await pictures(worcestershire, sandwell, browser, sent[1].header.conversation_id)

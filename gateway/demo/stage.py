@@ -31,6 +31,7 @@ from schemas.shapes import MessageId
 
 # Ofcom's numbers for drama.
 TELEPHONE = {"333": "01632 960101", "885": "01632 960202", "330": "01632 960303"}
+MASH_TELEPHONE = {"333": "01632 960111", "885": "01632 960212", "330": "01632 960313"}
 NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
 PORTS = (*TELEPHONE, "333 console", "885 console", "885 wire", "330 wire", "sftp", "sftp wire", "smtp", "imap")
 WAIT_SECONDS = 60
@@ -109,6 +110,7 @@ def make_gateway(folder: Path, code: str, plan: Plan) -> None:
     )
     folders = {"folder": "one", "import_folder": "one-import", "answers_folder": "one-answers"}
     with (fresh / FILE).open("a") as settings:
+        settings.write(f'\n[mash]\nname = "{NAMES[code]} MASH"\ntelephone = "{MASH_TELEPHONE[code]}"\n')
         settings.write("\n[one]\n" + "".join(f'{setting} = "{name}"\n' for setting, name in folders.items()))
     for name in folders.values():
         (fresh / name).mkdir()

@@ -754,7 +754,9 @@ async def test_a_phone_only_notice_is_accepted_after_a_call_or_after_a_question(
     place, acts = await arrived(visitor, Message(phone_only.header, replace(phone_only.body, ring=ring)))
     page = await visitor.get(OFFICER, place)
     assert re.findall(r"01632 \d+", page) == [ring.phone_no]
-    buttons = re.findall(r'<a href="[^"]*/([a-z-]+)" role="button"[^>]*class="govuk-button([^"]*)"', page)
+    buttons = re.findall(
+        r'<a href="[^"]*/notices/[^"/]*/([a-z-]+)" role="button"[^>]*class="govuk-button([^"]*)"', page
+    )
     assert [(act, "secondary" in kind) for act, kind in buttons] == [
         ("call", False),
         ("accept", True),
