@@ -68,6 +68,8 @@ class Year:
     answered: dict[str, datetime] = field(default_factory=dict)
     # Since when nothing is owed to or by an authority.
     settled: dict[str, datetime] = field(default_factory=dict)
+    # When each signed a checkpoint last: where nothing moved, it would be the same again.
+    signed: dict[str, datetime] = field(default_factory=dict)
     # Messages that a restore changed, by who was restored.
     touched: dict[str, set[MessageId]] = field(default_factory=dict)
     # What they sent, and do not know any more.
@@ -125,6 +127,10 @@ class Year:
     async def late_ones_are_chased(self) -> None:
         for code in self.codes if self.world.now.weekday() == 0 else self.codes[:BUSY]:
             gw = self.house(code)
+            moved = self.world.wire.stirred.get(code)
+            if code not in self.signed or (moved and moved > self.signed[code]):
+                await audit.sign_checkpoint(gw)
+                self.signed[code] = self.world.now
             if not self.rests(code, self.settled):
                 owed = reconcile.list_owed(gw)
                 if any(one.step is not DutyStep.WAIT or one.missing is Missing.DECISION for one in owed):
@@ -134,7 +140,6 @@ class Year:
                         self.awake.add(code)
                 elif not owed:
                     self.settled[code] = self.world.now
-            await audit.sign_checkpoint(gw)
 
     def gateways_go_down(self, *, quiet: bool) -> None:
         down = self.world.wire.down
@@ -194,6 +199,7 @@ class Year:
         gw = self.world.open(code)
         self.answered.pop(code, None)
         self.settled.pop(code, None)
+        self.signed.pop(code, None)
         after = standings(gw)
         self.touched[code] = {key for key in before | after if before.get(key) != after.get(key)}
         sent = {one.message_id for one in gw.store.look(lambda tx: outbox.search_outbox(tx, limit=None))}
