@@ -443,10 +443,15 @@ def warn_of_no_alert() -> str:
     return texts.NOT_AN_ALERT
 
 
+def _write_email_part(table: Mapping[str, str], part: str, count: int, names: Mapping[str, str]) -> str:
+    """Return a part of an email about so many things: the form for one of them, where there is such a form."""
+    text = table.get(f"{part}/one") if count == 1 else None
+    return (text or table[part]).format(count=count, **names)
+
+
 def write_urgent_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to the service manager about so many urgent notices."""
-    text = texts.URGENT_EMAIL.get(f"{part}/one") if count == 1 else None
-    return (text or texts.URGENT_EMAIL[part]).format(count=count, **names)
+    return _write_email_part(texts.URGENT_EMAIL, part, count, names)
 
 
 def name_summary_line(line: str) -> str:
@@ -620,14 +625,12 @@ def explain_small_numbers(*, shown: bool) -> str:
 
 def write_overdue_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to the service manager about what is overdue, of so many."""
-    text = texts.OVERDUE_EMAIL.get(f"{part}/one") if count == 1 else None
-    return (text or texts.OVERDUE_EMAIL[part]).format(count=count, **names)
+    return _write_email_part(texts.OVERDUE_EMAIL, part, count, names)
 
 
 def write_news_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to an officer about new work, of so many."""
-    text = texts.OFFICER_EMAIL.get(f"{part}/one") if count == 1 else None
-    return (text or texts.OFFICER_EMAIL[part]).format(count=count, **names)
+    return _write_email_part(texts.OFFICER_EMAIL, part, count, names)
 
 
 def explain_mail_choice(choice: str) -> tuple[str, str]:
@@ -637,8 +640,7 @@ def explain_mail_choice(choice: str) -> tuple[str, str]:
 
 def write_access_part(part: str, count: int = 0, **names: str) -> str:
     """Return a part of the email to the service manager about so many changes of who sees children's records."""
-    text = texts.ACCESS_EMAIL.get(f"{part}/one") if count == 1 else None
-    return (text or texts.ACCESS_EMAIL[part]).format(count=count, **names)
+    return _write_email_part(texts.ACCESS_EMAIL, part, count, names)
 
 
 def describe_own_access(person: str, on: str, roles: Iterable[str], *, told: bool) -> str:
