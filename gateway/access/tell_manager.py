@@ -9,18 +9,16 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
-from secrets import token_hex
 
-from adapters import mail
-from adapters.route import HandedOver, Letter, Post
+from adapters.route import Letter
 from gateway.background import run_every
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.calendar import LONDON
+from gateway.staff_email import build_staff_letter, can_email_manager, email_manager
 from gateway.store import access_changes, people
 from gateway.store.access_changes import AccessChange
 from gateway.store.database import Tx
-from keys.card import Route
 
 # Seconds.
 LOOK_EVERY = 60.0
@@ -37,15 +35,13 @@ async def tell_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def tell_access_changes(gw: Gateway) -> int:
     """Tell the service manager of what they were not told of; return of how many changes."""
-    to, carrier = gw.config.deadlines.service_manager, gw.carriers.get("email")
-    if not to or gw.mail is None or carrier is None or not isinstance(carrier, Post):
+    if not can_email_manager(gw):
         return 0
     untold = await gw.store.read(lambda tx: _list_untold(tx, gw))
     if not untold:
         return 0
     lines = await gw.store.read(lambda tx: [_describe_change(tx, change) for change in untold])
-    address = gw.build_address(gw.code, Route("email", f"mailto:{to}", "notify-only"))
-    if not isinstance(await carrier.post(address, _build_letter(gw, lines)), HandedOver):
+    if not await email_manager(gw, _build_letter(gw, lines)):
         return 0
     ids = [change.id for change in untold]
     await gw.store.write(lambda tx: access_changes.set_changes_told(tx, gw.now(), ids))
@@ -77,6 +73,5 @@ def _name_in_full(tx: Tx, name: str) -> str:
 def _build_letter(gw: Gateway, lines: Sequence[str]) -> Letter:
     write = labels.write_access_part
     end = [write("what-now"), write("all", address=f"{gw.config.console_url}/audit?kind=people")]
-    text = "\n".join([write("lead", len(lines)), "", *lines, "", *end])
     subject = f"{write('count', len(lines))} ({gw.code})"
-    return Letter(f"CME-ACCESS-{token_hex(8)}", subject, mail.build_entity(f"{text}\n", None), demand_tls=False)
+    return build_staff_letter("CME-ACCESS", subject, [write("lead", len(lines)), "", *lines, "", *end])

@@ -9,10 +9,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from secrets import token_hex
 
-from adapters import mail
-from adapters.route import HandedOver, Letter, Post
+from adapters.route import Letter
 from gateway import copies
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
@@ -20,10 +18,10 @@ from gateway.copies import Machine
 from gateway.core import labels, urgency
 from gateway.core.message_name import MessageName
 from gateway.exchange.alerts import raise_alerts
+from gateway.staff_email import build_staff_letter, email_manager
 from gateway.store import alerts, audit_log, inbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
-from keys.card import Route
 from schemas.message import MessageKind
 
 # Seconds.
@@ -40,19 +38,10 @@ async def announce_urgent(gw: Gateway) -> int:
     Raises StoreUnavailable.
     """
     untold = await gw.store.read(alerts.list_untold)
-    if not untold or not await _has_told(gw, untold):
+    if not untold or not await email_manager(gw, _build_urgent_letter(gw, untold)):
         return 0
     await gw.store.write(lambda tx: _note_told(tx, gw, [name for name, _ in untold]))
     return len(untold)
-
-
-async def _has_told(gw: Gateway, untold: Untold) -> bool:
-    """Send the email; return whether it went."""
-    to, carrier = gw.config.deadlines.service_manager, gw.carriers.get("email")
-    if not to or gw.mail is None or carrier is None or not isinstance(carrier, Post):
-        return False
-    address = gw.build_address(gw.code, Route("email", f"mailto:{to}", "notify-only"))
-    return isinstance(await carrier.post(address, _build_urgent_letter(gw, untold)), HandedOver)
 
 
 def _build_urgent_letter(gw: Gateway, untold: Untold) -> Letter:
@@ -65,12 +54,7 @@ def _build_urgent_letter(gw: Gateway, untold: Untold) -> Letter:
     if contact := gw.find_mash(gw.code):
         lines += ["", write("call", contact=contact)]
     lines += ["", write("not-an-alert"), "", write("all", address=f"{gw.config.console_url}/inbox")]
-    return Letter(
-        f"CME-URGENT-{token_hex(8)}",
-        f"OFFICIAL-SENSITIVE: {write('count', len(untold))} ({gw.code})",
-        mail.build_entity("\n".join(lines) + "\n", None),
-        demand_tls=False,
-    )
+    return build_staff_letter("CME-URGENT", f"OFFICIAL-SENSITIVE: {write('count', len(untold))} ({gw.code})", lines)
 
 
 def _note_told(tx: Tx, gw: Gateway, names: Sequence[MessageName]) -> None:

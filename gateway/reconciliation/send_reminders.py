@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
-from secrets import token_hex
 
-from adapters import mail
-from adapters.route import HandedOver, Letter, Post
+from adapters.route import Letter
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
@@ -28,12 +26,12 @@ from gateway.logs import log_failure
 from gateway.reconciliation import deadlines
 from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed, find_owed, find_pursued, list_owed_on
+from gateway.staff_email import build_staff_letter, can_email_manager, email_manager
 from gateway.store import audit_log, inbox, mail_replies, outbox, reminders
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.outbox import QueuedNotice
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
-from keys.card import Route
 from schemas.message import Message, Officer, Reminder
 from schemas.shapes import MessageId
 
@@ -175,8 +173,7 @@ def _duty_detail(duty: Owed) -> dict[str, str | int]:
 
 async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
     """Tell the service manager of those of which no mail has gone."""
-    to, carrier = gw.config.deadlines.service_manager, gw.carriers.get("email")
-    if not to or gw.mail is None or carrier is None or not isinstance(carrier, Post):
+    if not can_email_manager(gw):
         return
     ids = [duty.message_id for duty in escalate]
     known = await gw.store.read(lambda tx: reminders.list_reminders(tx, ids))
@@ -187,9 +184,7 @@ async def _tell_service_manager(gw: Gateway, escalate: Sequence[Owed]) -> None:
     ]
     if not untold:
         return
-    letter = _build_late_letter(gw, untold)
-    ending = await carrier.post(gw.build_address(gw.code, Route("email", f"mailto:{to}", "notify-only")), letter)
-    if isinstance(ending, HandedOver):
+    if await email_manager(gw, _build_late_letter(gw, untold)):
         keys = [(duty.message_id, duty.missing.value) for duty in untold]
         await gw.store.write(lambda tx: reminders.set_escalations_told(tx, gw.now(), keys))
 
@@ -207,13 +202,7 @@ def _build_late_letter(gw: Gateway, untold: Sequence[Owed]) -> Letter:
     if len(untold) > MOST_LINES:
         lines += ["", write("more", len(untold) - MOST_LINES)]
     lines += ["", write("all", address=f"{gw.config.console_url}/unanswered?late=yes")]
-    entity = mail.build_entity("\n".join(lines) + "\n", None)
-    return Letter(
-        f"CME-LATE-{token_hex(8)}",
-        f"OFFICIAL-SENSITIVE: {write('count', len(untold))} ({gw.code})",
-        entity,
-        demand_tls=False,
-    )
+    return build_staff_letter("CME-LATE", f"OFFICIAL-SENSITIVE: {write('count', len(untold))} ({gw.code})", lines)
 
 
 def _describe_owed(owed: Owed, days: int) -> str:

@@ -14,9 +14,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from secrets import token_hex
 
-from adapters import mail
 from adapters.route import HandedOver, Letter, Post, Refused, TryLater
 from gateway.access.absences import read_stand_ins
 from gateway.access.mail_choices import has_news
@@ -39,6 +37,7 @@ from gateway.core.officer_news import (
 )
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.logs import log_failure
+from gateway.staff_email import build_staff_letter
 from gateway.store import assignments, audit_log, inbox, officer_mails, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.database import Tx
@@ -208,5 +207,4 @@ def _build_letter(gw: Gateway, begun: BegunMail) -> Letter:
     lines += ["", write("inbox", address=f"{gw.config.console_url}/inbox")]
     lines += ["", write("why", address=f"{gw.config.console_url}/account/email"), write("no-reply")]
     counted = ", ".join(write(kind, count) for kind, count in counts.items())
-    entity = mail.build_entity("\n".join(lines) + "\n", None)
-    return Letter(f"CME-NEWS-{token_hex(8)}", f"{write('subject')}: {counted} ({gw.code})", entity, demand_tls=False)
+    return build_staff_letter("CME-NEWS", f"{write('subject')}: {counted} ({gw.code})", lines)
