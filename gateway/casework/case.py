@@ -300,43 +300,8 @@ def _is_wide_search(sent: Sequence[Delivery]) -> bool:
     return len({message.recipient for message in sent if message.kind in SEARCHES}) > 1
 
 
-def list_child_names(gw: Gateway, listed: Sequence[StoredMessage | Owed], by: str) -> list[str]:
-    """List how the children are called whom these are about; empty where no name may be said, or it is no notice.
-
-    It is one entry of the log, which mentions each notice.
-    """
-
-    def describe_view(named: Collection[MessageName]) -> View:
-        mentions = tuple(dict.fromkeys(message.message_id for message in listed if message.name in named))
-        return View(AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions))
-
-    def take_and_log(tx: Tx) -> dict[MessageName, Copy]:
-        return copies.take_held(tx, gw, _list_nameable(tx, gw, listed), describe_view)
-
-    taken = gw.store.run(take_and_log)
-    return [_format_child_name(copies.open_copy(gw, taken[it.name])) if it.name in taken else "" for it in listed]
-
-
-def _list_nameable(tx: Tx, gw: Gateway, listed: Sequence[StoredMessage | Owed]) -> set[MessageName]:
-    """List the notices of these that say how a child is called: of a child that is phone-only, none does."""
-    opening = {message.name for message in listed if message.kind in OPENS_A_CASE}
-    stored: list[StoredMessage] = [message for message in listed if not isinstance(message, Owed)]
-    # What is owed does not say how its message is restricted.
-    if ids := sorted({message.message_id for message in listed if isinstance(message, Owed)}):
-        stored += outbox.list_deliveries_by_id(tx, ids)
-        stored += inbox.list_messages_by_id(tx, gw.now(), ids)
-    return opening & {message.name for message in stored if message.restriction != "phone-only"}
-
-
 def _open_held_copy(gw: Gateway, copy: Copy) -> Message | None:
     return copies.open_copy(gw, copy) if copy.is_held else None
-
-
-def _format_child_name(message: Message) -> str:
-    child: Child | None = getattr(message.body, "child", None)
-    if child is None:
-        return ""
-    return f"{child.surname}, {child.forename}" if child.forename else child.surname
 
 
 def _list_case_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> tuple[list[Delivery], list[InboxItem]]:

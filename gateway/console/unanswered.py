@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.access import people
-from gateway.casework import case
+from gateway.casework.listed_children import list_children
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import Endpoint
 from gateway.console.files import build_csv_file
@@ -87,7 +87,7 @@ def _render_unanswered(request: ConsoleRequest) -> web.Response:
         page=page,
         links=page.build_links(narrowed.build_address),
         rows=reconcile.group_by_case(_list_pursued(request, [duty for group in page.rows for duty in group])),
-        names=case.list_child_names(request.gw, [group[0] for group in page.rows], request.by),
+        children=list_children(request.gw, [group[0].name for group in page.rows], request.by),
         count=len(duties),
         late=_count_late(duties),
         ageing=owed.build_ageing_table(duties),
