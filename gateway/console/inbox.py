@@ -6,6 +6,7 @@ What is asked for stands in the address, so that it can be kept and sent on: fil
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -34,6 +35,8 @@ from schemas.message import KINDS, find_member
 from schemas.shapes import CaseId
 
 SHOWN = 25
+# Rows that are about something that we sent.
+AboutSent = TypeVar("AboutSent", AnsweredLetter, FailedNotice)
 NO_EMAILS = paginate_rows(list[AnsweredLetter](), "", SHOWN)
 NONE_FAILED = paginate_rows(list[FailedNotice](), "", SHOWN)
 
@@ -101,7 +104,7 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     request = replace(request, counts=add_other_counts(gw, counts, request.reach))
     plain = not asked.is_narrowed and page.number == 1
     emails, answered = _page_mail_replies(request, mine) if plain else (NO_EMAILS, ())
-    failed, undelivered = page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
+    failed, undelivered = _page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
     return request.render_page(
         "inbox.html",
         page=page,
@@ -149,18 +152,22 @@ def _page_mail_replies(
     """Return a page of the replies by mail nobody has read, oldest first, and the children they are about."""
     waiting = by_mail.list_waiting_replies(request.gw)
     letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
-    page = paginate_rows(letters, request.web_request.query.get("emails", ""), SHOWN)
-    names = [letter.sent.name for letter in page.rows]
-    return page, listed_children.list_children(request.gw, names, request.by) if names else ()
+    return _page_about_sent(request, letters, "emails")
 
 
-def page_failed_notices(
+def _page_failed_notices(
     request: ConsoleRequest, mine: frozenset[CaseId] | None
 ) -> tuple[Paged[FailedNotice], Sequence[ListedChild]]:
     """Return a page of what was not delivered, oldest first, and the children it is about."""
-    failed = failed_notices.list_failed_notices(request.gw, None, mine)
-    page = paginate_rows(failed, request.web_request.query.get("failed", ""), SHOWN)
-    names = [notice.sent.name for notice in page.rows]
+    return _page_about_sent(request, failed_notices.list_failed_notices(request.gw, None, mine), "failed")
+
+
+def _page_about_sent(
+    request: ConsoleRequest, rows: Sequence[AboutSent], parameter: str
+) -> tuple[Paged[AboutSent], Sequence[ListedChild]]:
+    """Return the page of these that the address asks for, and the children of what we sent: one logged list."""
+    page = paginate_rows(rows, request.web_request.query.get(parameter, ""), SHOWN)
+    names = [row.sent.name for row in page.rows]
     return page, listed_children.list_children(request.gw, names, request.by) if names else ()
 
 
