@@ -42,10 +42,11 @@ from tests.children import notice
 from tests.command import run_command
 from tests.conftest import introduce, make
 from tests.consoles import session
+from tests.flows.conftest import visitor  # noqa: F401 - a fixture
 from tests.flows.reporting import exchange
 from tests.flows.test_api import refused, there  # noqa: F401 - a fixture
 from tests.flows.test_compose import CHILD, REFUGE, written
-from tests.flows.test_console_oversight import Visitor, visitor  # noqa: F401 - a fixture
+from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_exchange import Pair
 from tests.flows.test_leavers_folder import put
 from tests.suppliers import XML, Http, supplier

@@ -1,17 +1,13 @@
 """Notes and visits: kept locked, shown to whoever opens the case, and told to nobody else."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import select, update
 
 from gateway.access import people
 from gateway.casework import case_notes
 from gateway.casework.case_notes import CaseNote
-from gateway.console.application import build_application
 from gateway.core import labels
 from gateway.core.permissions import Role
 from gateway.core.visits import VisitResult
@@ -23,8 +19,7 @@ from keys.errors import Refusal
 from schemas.reading import format_day
 from schemas.shapes import CaseId
 from tests.children import notice
-from tests.conftest import introduce
-from tests.consoles import NAMES, house, sign_in_name
+from tests.consoles import NAMES, sign_in_name
 from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_inbox import came, from_there
 
@@ -32,18 +27,6 @@ OFFICER, OUTREACH = Role.CME_OFFICER, Role.OUTREACH
 OLIVE, OTTO = map(sign_in_name, (OFFICER, OUTREACH))
 SAID = "Curtains drawn; neighbour says Tuesday"
 NOTICES = ("transfer-notice", "transfer-notice-phone-only", "whereabouts-unknown-notice")
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(gw, there)
-    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
-    await client.start_server()
-    yield Visitor(gw, there, client)
-    await client.close()
-    for one in (gw, there):
-        one.store.close()
 
 
 def visit(visitor: Visitor, days: int = 0, **more: str) -> dict[str, str]:

@@ -4,7 +4,6 @@ checked and taken out.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -12,14 +11,13 @@ from zipfile import ZipFile
 
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from sqlalchemy import Connection
 
 from gateway.access import people
 from gateway.auditing import audit
 from gateway.auditing.verify_job import VerifyRuns
 from gateway.authorities import partners
-from gateway.console.application import build_application
 from gateway.console.unanswered import SHOWN
 from gateway.context import Gateway
 from gateway.core.calendar import LONDON
@@ -36,8 +34,7 @@ from keys import card
 from keys.trust import Trust
 from schemas.message import Acknowledgement, Message
 from tests.children import notice
-from tests.conftest import introduce
-from tests.consoles import house, session, sign_in_name
+from tests.consoles import session, sign_in_name
 from tests.flows.reporting import exchange, transfer
 from tests.needs import need
 
@@ -59,18 +56,6 @@ class Visitor:
         got = await self.client.post(path, cookies=cookies, data={"form_token": token, **typed}, allow_redirects=False)
         assert got.status == status, await got.text()
         return await got.read()
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(gw, there)
-    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
-    await client.start_server()
-    yield Visitor(gw, there, client)
-    await client.close()
-    for one in (gw, there):
-        one.store.close()
 
 
 def later(visitor: Visitor, days: float) -> None:

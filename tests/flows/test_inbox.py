@@ -1,20 +1,16 @@
 """The inbox as officers have it in the console: in order, whole, and asked for by links that can be kept."""
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 from sqlalchemy import update
 
 from gateway.access import people
 from gateway.casework import inbox_list, message_pages
-from gateway.console.application import build_application
 from gateway.console.inbox import SHOWN
 from gateway.core.inbox_order import NOBODY, DueWhen, InboxSort
 from gateway.core.permissions import Role
@@ -26,25 +22,12 @@ from gateway.store.audit_search import AuditQuery
 from schemas.message import Acknowledgement, Message, Needs, Sibling, Withdrawal
 from schemas.shapes import CaseId
 from tests.children import notice
-from tests.conftest import introduce
-from tests.consoles import house, sign_in_name
+from tests.consoles import sign_in_name
 from tests.flows.reporting import exchange, transfer
 from tests.flows.test_console_oversight import Visitor, later
 
 OFFICER = Role.CME_OFFICER
 ROW = re.compile(r'<th scope="row".*?href="/cases/([0-9a-f-]{36})"', re.DOTALL)
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(gw, there)
-    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
-    await client.start_server()
-    yield Visitor(gw, there, client)
-    await client.close()
-    for one in (gw, there):
-        one.store.close()
 
 
 def from_there(visitor: Visitor, *, name: str = "transfer-notice", **changes: Any) -> Message:

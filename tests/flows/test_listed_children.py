@@ -1,38 +1,20 @@
 """The lists of reviews and of unfinished notices name the children, as the inbox does: one entry a list."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.casework import compose
-from gateway.console.application import build_application
 from gateway.core.composition import Said
 from gateway.core.permissions import Role
 from gateway.exchange import enquire
 from gateway.store import audit_log, audit_search
 from gateway.store.audit_search import AuditQuery
 from tests.children import notice
-from tests.conftest import introduce
-from tests.consoles import house
 from tests.flows.test_console_oversight import Visitor
 
 OFFICER = Role.CME_OFFICER
 BORN = {"surname": "Testchild-Example", "forename": "Ada", "dob": "2016-03-31"}
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(gw, there)
-    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
-    await client.start_server()
-    yield Visitor(gw, there, client)
-    await client.close()
-    for one in (gw, there):
-        one.store.close()
 
 
 def write(visitor: Visitor, **body: Said) -> str:

@@ -2,18 +2,14 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.access import absences, people
 from gateway.casework import inbox_list
-from gateway.console.application import build_application
 from gateway.core.inbox_order import NOBODY
 from gateway.core.officer_news import NewsEntry, NewsKind, NewsReader, count_news
 from gateway.core.permissions import Permission, Reach, Role, get_reach
@@ -24,25 +20,12 @@ from gateway.store.audit_log import LoggedEntry
 from gateway.store.audit_search import AuditQuery
 from schemas.reading import format_day
 from schemas.shapes import CaseId
-from tests.conftest import introduce
-from tests.consoles import NAMES, house, sign_in_name
+from tests.consoles import NAMES, sign_in_name
 from tests.flows.test_console_oversight import Visitor, later
 from tests.flows.test_inbox import came, cases_on, from_there
 
 OFFICER, MANAGER, OUTREACH = Role.CME_OFFICER, Role.SERVICE_MANAGER, Role.OUTREACH
 OLIVE, PERCY, OTTO, MONA, AGNES = map(sign_in_name, (OFFICER, Role.PUPIL_TRACKING, OUTREACH, MANAGER, Role.ADMIN))
-
-
-@pytest.fixture
-async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
-    gw, there = house(tmp_path / "333", "333", "Sandwell"), house(tmp_path / "885", "885", "Worcestershire", ())
-    introduce(gw, there)
-    client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
-    await client.start_server()
-    yield Visitor(gw, there, client)
-    await client.close()
-    for one in (gw, there):
-        one.store.close()
 
 
 def list_entries(visitor: Visitor, *acts: str) -> list[LoggedEntry]:
