@@ -83,7 +83,7 @@ def _anew(frame: Message, number: int, chance: Random) -> Message:
     at = FIRST + timedelta(seconds=number * 60)
     message_id, case = (build_uuid7(at, chance.randbytes(10)) for _ in range(2))
     return Message(
-        replace(frame.header, message_id=MessageId(message_id), conversation_id=CaseId(case), created_at=at), frame.body
+        replace(frame.header, message_id=MessageId(message_id), case_id=CaseId(case), created_at=at), frame.body
     )
 
 
@@ -106,7 +106,7 @@ def _put(tx: Connection, some: list[Message], its: list[IndexedMessage]) -> None
         {
             "sender": "885",
             "message_id": one.header.message_id,
-            "conversation_id": one.header.conversation_id,
+            "case_id": one.header.case_id,
             "sequence": 1,
             "kind": one.kind,
             "restriction": "none",

@@ -79,14 +79,14 @@ def _row(gw: Gateway, number: int, at: datetime, chance: Random, *, opened: bool
     key, content = b"x", b""
     if opened or waits:
         ways = ("333", "885") if sent else ("885", "333")
-        text = xml.write(notice(*ways, message_id=MessageId(message_id), conversation_id=CaseId(case), now=at))
+        text = xml.write(notice(*ways, message_id=MessageId(message_id), case_id=CaseId(case), now=at))
         locked = at_rest.lock(text, about=message_id, ring=gw.ring)
         key, content = locked.data_key or b"", locked.content
     state = ("received" if waits else "concluded") if sent else ("new" if waits else "concluded")
     return {
         "sent": sent,
         "message_id": message_id,
-        "conversation_id": case,
+        "case_id": case,
         "sequence": 1,
         "kind": "TransferNotice",
         "restriction": "none",
@@ -171,9 +171,7 @@ async def measure(gw: Gateway, newest: Sequence[Mapping[str, object]], title: st
             times = []
             for _ in range(ASKED):
                 one = chance.choice(newest)
-                address = next(
-                    a for d, _, a in pages(str(one["conversation_id"]), str(one["message_id"])) if d is endpoint
-                )
+                address = next(a for d, _, a in pages(str(one["case_id"]), str(one["message_id"])) if d is endpoint)
                 began = time.perf_counter()
                 answer = await client.get(address, cookies=cookies, allow_redirects=False)
                 await answer.read()

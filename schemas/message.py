@@ -84,8 +84,9 @@ class Header:
     """What every message begins with."""
 
     message_id: Annotated[Uuid7, Says("Names this message. Its sender never uses it for another one.")]
-    conversation_id: Annotated[
+    case_id: Annotated[
         Uuid,
+        Named("ConversationId"),
         Says("The case. Whoever opens a case chooses it; replies name the same. Nobody else adds a notice to a case."),
     ]
     in_reply_to: Annotated[
@@ -222,7 +223,7 @@ class Sibling:
     forename: Name | None = None
     dob: Annotated[date, Named("DOB")]
     # Their own case, if there is one.
-    conversation_id: Uuid | None = None
+    case_id: Annotated[Uuid | None, Named("ConversationId")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ def notice(
     *,
     name: str = "transfer-notice",
     message_id: MessageId | None = None,
-    conversation_id: CaseId | None = None,
+    case_id: CaseId | None = None,
     sequence: int = 1,
     now: datetime | None = None,
 ) -> Message:
@@ -32,7 +32,7 @@ def notice(
     head = replace(
         found.header,
         message_id=message_id or MessageId(build_uuid7(made, token_bytes(10))),
-        conversation_id=conversation_id or CaseId(build_uuid7(made, token_bytes(10))),
+        case_id=case_id or CaseId(build_uuid7(made, token_bytes(10))),
         sequence=sequence,
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),

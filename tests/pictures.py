@@ -85,7 +85,7 @@ async def main() -> None:
             sent[1:] = [without_urgency(message) for message in sent[1:]]
             send_notices(sandwell, sent, sign_in_name(Role.CME_OFFICER))
             await settled(sandwell, worcestershire)
-            await pictures(worcestershire, sandwell, browser, sent[1].header.conversation_id)
+            await pictures(worcestershire, sandwell, browser, sent[1].header.case_id)
 
 
 if __name__ == "__main__":

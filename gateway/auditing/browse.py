@@ -154,9 +154,9 @@ def list_case_messages(tx: Tx, case_id: CaseId) -> list[tuple[str, MessageId]]:
 
 def _find_case(tx: Tx, message_id: MessageId) -> CaseId | None:
     with suppress(NotFound):
-        return outbox.get_delivery(tx, message_id).conversation_id
+        return outbox.get_delivery(tx, message_id).case_id
     with suppress(NotFound, Ambiguous):
-        return inbox.get_message(tx, message_id).conversation_id
+        return inbox.get_message(tx, message_id).case_id
     return None
 
 

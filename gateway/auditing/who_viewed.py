@@ -92,8 +92,8 @@ def _list_cases(tx: Tx, gw: Gateway, hits: Sequence[IndexHit], ids: frozenset[st
     sent = outbox.list_deliveries_by_id(tx, [hit.message_id for hit in hits if hit.direction == "sent"])
     came = inbox.list_messages_by_id(tx, gw.now(), [hit.message_id for hit in hits if hit.direction == "came"])
     known: dict[MessageId, set[CaseId]] = {}
-    named = [(message.message_id, message.conversation_id) for message in sent]
-    named += [(message.message_id, message.conversation_id) for message in came]
+    named = [(message.message_id, message.case_id) for message in sent]
+    named += [(message.message_id, message.case_id) for message in came]
     for message_id, case in named:
         if ids <= {message_id, case}:
             known.setdefault(message_id, set()).add(case)

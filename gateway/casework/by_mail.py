@@ -76,7 +76,7 @@ def get_case_reply(gw: Gateway, case: str, number: int) -> MailReply:
 
     def read(tx: Tx) -> MailReply:
         reply = mail_replies.get_mail_reply(tx, number)
-        if outbox.get_delivery(tx, reply.message_id).conversation_id != case:
+        if outbox.get_delivery(tx, reply.message_id).case_id != case:
             raise NotFound("case.other-notice")
         return reply
 

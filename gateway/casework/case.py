@@ -365,15 +365,11 @@ def _find_case_message(tx: Tx, gw: Gateway, case_id: CaseId, name: str) -> Store
     ours = [
         message
         for message in outbox.list_deliveries_by_id(tx, [message_id])
-        if message.conversation_id == case_id and sender is None
+        if message.case_id == case_id and sender is None
     ]
     if ours:
         return ours[0]
-    came = [
-        message
-        for message in inbox.list_messages_by_id(tx, gw.now(), [message_id])
-        if message.conversation_id == case_id
-    ]
+    came = [message for message in inbox.list_messages_by_id(tx, gw.now(), [message_id]) if message.case_id == case_id]
     came = [message for message in came if sender in (None, message.sender)]
     if len(came) > 1:
         inbox.resolve_message_name(tx, name)

@@ -72,7 +72,7 @@ def open_case_note(gw: Gateway, stored: StoredCaseNote) -> CaseNote | None:
     """Open one of them for whoever opens the case; None where its key was destroyed."""
     if stored.data_key is None:
         return None
-    about = _build_context(stored.conversation_id, stored.note_id)
+    about = _build_context(stored.case_id, stored.note_id)
     words = json.loads(at_rest.unlock(Locked(stored.data_key, stored.content), about=about, ring=gw.ring))
     on, result = words["on"], words["result"]
     return CaseNote(words["text"], date.fromisoformat(on) if on else None, VisitResult(result) if result else None)

@@ -309,7 +309,7 @@ def _build_header(gw: Gateway, now: OpenComposition) -> Header:
     to = now.to.get("to")
     somebody = SOMEBODY if gw.code != SOMEBODY else "330"
     corrects = now.composition.corrects
-    case = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)).conversation_id if corrects else new_case_id(gw)
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects)).case_id if corrects else new_case_id(gw)
     head = build_first_header(gw, case, to if isinstance(to, str) and to else somebody)
     return replace(head, recipient=Party(authority=head.recipient.authority, role=now.to.get("role") or "cme_officer"))
 
@@ -364,7 +364,7 @@ def _send_notice(
     gw: Gateway, now: OpenComposition, message: Message, confirmed: Collection[str], by: str
 ) -> SentResult:
     head = message.header
-    done = SentResult(head.conversation_id, 1, {})
+    done = SentResult(head.case_id, 1, {})
     end = _build_ending(gw, now, done, head.recipient.authority, by)
 
     def write_notice(tx: Tx, ready: Sequence[QueuedNotice]) -> SentResult:
@@ -412,16 +412,14 @@ def _send_correction(
 ) -> SentResult:
     """Send it in the place of one that was sent; of a wide search, in the place of what each of them has."""
     old = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
-    sent = gw.store.look(
-        lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=old.conversation_id), limit=None)
-    )
+    sent = gw.store.look(lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=old.case_id), limit=None))
     asked = sorted({delivery.recipient for delivery in sent if delivery.kind in SEARCHES})
     if len(asked) > 1:
-        search = Message(replace(message.header, conversation_id=old.conversation_id, test=old.test), message.body)
+        search = Message(replace(message.header, case_id=old.case_id, test=old.test), message.body)
         meant, ended = enquire.resolve_recipients(gw, asked)
         ready = enquire.prepare_search(gw, search, meant, ended, by, again=meant, confirmed=confirmed)
         return _queue_search(gw, now, ready, by)
-    done = SentResult(old.conversation_id, 1, {})
+    done = SentResult(old.case_id, 1, {})
     end = _build_ending(gw, now, done, old.recipient, by)
     notice = Message(replace(message.header, test=old.test), message.body)
     correct_notice(gw, corrects, notice, by, confirmed=confirmed, also=lambda tx, _: end(tx, corrects))

@@ -60,20 +60,20 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
     rows, assigned, everybody, stand_ins = gw.store.look(read_waiting)
     working = {person.name for person in everybody if may_have_cases(person.roles, active=person.active)}
     if cases is not None:
-        rows = [row for row in rows if row.conversation_id in cases]
+        rows = [row for row in rows if row.case_id in cases]
     return [
         WaitingMessage(
             name=row.name,
-            case=row.conversation_id,
+            case=row.case_id,
             kind=row.kind,
             restriction=row.restriction,
             urgent=bool(row.urgent),
             received_at=row.received_at,
             due_at=due_at,
             to_call=row.kind not in OPENS_A_CASE,
-            assigned=frozenset(assigned.get(row.conversation_id, ())) & working,
-            left=frozenset(assigned.get(row.conversation_id, ())) - working,
-            stand_ins=frozenset(stand_ins[name] for name in assigned.get(row.conversation_id, ()) if name in stand_ins),
+            assigned=frozenset(assigned.get(row.case_id, ())) & working,
+            left=frozenset(assigned.get(row.case_id, ())) - working,
+            stand_ins=frozenset(stand_ins[name] for name in assigned.get(row.case_id, ()) if name in stand_ins),
         )
         for row, due_at in zip(rows, reconcile.list_due_moments(gw, rows), strict=True)
     ]

@@ -109,7 +109,7 @@ def _open_sent(gw: Gateway, message_id: MessageId, by: str) -> OpenedSent:
         receipts=gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer=item.recipient)),
         calls=by_hand.list_recorded_calls(gw, message_id),
         mail_replies=gw.store.look(lambda tx: mail_replies.list_mail_replies_about(tx, [message_id])),
-        history=gw.store.look(lambda tx: audit.list_case_acts(tx, item.conversation_id)),
+        history=gw.store.look(lambda tx: audit.list_case_acts(tx, item.case_id)),
     )
 
 
@@ -120,5 +120,5 @@ def _open_received(gw: Gateway, name: MessageName, by: str, in_full: bool) -> Op
         message=message,
         must_be_checked=respond.needs_restriction_check(gw, name),
         receipts=gw.store.look(lambda tx: inbox.list_receipts(tx, name.message_id, issuer=gw.code, digest=item.digest)),
-        history=gw.store.look(lambda tx: audit.list_case_acts(tx, item.conversation_id)),
+        history=gw.store.look(lambda tx: audit.list_case_acts(tx, item.case_id)),
     )

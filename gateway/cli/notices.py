@@ -113,9 +113,7 @@ def _anew(gw: Gateway, message: Message) -> Message:
     """As a case of its own."""
     now = gw.now()
     fresh = build_uuid7(now, token_bytes(10))
-    head = replace(
-        message.header, message_id=MessageId(fresh), conversation_id=CaseId(fresh), sequence=1, created_at=now
-    )
+    head = replace(message.header, message_id=MessageId(fresh), case_id=CaseId(fresh), sequence=1, created_at=now)
     return replace(message, header=head)
 
 

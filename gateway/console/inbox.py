@@ -151,7 +151,7 @@ def _page_mail_replies(
 ) -> tuple[Paged[AnsweredLetter], Sequence[ListedChild]]:
     """Return a page of the replies by mail nobody has read, oldest first, and the children they are about."""
     waiting = by_mail.list_waiting_replies(request.gw)
-    letters = [letter for letter in waiting if mine is None or letter.sent.conversation_id in mine]
+    letters = [letter for letter in waiting if mine is None or letter.sent.case_id in mine]
     return _page_about_sent(request, letters, "emails")
 
 

@@ -185,7 +185,7 @@ def list_repeated(body: Body) -> frozenset[tuple[str, str]]:
         covered |= {(kind, "previous_address")}
     if body.child and body.child.forename and " " not in f"{body.child.forename}{body.child.surname}":
         covered |= {("Child", "surname"), ("Child", "forename")}
-    if len(body.sibling) <= MOST_SIBLINGS and not any(it.upn or it.conversation_id for it in body.sibling):
+    if len(body.sibling) <= MOST_SIBLINGS and not any(it.upn or it.case_id for it in body.sibling):
         covered |= {(kind, "sibling")}
     if body.restriction.level == "none":
         covered |= {(kind, "restriction")}

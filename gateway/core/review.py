@@ -31,7 +31,7 @@ class ReviewActKind(StrEnum):
 class ReviewAct:
     """One act in the review of a case."""
 
-    conversation_id: CaseId
+    case_id: CaseId
     at: datetime
     kind: ReviewActKind
     by: str
@@ -49,7 +49,7 @@ class ReviewAct:
 class Review:
     """A case that is under review, and how it stands."""
 
-    conversation_id: CaseId
+    case_id: CaseId
     since: date
     done: int
     last: ReviewAct | None
@@ -85,4 +85,4 @@ def find_review(acts: Sequence[ReviewAct]) -> Review | None:
         return None
     last = done[-1] if done else None
     due_on = to_london_day((last or began).at) + EVERY
-    return Review(began.conversation_id, to_london_day(began.at), len(done), last, due_on)
+    return Review(began.case_id, to_london_day(began.at), len(done), last, due_on)

@@ -47,7 +47,7 @@ class Term(NamedTuple):
 def list_terms(message: Message) -> set[Term]:
     """Return by which terms this message can be found."""
     head = message.header
-    all_terms = {build_reference(head.message_id), build_reference(head.conversation_id)}
+    all_terms = {build_reference(head.message_id), build_reference(head.case_id)}
     if message.restriction != RESTRICTIONS[-1]:
         for child in message.list_all(Child):
             all_terms.update(_child_terms(child))

@@ -289,7 +289,7 @@ def _message(name: str, message_id: MessageId, sender: str, recipient: str, gw: 
     head = replace(
         sample.header,
         message_id=message_id,
-        conversation_id=CaseId(message_id),
+        case_id=CaseId(message_id),
         sender=Party(authority=sender, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),
         created_at=gw.now().replace(microsecond=0),

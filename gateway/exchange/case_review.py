@@ -13,7 +13,7 @@ from schemas.shapes import CaseId
 
 def begin_case_reviews(tx: Tx, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
     """Begin the fourteen-day review of each case in which one of these is a search, unless it is a test."""
-    if searches := [notice.conversation_id for notice in notices if notice.kind in SEARCHES and not notice.test]:
+    if searches := [notice.case_id for notice in notices if notice.kind in SEARCHES and not notice.test]:
         reviews.begin_reviews(tx, gw.now(), searches, SYSTEM)
 
 

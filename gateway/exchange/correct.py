@@ -38,7 +38,7 @@ def correct_notice(
     sent = get_amendable(gw, message_id)
     if (notice.kind, notice.header.recipient.authority) != (sent.kind, sent.recipient):
         raise NotAllowed("correction.other-notice")
-    head = build_next_header(gw, sent.conversation_id, sent.recipient, supersedes=message_id, test=notice.header.test)
+    head = build_next_header(gw, sent.case_id, sent.recipient, supersedes=message_id, test=notice.header.test)
     theirs = notice.header
     head = replace(head, recipient=theirs.recipient, legal_basis=theirs.legal_basis, marking=theirs.marking)
     new = Message(head, notice.body)

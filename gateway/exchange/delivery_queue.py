@@ -31,6 +31,6 @@ def add_to_queue(tx: Tx, now: datetime, notices: Sequence[QueuedNotice]) -> None
 
 def _entry_detail(notice: QueuedNotice) -> dict[str, str]:
     """Return the entry's detail, with the digest of our copy, so that `audit verify` sees what was changed later."""
-    detail = {"kind": notice.kind, "case": notice.conversation_id, "copy": sha256(notice.content).hexdigest()}
+    detail = {"kind": notice.kind, "case": notice.case_id, "copy": sha256(notice.content).hexdigest()}
     detail |= {"confirmed": notice.confirmed} if notice.confirmed else {}
     return detail | {"decision": notice.decision} if notice.decision else detail

@@ -104,7 +104,7 @@ def ask_authorities(
     `confirmed`, here and below: as `prepare.prepare_messages` has it.
     Raises NotAllowed, Unfit, Unconfirmed, or a keys.errors.Refusal; then nobody was asked.
     """
-    case = search.header.conversation_id
+    case = search.header.case_id
     if any(delivery.kind in SEARCHES for delivery in _list_case(gw, case)):
         raise NotAllowed("enquire.case-used", case=case)
     return queue_search(gw, prepare_search(gw, search, meant, left_out, by, confirmed=confirmed))
@@ -159,7 +159,7 @@ def prepare_search(
 
     Who was asked before is left out, unless named in `again`.
     """
-    sent = _list_case(gw, search.header.conversation_id)
+    sent = _list_case(gw, search.header.case_id)
     before = {message.recipient: message for message in reversed(sent) if message.kind in SEARCHES}
     chosen = [code for code in meant if code not in before or code in again]
     _check_askable(gw, search, {*before, *chosen}, began=bool(before))
@@ -170,7 +170,7 @@ def prepare_search(
     circulation = search_status.find_circulation({*before, *asking}, gw.code)
     notices = [_build_search_notice(gw, search, sent, code, circulation, before.get(code)) for code in asking]
     enquired = EnquiryResult(
-        case=search.header.conversation_id,
+        case=search.header.case_id,
         circulation=circulation,
         asked={message.header.recipient.authority: message.header.message_id for message in notices},
         before=sorted(set(meant) - set(chosen)),
@@ -200,7 +200,7 @@ def _check_askable(gw: Gateway, search: Message, asked: Collection[str], *, bega
         raise NotAllowed("enquire.restricted")
     if search.restriction != "none" and len(asked) > 1:
         raise NotAllowed("enquire.restricted", "one-only")
-    if began and not search.header.test and _has_search_ended(gw, search.header.conversation_id):
+    if began and not search.header.test and _has_search_ended(gw, search.header.case_id):
         raise NotAllowed("enquire.ended")
 
 

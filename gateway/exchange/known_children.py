@@ -123,7 +123,7 @@ def _is_known_restricted(child: Child, before: Sequence[Message], rows: Sequence
 
 
 def _is_same_case(notice: Message, other: Message) -> bool:
-    return notice.header.conversation_id == other.header.conversation_id
+    return notice.header.case_id == other.header.case_id
 
 
 def _find_notices_before(tx: Tx, gw: Gateway, children_of: Mapping[str, Child]) -> dict[str, list[Message]]:

@@ -62,12 +62,10 @@ def read_named_messages(tx: Tx, came: Sequence[Came]) -> NamedMessages:
             theirs[arrived.message_id] = _as_named_message(arrived)
     known = {*ours, *theirs}
     strange = [arrived for arrived, _ in came if not any(name in known for name, _ in _list_names(arrived))]
-    asked = {named.conversation_id for named in strange} | {
-        a.conversation_id for a, _ in came if a.kind in OPENS_A_CASE
-    }
+    asked = {named.case_id for named in strange} | {a.case_id for a, _ in came if a.kind in OPENS_A_CASE}
     lying = inbox.list_case_messages(tx, asked) if asked else []
-    lying += [_as_case_message(arrived) for arrived, _ in came if arrived.conversation_id in asked]
-    unknown = {named.conversation_id for named in strange if named.kind not in OPENS_A_CASE}
+    lying += [_as_case_message(arrived) for arrived, _ in came if arrived.case_id in asked]
+    unknown = {named.case_id for named in strange if named.kind not in OPENS_A_CASE}
     return NamedMessages(
         sender,
         ours,
@@ -83,7 +81,7 @@ def _as_case_message(arrived: ArrivedMessage) -> CaseMessage:
     return CaseMessage(
         arrived.sender,
         arrived.message_id,
-        arrived.conversation_id,
+        arrived.case_id,
         arrived.said_case,
         arrived.kind,
         arrived.in_reply_to,
@@ -103,13 +101,13 @@ def _list_names(arrived: ArrivedMessage) -> Iterator[tuple[MessageId, NamedBy]]:
 
 
 def _as_named_message(arrived: ArrivedMessage) -> NamedMessage:
-    case = arrived.said_case or arrived.conversation_id
-    return NamedMessage(arrived.kind, False, arrived.sender, case, arrived.test, arrived.state, arrived.conversation_id)
+    case = arrived.said_case or arrived.case_id
+    return NamedMessage(arrived.kind, False, arrived.sender, case, arrived.test, arrived.state, arrived.case_id)
 
 
 def _build_statement(arrived: ArrivedMessage, message: Message, by: NamedBy) -> ReplyStatement:
     decision = message.body.decision if isinstance(message.body, Acknowledgement) else None
-    case = arrived.said_case or arrived.conversation_id
+    case = arrived.said_case or arrived.case_id
     return ReplyStatement(arrived.kind, decision, arrived.sender, case, arrived.test, by)
 
 
@@ -138,7 +136,7 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
     # What it answers; or, if it answers nothing, what it replaces.
     verdict, named = judged[-1]
     misfit = verdict.misfit if verdict.misfit is not Misfit.LATE or named is None else None
-    if misfit is Misfit.UNKNOWN and arrived.conversation_id not in known.shared:
+    if misfit is Misfit.UNKNOWN and arrived.case_id not in known.shared:
         return replace(
             _put_in_case(arrived, _find_own_case(known, arrived)), state=InboxState.ABOUT_NOTHING, misfit=misfit
         )
@@ -147,14 +145,14 @@ def place_message(known: NamedMessages, arrived: ArrivedMessage, message: Messag
 
 
 def _put_in_case(arrived: ArrivedMessage, case_id: CaseId) -> ArrivedMessage:
-    if case_id == arrived.conversation_id:
+    if case_id == arrived.case_id:
         return arrived
-    return replace(arrived, conversation_id=case_id, said_case=arrived.conversation_id)
+    return replace(arrived, case_id=case_id, said_case=arrived.case_id)
 
 
 def _find_own_case(known: NamedMessages, arrived: ArrivedMessage) -> CaseId:
     """Find the case of what names none that we know: its own if its sender opened it or nobody did, else another."""
-    case, sender = arrived.conversation_id, arrived.sender
+    case, sender = arrived.case_id, arrived.sender
     lying = known.cases.get(case, [])
     openers = [
         (lying_message.received_at, lying_message.sender)
@@ -242,7 +240,7 @@ def _move_named(
 
 def _judge_located(known: NamedMessages, arrived: ArrivedMessage) -> ReplyVerdict:
     """Judge one that names no notice: it is about its sender's own searches in the case, or else it is refused."""
-    mine = [judgement for judgement in known.cases[arrived.conversation_id] if _is_opening(judgement, arrived)]
+    mine = [judgement for judgement in known.cases[arrived.case_id] if _is_opening(judgement, arrived)]
     judged = [_judge_search_end(judgement, arrived) for judgement in mine]
     fits = [judgement for judgement in judged if not judgement.refused and judgement.misfit is None]
     allowed = [judgement for judgement in judged if not judgement.refused]
@@ -250,7 +248,7 @@ def _judge_located(known: NamedMessages, arrived: ArrivedMessage) -> ReplyVerdic
 
 
 def _judge_search_end(search: CaseMessage, located: ArrivedMessage) -> ReplyVerdict:
-    case = located.said_case or located.conversation_id
+    case = located.said_case or located.case_id
     judged = replies.judge_statement(
         ReplyStatement(located.kind, None, located.sender, case, located.test), search.named
     )
@@ -261,7 +259,7 @@ def _judge_search_end(search: CaseMessage, located: ArrivedMessage) -> ReplyVerd
 
 
 def _is_opening(message: CaseMessage, arrived: ArrivedMessage) -> bool:
-    case = arrived.said_case or arrived.conversation_id
+    case = arrived.said_case or arrived.case_id
     return (
         message.sender == arrived.sender
         and message.kind in OPENS_A_CASE
@@ -271,7 +269,7 @@ def _is_opening(message: CaseMessage, arrived: ArrivedMessage) -> bool:
 
 def _end_located_searches(tx: Tx, now: datetime, arrived: ArrivedMessage) -> None:
     """End those of its sender's searches in the case that were written before it."""
-    for message in inbox.list_case_messages(tx, [arrived.said_case or arrived.conversation_id]):
+    for message in inbox.list_case_messages(tx, [arrived.said_case or arrived.case_id]):
         if _is_opening(message, arrived) and isinstance(
             effect := _judge_search_end(message, arrived).effect, InboxState
         ):
@@ -303,7 +301,7 @@ def apply_earlier_words(tx: Tx, now: datetime, known: NamedMessages, new: Sequen
 
 
 def _apply_earlier_located(tx: Tx, now: datetime, known: NamedMessages, search: ArrivedMessage) -> None:
-    case = search.said_case or search.conversation_id
+    case = search.said_case or search.case_id
     for message in known.cases.get(case, []):
         located = message.kind == "LocatedNotice" and message.in_reply_to is None and message.sender == search.sender
         if located and message.test == search.test and message.created_at >= search.created_at:

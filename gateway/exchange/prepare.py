@@ -111,7 +111,7 @@ def _seal_notice(gw: Gateway, notice: Message, text: bytes, by: str) -> QueuedNo
     assert copy.data_key is not None  # noqa: S101 - `lock` always makes one
     return QueuedNotice(
         message_id=head.message_id,
-        conversation_id=head.conversation_id,
+        case_id=head.case_id,
         in_reply_to=head.in_reply_to,
         sequence=head.sequence,
         recipient=head.recipient.authority,
@@ -149,7 +149,7 @@ def build_first_header(gw: Gateway, case_id: CaseId, recipient: str) -> Header:
     now = gw.now()
     return Header(
         message_id=MessageId(build_uuid7(now, token_bytes(10))),
-        conversation_id=case_id,
+        case_id=case_id,
         sequence=1,
         sender=Party(authority=gw.code, role="cme_officer"),
         recipient=Party(authority=recipient, role="cme_officer"),

@@ -206,7 +206,7 @@ def _build_arrived(gw: Gateway, signed: SignedMessage) -> ArrivedMessage:
     return ArrivedMessage(
         sender=head.sender.authority,
         message_id=head.message_id,
-        conversation_id=head.conversation_id,
+        case_id=head.case_id,
         in_reply_to=head.in_reply_to,
         supersedes=head.supersedes,
         sequence=head.sequence,
@@ -281,7 +281,7 @@ def _is_search(came: ArrivedMessage) -> bool:
 def _kept_entry(parcel: AcceptedParcel) -> AuditEntry:
     """Build the entry, with the digests of our copy and receipt, so that `audit verify` sees what was changed later."""
     arrived, body = parcel.arrived, parcel.message.body
-    detail = {"kind": arrived.kind, "case": arrived.conversation_id, "copy": sha256(arrived.content).hexdigest()}
+    detail = {"kind": arrived.kind, "case": arrived.case_id, "copy": sha256(arrived.content).hexdigest()}
     detail["receipt"] = audit_log.digest_text(parcel.receipt)
     if isinstance(body, Acknowledgement):
         detail["decision"] = body.decision

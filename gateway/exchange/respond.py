@@ -157,7 +157,7 @@ def _send_reply(
                 replace(
                     reply,
                     restriction=item.restriction,
-                    conversation_id=item.conversation_id,
+                    case_id=item.case_id,
                     said_case=item.said_case,
                 )
                 for reply in ready

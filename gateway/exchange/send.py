@@ -75,7 +75,7 @@ def queue_notices(tx: Tx, gw: Gateway, notices: Sequence[QueuedNotice]) -> None:
 
     Its recipient would keep it as a case by itself, and both would look into different ones.
     """
-    cases = {message.conversation_id for message in notices}
+    cases = {message.case_id for message in notices}
     ours = outbox.list_opened_cases(tx, cases)
     for message in inbox.list_case_messages(tx, cases):
         opens = message.case in cases and message.kind in OPENS_A_CASE

@@ -31,7 +31,7 @@ def send_notice_on(
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
         raise NotAllowed("send-on.not-now")
     notice = open_own_copy(gw, message_id)
-    head = build_next_header(gw, sent.conversation_id, to, test=sent.test)
+    head = build_next_header(gw, sent.case_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)
 
     def write_sent_on(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:

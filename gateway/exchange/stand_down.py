@@ -36,7 +36,7 @@ def stand_down_search(
     searches = [delivery.message_id for delivery in case if delivery.kind in SEARCHES]
     if not searches:
         raise NotAllowed("amend.not-a-search")
-    open_ones, case_id = _list_untold(case), case[0].conversation_id
+    open_ones, case_id = _list_untold(case), case[0].case_id
     if not open_ones and find_review(gw.store.look(lambda tx: reviews.list_review_acts(tx, case_id))) is None:
         raise NotAllowed("amend.told-already")
 
@@ -72,9 +72,7 @@ def _conclude_searches(tx: Tx, now: datetime, case: Sequence[Delivery], reason: 
             tx, now, delivery.message_id, delivery.recipient, DeliveryState.CONCLUDED, reason=reason, cause=cause
         )
     return {
-        delivery.message_id
-        for delivery in outbox.list_case_deliveries(tx, case[0].conversation_id)
-        if delivery.attempts > 0
+        delivery.message_id for delivery in outbox.list_case_deliveries(tx, case[0].case_id) if delivery.attempts > 0
     }
 
 
@@ -111,7 +109,7 @@ def _build_stand_downs(
     return [
         Message(
             replace(
-                build_first_header(gw, delivery.conversation_id, delivery.recipient),
+                build_first_header(gw, delivery.case_id, delivery.recipient),
                 sequence=sequence[delivery.recipient] + 1,
                 in_reply_to=delivery.message_id,
                 test=delivery.test,

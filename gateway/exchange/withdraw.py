@@ -26,12 +26,12 @@ def withdraw_notice(
     notice.
     """
     sent = get_amendable(gw, message_id)
-    head = build_next_header(gw, sent.conversation_id, sent.recipient, in_reply_to=message_id, test=sent.test)
+    head = build_next_header(gw, sent.case_id, sent.recipient, in_reply_to=message_id, test=sent.test)
 
     def write_withdrawal(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId | None:
         withdraw_delivery(tx, gw, sent, by, "withdrawn")
-        if sent.kind in SEARCHES and not _is_search_open(tx, sent.conversation_id):
-            end_case_review(tx, gw, sent.conversation_id, "withdrawn", by)
+        if sent.kind in SEARCHES and not _is_search_open(tx, sent.case_id):
+            end_case_review(tx, gw, sent.case_id, "withdrawn", by)
         # Read after the change, so that no claim is in between.
         is_told = outbox.get_delivery(tx, message_id).attempts > 0
         if is_told:

@@ -188,7 +188,7 @@ class _DutyReckoning:
             direction="sent" if sent else "came",
             partner=partner,
             message_id=message.message_id,
-            case=message.conversation_id,
+            case=message.case_id,
             kind=message.kind,
             state=message.state,
             missing=missing,

@@ -60,7 +60,7 @@ def make_inspection_list(gw: Gateway, days: Span, by: str) -> ReportPage:
     read_notices = gw.store.run(lambda tx: _read_and_log(tx, gw, days, by))
     bodies = {case: message.body for case, message in copies.open_held(gw, read_notices.copies)}
     rows = [
-        _notice_row(notice, bodies.get(notice.conversation_id), owed.get(notice.message_id, ()))
+        _notice_row(notice, bodies.get(notice.case_id), owed.get(notice.message_id, ()))
         for notice in read_notices.notices
     ]
     creation = f"Created by {by}, {format_moment(gw.now())}."
@@ -76,7 +76,7 @@ def make_inspection_list(gw: Gateway, days: Span, by: str) -> ReportPage:
 
 def _read_and_log(tx: Tx, gw: Gateway, days: Span, by: str) -> InspectionNotices:
     newest = {
-        notice.conversation_id: notice
+        notice.case_id: notice
         for notice in sorted(report_queries.list_period_notices(tx, *get_moments(days)), key=lambda notice: notice.at)
         if notice.kind == TransferNotice.__name__
     }
@@ -108,7 +108,7 @@ def _notice_row(notice: ReportedNotice, body: object, owed: Sequence[Owed]) -> S
     else:
         said_of_child = _child_cells(body) if isinstance(body, TransferNotice) else GONE
     return (
-        notice.conversation_id,
+        notice.case_id,
         f"{way} {labels.name_authority_in_full(notice.partner)}",
         *said_of_child,
         "; ".join(map(_describe_duty, owed)) or "Nothing",

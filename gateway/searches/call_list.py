@@ -144,4 +144,4 @@ def _open_call(gw: Gateway, stored: StoredNotAsked) -> SearchCall | None:
 
 
 def _name_call(stored: StoredNotAsked) -> str:
-    return f"search-call/{stored.conversation_id}/{stored.authority}"
+    return f"search-call/{stored.case_id}/{stored.authority}"

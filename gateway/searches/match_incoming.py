@@ -274,9 +274,7 @@ def get_match_worklist(gw: Gateway, limit: int) -> MatchWorklist:
 
 def list_search_cases(gw: Gateway, listed: Sequence[ReceivedSearch]) -> dict[MessageName, str]:
     """Return the case of each of these searches, by the name of the search."""
-    return gw.store.look(
-        lambda tx: {search.name: inbox.get_message(tx, search.name).conversation_id for search in listed}
-    )
+    return gw.store.look(lambda tx: {search.name: inbox.get_message(tx, search.name).case_id for search in listed})
 
 
 def count_unmatched_searches(gw: Gateway) -> int:

@@ -61,11 +61,11 @@ def list_reviews(gw: Gateway) -> list[ReviewSummary]:
 
     def read_reviews(tx: Tx) -> list[ReviewSummary]:
         under = [open_review for acts in reviews.list_open_reviews(tx) if (open_review := review.find_review(acts))]
-        first = outbox.list_first_notices(tx, [open_review.conversation_id for open_review in under], SEARCHES)
+        first = outbox.list_first_notices(tx, [open_review.case_id for open_review in under], SEARCHES)
         return [
-            _summarise_review(open_review, *first[open_review.conversation_id], today)
+            _summarise_review(open_review, *first[open_review.case_id], today)
             for open_review in under
-            if open_review.conversation_id in first
+            if open_review.case_id in first
         ]
 
     return sorted(gw.store.look(read_reviews), key=lambda summary: (not summary.due, summary.since, summary.case))
@@ -74,7 +74,7 @@ def list_reviews(gw: Gateway) -> list[ReviewSummary]:
 def _summarise_review(open_review: Review, message_id: MessageId, asked: int, today: date) -> ReviewSummary:
     last = open_review.last
     return ReviewSummary(
-        case=open_review.conversation_id,
+        case=open_review.case_id,
         message_id=message_id,
         asked=asked,
         since=open_review.since,
@@ -111,7 +111,7 @@ def do_review(
     """
     if not checked:
         raise NotAllowed("review.nothing-checked")
-    case = _get_review(gw, name).conversation_id
+    case = _get_review(gw, name).case_id
     ready = _prepare_again(gw, case, by, confirmed) if ask_again else None
     sources = " ".join(f"{source}={result}" for source, result in checked)
     act = ReviewAct(case, gw.now(), ReviewActKind.DONE, by, sources, len(ready.notices) if ready else 0)
@@ -150,7 +150,7 @@ def end_review(gw: Gateway, name: str, reason: str, by: str, *, decided_by: str 
 
     `reason` is a code of located_ways. Raises NotFound, or NotAllowed.
     """
-    case = _get_review(gw, name).conversation_id
+    case = _get_review(gw, name).case_id
     body = LocatedNotice(located_on=gw.now().date(), way=reason, ring=gw.build_officer(by))
     return stand_down_search(gw, case, body, by, decided_by=decided_by)
 
@@ -162,9 +162,7 @@ def count_overdue_reviews(gw: Gateway) -> int:
 
 def _get_review(gw: Gateway, name: str) -> Review:
     def read_review(tx: Tx) -> Review | None:
-        return review.find_review(
-            reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].conversation_id)
-        )
+        return review.find_review(reviews.list_review_acts(tx, outbox.list_case_deliveries(tx, name)[0].case_id))
 
     stands = gw.store.look(read_review)
     if stands is None:

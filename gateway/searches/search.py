@@ -145,7 +145,7 @@ def open_search(gw: Gateway, name: str, by: str) -> SearchOverview:
         list[Delivery], list[tuple[InboxItem, Copy]], review.Review | None, dict[str, str], list[NotAskedAuthority]
     ]:
         sent = outbox.list_case_deliveries(tx, name)
-        case = sent[0].conversation_id
+        case = sent[0].case_id
         if not any(message.kind in SEARCHES for message in sent):
             raise NotAllowed("search.none")
         came = inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case), limit=None)
@@ -228,7 +228,7 @@ def _build_overview(
     asked.sort(key=lambda delivery: (order.index(delivery.standing), delivery.authority))
     newest = next(iter(delivery for delivery in sent if delivery.kind in SEARCHES))
     return SearchOverview(
-        newest.conversation_id,
+        newest.case_id,
         newest.kind,
         newest.message_id,
         asked,

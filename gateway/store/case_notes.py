@@ -17,7 +17,7 @@ class StoredCaseNote:
     """A note or a visit as it is stored."""
 
     note_id: str
-    conversation_id: CaseId
+    case_id: CaseId
     kind: CaseNoteKind
     at: datetime
     by: str
@@ -32,6 +32,6 @@ def add_case_note(tx: Connection, note: StoredCaseNote) -> None:
 
 def list_case_notes(tx: Connection, case_id: CaseId) -> Sequence[StoredCaseNote]:
     """List what was written down about a case, the oldest first."""
-    query = select(*list_columns(case_notes, StoredCaseNote)).where(case_notes.c.conversation_id == case_id)
+    query = select(*list_columns(case_notes, StoredCaseNote)).where(case_notes.c.case_id == case_id)
     rows = tx.execute(query.order_by(case_notes.c.at, case_notes.c.note_id))
     return [StoredCaseNote(**{**row._mapping, "kind": CaseNoteKind(row.kind)}) for row in rows]

@@ -34,7 +34,7 @@ class ArrivedMessage:
 
     sender: str
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     in_reply_to: MessageId | None
     supersedes: MessageId | None
     sequence: int
@@ -60,7 +60,7 @@ class InboxItem:
 
     sender: str
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     in_reply_to: MessageId | None
     sequence: int
     kind: MessageKind
@@ -88,7 +88,7 @@ class InboxItem:
         return MessageSummary(
             direction="came",
             message_id=self.message_id,
-            case=self.conversation_id,
+            case=self.case_id,
             kind=self.kind,
             partner=self.sender,
             state=self.state,
@@ -104,7 +104,7 @@ class InboxItem:
     @property
     def case_said(self) -> CaseId:
         """Return the case as its sender names it, and as it is answered."""
-        return self.said_case or self.conversation_id
+        return self.said_case or self.case_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ class WaitingRow(NamedTuple):
 
     sender: str
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     kind: MessageKind
     restriction: RestrictionLevel
     test: bool
@@ -162,7 +162,7 @@ class OwedMessage(NamedTuple):
 
     sender: str
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     kind: MessageKind
     test: bool
     received_at: datetime
@@ -249,7 +249,7 @@ def _digests_of_early(tx: Connection, messages: Sequence[ArrivedMessage]) -> set
         return set()
     cases = [_case_as_named(message) for message in later]
     at = inbox.c
-    lying = select(at.sender, at.conversation_id, at.sequence).where(at.conversation_id.in_(cases))
+    lying = select(at.sender, at.case_id, at.sequence).where(at.case_id.in_(cases))
     elsewhere = select(at.sender, at.said_case, at.sequence).where(at.said_case.in_(cases))
     present = {tuple(row) for row in tx.execute(union_all(lying, elsewhere))}
     present |= {(m.sender, _case_as_named(m), m.sequence) for m in messages}
@@ -257,19 +257,17 @@ def _digests_of_early(tx: Connection, messages: Sequence[ArrivedMessage]) -> set
 
 
 def _case_as_named(message: ArrivedMessage) -> CaseId:
-    return message.said_case or message.conversation_id
+    return message.said_case or message.case_id
 
 
 def _show_waiting(tx: Connection, now: datetime, new: Sequence[ArrivedMessage]) -> None:
     at = inbox.c
-    waiting_rows = select(at.sender, at.conversation_id, at.said_case, at.sequence, at.message_id).where(
-        at.shown_from > now
-    )
+    waiting_rows = select(at.sender, at.case_id, at.said_case, at.sequence, at.message_id).where(at.shown_from > now)
     cases = [_case_as_named(message) for message in new]
     successors = {(m.sender, _case_as_named(m), m.sequence + 1) for m in new}
-    waits = union_all(waiting_rows.where(at.conversation_id.in_(cases)), waiting_rows.where(at.said_case.in_(cases)))
+    waits = union_all(waiting_rows.where(at.case_id.in_(cases)), waiting_rows.where(at.said_case.in_(cases)))
     for row in tx.execute(waits).all():
-        if (row.sender, row.said_case or row.conversation_id, row.sequence) in successors:
+        if (row.sender, row.said_case or row.case_id, row.sequence) in successors:
             mine = and_(inbox.c.sender == row.sender, inbox.c.message_id == row.message_id)
             tx.execute(update(inbox).where(mine).values(shown_from=now))
 
@@ -339,10 +337,10 @@ def find_received_names(
 ) -> dict[MessageId, NamedMessage]:
     """Return those of these messages that came from this sender, as far as others are held against them."""
     at = inbox.c
-    query = select(at.sender, at.message_id, at.kind, at.conversation_id, at.said_case, at.test, at.state)
+    query = select(at.sender, at.message_id, at.kind, at.case_id, at.said_case, at.test, at.state)
     return {
         r.message_id: NamedMessage(
-            r.kind, False, r.sender, r.said_case or r.conversation_id, r.test, InboxState(r.state), r.conversation_id
+            r.kind, False, r.sender, r.said_case or r.case_id, r.test, InboxState(r.state), r.case_id
         )
         for r in tx.execute(query.where(at.message_id.in_(message_ids)))
         if r.sender == sender
@@ -353,10 +351,10 @@ def list_case_messages(tx: Connection, cases: Collection[CaseId]) -> list[CaseMe
     """List all that came and lies in these cases here, or names one of them, the first first."""
     at = inbox.c
     query = select(
-        *(at.sender, at.message_id, at.conversation_id, at.said_case, at.kind, at.in_reply_to),
+        *(at.sender, at.message_id, at.case_id, at.said_case, at.kind, at.in_reply_to),
         *(at.test, at.state, at.received_at, func.coalesce(at.created_at, at.received_at)),
     )
-    both = union_all(query.where(at.conversation_id.in_(cases)), query.where(at.said_case.in_(cases)))
+    both = union_all(query.where(at.case_id.in_(cases)), query.where(at.said_case.in_(cases)))
     messages = {
         CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], InboxState(r[7]), r[8], r[9]) for r in tx.execute(both)
     }
@@ -368,14 +366,14 @@ def list_overtakers(tx: Connection, sender: str, message_ids: Collection[Message
     at = inbox.c
     query = select(
         *(at.sender, at.message_id, at.kind, at.in_reply_to, at.supersedes),
-        *(at.conversation_id, at.said_case, at.test, at.received_at, at.sequence),
+        *(at.case_id, at.said_case, at.test, at.received_at, at.sequence),
     )
     earlier = []
     for by, column in ((NamedBy.REPLY, at.in_reply_to), (NamedBy.CORRECTION, at.supersedes)):
         rows = [row for row in tx.execute(query.where(column.in_(message_ids))) if row.sender == sender]
         for row in sorted(rows, key=lambda row: (row.received_at, row.sequence)):
             names = row.in_reply_to if by is NamedBy.REPLY else row.supersedes
-            statement = ReplyStatement(row.kind, None, sender, row.said_case or row.conversation_id, row.test, by)
+            statement = ReplyStatement(row.kind, None, sender, row.said_case or row.case_id, row.test, by)
             earlier.append(Overtaker(row.message_id, names, statement))
     return earlier
 
@@ -461,7 +459,7 @@ def search_inbox(
     if wanted.sender is not None:
         query = query.where(inbox.c.sender == wanted.sender)
     if wanted.case_id is not None:
-        query = query.where(inbox.c.conversation_id == wanted.case_id)
+        query = query.where(inbox.c.case_id == wanted.case_id)
     if wanted.since is not None:
         query = query.where(inbox.c.received_at >= wanted.since)
     if not wanted.unmatched:
@@ -482,9 +480,9 @@ def list_waiting_rows(tx: Connection, now: datetime) -> list[WaitingRow]:
 
 def list_waiting_assignments(tx: Connection) -> dict[CaseId, set[str]]:
     """Return to whom the cases are assigned in which something waits for an officer."""
-    case, waits = assignments.c.conversation_id, inbox.c.state.in_(TASKS)
-    waiting = select(inbox.c.conversation_id).where(waits)
-    looked_at = select(inbox.c.conversation_id).join(alerts, _ALERTED)
+    case, waits = assignments.c.case_id, inbox.c.state.in_(TASKS)
+    waiting = select(inbox.c.case_id).where(waits)
+    looked_at = select(inbox.c.case_id).join(alerts, _ALERTED)
     people: dict[CaseId, set[str]] = {}
     query = select(case, assignments.c.person).where(or_(case.in_(waiting), case.in_(looked_at)))
     for case_id, person in tx.execute(query):
@@ -568,7 +566,7 @@ def is_predecessor_missing(tx: Connection, item: InboxItem) -> bool:
     at, case = inbox.c, item.case_said
     mine = at.sender == item.sender, at.sequence == item.sequence - 1
     before = select(at.message_id).where(*mine)
-    lying = union_all(before.where(at.conversation_id == case), before.where(at.said_case == case))
+    lying = union_all(before.where(at.case_id == case), before.where(at.said_case == case))
     return tx.execute(lying).first() is None
 
 

@@ -15,7 +15,7 @@ from schemas.shapes import CaseId
 class StoredNotAsked:
     """An authority that could not be asked, as it is stored."""
 
-    conversation_id: CaseId
+    case_id: CaseId
     authority: str
     # A sentence.
     why: str
@@ -44,19 +44,19 @@ def note_not_asked(tx: Connection, now: datetime, case_id: CaseId, by: str, why:
 
 def delete_asked(tx: Connection, case_id: CaseId, authority: str) -> None:
     """Delete what was noted of an authority that is asked now, unless somebody has called it."""
-    mine = _at.conversation_id == case_id, _at.authority == authority, _at.called_at.is_(None)
+    mine = _at.case_id == case_id, _at.authority == authority, _at.called_at.is_(None)
     tx.execute(delete(not_asked).where(*mine))
 
 
 def list_not_asked(tx: Connection, case_id: CaseId) -> list[StoredNotAsked]:
     """List who could not be asked in this case, by authority."""
-    query = select(*list_columns(not_asked, StoredNotAsked)).where(_at.conversation_id == case_id)
+    query = select(*list_columns(not_asked, StoredNotAsked)).where(_at.case_id == case_id)
     return [StoredNotAsked(**row._mapping) for row in tx.execute(query.order_by(_at.authority))]
 
 
 def record_call(tx: Connection, called: StoredNotAsked) -> bool:
     """Record the call in which an authority was asked; return False where nobody is to be called there any more."""
-    mine = _at.conversation_id == called.conversation_id, _at.authority == called.authority, _at.called_at.is_(None)
+    mine = _at.case_id == called.case_id, _at.authority == called.authority, _at.called_at.is_(None)
     names = ("called_at", "result", "recorded_at", "recorded_by", "data_key", "content")
     values = {name: getattr(called, name) for name in names}
     return tx.execute(update(not_asked).where(*mine).values(values)).rowcount == 1

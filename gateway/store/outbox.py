@@ -53,7 +53,7 @@ class QueuedNotice:
     """A sealed notice with what the dispatcher and the listings must know of it; the notice itself is locked."""
 
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     in_reply_to: MessageId | None
     sequence: int
     recipient: str
@@ -82,7 +82,7 @@ class Delivery:
     """One delivery as it stands."""
 
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     in_reply_to: MessageId | None
     sequence: int
     recipient: str
@@ -114,7 +114,7 @@ class Delivery:
         return MessageSummary(
             direction="sent",
             message_id=self.message_id,
-            case=self.conversation_id,
+            case=self.case_id,
             kind=self.kind,
             partner=self.recipient,
             state=self.state,
@@ -132,7 +132,7 @@ class OwedDelivery(NamedTuple):
     """The part of a delivery that says what is owed on it."""
 
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     recipient: str
     kind: MessageKind
     test: bool
@@ -214,23 +214,23 @@ def is_queued(tx: Connection, message_id: MessageId) -> bool:
 
 def get_next_sequence(tx: Connection, case_id: CaseId, recipient: str) -> int:
     """Return the number of our next message to this authority in this case."""
-    mine = and_(outbox.c.conversation_id == case_id, outbox.c.recipient == recipient)
+    mine = and_(outbox.c.case_id == case_id, outbox.c.recipient == recipient)
     return (tx.scalar(select(func.max(outbox.c.sequence)).where(mine)) or 0) + 1
 
 
 def find_sent_names(tx: Connection, message_ids: Collection[MessageId]) -> dict[MessageId, NamedMessage]:
     """Return those of these messages that we sent, as far as replies are held against them."""
     at = outbox.c
-    query = select(at.message_id, at.kind, at.recipient, at.conversation_id, at.said_case, at.test, at.state)
+    query = select(at.message_id, at.kind, at.recipient, at.case_id, at.said_case, at.test, at.state)
     return {
         r.message_id: NamedMessage(
             r.kind,
             True,
             r.recipient,
-            r.said_case or r.conversation_id,
+            r.said_case or r.case_id,
             r.test,
             DeliveryState(r.state),
-            r.conversation_id,
+            r.case_id,
         )
         for r in tx.execute(query.where(at.message_id.in_(message_ids)))
     }
@@ -240,7 +240,7 @@ def list_opened_cases(tx: Connection, cases: Collection[CaseId]) -> dict[CaseId,
     """Return when we first sent a notice in each of these cases: we opened it, unless somebody did before."""
     at = outbox.c
     first: dict[CaseId, datetime] = {}
-    query = select(at.conversation_id, at.queued_at).where(at.conversation_id.in_(cases), at.kind.in_(OPENS_A_CASE))
+    query = select(at.case_id, at.queued_at).where(at.case_id.in_(cases), at.kind.in_(OPENS_A_CASE))
     for case, queued_at in tx.execute(query):
         first[case] = min(queued_at, first.get(case, queued_at))
     return first
@@ -248,8 +248,8 @@ def list_opened_cases(tx: Connection, cases: Collection[CaseId]) -> dict[CaseId,
 
 def find_cases_with(tx: Connection, recipient: str, cases: Collection[CaseId]) -> set[CaseId]:
     """Return in which of these cases we sent something to that authority."""
-    query = select(outbox.c.conversation_id, outbox.c.recipient).where(outbox.c.conversation_id.in_(cases))
-    return {row.conversation_id for row in tx.execute(query) if row.recipient == recipient}
+    query = select(outbox.c.case_id, outbox.c.recipient).where(outbox.c.case_id.in_(cases))
+    return {row.case_id for row in tx.execute(query) if row.recipient == recipient}
 
 
 def list_partners_due(tx: Connection, now: datetime) -> list[str]:
@@ -324,7 +324,7 @@ def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -
     waits = (
         select(_earlier.c.message_id)
         .where(
-            _earlier.c.conversation_id == outbox.c.conversation_id,
+            _earlier.c.case_id == outbox.c.case_id,
             _earlier.c.recipient == outbox.c.recipient,
             _earlier.c.sequence < outbox.c.sequence,
             _earlier.c.state == DeliveryState.QUEUED,
@@ -609,7 +609,7 @@ def search_outbox(tx: Connection, wanted: OutboxQuery = OutboxQuery(), *, limit:
     if wanted.recipient is not None:
         query = query.where(outbox.c.recipient == wanted.recipient)
     if wanted.case_id is not None:
-        query = query.where(outbox.c.conversation_id == wanted.case_id)
+        query = query.where(outbox.c.case_id == wanted.case_id)
     if wanted.since is not None:
         query = query.where(outbox.c.queued_at >= wanted.since)
     if (cursor := wanted.cursor) is not None:
@@ -626,9 +626,7 @@ def list_owed_deliveries(tx: Connection, states: Sequence[DeliveryState]) -> lis
 def list_case_deliveries(tx: Connection, name: str) -> list[Delivery]:
     """List all that we sent in a case, newest first, by its own id or that of one of its messages. Raises NotFound."""
     deliveries = search_outbox(tx, OutboxQuery(case_id=CaseId(name)), limit=None)
-    return deliveries or search_outbox(
-        tx, OutboxQuery(case_id=get_delivery(tx, MessageId(name)).conversation_id), limit=None
-    )
+    return deliveries or search_outbox(tx, OutboxQuery(case_id=get_delivery(tx, MessageId(name)).case_id), limit=None)
 
 
 def list_first_notices(
@@ -636,8 +634,8 @@ def list_first_notices(
 ) -> dict[CaseId, tuple[MessageId, int]]:
     """Return for each case the id of our first message of these kinds in it, and how many authorities have one."""
     count, first = func.count(outbox.c.recipient.distinct()), func.min(outbox.c.message_id)
-    mine = and_(outbox.c.conversation_id.in_(cases), outbox.c.kind.in_(kinds))
-    query = select(outbox.c.conversation_id, first, count).where(mine).group_by(outbox.c.conversation_id)
+    mine = and_(outbox.c.case_id.in_(cases), outbox.c.kind.in_(kinds))
+    query = select(outbox.c.case_id, first, count).where(mine).group_by(outbox.c.case_id)
     return {case: (message_id, number) for case, message_id, number in tx.execute(query)}
 
 
@@ -677,7 +675,7 @@ def list_failed(
     """List what is tried no more and was not handed over by phone, the oldest first; of these cases, where given."""
     query = select(*_VIEW).where(_is_failed(without)).order_by(outbox.c.queued_at, outbox.c.message_id).limit(limit)
     if cases is not None:
-        query = query.where(outbox.c.conversation_id.in_(cases))
+        query = query.where(outbox.c.case_id.in_(cases))
     return [_read_delivery(row) for row in tx.execute(query)]
 
 

@@ -25,7 +25,7 @@ class ReportedNotice:
     direction: Direction
     partner: str
     message_id: MessageId
-    conversation_id: CaseId
+    case_id: CaseId
     kind: MessageKind
     restriction: RestrictionLevel
     state: DeliveryState | InboxState
@@ -77,7 +77,7 @@ def list_our_replies(tx: Connection, since: datetime, until: datetime) -> Iterat
     """Yield what we answered to the notices that came in the period, the oldest first."""
     answers = and_(
         # By which the index finds it.
-        outbox.c.conversation_id == inbox.c.conversation_id,
+        outbox.c.case_id == inbox.c.case_id,
         outbox.c.in_reply_to == inbox.c.message_id,
         outbox.c.recipient == inbox.c.sender,
     )
@@ -144,7 +144,7 @@ def _build_notice(direction: Direction, partner: str, row: Row[Any], at: datetim
         direction=direction,
         partner=partner,
         message_id=row.message_id,
-        conversation_id=row.conversation_id,
+        case_id=row.case_id,
         kind=row.kind,
         restriction=row.restriction,
         state=row.state,

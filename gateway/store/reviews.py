@@ -23,9 +23,7 @@ def add_review_act(tx: Connection, act: ReviewAct) -> None:
 
 def begin_reviews(tx: Connection, now: datetime, cases: Collection[CaseId], by: str) -> None:
     """Put these cases under review, as far as they are under none."""
-    under = {
-        act.conversation_id for act in _read_acts(tx, _select_since_end().where(reviews.c.conversation_id.in_(cases)))
-    }
+    under = {act.case_id for act in _read_acts(tx, _select_since_end().where(reviews.c.case_id.in_(cases)))}
     for case in dict.fromkeys(cases):
         if case not in under:
             add_review_act(tx, ReviewAct(case, now, ReviewActKind.BEGAN, by))
@@ -33,19 +31,19 @@ def begin_reviews(tx: Connection, now: datetime, cases: Collection[CaseId], by: 
 
 def list_review_acts(tx: Connection, case_id: CaseId) -> list[ReviewAct]:
     """List every act in the review of a case, oldest first."""
-    mine = select(*_VIEW).where(reviews.c.conversation_id == case_id).order_by(reviews.c.number)
+    mine = select(*_VIEW).where(reviews.c.case_id == case_id).order_by(reviews.c.number)
     return _read_acts(tx, mine)
 
 
 def list_open_reviews(tx: Connection) -> list[list[ReviewAct]]:
     """List for each case that is under review its acts since that began, oldest first."""
-    acts = _read_acts(tx, _select_since_end().order_by(reviews.c.conversation_id, reviews.c.number))
-    return [list(those) for _, those in groupby(acts, key=lambda act: act.conversation_id)]
+    acts = _read_acts(tx, _select_since_end().order_by(reviews.c.case_id, reviews.c.number))
+    return [list(those) for _, those in groupby(acts, key=lambda act: act.case_id)]
 
 
 def _select_since_end() -> Select[Any]:
     ended = select(_later.c.number).where(
-        _later.c.conversation_id == reviews.c.conversation_id,
+        _later.c.case_id == reviews.c.case_id,
         _later.c.kind == ReviewActKind.ENDED,
         _later.c.number >= reviews.c.number,
     )

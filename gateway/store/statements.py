@@ -73,7 +73,7 @@ def add_statements(tx: Connection, now: datetime, issuer: str, tokens: Sequence[
 
 def _select_rows(table: Table) -> Select[Any]:
     at = table.c
-    case = func.coalesce(at.said_case, at.conversation_id)
+    case = func.coalesce(at.said_case, at.case_id)
     return select(at.message_id, at.kind, case, at.digest, at.state, at.state_at)
 
 

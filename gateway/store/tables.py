@@ -74,7 +74,7 @@ outbox = Table(
     "outbox",
     metadata,
     Column("message_id", ID, primary_key=True),
-    Column("conversation_id", ID, nullable=False),
+    Column("case_id", ID, nullable=False),
     Column("in_reply_to", ID),
     Column("sequence", Integer, nullable=False),
     Column("recipient", AUTHORITY, nullable=False),
@@ -109,7 +109,7 @@ outbox = Table(
     ),
     # The order of claims.
     Index("outbox_turn", "state", "recipient", "due_at", "queued_at", "sequence", "message_id"),
-    Index("outbox_conversation", "conversation_id", "sequence"),
+    Index("outbox_conversation", "case_id", "sequence"),
     Index("outbox_queued", "queued_at", "message_id"),
 )
 
@@ -148,7 +148,7 @@ inbox = Table(
     metadata,
     Column("sender", AUTHORITY, primary_key=True),
     Column("message_id", ID, primary_key=True),
-    Column("conversation_id", ID, nullable=False),
+    Column("case_id", ID, nullable=False),
     Column("in_reply_to", ID),
     Column("supersedes", ID),
     Column("sequence", Integer, nullable=False),
@@ -173,7 +173,7 @@ inbox = Table(
     Column("cause", String(60)),
     # It is about the safety of a child: `core.urgency`. NULL: it came before this was kept, and nobody has looked.
     Column("urgent", Boolean),
-    Index("inbox_conversation", "conversation_id", "sequence"),
+    Index("inbox_conversation", "case_id", "sequence"),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
     Index("inbox_received", "received_at", "message_id"),
@@ -392,7 +392,7 @@ calls = Table(
 not_asked = Table(
     "not_asked",
     metadata,
-    Column("conversation_id", ID, primary_key=True),
+    Column("case_id", ID, primary_key=True),
     Column("authority", AUTHORITY, primary_key=True),
     Column("why", Text, nullable=False),
     Column("noted_at", Instant, nullable=False),
@@ -660,7 +660,7 @@ reviews = Table(
     "reviews",
     metadata,
     Column("number", SEQUENCE, primary_key=True, autoincrement=True),
-    Column("conversation_id", ID, nullable=False),
+    Column("case_id", ID, nullable=False),
     Column("at", Instant, nullable=False),
     Column("kind", String(10), nullable=False),
     Column("by", String(80), nullable=False),
@@ -669,7 +669,7 @@ reviews = Table(
     Column("asked_again", Integer, nullable=False),
     Column("reason", String(40)),
     Column("decided_by", String(80)),
-    Index("reviews_case", "conversation_id", "number"),
+    Index("reviews_case", "case_id", "number"),
 )
 
 # Who may sign in at the console.
@@ -735,10 +735,10 @@ assignments = Table(
     "assignments",
     metadata,
     Column("person", String(80), primary_key=True),
-    Column("conversation_id", ID, primary_key=True),
+    Column("case_id", ID, primary_key=True),
     Column("at", Instant, nullable=False),
     Column("by", String(80), nullable=False),
-    Index("assignments_case", "conversation_id"),
+    Index("assignments_case", "case_id"),
 )
 
 # What officers wrote down about a case, for themselves: never sent.
@@ -746,7 +746,7 @@ case_notes = Table(
     "case_notes",
     metadata,
     Column("note_id", ID, primary_key=True),
-    Column("conversation_id", ID, nullable=False),
+    Column("case_id", ID, nullable=False),
     # A note, or a visit.
     Column("kind", String(10), nullable=False),
     Column("at", Instant, nullable=False),
@@ -754,7 +754,7 @@ case_notes = Table(
     Column("data_key", LargeBinary),
     # What was written, and of a visit its day and what came of it.
     Column("content", LargeBinary, nullable=False),
-    Index("case_notes_case", "conversation_id", "at", "note_id"),
+    Index("case_notes_case", "case_id", "at", "note_id"),
 )
 
 # When somebody is away, and who has their cases meanwhile.

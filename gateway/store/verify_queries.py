@@ -120,7 +120,7 @@ def _entries_about(tx: Connection, ids: Sequence[str]) -> dict[str, list[NotedEn
 def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
     """Yield every message of theirs."""
     at = inbox.c
-    columns = (at.sender, at.message_id, at.conversation_id, at.kind, at.digest, at.received_at, at.state, at.state_at)
+    columns = (at.sender, at.message_id, at.case_id, at.kind, at.digest, at.received_at, at.state, at.state_at)
     for rows in _read_pages(tx, select(*columns, at.data_key, at.content), (at.sender, at.message_id)):
         ids = [row.message_id for row in rows]
         noted = _entries_about(tx, ids)
@@ -131,7 +131,7 @@ def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
                 False,
                 row.sender,
                 row.message_id,
-                row.conversation_id,
+                row.case_id,
                 find_member(row.kind, KINDS),
                 row.digest,
                 row.received_at,
@@ -150,7 +150,7 @@ def _acts_on_received(
     tx: Connection, rows: Sequence[Any], noted: Mapping[str, Sequence[NotedEntry]]
 ) -> dict[tuple[str, str], list[LoggedAct]]:
     acts: dict[tuple[str, str], list[LoggedAct]] = defaultdict(list)
-    ids, cases = [row.message_id for row in rows], {row.conversation_id for row in rows}
+    ids, cases = [row.message_id for row in rows], {row.case_id for row in rows}
     for several in noted.values():
         for entry in several:
             acts[entry.partner or "", entry.about or ""].append(LoggedAct(entry.number, entry.at, entry.act))
@@ -163,18 +163,16 @@ def _acts_on_received(
             act = LoggedAct(entry.number, entry.at, REPLY, kind, decision)
             acts[row.recipient, row.in_reply_to].append(act)
     at = inbox.c
-    theirs = select(at.sender, at.in_reply_to, at.supersedes, at.conversation_id, at.kind, at.received_at)
+    theirs = select(at.sender, at.in_reply_to, at.supersedes, at.case_id, at.kind, at.received_at)
     names = or_(is_among(tx, at.in_reply_to, ids), is_among(tx, at.supersedes, ids))
     for later in tx.execute(theirs.where(names)):
         for name in {later.in_reply_to, later.supersedes} - {None}:
             acts[later.sender, name].append(LoggedAct(0, later.received_at, "theirs"))
-    located = and_(
-        is_among(tx, at.conversation_id, sorted(cases)), at.kind == "LocatedNotice", at.in_reply_to.is_(None)
-    )
-    ended = [(row.sender, row.conversation_id, row.received_at) for row in tx.execute(theirs.where(located))]
+    located = and_(is_among(tx, at.case_id, sorted(cases)), at.kind == "LocatedNotice", at.in_reply_to.is_(None))
+    ended = [(row.sender, row.case_id, row.received_at) for row in tx.execute(theirs.where(located))]
     for sender, case, moment in ended:
         for row in rows:
-            if (row.sender, row.conversation_id) == (sender, case):
+            if (row.sender, row.case_id) == (sender, case):
                 acts[row.sender, row.message_id].append(LoggedAct(0, moment, "theirs"))
     return acts
 
@@ -182,7 +180,7 @@ def _acts_on_received(
 def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
     """Yield every message of ours."""
     at, contents = outbox.c, outbox_contents.c
-    columns = (at.message_id, at.recipient, at.conversation_id, at.kind, at.digest, at.queued_at, at.queued_by)
+    columns = (at.message_id, at.recipient, at.case_id, at.kind, at.digest, at.queued_at, at.queued_by)
     states = (at.state, at.state_at, at.protection, contents.data_key, contents.content, contents.sealed)
     joined = outbox.outerjoin(outbox_contents, contents.message_id == at.message_id)
     for rows in _read_pages(tx, select(*columns, *states).select_from(joined), (at.message_id,)):
@@ -193,7 +191,7 @@ def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
                 True,
                 row.recipient,
                 row.message_id,
-                row.conversation_id,
+                row.case_id,
                 find_member(row.kind, KINDS),
                 row.digest,
                 row.queued_at,
@@ -239,18 +237,18 @@ def _acts_on_sent(
 
 def _add_acts_on_cases(tx: Connection, searches: Sequence[Any], acts: dict[str, list[LoggedAct]]) -> None:
     """Add what ended all searches of a case: an entry about the case, or about one of them."""
-    cases = sorted({row.conversation_id for row in searches})
+    cases = sorted({row.case_id for row in searches})
     of_case = {
-        row.message_id: row.conversation_id
+        row.message_id: row.case_id
         for row in tx.execute(
-            select(outbox.c.message_id, outbox.c.conversation_id).where(is_among(tx, outbox.c.conversation_id, cases))
+            select(outbox.c.message_id, outbox.c.case_id).where(is_among(tx, outbox.c.case_id, cases))
         )
     }
     of_case |= {case: case for case in cases}
     for name, several in _entries_of_acts(tx, list(of_case), *OF_THE_CASE).items():
         for entry in several:
             for row in searches:
-                if row.conversation_id == of_case[name]:
+                if row.case_id == of_case[name]:
                     acts[row.message_id].append(LoggedAct(entry.number, entry.at, entry.act))
 
 

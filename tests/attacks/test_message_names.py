@@ -110,7 +110,7 @@ async def test_an_answer_goes_to_whoever_wrote_what_was_named(
 async def test_no_page_acts_on_another_message_than_it_shows(houses: dict[str, Gateway], chance: random.Random) -> None:
     gw, codes = houses["885"], chance.sample(sorted(SENDERS), 2)
     message_id, meant = await arrive(houses, codes), chance.choice(codes)
-    cases = {one.sender: one.conversation_id for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
+    cases = {one.sender: one.case_id for one in gw.store.look(lambda tx: inbox.search_inbox(tx, gw.now()))}
     other = next(code for code in codes if code != meant)
     client: Client = TestClient(TestServer(build_console_site(gw), port=gw.config.console.port))
     await client.start_server()
@@ -193,7 +193,7 @@ async def test_the_audit_log_of_a_case_tells_nothing_of_another_message_with_the
     body = Acknowledgement(decision="accepted", officer=OFFICER)
     other = next(code for code in codes if code != meant)
     respond.acknowledge_notice(gw, f"{other}-{message_id}", body, "olive")
-    case = gw.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).conversation_id
+    case = gw.store.look(lambda tx: inbox.get_message(tx, f"{meant}-{message_id}")).case_id
     found = browse.list_audit_page(gw, browse.AuditQuestion(reference=case), None, "ada")
     assert {line.partner for line in found.lines} == {meant}
 

@@ -102,7 +102,7 @@ def written(
     at: datetime | None = None,
 ) -> Message:
     now = at or datetime.now(UTC)
-    head = notice(sender, to, conversation_id=conversation, sequence=sequence, now=now).header
+    head = notice(sender, to, case_id=conversation, sequence=sequence, now=now).header
     head = replace(head, test=test, in_reply_to=in_reply_to, supersedes=supersedes)
     return Message(head, body_of(kind, decision).body)
 
@@ -253,7 +253,7 @@ def test_a_reply_has_an_effect_only_where_it_fits(houses: Houses, one: Attack) -
         assert kept.state is InboxState.NEW
     elif expected == "about nothing":
         assert kept.state is InboxState.ABOUT_NOTHING
-        assert kept.conversation_id != conversation
+        assert kept.case_id != conversation
         assert "330" in sandwell.store.look(inbox.count_replies_about_nothing)
     elif expected == "task":
         assert kept.state is InboxState.DOES_NOT_FIT
@@ -315,7 +315,7 @@ def test_a_search_counts_only_answers_of_whom_it_asked(houses: Houses, kind: str
     body = WhereaboutsResponse(result=result, answered_by="officer", ring=OFFICER)
     head = written("885", "WhereaboutsResponse", conversation).header
     wrong = [Message(replace(head, in_reply_to=asked["330"]), body)]
-    wrong += [Message(replace(head, message_id=fresh(), conversation_id=fresh_case(), in_reply_to=asked["885"]), body)]
+    wrong += [Message(replace(head, message_id=fresh(), case_id=fresh_case(), in_reply_to=asked["885"]), body)]
     assert came(sandwell, worcestershire, *wrong) == [(), ()]
     assert {one.answer_id for one in search.open_search(sandwell, conversation, "olive").asked} == {None}
     assert {item(sandwell, one).misfit for one in wrong} == {Misfit.SENDER, Misfit.CASE}
@@ -429,7 +429,7 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
     assert came(sandwell, attacker, *others) == [()] * len(others)
     head = case.open_case(sandwell, conversation, "olive").child
     assert head == first.body.child  # type: ignore[union-attr]  # of notices
-    cases = {item(sandwell, one).conversation_id for one in others}
+    cases = {item(sandwell, one).case_id for one in others}
     # One by itself, with all that they add to it.
     assert len(cases) == 1
     assert conversation not in cases
@@ -438,7 +438,7 @@ def test_nobody_puts_another_child_at_the_head_of_a_case(
     reply = Acknowledgement(decision="accepted", officer=OFFICER)
     answer = respond.acknowledge_notice(sandwell, others[0].header.message_id, reply, "olive")
     # As they call it.
-    assert respond.read_outgoing(sandwell, answer, "olive").header.conversation_id == conversation
+    assert respond.read_outgoing(sandwell, answer, "olive").header.case_id == conversation
     assert len(case.open_case(sandwell, apart, "olive").notices) == len(others) + 1
 
 

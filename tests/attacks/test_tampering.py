@@ -66,7 +66,7 @@ class Story:
         await self.carry()
 
     def case_of(self, message_id: MessageId) -> CaseId:
-        return self.gw.store.look(lambda tx: inbox.get_message(tx, message_id)).conversation_id
+        return self.gw.store.look(lambda tx: inbox.get_message(tx, message_id)).case_id
 
     async def say(self, gw: Gateway, there: Gateway, kind: str) -> MessageId:
         message = notice(gw.code, there.code, name=kind, now=self.world.now)
@@ -159,8 +159,8 @@ def invent_message(copy: sqlite3.Connection, chance: Random) -> str:
 def change_column(copy: sqlite3.Connection, chance: Random) -> str:
     table = chance.choice(("inbox", "outbox"))
     columns = {
-        "inbox": ("digest", "kind", "conversation_id", "received_at"),
-        "outbox": ("digest", "kind", "conversation_id", "queued_at", "queued_by", "recipient"),
+        "inbox": ("digest", "kind", "case_id", "received_at"),
+        "outbox": ("digest", "kind", "case_id", "queued_at", "queued_by", "recipient"),
     }
     column = chance.choice(columns[table])
     (name,) = one_of(copy, chance, f"SELECT message_id FROM {table}")

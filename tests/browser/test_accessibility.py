@@ -53,7 +53,7 @@ async def there(tmp_path: Path) -> AsyncIterator[tuple[Gateway, Browser, dict[st
         send_notices(worcestershire, [notice("885", "333", name="transfer-notice-restricted")], "test")
         await settled(sandwell, worcestershire)
         head = sent.header
-        parts = {"case": head.conversation_id, "notice": head.message_id, "name": "outreach@council.example"}
+        parts = {"case": head.case_id, "notice": head.message_id, "name": "outreach@council.example"}
         parts |= {"number": "1", "authority": "333", "report": "timeliness", "section": "names"}
         written = compose.begin_composition(worcestershire, "TransferNotice", sign_in_name(Role.CME_OFFICER))
         yield worcestershire, browser, parts | {"composition": written}
@@ -64,7 +64,7 @@ async def reply_by_mail(gw: Gateway) -> str:
     letters.enter(gw)
     letter, called = await letters.letter(gw)
     letters.come(gw, letters.reply(called))
-    case = gw.store.look(lambda tx: outbox.get_delivery(tx, letter)).conversation_id
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, letter)).case_id
     return f"/cases/{case}/replies/1"
 
 

@@ -20,7 +20,7 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
     async with two_houses(tmp_path, (Role.AUDITOR, Role.CME_OFFICER)) as (there, gw), chromium() as browser:
         sent = notice()
         await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
-        case.open_case(gw, sent.header.conversation_id, OLIVE)
+        case.open_case(gw, sent.header.case_id, OLIVE)
         await audit.sign_checkpoint(gw)
         ada = await desk(browser, gw, Role.AUDITOR, viewport={"width": 320, "height": 800})
         page = ada.page

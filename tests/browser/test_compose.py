@@ -161,7 +161,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(office
     [ready] = prepare_messages(officer.gw, [old], OLIVE)
     officer.gw.store.run(lambda tx: queue_messages(tx, officer.gw, [ready]))
     await settled(officer.gw)
-    await officer.open(f"/cases/{old.header.conversation_id}")
+    await officer.open(f"/cases/{old.header.case_id}")
     await officer.page.get_by_role("button", name="Correct this notice").click()
     await officer.page.get_by_role("button", name="Start correction").click()
     await on_to(officer, "New address")
@@ -180,7 +180,7 @@ async def test_a_warning_is_shown_at_once_and_confirmed_before_it_is_sent(office
     await officer.page.get_by_label("I have checked these").check()
     await officer.page.get_by_role("button", name="Send notice").click()
     new, before = officer.gw.store.look(lambda tx: outbox.search_outbox(tx))
-    assert (new.conversation_id, before.state) == (old.header.conversation_id, "withdrawn")
+    assert (new.case_id, before.state) == (old.header.case_id, "withdrawn")
 
 
 async def test_a_page_that_was_changed_in_another_window_says_so(officer: Desk) -> None:

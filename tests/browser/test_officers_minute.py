@@ -167,7 +167,7 @@ async def test_what_decides_and_the_buttons_are_on_the_first_screen_of_every_cas
     await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, others, "test")], "333")
     officer = await desk(browser, gw, Role.CME_OFFICER, viewport=SCREEN)
     for sent, first in zip(others, OTHERS.values(), strict=True):
-        await officer.open(f"/cases/{sent.header.conversation_id}")
+        await officer.open(f"/cases/{sent.header.case_id}")
         way = Way()
         await way.read(officer.page, button(officer, first))
         assert way.scrolled == 0
@@ -181,7 +181,7 @@ async def test_the_buttons_are_on_the_first_screen_below_a_word_of_safeguarding_
     urgent = notice(name="transfer-notice-siblings")
     await receive_parcels(gw, [one.sealed for one in prepare_messages(sandwell, [urgent], "test")], "333")
     officer = await desk(browser, gw, Role.CME_OFFICER, viewport=SCREEN)
-    await officer.open(f"/cases/{urgent.header.conversation_id}")
+    await officer.open(f"/cases/{urgent.header.case_id}")
     assert await officer.page.get_by_text("Call your MASH now").is_visible()
     way = Way()
     await way.read(officer.page, button(officer, ACCEPT))

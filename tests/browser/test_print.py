@@ -56,7 +56,7 @@ async def test_a_notice_is_printed_with_its_marking_its_reference_and_who_printe
         sent = notice(name="transfer-notice-siblings")
         await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [sent], "test")], "333")
         olive = await desk(browser, gw, Role.CME_OFFICER)
-        await olive.open(f"/cases/{sent.header.conversation_id}")
+        await olive.open(f"/cases/{sent.header.case_id}")
         await expect(olive.page.get_by_role("button", name="Accept this notice")).to_be_visible()
         pages = await printed(olive, tmp_path)
         assert len(pages) > 1

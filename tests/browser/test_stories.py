@@ -137,14 +137,14 @@ async def test_an_outreach_officer_sees_the_case_that_is_assigned_to_them_and_no
     await visitor.open("/inbox")
     assert await visitor.page.get_by_text("No notices are assigned to you.").is_visible()
     officer = await desk(browser, worcestershire, Role.CME_OFFICER)
-    await officer.open(f"/cases/{mine.header.conversation_id}")
+    await officer.open(f"/cases/{mine.header.case_id}")
     await officer.page.get_by_label("Assign to another person").select_option(label="Otto Testvisitor")
     await officer.page.get_by_role("button", name="Assign", exact=True).click()
     await visitor.open("/inbox")
     await visitor.page.get_by_role("link", name="Testchild-Example, Ada").click()
     assert await visitor.page.get_by_role("heading", level=1).is_visible()
     assert await visitor.page.get_by_role("button", name="Accept this notice").count() == 0
-    await visitor.open(f"/cases/{other.header.conversation_id}")
+    await visitor.open(f"/cases/{other.header.case_id}")
     assert await visitor.page.get_by_text("This case is not assigned to you.").is_visible()
 
 
@@ -154,7 +154,7 @@ async def test_a_call_is_written_down_and_then_the_case_may_be_closed(two: Two) 
     send_notices(sandwell, [sent], "test")
     await settled(sandwell, worcestershire)
     officer = await desk(browser, sandwell, Role.CME_OFFICER)
-    await officer.open(f"/cases/{sent.header.conversation_id}")
+    await officer.open(f"/cases/{sent.header.case_id}")
     assert await officer.page.get_by_role("button", name="Close").count() == 0
     await officer.page.get_by_role("button", name="Record a phone handover").click()
     await officer.page.get_by_label("Who did you speak to?").fill("Wanda Testperson, pupil tracking")

@@ -254,7 +254,7 @@ async def test_a_receiver_keeps_it_hides_the_place_and_asks_to_check(pair: Pair,
     assert token
     assert worcestershire.store.look(lambda tx: inbox.get_message(tx, name)).restriction == "address-withheld"
 
-    shown: Any = case.open_case(worcestershire, message.header.conversation_id, "wyn")
+    shown: Any = case.open_case(worcestershire, message.header.case_id, "wyn")
     [one] = shown.notices
     assert (one.must_be_checked, one.restriction, one.message.body.note) == (True, "address-withheld", None)
     assert "44 Placeholder Road" not in repr(one.message.body)
@@ -279,7 +279,7 @@ async def test_what_came_before_the_upgrade_is_read_strictly_too(pair: Pair, mon
     with monkeypatch.context() as before:
         before.setattr("gateway.core.safeguards.level_as_read", lambda one, _: one.restriction)
         await receive_parcels(worcestershire, [sealed_by_older_version(sandwell, message)], "333")
-    [one] = case.open_case(worcestershire, message.header.conversation_id, "wyn").notices
+    [one] = case.open_case(worcestershire, message.header.case_id, "wyn").notices
     assert (one.must_be_checked, one.restriction) == (True, "address-withheld")
 
 
@@ -579,7 +579,7 @@ async def arrived(visitor: Visitor, message: Message | None = None) -> tuple[str
     """A notice that came: the address of its case, and of its acts."""
     message = message or notice("885", "333", now=visitor.gw.now())
     await receive_parcels(visitor.gw, [sealed_by_older_version(visitor.there, message)], "885")
-    place = f"/cases/{message.header.conversation_id}"
+    place = f"/cases/{message.header.case_id}"
     return place, f"{place}/notices/885-{message.header.message_id}"
 
 
@@ -681,7 +681,7 @@ async def test_a_notice_that_is_sent_on_is_asked_about_again(visitor: Visitor, t
     reply = respond.acknowledge_notice(visitor.there, name, rejected, "wyn")
     sealed = visitor.there.store.look(lambda tx: outbox.get_sealed_notice(tx, reply))
     await receive_parcels(visitor.gw, [sealed], "885")
-    acts = f"/cases/{message.header.conversation_id}/notices/{name}/send-on"
+    acts = f"/cases/{message.header.case_id}/notices/{name}/send-on"
     page = await visitor.get(OFFICER, acts)
     assert ('value="Sandwell (333)"' in page, 'value="Worcestershire (885)"' in page) == (False, False)
     state = changes(page)
@@ -710,7 +710,7 @@ async def test_a_social_worker_has_the_role_that_is_true(visitor: Visitor, role:
     assert officers.as_said(sent.needs.social_worker) == ("Sam Invented", role)
     assert sent.needs.social_worker.role == "cme_officer"
     assert xml.read(xml.write(Message(notice().header, sent))).body == sent, "the schema is as it was"
-    shown = await visitor.get(OFFICER, f"/cases/{one.conversation_id}")
+    shown = await visitor.get(OFFICER, f"/cases/{one.case_id}")
     assert ("Sam Invented (Social worker)" in shown) == (role == "social_worker")
     again = compose.begin_correction(visitor.gw, one.message_id, "olive")
     kept = compose.open_composition(visitor.gw, again, "olive").body["needs"]["social_worker"]

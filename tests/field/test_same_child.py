@@ -83,7 +83,7 @@ async def test_a_mended_row_offers_a_correction_and_is_done_when_it_was_made(san
     new = drafts.send_correction(sandwell, mended["Draft"], None, "olive")
     delivery = sandwell.store.look(lambda tx: outbox.get_delivery(tx, new))
     old = sandwell.store.look(lambda tx: outbox.get_delivery(tx, MessageId(first["MessageId"])))
-    assert (delivery.conversation_id, delivery.recipient) == (old.conversation_id, old.recipient)
+    assert (delivery.case_id, delivery.recipient) == (old.case_id, old.recipient)
     address = sent(sandwell)[-1].destination_address
     assert address is not None
     assert address.address_line[0].startswith("46")

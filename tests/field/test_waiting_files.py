@@ -128,7 +128,7 @@ async def test_a_draft_of_a_mended_row_is_written_on_as_a_correction(
     status, _ = await call(client, sandwell, "POST", f"/compositions/{name}/send", **said, weighed="yes")
     assert status == 200
     old, new = reversed(sandwell.store.look(lambda tx: outbox.search_outbox(tx, limit=None)))
-    assert (old.conversation_id, new.kind, new.recipient) == (new.conversation_id, "TransferNotice", "885")
+    assert (old.case_id, new.kind, new.recipient) == (new.case_id, "TransferNotice", "885")
     assert sandwell.store.look(lambda tx: kept.get_draft(tx, draft.draft_id)).state is DraftState.SENT
     await take_in(sandwell, tmp_path, ADA.replace("44 ", "46 "))
     assert folders.rows_of(sandwell.config.home, "leavers")[0]["Result"] == "before"

@@ -81,7 +81,7 @@ async def test_a_corrected_notice_takes_the_place_of_the_old_one(pair: Pair) -> 
         i.message_id: i for i in worcestershire.store.look(lambda tx: inbox.search_inbox(tx, worcestershire.now()))
     }
     assert (items[sent].state, items[new].state) == (InboxState.SUPERSEDED, InboxState.NEW)
-    assert (items[sent].conversation_id, items[new].sequence) == (items[new].conversation_id, 2)
+    assert (items[sent].case_id, items[new].sequence) == (items[new].case_id, 2)
     assert state(sandwell, sent) is DeliveryState.WITHDRAWN
     with pytest.raises(NotAllowed, match="other"):
         correct_notice(sandwell, new, notice(name="whereabouts-enquiry"), by="olive")

@@ -60,7 +60,7 @@ def change(message: Message, **changed: object) -> Message:
 
 
 def opened(gw: Gateway, message: Message, *, answers: bool = True) -> Case:
-    return case.open_case(gw, message.header.conversation_id, "olive", answers=answers)
+    return case.open_case(gw, message.header.case_id, "olive", answers=answers)
 
 
 def lines(gw: Gateway, message: Message, *, answers: bool = True) -> dict[str, str]:
@@ -166,7 +166,7 @@ async def test_a_sibling_of_ours_is_said_to_be_one(pair: Pair) -> None:
 async def test_the_next_duty_is_ours_in_another_case_and_the_one_that_is_late_first(pair: Pair) -> None:
     _, gw = pair
     first, second = await come(pair, notice()), await come(pair, notice(name="whereabouts-enquiry"))
-    here = first.header.conversation_id
+    here = first.header.case_id
     assert next_due(gw, here) == second.header.message_id
     third = await come(pair, notice())
     # Two working days for an acknowledgement are over before five for an answer.

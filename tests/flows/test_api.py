@@ -98,9 +98,7 @@ async def test_what_came_is_acknowledged_and_concluded(there: Served) -> None:
     assert gw.store.look(lambda tx: inbox.get_message(tx, sent.header.message_id)).state == "concluded"
     kinds = {
         one.kind
-        for one in gw.store.look(
-            lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=sent.header.conversation_id))
-        )
+        for one in gw.store.look(lambda tx: outbox.search_outbox(tx, outbox.OutboxQuery(case_id=sent.header.case_id)))
     }
     assert kinds == {"Acknowledgement", "Outcome"}
     again = await one.post(f"{address}/acknowledgement", {"Decision": "accepted", "Officer": OFFICER})

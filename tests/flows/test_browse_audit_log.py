@@ -34,7 +34,7 @@ async def told(pair: tuple[Gateway, Gateway]) -> Told:
     there, gw = pair
     first, second = notice(), notice()
     await receive_parcels(gw, [one.sealed for one in prepare_messages(there, [first, second], "test")], "333")
-    case.open_case(gw, first.header.conversation_id, "olive")
+    case.open_case(gw, first.header.case_id, "olive")
     return gw, first, second
 
 
@@ -55,16 +55,16 @@ def test_each_entry_is_a_sentence(told: Told) -> None:
 
 def test_who_read_a_record_is_told_by_case_by_notice_and_by_the_end_of_its_id(told: Told) -> None:
     gw, first, second = told
-    for reference in (first.header.conversation_id, first.header.message_id, first.header.message_id[-12:]):
+    for reference in (first.header.case_id, first.header.message_id, first.header.message_id[-12:]):
         [line] = look(gw, reference=reference, kind="readings").lines
         assert (line.actor, line.act) == ("olive", "notice.read")
-    assert look(gw, reference=second.header.conversation_id, kind="readings").lines == []
+    assert look(gw, reference=second.header.case_id, kind="readings").lines == []
 
 
 def test_a_case_is_followed_whole_and_a_notice_alone_names_its_case(told: Told) -> None:
     gw, first, _ = told
-    assert acts(look(gw, reference=first.header.conversation_id)) == ["notice.read", "notice.urgent", "message.kept"]
-    assert look(gw, reference=first.header.message_id).case == first.header.conversation_id
+    assert acts(look(gw, reference=first.header.case_id)) == ["notice.read", "notice.urgent", "message.kept"]
+    assert look(gw, reference=first.header.message_id).case == first.header.case_id
 
 
 def test_a_person_a_partner_an_act_and_a_time_narrow_it_down(told: Told) -> None:

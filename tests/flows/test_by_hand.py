@@ -163,7 +163,7 @@ async def test_what_was_passed_on_is_sent_on_and_followed_up_in_its_place(world:
     assert owed(sandwell) == [Missing.ACKNOWLEDGEMENT]
     came = wolverhampton.store.look(lambda tx: inbox.get_message(tx, new))
     first = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id))
-    assert came.conversation_id == first.conversation_id
+    assert came.case_id == first.case_id
     assert (
         respond.read_outgoing(sandwell, new, "olive").body == respond.read_outgoing(sandwell, message_id, "olive").body
     )

@@ -41,7 +41,7 @@ async def test_a_note_and_a_visit_are_shown_with_the_case_and_lie_locked(visitor
     if ours:
         messages = [notice(name=name, now=gw.now()) for name in NOTICES]
         send_notices(gw, messages, OLIVE, confirmed=["notice.same-child"])
-        cases = [message.header.conversation_id for message in messages]
+        cases = [message.header.case_id for message in messages]
     else:
         cases = await came(visitor, *(from_there(visitor, name=name) for name in NOTICES))
     before = gw.store.look(lambda tx: len(outbox.search_outbox(tx, limit=None)))
@@ -113,11 +113,11 @@ async def test_a_note_of_one_case_opens_in_no_other_and_a_destroyed_one_nowhere(
     gw = visitor.gw
     case, other = await came(visitor, from_there(visitor), from_there(visitor))
     case_notes.add_case_note(gw, case, CaseNote(SAID), OLIVE)
-    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(conversation_id=other)))
+    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(case_id=other)))
     [moved] = gw.store.look(lambda tx: store.list_case_notes(tx, other))
     with pytest.raises(Refusal):
         case_notes.open_case_note(gw, moved)
-    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(conversation_id=case, data_key=None)))
+    gw.store.run(lambda tx: tx.execute(update(tables.case_notes).values(case_id=case, data_key=None)))
     page = await visitor.get(OFFICER, f"/cases/{case}")
     assert "What was written has been permanently deleted." in page
     assert SAID not in page

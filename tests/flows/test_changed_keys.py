@@ -173,7 +173,7 @@ def test_a_letter_keeps_its_reference(gw: Gateway) -> None:
 
 def test_what_was_kept_is_opened_and_what_is_kept_now_too(gw: Gateway) -> None:
     [sent] = gw.store.look(outbox.search_outbox)
-    notice = case.open_case(gw, sent.conversation_id, "olive").notices[-1]
+    notice = case.open_case(gw, sent.case_id, "olive").notices[-1]
     assert notice.message is not None
     assert next(iter(notice.message.list_all(Child))).surname == "Testchild-Example"
     locked = at_rest.lock(b"a notice", about="m-1", ring=gw.ring)

@@ -167,7 +167,7 @@ def test_a_notice_sent_with_a_new_id_is_a_case_of_its_own(homes: tuple[Path, Pat
     for _ in range(2):
         assert cme_gateway("send", str(draft), "--new-id", "--home", str(homes[0])).returncode == 0
     gw = home_folder.open_gateway(homes[0])
-    cases = {one.conversation_id for one in gw.store.look(outbox.search_outbox)}
+    cases = {one.case_id for one in gw.store.look(outbox.search_outbox)}
     gw.store.close()
     assert len(cases) == 3
 

@@ -95,7 +95,7 @@ def test_it_is_sent_once_and_a_second_time_says_what_became_of_it(pair: Pair) ->
     first, second = (compose.send_composition(sandwell, name, [], "olive") for _ in range(2))
     assert first == second
     [one] = sent_of(sandwell)
-    assert (one.recipient, one.conversation_id) == ("885", first.case)
+    assert (one.recipient, one.case_id) == ("885", first.case)
     body = respond.read_outgoing(sandwell, one.message_id, "olive").body
     assert isinstance(body, TransferNotice)
     assert body.child
@@ -222,7 +222,7 @@ def test_an_enquiry_goes_to_all_who_can_be_reached_and_names_the_others(pair: Pa
     assert (told.asked, told.not_asked) == (1, {"330": "it is not a partner authority, and has no email address here"})
     assert compose.send_composition(sandwell, name, [], "olive") == told
     [one] = sent_of(sandwell)
-    assert (one.kind, one.conversation_id) == ("WhereaboutsEnquiry", told.case)
+    assert (one.kind, one.case_id) == ("WhereaboutsEnquiry", told.case)
 
 
 def test_nobody_asks_more_than_one_about_a_restricted_child(pair: Pair) -> None:
@@ -244,7 +244,7 @@ def test_a_correction_begins_as_the_notice_was_and_takes_its_place(pair: Pair) -
     compose.save_composition(sandwell, _named(now, "Adah"), "olive")
     told = compose.send_composition(sandwell, name, ["address.astray"], "olive")
     new, before = sent_of(sandwell)
-    assert (told.case, before.state) == (old.header.conversation_id, Delivered.WITHDRAWN)
+    assert (told.case, before.state) == (old.header.case_id, Delivered.WITHDRAWN)
     message = respond.read_outgoing(sandwell, new.message_id, "olive")
     assert message.header.supersedes == ready.message_id
     assert isinstance(message.body, TransferNotice)

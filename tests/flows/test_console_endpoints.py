@@ -51,7 +51,7 @@ async def visited(tmp_path: Path) -> AsyncIterator[tuple[Client, dict[str, str]]
     await client.start_server()
     head = sent.header
     parts = {
-        "case": head.conversation_id,
+        "case": head.case_id,
         "notice": head.message_id,
         "name": "spare@council.example",
         "number": "0",

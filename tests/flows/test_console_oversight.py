@@ -112,7 +112,7 @@ def cases_on(page: str) -> list[str]:
 
 
 async def test_what_is_owed_stands_on_pages_of_fifty_cases_the_oldest_first(visitor: Visitor) -> None:
-    cases = [message.header.conversation_id for message in await many(visitor)]
+    cases = [message.header.case_id for message in await many(visitor)]
     first, second = [await visitor.get(Role.CME_OFFICER, f"/unanswered?page={number}") for number in (1, 2)]
     assert cases_on(first) == cases[:SHOWN]
     assert cases_on(second) == cases[SHOWN:]
@@ -159,7 +159,7 @@ async def test_a_child_about_whom_only_a_call_may_tell_has_no_name_in_the_list(v
 async def test_outreach_sees_what_is_owed_in_their_own_cases_only(visitor: Visitor) -> None:
     messages = [transfer(visitor.gw.now()) for _ in range(2)]
     mine, other = [await exchange(visitor.gw, visitor.there, message) for message in messages]
-    people.assign_case(visitor.gw, messages[0].header.conversation_id, sign_in_name(Role.OUTREACH), "test")
+    people.assign_case(visitor.gw, messages[0].header.case_id, sign_in_name(Role.OUTREACH), "test")
     for path in ("/unanswered", "/unanswered/list.csv"):
         text = await visitor.get(Role.OUTREACH, path)
         assert mine[-12:] in text

@@ -145,7 +145,7 @@ def test_the_message_says_how_widely_it_went_and_goes_to_the_role_that_the_file_
     for code, message_id in done.asked.items():
         message = respond.read_outgoing(sandwell, message_id, by="tara")
         assert message.header.recipient == Party(authority=code, role="pupil_tracking")
-        assert message.header.conversation_id == done.case == about.header.conversation_id
+        assert message.header.case_id == done.case == about.header.case_id
         assert isinstance(message.body, WhereaboutsEnquiry)
         assert message.body.circulation == "several"
 

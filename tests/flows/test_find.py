@@ -281,7 +281,7 @@ async def test_a_notice_that_was_taken_back_is_still_found_and_says_so(pair: Pai
 
 async def test_what_came_before_its_turn_is_not_found_until_it_is_shown(pair: Pair) -> None:
     sandwell, worcestershire = pair
-    early = about("Testchild", conversation_id="019aaf00-0000-7000-8000-0000000000c1", sequence=2)  # type: ignore[arg-type]
+    early = about("Testchild", case_id="019aaf00-0000-7000-8000-0000000000c1", sequence=2)  # type: ignore[arg-type]
     [sealed] = [one.sealed for one in prepare_messages(sandwell, [early], "olive")]
     await receive_parcels(worcestershire, [sealed], "333")
     assert found(worcestershire, "testchild") == []

@@ -203,8 +203,8 @@ async def test_a_notice_taken_back_before_it_is_written_is_not_written(pair: Pai
     sandwell, worcestershire = pair
     message_id = await accepted(pair)
     taken_back = Withdrawal(reason="sent-in-error", officer=OFFICER)
-    case = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id)).conversation_id
-    head = replace(notice(conversation_id=case, sequence=2).header, in_reply_to=message_id)
+    case = sandwell.store.look(lambda tx: outbox.get_delivery(tx, message_id)).case_id
+    head = replace(notice(case_id=case, sequence=2).header, in_reply_to=message_id)
     [ready] = prepare_messages(sandwell, [Message(head, taken_back)], "olive")
     await receive_parcels(worcestershire, [ready.sealed], "333")
     assert await imports.write_due(worcestershire) == 0

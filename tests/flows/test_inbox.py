@@ -42,7 +42,7 @@ async def came(visitor: Visitor, *messages: Message) -> list[CaseId]:
     for at in range(0, len(messages), 30):
         ready = prepare_messages(visitor.there, list(messages[at : at + 30]), "test", confirmed=["notice.same-child"])
         await receive_parcels(visitor.gw, [one.sealed for one in ready], "885")
-    return [message.header.conversation_id for message in messages]
+    return [message.header.case_id for message in messages]
 
 
 def cases_on(page: str) -> list[str]:
@@ -200,7 +200,7 @@ async def test_a_withdrawal_because_a_restriction_was_missed_waits_until_an_offi
 ) -> None:
     sent = from_there(visitor)
     await came(visitor, sent)
-    head = notice("885", "333", conversation_id=sent.header.conversation_id, sequence=2, now=visitor.gw.now()).header
+    head = notice("885", "333", case_id=sent.header.case_id, sequence=2, now=visitor.gw.now()).header
     missed = Withdrawal(reason="restriction-missed", officer=visitor.there.build_officer("test"))
     ready = Message(replace(head, in_reply_to=sent.header.message_id), missed)
     await came(visitor, ready)

@@ -68,7 +68,7 @@ async def test_a_child_is_listed_by_our_reference_with_what_an_inspection_asks(
     [one] = listed(sandwell)
     [child] = message.list_all(type(message.body.child))  # type: ignore[union-attr]
     assert child is not None
-    assert one["Case reference"] == message.header.conversation_id
+    assert one["Case reference"] == message.header.case_id
     assert one["Notice"] == "to Worcestershire (885)"
     assert one["UPN"] == child.upn
     assert str(child.dob.year) in one["Date of birth"]

@@ -38,7 +38,7 @@ async def answered(gw: Gateway) -> tuple[MessageId, CaseId]:
     """A letter to which a reply came: the notice, and its case."""
     sent, called = await letters.letter(gw)
     letters.come(gw, letters.reply(called, TEXT))
-    return sent, gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
+    return sent, gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).case_id
 
 
 def acts(gw: Gateway, sent: MessageId) -> set[str]:
@@ -93,7 +93,7 @@ async def test_whatever_a_mail_holds_it_is_text(there: Served) -> None:
     text = "<script>alert(1)</script> \u009b31m \u202egnp.exe {{ 7 * 7 }}"
     raw = letters.reply(called, text).replace(b"RE: ", "RE: <b>\u202e".encode())
     letters.come(gw, raw.replace(b"\r\n\r\n", b"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n", 1))
-    case = gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).conversation_id
+    case = gw.store.look(lambda tx: outbox.get_delivery(tx, sent)).case_id
     cookies, _ = session(gw, Role.CME_OFFICER)
     page = await (await http.get(f"/cases/{case}/replies/1", cookies=cookies)).text()
     assert "&lt;script&gt;" in page

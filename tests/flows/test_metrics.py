@@ -134,7 +134,7 @@ async def test_nothing_of_a_child_stands_in_the_metrics_nor_in_health(pair: Pair
             seen += [(await scrape(port))[1] for port in ports]
             seen += [repr(health.measure_health(gw)) for gw in pair]
     # A word; our own number.
-    said = (words(asdict(message.body)) | {sent, message.header.conversation_id}) - {
+    said = (words(asdict(message.body)) | {sent, message.header.case_id}) - {
         "none",
         "01632 960101",
     }

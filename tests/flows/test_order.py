@@ -26,7 +26,7 @@ def shown(gw: Gateway) -> list[InboxItem]:
 
 async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    first, second = send_notices(sandwell, [notice(case_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     [other] = send_notices(sandwell, [notice()], by="olive")
     assert claimed(sandwell, most=1) == [first]
     # Another case does not wait.
@@ -39,7 +39,7 @@ async def test_a_later_message_waits_for_one_that_is_under_way(pair: Pair) -> No
 
 async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pair) -> None:
     sandwell, _ = pair
-    first, second = send_notices(sandwell, [notice(conversation_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    first, second = send_notices(sandwell, [notice(case_id=CASE, sequence=n) for n in (1, 2)], by="olive")
     start = sandwell.now()
     [one] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, start, "885", 1))
     again = outbox.SettledTry(
@@ -56,8 +56,7 @@ async def test_a_later_message_waits_for_one_that_is_due_again_after_it(pair: Pa
 async def test_a_message_that_comes_before_its_turn_is_shown_when_the_earlier_one_has_come(pair: Pair) -> None:
     sandwell, worcestershire = pair
     first, second = (
-        prepare_messages(sandwell, [notice(conversation_id=CASE, sequence=number)], "olive")[0].sealed
-        for number in (1, 2)
+        prepare_messages(sandwell, [notice(case_id=CASE, sequence=number)], "olive")[0].sealed for number in (1, 2)
     )
     await receive_parcels(worcestershire, [second], "333")
     assert shown(worcestershire) == []
@@ -69,7 +68,7 @@ async def test_what_came_before_its_turn_is_shown_after_ten_minutes_with_a_warni
     sandwell, worcestershire = pair
     await receive_parcels(
         worcestershire,
-        [prepare_messages(sandwell, [notice(conversation_id=CASE, sequence=2)], "olive")[0].sealed],
+        [prepare_messages(sandwell, [notice(case_id=CASE, sequence=2)], "olive")[0].sealed],
         "333",
     )
     start = worcestershire.now()

@@ -196,7 +196,7 @@ def test_a_search_that_was_withdrawn_from_everybody_is_under_no_review(world: di
 def plain(gw: Gateway, message: Message) -> str:
     [ready] = prepare_messages(gw, [message], "tara")
     gw.store.run(lambda tx: put(tx, gw, [ready]))
-    return message.header.conversation_id
+    return message.header.case_id
 
 
 @pytest.mark.parametrize(("name", "is_under"), [("whereabouts-unknown-notice", True), ("transfer-notice", False)])

@@ -273,7 +273,7 @@ async def test_a_lost_day_is_found_and_healed_as_far_as_it_can_be(two: Pair, tmp
             there = [told[one].difference.theirs for one in sent]
             kept = [worcestershire.store.look(lambda tx, one=one: inbox.get_message(tx, one)) for one in sent]  # type: ignore[misc]
             assert [(row.case, row.sha256, row.kind, row.state) for row in there if row] == [
-                (item.conversation_id, item.digest, item.kind, item.state.value) for item in kept
+                (item.case_id, item.digest, item.kind, item.state.value) for item in kept
             ]
             entries = restored.store.look(lambda tx: audit_log.list_newest_entries(tx, act="statement.difference"))
             assert {entry.about for entry in entries} == set(sent)

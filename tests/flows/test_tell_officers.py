@@ -144,7 +144,7 @@ async def test_each_is_told_what_is_theirs_and_an_account_that_ended_nothing(
     # Who sees assigned cases only is told of no other; of the one that is assigned, once it is.
     assert await look(sandwell) == 0
     [came] = sandwell.store.look(lambda tx: inbox.search_inbox(tx, sandwell.now()))
-    people.assign_case(sandwell, came.conversation_id, OTTO, OLIVE)
+    people.assign_case(sandwell, came.case_id, OTTO, OLIVE)
     assert await look(sandwell) == 1
     [raw] = await wait_for_mails(servers, before, 1)
     assert b"1 case assigned to you (333)" in raw

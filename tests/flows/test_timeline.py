@@ -43,7 +43,7 @@ async def sent(world: World, name: str = "transfer-notice") -> tuple[MessageId, 
     message = notice(name=name, now=world.now)
     send_notices(world.houses["333"], [message], OLIVE)
     await world.carry()
-    return message.header.message_id, message.header.conversation_id
+    return message.header.message_id, message.header.case_id
 
 
 def told(world: World, code: str, case_id: CaseId) -> list[str]:

@@ -264,7 +264,7 @@ def fail(gw: Gateway, message_id: MessageId, reason: str = MACHINE) -> None:
 async def test_what_was_not_delivered_is_a_task_in_words_and_is_tried_again_from_its_case(visitor: Visitor) -> None:
     message = notice("333", "885", now=visitor.gw.now())
     [sent] = send_notices(visitor.gw, [message], "olive")
-    case = f"/cases/{message.header.conversation_id}"
+    case = f"/cases/{message.header.case_id}"
     assert "Not delivered" not in words(await visitor.get(OFFICER, "/inbox"))
     fail(visitor.gw, sent)
     pages = [await visitor.get(OFFICER, place) for place in ("/inbox", case, "/sent")]
@@ -295,7 +295,7 @@ async def test_a_reply_that_was_not_delivered_is_a_task_until_it_is_told_by_phon
     body = Acknowledgement(decision="accepted", officer=visitor.gw.build_officer("olive"))
     reply = respond.acknowledge_notice(visitor.gw, came.name, body, "olive")
     fail(visitor.gw, reply)
-    case = f"/cases/{came.conversation_id}"
+    case = f"/cases/{came.case_id}"
     page = words(await visitor.get(OFFICER, case))
     assert "The acknowledgement to Worcestershire was not delivered" in page
     assert "Record that you told them by phone" in page
@@ -311,7 +311,7 @@ async def test_a_notice_is_sent_on_only_to_whom_it_reaches(visitor: Visitor) -> 
     message = notice("333", "885", now=visitor.gw.now())
     [sent] = send_notices(visitor.gw, [message], "olive")
     fail(visitor.gw, sent)
-    form = f"/cases/{message.header.conversation_id}/notices/{sent}/send-on"
+    form = f"/cases/{message.header.case_id}/notices/{sent}/send-on"
     page = await visitor.get(OFFICER, form)
     assert "Leeds (383) - cannot be reached: call them" in page
     refused = words((await visitor.post(OFFICER, form, 422, was="failed", to="Leeds")).decode())

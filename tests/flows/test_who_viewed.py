@@ -42,7 +42,7 @@ async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
     sent = [about("Viewed-Example"), about("Unseen-Example")]
     await receive_parcels(gw, [one.sealed for one in prepare_messages(there, sent, "test")], "885")
     for _ in range(2):
-        case.open_case(gw, sent[0].header.conversation_id, "olive")
+        case.open_case(gw, sent[0].header.case_id, "olive")
     client = TestClient(TestServer(build_application(gw), port=gw.config.console.port))
     await client.start_server()
     yield Visitor(gw, there, client)

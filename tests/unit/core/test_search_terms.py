@@ -28,7 +28,7 @@ from tests.children import notice
 
 NOTICE = notice(
     message_id=MessageId("019aaf00-0000-7000-8000-00000000a001"),
-    conversation_id=CaseId("019aaf00-0000-7000-8000-00000000c001"),
+    case_id=CaseId("019aaf00-0000-7000-8000-00000000c001"),
 )
 assert isinstance(NOTICE.body, TransferNotice)
 BODY: TransferNotice = NOTICE.body
@@ -183,9 +183,7 @@ def test_numbers_find_the_child_and_a_sibling_by_upn() -> None:
 )
 def test_a_reference_finds_what_names_no_child_too(typed: str) -> None:
     for message in (Message(NOTICE.header, PHONE_ONLY), NOTICE, notice(name="outcome")):
-        head = replace(
-            message.header, message_id=NOTICE.header.message_id, conversation_id=NOTICE.header.conversation_id
-        )
+        head = replace(message.header, message_id=NOTICE.header.message_id, case_id=NOTICE.header.case_id)
         assert finds(typed, Message(head, message.body))
 
 

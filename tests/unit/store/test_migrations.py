@@ -1,5 +1,6 @@
 """The migrations and the tables say the same, on both databases; and what an older database holds is kept."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, Table, insert, select
 
 from gateway.store import blind_index, correspondents, reviews, tables
 from gateway.store.database import Store
@@ -24,6 +25,13 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         return new_database(request.getfixturevalue("postgres"), migrated=False)
     return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def insert_before_0038(connection: Connection, into: Table, row: Mapping[str, object]) -> None:
+    """Insert a row into a table of a database of before, when the case id was called `conversation_id`."""
+    connection.exec_driver_sql(f"ALTER TABLE {into.name} RENAME COLUMN conversation_id TO case_id")
+    connection.execute(insert(into).values(**row))
+    connection.exec_driver_sql(f"ALTER TABLE {into.name} RENAME COLUMN case_id TO conversation_id")
 
 
 # SQLite does not tell of those.
@@ -90,12 +98,12 @@ def test_what_is_there_before_the_index_is_listed_in_its_order(url: str) -> None
         command.upgrade(settings, "0014")
         for day, name in ((1, "a"), (3, "c")):
             at = datetime(2026, 11, day, 9, tzinfo=UTC)
-            row = {"message_id": name, "conversation_id": name, "kind": "TransferNotice", "state": "queued"}
-            connection.execute(insert(tables.outbox).values(**row | SENT | {"queued_at": at}))
-        row = {"sender": "330", "message_id": "b", "conversation_id": "b", "kind": "Outcome", "state": "filed"}
+            row = {"message_id": name, "case_id": name, "kind": "TransferNotice", "state": "queued"}
+            insert_before_0038(connection, tables.outbox, row | SENT | {"queued_at": at})
+        row = {"sender": "330", "message_id": "b", "case_id": "b", "kind": "Outcome", "state": "filed"}
         when = {name: datetime(2026, 11, 2, 9, tzinfo=UTC) for name in ("received_at", "shown_from", "state_at")}
         fixed = {"sequence": 1, "restriction": "none", "test": False, "digest": "d", "content": b""}
-        connection.execute(insert(tables.inbox).values(**row, **when, **fixed))
+        insert_before_0038(connection, tables.inbox, row | when | fixed)
     store.migrate()
     listed = [
         (one.number, one.direction, one.partner, one.message_id)
@@ -151,15 +159,15 @@ def test_searches_that_stand_are_under_review_from_their_first_day(url: str) -> 
         command.upgrade(settings, "0011")
         for case, kind in kinds.items():
             state = "withdrawn" if case == "w" else "concluded"
-            row = {"message_id": f"m{case}", "conversation_id": case, "kind": kind, "state": state}
-            connection.execute(insert(tables.outbox).values(**row, **SENT))
+            row = {"message_id": f"m{case}", "case_id": case, "kind": kind, "state": state}
+            insert_before_0038(connection, tables.outbox, row | SENT)
         connection.exec_driver_sql(
             "INSERT INTO audit_entries (number, at, act, actor, about, entry, leaf) VALUES"
             " (0, '2026-11-02 09:00:00.000000', 'case.stood-down', 'tara', 'me', '', '')"
         )
     store.migrate()
     [[began]] = store.look(reviews.list_open_reviews)
-    assert (began.conversation_id, began.at) == ("s", DAY)
+    assert (began.case_id, began.at) == ("s", DAY)
     assert [(one.kind, one.by) for one in store.look(lambda tx: reviews.list_review_acts(tx, CaseId("e")))] == [
         ("began", "cme-gateway"),
         ("ended", "tara"),
@@ -195,8 +203,8 @@ def test_of_what_ended_before_it_is_known_why_as_far_as_the_reason_tells(url: st
         settings.attributes["connection"] = connection
         command.upgrade(settings, "0031")
         for number, (state, reason) in enumerate(before):
-            row = {"message_id": f"m{number:02}", "conversation_id": "c", "kind": "TransferNotice", "state": state}
-            connection.execute(insert(tables.outbox).values(**row | SENT, reason=reason))
+            row = {"message_id": f"m{number:02}", "case_id": "c", "kind": "TransferNotice", "state": state}
+            insert_before_0038(connection, tables.outbox, row | SENT | {"reason": reason})
     store.migrate()
     at = tables.outbox.c
     causes = list(store.look(lambda tx: tx.scalars(select(at.cause).order_by(at.message_id)).all()))
