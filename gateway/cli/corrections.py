@@ -1,6 +1,5 @@
 """Commands on sent notices: correct, withdraw, retry; and the end of a search."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from gateway.cli.output import (
     build_table,
     count_authorities,
     count_of,
+    describe_stored,
     format_for_list,
     get_user_name,
     join_lines,
@@ -182,7 +182,7 @@ def _show_undelivered(gw: Gateway, to: str | None, limit: int, as_json: bool) ->
     columns = ("Reference", "Date", "To", "Reason")
     print_answer(
         as_json,
-        {"given_up": [asdict(sent) for sent in undelivered]},
+        {"given_up": [describe_stored(sent) for sent in undelivered]},
         lambda: build_table(
             labels.name_status("sent", "TransferNotice", DeliveryState.FAILED), columns, rows, empty=NONE_FAILED
         ),

@@ -23,6 +23,7 @@ from gateway.cli.output import (
     Limit,
     build_table,
     count_of,
+    describe_stored,
     err,
     format_for_list,
     format_moment,
@@ -142,7 +143,7 @@ def outbox_command(
     columns = ("Reference", "Date", "To", "Status")
     print_answer(
         as_json,
-        {"outbox": [asdict(sent) for sent in deliveries]},
+        {"outbox": [describe_stored(sent) for sent in deliveries]},
         lambda: build_table("Sent messages", columns, rows, empty="No messages sent."),
     )
 
@@ -182,7 +183,7 @@ def inbox_command(
         )
         for i in items
     ]
-    value = [asdict(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in items]
+    value = [describe_stored(item) | {"name": str(item.name), "earlier_missing": item.name in early} for item in items]
     if unmatched:
         err.print(f"{count_of(unmatched, 'notice')} with no possible match here: cme-gateway matches reply-all")
     if mails:
@@ -223,7 +224,7 @@ def show_command(
         tries, calls, mails = (), (), ()
         shown, must_be_checked = _list_facts_received(opened_message, in_full), opened_message.must_be_checked
     value = {
-        "standing": asdict(opened_message.item),
+        "standing": describe_stored(opened_message.item),
         "tries": tries,
         "receipts": opened_message.receipts,
         "calls": [_describe_call(call)[1] for call in calls],

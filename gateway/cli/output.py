@@ -10,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gateway.context import Gateway
+    from gateway.store.inbox import InboxItem
+    from gateway.store.outbox import Delivery
 
 # What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move
 # what follows.
@@ -45,6 +48,11 @@ class _Terminal(Console):
         """Render as rich does, with the code of each character that would not be seen."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=show_whole(segment.text))
+
+
+def describe_stored(message: "Delivery | InboxItem") -> dict[str, Any]:
+    """Return a stored message by the names of its JSON, where the case id is `conversation_id`."""
+    return {"conversation_id" if name == "case_id" else name: value for name, value in asdict(message).items()}
 
 
 def in_ascii(text: str) -> str:

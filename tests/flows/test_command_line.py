@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -95,6 +96,15 @@ def test_the_officers_list_of_what_is_to_do(homes: tuple[Path, Path]) -> None:
     assert done.returncode == 0
     assert cme_gateway("outcome", came.header.message_id, "in-education", *home).returncode == 0
     assert "No notices you need to deal with." in cme_gateway("inbox", "--waiting", *home).stdout
+
+
+def test_in_json_the_case_id_of_a_message_keeps_its_name(homes: tuple[Path, Path]) -> None:
+    name = "019aaf00-0000-7000-8000-000000000001"
+    listed = json.loads(cme_gateway("outbox", "--json", "--home", str(homes[0])).stdout)["outbox"]
+    shown = json.loads(cme_gateway("show", name, "--json", "--home", str(homes[0])).stdout)["standing"]
+    assert [message["message_id"] for message in (*listed, shown)] == [name, name]
+    assert [str(UUID(message["conversation_id"])) for message in listed] == [shown["conversation_id"]]
+    assert not [message for message in (*listed, shown) if "case_id" in message]
 
 
 def test_a_script_is_told_of_the_option_that_it_needs(homes: tuple[Path, Path], tmp_path: Path) -> None:

@@ -63,21 +63,22 @@ web/scraped               partner_api/metrics
 """
 # A name of a class, a parameter or a variable, and the name that replaced it.
 NAMES = """
-Authority     Gateway
-Door          Endpoint
-Drop          watch_folder
-Room          SectionPage
-Stands        MessageSummary
-Standing      InboxState
-Visit         ConsoleRequest
-conversation  case_id
-here          gw
-visit         request
+Authority        Gateway
+Door             Endpoint
+Drop             watch_folder
+Room             SectionPage
+Standing         InboxState
+Stands           MessageSummary
+Visit            ConsoleRequest
+conversation     case_id
+conversation_id  case_id
+here             gw
+visit            request
 """
 
 
 def list_bound_names(tree: ast.Module) -> Iterator[str]:
-    """List the names of classes, parameters and variables of a module; fields belong to the table that they mirror."""
+    """List the names of the classes, parameters, variables and fields of a module."""
     for node in ast.walk(tree):
         match node:
             case ast.ClassDef(name=name) | ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()):
