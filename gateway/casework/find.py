@@ -177,8 +177,8 @@ def _take_candidates(
 def _sort_by_nearness(
     some: Collection[tuple[MessageSummary, HitReasons]],
 ) -> list[tuple[MessageSummary, HitReasons]]:
-    """Sort them, the nearest first; of those equally near, the newest."""
-    newest = sorted(some, key=lambda hit: (hit[0].at, hit[0].message_id), reverse=True)
+    """Sort them, the nearest first; of those equally near, the newest; of one moment, as they stand."""
+    newest = sorted(some, key=lambda hit: hit[0].at, reverse=True)
     return sorted(newest, key=lambda hit: hit[1].distance)
 
 
