@@ -171,7 +171,7 @@ def _take_candidates(
 ) -> dict[MessageName, tuple[MessageSummary, Copy]]:
     nameable = {summary.name: summary for summary in some if _is_nameable(summary)}
     taken = copies.take_copies(tx, gw, list(nameable), Machine.FIND)
-    return {name: (nameable[name], copy) for name, copy in taken.items() if copy.is_held}
+    return {name: (summary, taken[name]) for name, summary in nameable.items() if name in taken and taken[name].is_held}
 
 
 def _sort_by_nearness(
