@@ -1,18 +1,20 @@
 """Two authorities that trust each other, each with its own folder, keys, database and port.
 
-What costs time and is the subject of few tests is cheap in all others: folders lie in memory, passphrases and passwords
-are derived at the lowest cost, carriers are looked up once, PostgreSQL does not wait for the disk, and a new database
-is a copy of one that was migrated once. Where such a cost is the subject, a test asks for it: `real_costs`,
-`disk_path`, or a PostgreSQL server that is `durable`.
+What costs time and is the subject of few tests is cheap in all others: folders and databases lie in memory, passphrases
+and passwords are derived at the lowest cost, carriers are looked up once, a statement is compiled once for all gateways,
+PostgreSQL does not wait for the disk, and a new database is a copy of one that was migrated once. Where such a cost is
+the subject, a test asks for it: `real_costs`, `disk_path`, or a PostgreSQL server that is `durable`.
 """
 
 import ctypes
 import gc
 import os
+import resource
 import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,20 +23,30 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from random import SystemRandom
 from secrets import token_hex
-from tempfile import TemporaryDirectory, gettempdir
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlalchemy.util import LRUCache
 
 from gateway import home_folder
 from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.store.database import Store
 from keys import key_file, passwords
+from tests.disk import DISK
 from tests.postgres import server
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
+# Bytes by which a process of tests may grow before it gives back what it does not use: each look takes half a second.
+MUCH_MEMORY = 150 * 2**20
+GIVEN_BACK_AT = [0]
 # Bytes that must be free there; the whole suite takes less than one GiB at a time.
 ENOUGH_MEMORY = 2 * 2**30
 PRODUCTS_SCRYPT = dict(key_file.SCRYPT)
@@ -53,6 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     said = config.option.basetemp or "PYTEST_DEBUG_TEMPROOT" in os.environ
     if not said and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH_MEMORY:
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY)
+        # What a test starts, a browser or a mail server, has its files there too.
+        os.environ["TMPDIR"] = tempfile.tempdir = str(MEMORY)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Whoever starts the tests in the background has them ignore it, and with them every process that they start.
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -110,11 +124,38 @@ def _set_costs(scrypt: dict[str, int], argon2: dict[str, int]) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _memory_given_back() -> Iterator[None]:
-    """What a module of tests leaves behind goes back to the system, so that four processes of tests stay small."""
+    """What modules of tests leave behind goes back to the system, so that four processes of tests stay small."""
     yield
-    gc.collect()
-    if sys.platform == "linux":
+    if sys.platform == "linux" and _count_resident() - GIVEN_BACK_AT[-1] > MUCH_MEMORY:
+        gc.collect()
         ctypes.CDLL(None).malloc_trim(0)
+        GIVEN_BACK_AT.append(_count_resident())
+
+
+def _count_resident() -> int:
+    """Count the bytes of memory that this process has."""
+    return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled_once() -> Iterator[None]:
+    """A statement is compiled once for all gateways of a process: each has an engine of its own, whose dialect is the
+    same.
+    """
+    compiled: LRUCache[Any, Any] = LRUCache(2000)
+    make_engine = Engine.__init__
+
+    def share_compiled(engine: Engine, *args: Any, **kwargs: Any) -> None:
+        make_engine(engine, *args, **kwargs)
+        engine._compiled_cache = compiled
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Engine, "__init__", share_compiled)
+        for dialect in (SQLiteDialect_pysqlite, PGDialect_psycopg):
+            # The compiled form is kept by its dialect.
+            patch.setattr(dialect, "__eq__", lambda one, other: type(one) is type(other))
+            patch.setattr(dialect, "__hash__", lambda one: hash(type(one)))
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -143,7 +184,7 @@ def _carriers_found_once() -> Iterator[None]:
 @pytest.fixture
 def disk_path() -> Iterator[Path]:
     """A folder on the disk, for tests whose subject is what a disk does."""
-    with TemporaryDirectory(prefix="cme-disk-", dir=gettempdir()) as folder:
+    with TemporaryDirectory(prefix="cme-disk-", dir=DISK) as folder:
         yield Path(folder)
 
 
@@ -205,23 +246,44 @@ def postgres() -> Iterator[str]:
         yield made.url
 
 
+@pytest.fixture(autouse=True)
+def _databases_dropped() -> Iterator[None]:
+    """The databases that a test made go with it: they lie in memory."""
+    before = len(MADE)
+    yield
+    for url in MADE[before:]:
+        server_url, name = url.rsplit("/", 1)
+        # A test may have ended its server.
+        with suppress(OperationalError):
+            _administer(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    del MADE[before:]
+
+
 TEMPLATE = "migrated"
+# Servers that have it.
+TEMPLATED: set[str] = set()
+# Addresses of the databases that the present test made.
+MADE: list[str] = []
 
 
 def new_database(server_url: str, *, migrated: bool = True) -> str:
     """A database in that server: empty, or with every table made and nothing in them."""
     name = f"gateway_{token_hex(6)}"
-    engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
+    if not migrated:
+        _administer(server_url, f"CREATE DATABASE {name}")
+    else:
+        if server_url not in TEMPLATED:
+            _make_template(server_url)
+        _administer(server_url, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY FILE_COPY")
+    MADE.append(f"{server_url}/{name}")
+    return MADE[-1]
+
+
+def _administer(server_url: str, statement: str) -> None:
+    """Run a statement as the owner of the server."""
+    engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        if not migrated:
-            connection.exec_driver_sql(f"CREATE DATABASE {name}")
-        else:
-            known = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": TEMPLATE})
-            if known is None:
-                _make_template(server_url)
-            connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    engine.dispose()
-    return f"{server_url}/{name}"
+        connection.exec_driver_sql(statement)
 
 
 def _make_template(server_url: str) -> None:
@@ -229,10 +291,9 @@ def _make_template(server_url: str) -> None:
     store = Store(made)
     store.migrate(create=True)
     store.close()
-    engine = create_engine(f"{server_url}/postgres", isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"ALTER DATABASE {made.rsplit('/', 1)[1]} RENAME TO {TEMPLATE}")
-    engine.dispose()
+    MADE.remove(made)
+    TEMPLATED.add(server_url)
+    _administer(server_url, f"ALTER DATABASE {made.rsplit('/', 1)[1]} RENAME TO {TEMPLATE}")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkdtemp
 
+from tests.disk import DISK
 from tests.needs import need
 
 # The server refuses to run as root.
@@ -66,9 +67,9 @@ class Server:
 
 @contextmanager
 def server(port: int, *, durable: bool = False) -> Iterator[Server]:
-    """Make a server and start it; remove it afterwards."""
+    """Make a server and start it, a `durable` one on the disk; remove it afterwards."""
     need("PostgreSQL")
-    folder = mkdtemp(prefix="cme-postgres-")
+    folder = mkdtemp(prefix="cme-postgres-", dir=DISK if durable else None)
     if os.geteuid() == 0:
         shutil.chown(folder, OWNER)
     _run(str(programs() / "initdb"), "-D", f"{folder}/data", "-A", "trust", "-U", OWNER)
