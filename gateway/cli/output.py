@@ -26,11 +26,10 @@ from schemas import codes, hidden_signs
 from schemas.hidden_signs import find_hidden, is_line
 
 if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
     from rich.table import Table
 
     from gateway.context import Gateway
-    from gateway.store.inbox import InboxItem
-    from gateway.store.outbox import Delivery
 
 # What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move
 # what follows.
@@ -50,7 +49,7 @@ class _Terminal(Console):
             yield segment if segment.control else segment._replace(text=show_whole(segment.text))
 
 
-def describe_stored(message: "Delivery | InboxItem") -> dict[str, Any]:
+def describe_stored(message: "DataclassInstance") -> dict[str, Any]:
     """Return a stored message by the names of its JSON, where the case id is `conversation_id`."""
     return {"conversation_id" if name == "case_id" else name: value for name, value in asdict(message).items()}
 
