@@ -405,6 +405,11 @@ def name_unassigned() -> str:
     return texts.UNASSIGNED
 
 
+def explain_left_out(reason: str, *, status: str = "", person: str = "") -> str:
+    """Return why a message is left out where several are dealt with at once (`bulk_acts.LeftOut`)."""
+    return texts.LEFT_OUT[reason].format(status=status, person=person)
+
+
 def name_visit_result(code: str) -> str:
     """Return what came of a visit (`visits.VisitResult`)."""
     return texts.VISIT_RESULTS[code]

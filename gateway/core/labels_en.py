@@ -206,6 +206,14 @@ INBOX_SORTS = {
 }
 DUE_WHEN = {"late": "Overdue", "today": "Due today"}
 UNASSIGNED = "Nobody"
+# Why a message is left out where several are dealt with at once.
+LEFT_OUT = {
+    "reply": "This is a reply. Open the case to deal with it.",
+    "needs-answer": "You answer this type of notice, you do not accept it. Open the case to answer it.",
+    "not-called": "No call is recorded. Call the named officer, then accept the notice in its case.",
+    "already": 'The status of this notice is already "{status}".',
+    "has-case": "This case is already assigned to {person}.",
+}
 # What came of a visit.
 VISIT_RESULTS = {
     "child-seen": "Child seen",
