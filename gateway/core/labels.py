@@ -410,6 +410,16 @@ def explain_left_out(reason: str, *, status: str = "", person: str = "") -> str:
     return texts.LEFT_OUT[reason].format(status=status, person=person)
 
 
+def explain_filled_in(source: str) -> str:
+    """Return from what a notice was filled in (`prefill.FilledFrom`)."""
+    return texts.FILLED_FROM[source]
+
+
+def name_filled_in() -> str:
+    """Return how a task stands that was filled in, and at which nobody has looked."""
+    return texts.FILLED_IN_STATUS
+
+
 def name_visit_result(code: str) -> str:
     """Return what came of a visit (`visits.VisitResult`)."""
     return texts.VISIT_RESULTS[code]

@@ -37,10 +37,17 @@ def address(act: str, *some: Message, **more: str) -> str:
 
 async def press(visitor: Visitor, act: str, keys: list[str], *, role: Role = OFFICER, **more: str) -> str:
     """Press the button of the page to check."""
+    return await send_form(visitor, f"/inbox/{act}", [*more.items(), *(("notice", key) for key in keys)], 200, role)
+
+
+async def send_form(
+    visitor: Visitor, path: str, fields: list[tuple[str, str]], status: int = 303, role: Role = OFFICER
+) -> str:
+    """Send a form in which a name stands more than once."""
     cookies, token = session(visitor.gw, role)
-    form = [("form_token", token), *more.items(), *(("notice", key) for key in keys)]
-    got = await visitor.client.post(f"/inbox/{act}", cookies=cookies, data=form, allow_redirects=False)
-    assert got.status == 200, await got.text()
+    form = [("form_token", token), *fields]
+    got = await visitor.client.post(path, cookies=cookies, data=form, allow_redirects=False)
+    assert got.status == status, await got.text()
     return await got.text()
 
 
