@@ -130,9 +130,10 @@ def begin_from_draft(gw: Gateway, draft_id: str, kind: MessageKind, by: str, *, 
         sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
     notice = leaver_rules.build_enquiry(who.notice, "named") if kind == "WhereaboutsEnquiry" else who.notice
-    body = composition.to_text_fields(notice)
+    # A row may say what no notice can hold: that is asked.
+    body = composition.select_fitting(kind, composition.to_text_fields(notice))
     if who.restricted or who.unsaid:
-        del body["restriction"]
+        body.pop("restriction", None)
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
     if corrects:
         to = {"to": sent.recipient}
