@@ -179,6 +179,11 @@ class Case:
         return head
 
     @property
+    def has_siblings(self) -> bool:
+        """Tell whether the notice at its head names siblings."""
+        return bool(self.head and self.head.message and getattr(self.head.message.body, "sibling", ()))
+
+    @property
     def child(self) -> Child | None:
         """Return whom it is about; None where no child is named at its head."""
         return getattr(self.head.message.body, "child", None) if self.head and self.head.message else None

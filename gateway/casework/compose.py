@@ -23,6 +23,7 @@ from gateway.casework.listed_children import ListedChild
 from gateway.context import Gateway
 from gateway.core import composition, labels, safeguards
 from gateway.core.composition import Said
+from gateway.core.prefill import NOTHING_FILLED, FilledFrom, FilledIn
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import enquire, respond
@@ -58,11 +59,27 @@ class OpenComposition:
     # Whom: `to` and `role` of a transfer notice; `to`, `region`, `everyone` of a search.
     to: Said
     body: Said = field(repr=False)
+    # What of it was filled in, and nobody has looked at.
+    filled: FilledIn = NOTHING_FILLED
 
     @property
     def is_search(self) -> bool:
         """Tell whether it asks others for a child."""
         return self.composition.kind in SEARCHES
+
+
+@dataclass(frozen=True, slots=True)
+class NewComposition:
+    """A notice that is begun."""
+
+    kind: MessageKind
+    to: Said
+    body: Said = field(repr=False)
+    # The leaver record of which it is made.
+    draft_id: str | None = None
+    # The notice in whose place it goes.
+    corrects: MessageId | None = None
+    filled: FilledIn = NOTHING_FILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +108,12 @@ class CheckedComposition:
 
 def begin_composition(gw: Gateway, kind: MessageKind, by: str) -> str:
     """Begin to write a notice of this kind; return its id."""
-    body: Said = {"ring": composition.to_text_fields(gw.build_officer(by))}
-    return _add_composition(gw, kind, {}, body, by)
+    return add_composition(gw, NewComposition(kind, {}, build_empty_body(gw, by)), by)
+
+
+def build_empty_body(gw: Gateway, by: str) -> Said:
+    """Return what a notice says before anything is typed: whom to call."""
+    return {"ring": composition.to_text_fields(gw.build_officer(by))}
 
 
 def begin_from_draft(gw: Gateway, draft_id: str, kind: MessageKind, by: str, *, correcting: bool = False) -> str:
@@ -109,54 +130,46 @@ def begin_from_draft(gw: Gateway, draft_id: str, kind: MessageKind, by: str, *, 
         sent = gw.store.look(lambda tx: outbox.get_delivery(tx, corrects))
         kind = sent.kind
     notice = leaver_rules.build_enquiry(who.notice, "named") if kind == "WhereaboutsEnquiry" else who.notice
-    body = composition.to_text_fields(notice)
+    # A row may say what no notice can hold: that is asked.
+    body = composition.select_fitting(kind, composition.to_text_fields(notice))
     if who.restricted or who.unsaid:
-        del body["restriction"]
+        body.pop("restriction", None)
     to = {"to": who.destination} if kind not in SEARCHES and who.destination else {}
     if corrects:
         to = {"to": sent.recipient}
-    return _add_composition(gw, kind, to, body, by, draft_id=draft_id, corrects=corrects)
+    return add_composition(gw, NewComposition(kind, to, body, draft_id, corrects), by)
 
 
 def begin_correction(gw: Gateway, message_id: MessageId, by: str) -> str:
     """Begin a notice in the place of one that was sent, as that one was. Raises NotFound, or keys.errors.Destroyed."""
     message = respond.read_outgoing(gw, message_id, by)
     party = message.header.recipient
-    return _add_composition(
-        gw,
-        message.kind,
-        {"to": party.authority, "role": party.role},
-        composition.to_text_fields(message.body),
-        by,
-        corrects=message_id,
-    )
+    to: Said = {"to": party.authority, "role": party.role}
+    body = composition.to_text_fields(message.body)
+    return add_composition(gw, NewComposition(message.kind, to, body, corrects=message_id), by)
 
 
-def _add_composition(
-    gw: Gateway,
-    kind: MessageKind,
-    to: Said,
-    body: Said,
-    by: str,
-    *,
-    draft_id: str | None = None,
-    corrects: MessageId | None = None,
-) -> str:
+def add_composition(gw: Gateway, new: NewComposition, by: str) -> str:
+    """Add a notice that is begun; return its id."""
     now = gw.now()
     name = build_uuid7(now, token_bytes(10))
-    composed = Composition(name, kind, by, draft_id, corrects, CompositionState.WRITING, 0, now, None)
-    data_key, content = _lock_content(gw, name, to, body)
+    composed = Composition(name, new.kind, by, new.draft_id, new.corrects, CompositionState.WRITING, 0, now, None)
+    data_key, content = _lock_content(gw, OpenComposition(composed, new.to, new.body, new.filled))
+    detail = {"kind": str(new.kind)} | ({"filled-from": new.filled.source.value} if new.filled.source else {})
 
     def write_composition(tx: Tx) -> None:
         compositions.add_composition(tx, composed, data_key, content)
-        audit_log.append_entries(tx, now, [AuditEntry("composition.begun", by, name, detail={"kind": kind})])
+        audit_log.append_entries(tx, now, [AuditEntry("composition.begun", by, name, detail=detail)])
 
     gw.store.run(write_composition)
     return name
 
 
-def _lock_content(gw: Gateway, name: str, to: Said, body: Said) -> tuple[bytes, bytes]:
-    text = json.dumps({"to": to, "body": body}).encode()
+def _lock_content(gw: Gateway, now: OpenComposition) -> tuple[bytes, bytes]:
+    content: dict[str, object] = {"to": now.to, "body": now.body}
+    if now.filled.source:
+        content["filled"] = {"source": now.filled.source, "paths": sorted(now.filled.paths)}
+    text, name = json.dumps(content).encode(), now.composition.composition_id
     if len(text) > MAX_BYTES:
         raise NotAllowed("composition.too-long")
     locked = at_rest.lock(text, about=name, ring=gw.ring)
@@ -211,6 +224,30 @@ def _find_day(typed: str) -> date | None:
         return None
 
 
+def list_begun_children(gw: Gateway) -> frozenset[tuple[str, str, str]]:
+    """List whom unfinished notices are about, each by surname, forename and date of birth as typed. A machine looks,
+    so that nobody begins one twice; it shows nothing of them.
+    """
+
+    def list_locked(tx: Tx) -> list[tuple[str, Locked]]:
+        names = [record.composition_id for record in compositions.list_unfinished(tx)]
+        locked = [(name, Locked(*compositions.get_locked_composition(tx, name)[1:])) for name in names]
+        # It was not ended meanwhile.
+        return [(name, content) for name, content in locked if content.data_key is not None]
+
+    bodies = [
+        json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))["body"]
+        for name, locked in gw.store.look(list_locked)
+    ]
+    return frozenset(identify_child(body.get("child") or {}) for body in bodies)
+
+
+def identify_child(child: Said) -> tuple[str, str, str]:
+    """Return by what a child in an unfinished notice is told from another."""
+    surname, forename = (str(child.get(name) or "").casefold() for name in ("surname", "forename"))
+    return surname, forename, str(child.get("dob") or "")
+
+
 def get_composition(gw: Gateway, name: str) -> Composition:
     """Return how it stands, without what it says. Raises NotFound."""
     return gw.store.look(lambda tx: compositions.get_composition(tx, name))
@@ -228,7 +265,11 @@ def open_composition(gw: Gateway, name: str, by: str) -> OpenComposition:
     if record.state is not CompositionState.WRITING:
         raise _ended_error()
     content = json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))
-    return OpenComposition(record, content["to"], content["body"])
+    return OpenComposition(record, content["to"], content["body"], _read_filled(content.get("filled")))
+
+
+def _read_filled(stored: Mapping[str, Any] | None) -> FilledIn:
+    return FilledIn(FilledFrom(stored["source"]), frozenset(stored["paths"])) if stored else NOTHING_FILLED
 
 
 def find_sent_result(gw: Gateway, name: str) -> SentResult | None:
@@ -240,7 +281,7 @@ def find_sent_result(gw: Gateway, name: str) -> SentResult | None:
 def save_composition(gw: Gateway, now: OpenComposition, by: str) -> None:
     """Keep what was written. Raises NotAllowed where it was changed since it was opened."""
     name = now.composition.composition_id
-    data_key, content = _lock_content(gw, name, now.to, now.body)
+    data_key, content = _lock_content(gw, now)
 
     def write_changes(tx: Tx) -> None:
         compositions.update_composition(tx, gw.now(), name, now.composition.changes, data_key, content)

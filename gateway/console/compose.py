@@ -7,7 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from gateway.authorities.reach import ReachWay
-from gateway.casework import compose, expire_compositions
+from gateway.casework import compose, expire_compositions, prefill, pupil_search
 from gateway.casework.compose import OpenComposition
 from gateway.console.compose_pages import (
     read_composition,
@@ -30,6 +30,7 @@ from gateway.console.tasks import (
     describe_answers,
     find_place,
     list_asked,
+    list_filled_in,
     list_tasks,
 )
 from gateway.core import composition
@@ -58,9 +59,12 @@ async def _render_compositions(request: ConsoleRequest, wrong: str) -> web.Respo
 def _render_unfinished(request: ConsoleRequest, wrong: str) -> web.Response:
     written = compose.list_unfinished_compositions(request.gw)
     page = paginate_rows(written, request.web_request.query.get("page", ""), SHOWN)
+    started = request.web_request.query.get("started", "")
     return request.render_page(
         "compositions.html",
         status=422 if wrong else 200,
+        has_index=pupil_search.find_index_date(request.gw) is not None,
+        started=int(started) if started.isascii() and started.isdigit() and len(started) < 3 else None,
         page=page,
         links=page.build_links("/compositions?page={}".format),
         unfinished=list(zip(page.rows, compose.list_written_children(request.gw, page.rows, request.by), strict=True)),
@@ -74,6 +78,8 @@ async def begin_composition(request: ConsoleRequest) -> web.StreamResponse:
     kind = find_member(request.get_typed("kind"), OPENS_A_CASE)
     if kind is None:
         return await _render_compositions(request, "Select the type of notice")
+    if request.get_typed("start"):
+        return redirect_to(f"/compositions/pupils?kind={kind}")
     name = await asyncio.to_thread(compose.begin_composition, request.gw, kind, request.by)
     return redirect_to(f"/compositions/{name}")
 
@@ -104,6 +110,7 @@ async def show_composition(request: ConsoleRequest) -> web.StreamResponse:
         "compose.html",
         now=now,
         tasks=task_list,
+        filled=list_filled_in(now),
         ready=ready,
         phone_only=level == "phone-only",
         undecided=undecided,
@@ -134,6 +141,7 @@ async def _render_answers(
         now=now,
         answers=describe_answers(kind, now.body, list_asked(now)),
         to=_describe_recipients(now),
+        filled=list_filled_in(now),
         out_of_reach=[reach for reach in reaches if reach.why],
         by_email=[reach for reach in reaches if reach.way is ReachWay.EMAIL],
         errors=errors,
@@ -177,7 +185,8 @@ async def send_composition(request: ConsoleRequest) -> web.StreamResponse:
 async def show_sent_result(request: ConsoleRequest) -> web.StreamResponse:
     """Show what became of it."""
     result = await asyncio.to_thread(compose.find_sent_result, request.gw, request.get_part("composition"))
-    return request.render_page("compose-sent.html", told=result, patience=PATIENCE)
+    named = await asyncio.to_thread(prefill.find_notice_with_siblings, request.gw, result.case) if result else None
+    return request.render_page("compose-sent.html", told=result, siblings_in=named, patience=PATIENCE)
 
 
 async def ask_give_up(request: ConsoleRequest) -> web.StreamResponse:

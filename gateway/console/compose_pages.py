@@ -13,7 +13,16 @@ from gateway.console.case_actions import list_typed_text
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.forms import Answers
 from gateway.console.notice_pages import RESTRICTION, NoticeSection
-from gateway.console.tasks import INCOMPLETE, build_address, find_place, get_values_on, list_asked, replace_values
+from gateway.console.tasks import (
+    INCOMPLETE,
+    build_address,
+    check_off,
+    find_place,
+    get_values_on,
+    is_filled_in,
+    list_asked,
+    replace_values,
+)
 from gateway.core import composition
 from gateway.core.composition import Said
 from gateway.errors import NotAllowed, NotFound
@@ -57,7 +66,8 @@ async def show_section(request: ConsoleRequest) -> web.StreamResponse:
             form_values.describe_section(now.composition.kind, section, item) for item in get_values_on(now, section)
         ]
         more = len(items) < notice_questions.get_list_limit(now.composition.kind, section)
-        return request.render_page("compose-many.html", now=now, section=section, items=items, more=more)
+        filled = is_filled_in(now, section)
+        return request.render_page("compose-many.html", now=now, section=section, items=items, more=more, filled=filled)
     return await _render_section(
         request, now, section, form_values.form_of(now.composition.kind, section, get_values_on(now, section)), {}
     )
@@ -91,6 +101,7 @@ async def _render_section(
         answers=Answers({}, wrong),
         typed=form,
         weigh=weigh,
+        filled=is_filled_in(now, section),
         grounds=notice_questions.list_grounds(section),
     )
 
@@ -102,7 +113,7 @@ async def save_section(request: ConsoleRequest) -> web.StreamResponse:
     except (NotAllowed, NotFound) as why:
         return await _render_stale(request, why)
     if section.many:
-        return redirect_to(build_address(now))
+        return await _finish_list(request, now, section)
     values, wrong = form_values.read_section(now.composition.kind, section, request.form, whole=_must_be_said(section))
     new = replace_values(now, section, values)
     wrong = wrong or await _list_refusals(request, new, section)
@@ -115,6 +126,13 @@ async def save_section(request: ConsoleRequest) -> web.StreamResponse:
             request, now, section, form_values.as_typed(now.composition.kind, section, request.form), wrong
         )
     return redirect_to(await _find_next_page(request, new, section))
+
+
+async def _finish_list(request: ConsoleRequest, now: OpenComposition, section: NoticeSection) -> web.StreamResponse:
+    """Go on from a list at which somebody has looked: what of it was filled in is checked now."""
+    if is_filled_in(now, section) and await save_typed(request, check_off(now, section)):
+        raise NotAllowed("composition.overtaken")
+    return redirect_to(build_address(now))
 
 
 async def _keep_stricter(

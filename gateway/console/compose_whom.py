@@ -14,7 +14,7 @@ from gateway.console import forms, notice_questions
 from gateway.console.compose_pages import read_composition, save_typed
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.forms import Answers, Question
-from gateway.console.tasks import WHOM, build_address, find_place
+from gateway.console.tasks import WHOM, WHOM_PATH, build_address, find_place
 from gateway.console.whom_choice import build_choice
 from gateway.core import labels
 from gateway.core.composition import Said
@@ -55,6 +55,7 @@ async def _render_whom(
         roles=codes.get_labels("roles").items(),
         answers=Answers({}, wrong),
         weigh=[warning for warning in checked.warnings if find_place(now, warning)[0] == WHOM],
+        filled=now.filled.has_any([WHOM_PATH]),
         chosen=chosen,
     )
 
@@ -79,7 +80,7 @@ async def save_whom(request: ConsoleRequest) -> web.StreamResponse:
         to, wrong = await asyncio.to_thread(_read_search, request, typed)
     else:
         to, wrong = await asyncio.to_thread(_read_recipient, request, typed)
-    new = replace(now, to=to)
+    new = replace(now, to=to, filled=now.filled.check_off([WHOM_PATH]))
     wrong = wrong or await save_typed(request, new)
     if wrong:
         return await _render_whom(request, now, wrong, typed)

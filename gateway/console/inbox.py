@@ -58,11 +58,15 @@ class AskedInbox:
         """Return in which order they are, for a person."""
         return labels.name_inbox_sort(self.sort)
 
-    def build_address(self, page: int = 1) -> str:
-        """Return where this page of them lies."""
+    def list_parameters(self, page: int = 1) -> dict[str, str]:
+        """List what the address says of this page of them."""
         sort = "" if self.sort is InboxSort.URGENCY else self.sort.value
         parameters = {**asdict(self.wanted), "sort": sort, "page": str(page) if page > 1 else ""}
-        query = urlencode({name: value for name, value in parameters.items() if value})
+        return {name: value for name, value in parameters.items() if value}
+
+    def build_address(self, page: int = 1) -> str:
+        """Return where this page of them lies."""
+        query = urlencode(self.list_parameters(page))
         return f"/inbox?{query}" if query else "/inbox"
 
     def narrow_to(self, *, officer: str = "", due: str = "") -> str:
@@ -72,6 +76,20 @@ class AskedInbox:
     def sort_by(self, sort: str) -> str:
         """Return where the same lie in another order."""
         return replace(self, sort=InboxSort(sort)).build_address()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What somebody selected to deal with at once, and what is wrong with that."""
+
+    names: frozenset[str] = frozenset()
+    # To whom it is to be assigned.
+    person: str = ""
+    wrong: str = ""
+    no_person: str = ""
+
+
+NOTHING_SELECTED = Selection()
 
 
 def _read_asked(request: ConsoleRequest) -> AskedInbox:
@@ -90,10 +108,11 @@ def _read_asked(request: ConsoleRequest) -> AskedInbox:
 async def show_inbox(request: ConsoleRequest) -> web.StreamResponse:
     """Show what waits for us, the most urgent first; or all that came, the newest first."""
     whole = "all" in request.web_request.query
-    return await asyncio.to_thread(_render_received if whole else _render_inbox, request)
+    return await asyncio.to_thread(_render_received if whole else render_inbox, request)
 
 
-def _render_inbox(request: ConsoleRequest) -> web.Response:
+def render_inbox(request: ConsoleRequest, selection: Selection = NOTHING_SELECTED) -> web.Response:
+    """Render what waits for us; `selection`: what is selected of it, where that has to be corrected."""
     gw, now, asked, mine = request.gw, request.gw.now(), _read_asked(request), list_assigned(request)
     waiting = inbox_list.list_waiting(gw, mine)
     wanted = [message for message in waiting if asked.wanted.has_message(message, now)]
@@ -107,6 +126,9 @@ def _render_inbox(request: ConsoleRequest) -> web.Response:
     failed, undelivered = _page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
     return request.render_page(
         "inbox.html",
+        status=422 if selection.wrong or selection.no_person else 200,
+        selection=selection,
+        workers=people.list_case_workers(gw) if request.may_do(Permission.ASSIGN) else (),
         page=page,
         links=page.build_links(asked.build_address),
         rows=inbox_list.open_waiting(gw, page.rows, request.by),

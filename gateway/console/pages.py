@@ -69,6 +69,8 @@ class Pages:
             "warn_of_no_alert": labels.warn_of_no_alert,
             "find_authorities": find_authorities,
             "find_exact_authority": find_exact_authority,
+            "explain_filled_in": labels.explain_filled_in,
+            "name_filled_in": labels.name_filled_in,
             "explain_failure": labels.explain_failure,
             "explain_mail_choice": labels.explain_mail_choice,
         }

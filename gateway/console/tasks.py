@@ -9,12 +9,14 @@ from typing import Any
 from gateway.casework.compose import CheckedComposition, OpenComposition
 from gateway.console import form_values, notice_pages, notice_questions
 from gateway.console.notice_pages import RESTRICTION, NoticeSection
-from gateway.core import composition
+from gateway.core import composition, labels
 from gateway.core.composition import Said
 from schemas.findings import Finding
 from schemas.message import MessageKind
 
 WHOM = "whom"
+# Of what is filled in (`prefill.FilledIn`).
+WHOM_PATH = "to"
 INCOMPLETE, CONTRADICTED = "restriction.no-reason", "restriction.contradicted"
 # Where a rule's sentence stands that is not about one field: the page, and the field.
 PLACES = {
@@ -75,24 +77,29 @@ def list_tasks(now: OpenComposition, checked: CheckedComposition) -> list[Task]:
                 section.name,
                 section.title,
                 group,
-                *_describe_status(values, lacking=lacking, wrong=section.name in wrong),
+                *_describe_status(
+                    values, lacking=lacking, wrong=section.name in wrong, filled=is_filled_in(now, section)
+                ),
             )
         )
     return task_list
 
 
 def _whom_task(now: OpenComposition, checked: CheckedComposition, wrong: set[str]) -> Task:
-    status, colour = _describe_status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong)
+    filled = now.filled.has_any([WHOM_PATH])
+    status, colour = _describe_status(now.to, lacking="to" in checked.lacking, wrong=WHOM in wrong, filled=filled)
     return Task(
         WHOM, "Who to send it to" if not now.is_search else "Who to ask", notice_pages.SECTIONS[0].group, status, colour
     )
 
 
-def _describe_status(values: Any, *, lacking: bool, wrong: bool) -> tuple[str, str]:
+def _describe_status(values: Any, *, lacking: bool, wrong: bool, filled: bool) -> tuple[str, str]:
     if (wrong or lacking) and composition.is_empty(values):
         return "Not yet started", "blue"
     if wrong or lacking:
         return ("There is a problem", "red") if wrong else ("In progress", "blue")
+    if filled:
+        return labels.name_filled_in(), "yellow"
     if isinstance(values, list) and values:
         return f"{len(values)} added", ""
     return ("Completed", "") if not composition.is_empty(values) else ("Optional", "")
@@ -100,6 +107,22 @@ def _describe_status(values: Any, *, lacking: bool, wrong: bool) -> tuple[str, s
 
 def _list_paths(section: NoticeSection) -> list[str]:
     return [f"{section.place}.{name}".lstrip(".") for name in section.fields]
+
+
+def is_filled_in(now: OpenComposition, section: NoticeSection) -> bool:
+    """Return whether something of this page was filled in, and nobody has looked at it."""
+    return now.filled.has_any([section.place] if section.many else _list_paths(section))
+
+
+def list_filled_in(now: OpenComposition) -> list[str]:
+    """List the pages of which something was filled in, and at which nobody has looked."""
+    whom = [WHOM] if now.filled.has_any([WHOM_PATH]) else []
+    return [*whom, *(section.name for section in list_asked(now) if is_filled_in(now, section))]
+
+
+def check_off(now: OpenComposition, section: NoticeSection) -> OpenComposition:
+    """Return the same, but that somebody has looked at this page."""
+    return replace(now, filled=now.filled.check_off([section.place] if section.many else _list_paths(section)))
 
 
 def get_values_on(now: OpenComposition, section: NoticeSection) -> Any:
@@ -133,7 +156,7 @@ def get_values_in(body: Said, section: NoticeSection) -> Any:
 def replace_values(now: OpenComposition, section: NoticeSection, values: Any) -> OpenComposition:
     """Return the same, but that this page says so. What lies at its place and is not asked on it stays."""
     steps = [step for step in section.place.split(".") if step]
-    return replace(now, body=_put_values(now.body, steps, values, whole=section.many))
+    return replace(check_off(now, section), body=_put_values(now.body, steps, values, whole=section.many))
 
 
 def _put_values(body: Said, steps: Sequence[str], values: Any, *, whole: bool) -> Said:

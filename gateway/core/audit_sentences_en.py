@@ -22,6 +22,7 @@ SENTENCES = {
     "case.stood-down": "{who} ended the search.",
     "case.unassigned": "{who} removed {from} from the case.",
     "children.loaded": "{who} loaded the pupil index ({children} children).",
+    "children.read": "{who} looked up a child in the pupil index and was shown {names} ({by}).",
     "client.added": "{who} added the connected system {about} ({scopes}).",
     "client.ended": "{who} removed the connected system {about}.",
     "client.let-in": "The connected system {about} got an access token.",

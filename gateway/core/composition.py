@@ -106,6 +106,34 @@ def parse_value(slot: Slot, text: str) -> object:
     return text == "yes" if slot.kind is bool else text
 
 
+def select_fitting(kind: MessageKind, typed: Said) -> Said:
+    """Select what fits into a notice of this kind: what nobody typed was checked on no page.
+
+    What came from elsewhere may be too long, or have a sign that cannot be seen, so it is asked.
+    """
+    return _select_fitting(CLASSES[kind], typed)
+
+
+def _select_fitting(cls: type, typed: Mapping[str, Any]) -> Said:
+    selected: Said = {}
+    for slot in list_slots(cls):
+        value = typed.get(slot.field) or ""
+        items = [_fit_value(slot, item) for item in (value if slot.repeated else [value]) if not is_empty(item)]
+        if fitting := [item for item in items if not is_empty(item)][: slot.most]:
+            selected[slot.field] = fitting if slot.repeated else fitting[0]
+    return selected
+
+
+def _fit_value(slot: Slot, value: Any) -> Any:
+    if is_ours(slot.kind):
+        return _select_fitting(slot.kind, value)
+    try:
+        parse_value(slot, value)
+    except ValueError:
+        return ""
+    return value
+
+
 def build_body(kind: MessageKind, typed: Said) -> tuple[Body, list[str]]:
     """Build the body that was typed, and list the fields that are lacking; in their place stands something that fits.
 

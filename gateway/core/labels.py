@@ -405,6 +405,21 @@ def name_unassigned() -> str:
     return texts.UNASSIGNED
 
 
+def explain_left_out(reason: str, *, status: str = "", person: str = "") -> str:
+    """Return why a message is left out where several are dealt with at once (`bulk_acts.LeftOut`)."""
+    return texts.LEFT_OUT[reason].format(status=status, person=person)
+
+
+def explain_filled_in(source: str) -> str:
+    """Return from what a notice was filled in (`prefill.FilledFrom`)."""
+    return texts.FILLED_FROM[source]
+
+
+def name_filled_in() -> str:
+    """Return how a task stands that was filled in, and at which nobody has looked."""
+    return texts.FILLED_IN_STATUS
+
+
 def name_visit_result(code: str) -> str:
     """Return what came of a visit (`visits.VisitResult`)."""
     return texts.VISIT_RESULTS[code]

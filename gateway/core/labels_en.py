@@ -206,6 +206,22 @@ INBOX_SORTS = {
 }
 DUE_WHEN = {"late": "Overdue", "today": "Due today"}
 UNASSIGNED = "Nobody"
+# Why a message is left out where several are dealt with at once.
+LEFT_OUT = {
+    "reply": "This is a reply. Open the case to deal with it.",
+    "needs-answer": "You answer this type of notice, you do not accept it. Open the case to answer it.",
+    "not-called": "No call is recorded. Call the named officer, then accept the notice in its case.",
+    "already": 'The status of this notice is already "{status}".',
+    "has-case": "This case is already assigned to {person}.",
+}
+# From what a notice was filled in.
+FILLED_FROM = {
+    "received": "Filled in from a notice you received about this child.",
+    "sent": "Filled in from a notice you sent about this child.",
+    "sibling": "Filled in from the notice you sent about a brother or sister.",
+    "pupil-index": "Filled in from your pupil index.",
+}
+FILLED_IN_STATUS = "Filled in: check"
 # What came of a visit.
 VISIT_RESULTS = {
     "child-seen": "Child seen",
@@ -1090,6 +1106,13 @@ SEARCHED_BY = {
 AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     "audit.child-reviewed/by": SEARCHED_BY,
     "case.closed/ground": {"accepted": "accepted", "handed over by telephone": "handed over by phone"},
+    "children.read/by": {"upn": "by UPN", "name": "by name and date of birth", "choice": "chosen to fill in a notice"},
+    "composition.begun/filled-from": {
+        "received": "a notice received",
+        "sent": "a notice sent",
+        "sibling": "the notice about a sibling",
+        "pupil-index": "the pupil index",
+    },
     "client.added/scopes": {code: name for code, (name, _) in SCOPES.items()},
     "client.refused/why": {"unknown": "unknown system", "secret": "wrong secret", "ended": "removed system"},
     "notice.mail-came/what": MAIL_REPLIES,

@@ -216,7 +216,7 @@ def read_leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
         forename=row["forename"] or None,
         dob=born,
         sex=sex if sex in ("F", "M") else "U",
-        nc_year_actual=_year(row["nc_year"]),
+        nc_year_actual=read_year_group(row["nc_year"]) or None,
     )
     notice = TransferNotice(
         restriction=Restriction(level="none"),
@@ -247,9 +247,10 @@ def read_leaver(row: Row, ring: Officer) -> LeaverRow | Unread:
     )
 
 
-def _year(text: str) -> str | None:
+def read_year_group(text: str) -> str:
+    """Read a year group such as "Year 7" or "Reception", as messages write it; empty where there is none."""
     year = text.casefold().removeprefix("year").strip().upper()
-    return "R" if year == "RECEPTION" else year or None
+    return "R" if year == "RECEPTION" else year
 
 
 def _address(lines: str, postcode: str) -> Address | None:

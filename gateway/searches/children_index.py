@@ -347,10 +347,20 @@ def _lock_row(gw: Gateway, load: int, number: int, row: Mapping[str, str]) -> Lo
 
 def list_near_children(tx: Tx, gw: Gateway, load: int, asked: set[str]) -> list[OurChild]:
     """List our children who lie under any of these keys, opened."""
-    locked_children = children.list_locked_children(
-        tx, load, children.find_child_numbers(tx, load, digest_keys(gw, load, asked))
-    )
-    return [build_our_child(json.loads(_unlock_child(gw, load, locked_child))) for locked_child in locked_children]
+    return list(open_near_children(tx, gw, load, asked).values())
+
+
+def open_near_children(tx: Tx, gw: Gateway, load: int, asked: set[str]) -> dict[int, OurChild]:
+    """Open our children who lie under any of these keys; each by its number in this load."""
+    return open_children(tx, gw, load, children.find_child_numbers(tx, load, digest_keys(gw, load, asked)))
+
+
+def open_children(tx: Tx, gw: Gateway, load: int, numbers: Collection[int]) -> dict[int, OurChild]:
+    """Open the children of ours who have these numbers in this load."""
+    return {
+        locked_child.number: build_our_child(json.loads(_unlock_child(gw, load, locked_child)))
+        for locked_child in children.list_locked_children(tx, load, numbers)
+    }
 
 
 def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:

@@ -310,6 +310,18 @@ async def test_a_draft_that_became_a_notice_by_the_form_is_done(pair: Pair, tmp_
     assert sandwell.store.look(lambda tx: kept_drafts.get_draft(tx, draft.draft_id)).message_id == sent.message_id
 
 
+async def test_what_a_row_says_and_no_notice_can_hold_is_asked(pair: Pair, tmp_path: Path) -> None:
+    sandwell, _ = pair
+    (tmp_path / "one").mkdir()
+    put(tmp_path, f",{'x' * 151},Cyd,2014-01-15,F,Year 15,2026-10-23,Y,885,,,")
+    await folders.take_in_leavers(sandwell, tmp_path / "one")
+    [draft] = sandwell.store.look(lambda tx: kept_drafts.list_drafts(tx, DraftState.OPEN, 10))
+    name = compose.begin_from_draft(sandwell, draft.draft_id, "TransferNotice", "olive")
+    now = compose.open_composition(sandwell, name, "olive")
+    assert (now.body["child"]["forename"], now.body["child"]["dob"]) == ("Cyd", "2014-01-15")
+    assert "child.surname" in compose.check_composition(sandwell, now).lacking
+
+
 @given(st.text(max_size=160))
 def test_whatever_the_field_of_a_name_takes_can_be_sent(typed: str) -> None:
     message = notice()

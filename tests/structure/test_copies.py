@@ -27,7 +27,7 @@ UNLOCKS = {
     "exchange/known_children.py": "rows of the same index, for the machine that compares",
     "one/drafts.py": "drafts made of leavers files",
     "searches/call_list.py": "what was told on the telephone, with the search that is viewed",
-    "searches/children_index.py": "the index of our own children, for the machine that matches",
+    "searches/children_index.py": "the index of our own children, for the machine that matches, and for who begins a notice about one",
     "searches/match_incoming.py": "possible matches",
 }
 
