@@ -12,6 +12,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from gateway.reconciliation import announce, send_reminders, tell_officers
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
-from gateway.store import heartbeats
+from gateway.store import heartbeats, processes
 from gateway.store.audit_log import AuditEntry
 
 # Seconds: how much of the log a partner's newest snapshot may lack.
@@ -55,6 +56,10 @@ COLLECT_AFTER = (
 EXPIRE_EVERY = 3600.0
 # Seconds: what the database, and so `doctor`, may not know yet of the loops.
 NOTE_EVERY = 15.0
+# A process of which nothing was seen for so long will not come back.
+GONE_AFTER = timedelta(days=1)
+# Seconds until a process whose connection for that was lost asks again who leads.
+SHARE_AGAIN = 1.0
 # Of all connections, so that no port shuts another.
 EXCHANGE_SHARE, CONSOLE_SHARE, METRICS_SHARE = 0.5, 0.4, 0.05
 ANYBODY = ["0.0.0.0/0", "::/0"]
@@ -118,6 +123,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
     gc.set_threshold(*COLLECT_AFTER)
     await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
     gw.looked.clear()
+    gw.leads = gw.store.engine.dialect.name == "sqlite"
     running_loops = [
         asyncio.create_task(loop(gw, stop))
         for loop in (
@@ -141,6 +147,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             _sign_checkpoints,
             _expire_mailboxes,
             _note_heartbeats,
+            _share_work,
         )
     ]
     try:
@@ -251,20 +258,35 @@ async def _expire_mailboxes(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def _sign_checkpoints(gw: Gateway, stop: asyncio.Event) -> None:
     work = partial(audit.sign_checkpoint, gw)
-    await run_every(gw, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True)
+    await run_every(gw, stop, "checkpoints", work, seconds=CHECKPOINT_EVERY, waits_first=True, everywhere=True)
 
 
 async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
     """Write down when each loop last looked, so that `doctor` sees it too; none is late once we have stopped."""
 
     async def note() -> None:
-        await gw.store.write(partial(heartbeats.replace_heartbeats, looked=list(gw.looked.values())))
+        looked = list(gw.looked.values())
+        await gw.store.write(lambda tx: heartbeats.replace_heartbeats(tx, gw.process, looked))
+        if gw.leads:
+            await gw.store.write(lambda tx: heartbeats.delete_late_heartbeats(tx, gw.now() - GONE_AFTER))
 
-    await run_every(gw, stop, "noting the loops", note, seconds=NOTE_EVERY, waits_first=True)
+    await run_every(gw, stop, "noting the loops", note, seconds=NOTE_EVERY, waits_first=True, everywhere=True)
     try:
-        await gw.store.write(heartbeats.delete_heartbeats)
+        await gw.store.write(lambda tx: heartbeats.delete_heartbeats(tx, gw.process))
     except StoreUnavailable as why:
         log_failure("noting the loops", why)
+
+
+async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
+    """Lead where no other process does, and be woken by what others queue. With SQLite there is no other."""
+    if gw.store.engine.dialect.name == "sqlite":
+        return
+
+    def set_leading(leads: bool) -> None:
+        gw.leads = leads
+
+    work = partial(processes.share_work, gw.store.engine.url, wake=gw.due.set, set_leading=set_leading)
+    await run_every(gw, stop, "sharing the work", work, seconds=SHARE_AGAIN, breaks_off=True, everywhere=True)
 
 
 async def _sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> None:

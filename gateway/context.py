@@ -1,6 +1,7 @@
 """`Gateway`: all that a flow may use. It is made in `gateway.app`, and is the only thing that is passed around."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from schemas.message import Officer
 
 # Who acts when no person does.
 SYSTEM = "cme-gateway"
+# Characters.
+MOST_PROCESS_NAME = 80
 
 
 def wall_clock() -> datetime:
@@ -74,6 +77,8 @@ class Gateway:
     trust: Trust = field(default_factory=lambda: Trust({}))
     # Who have no gateway: we write to people.
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)
+    # Of the processes that serve this gateway, this one does what is done once.
+    leads: bool = True
     # Set when there may be something to deliver.
     due: DeliverySignal = field(default_factory=DeliverySignal)
     # The newest that we signed.
@@ -100,6 +105,11 @@ class Gateway:
     def code(self) -> str:
         """Return our DfE code."""
         return self.ring.authority
+
+    @property
+    def process(self) -> str:
+        """Return what this process is called beside others that serve this gateway, now and when it is started anew."""
+        return f"{socket.gethostname()}:{self.config.listen.port}"[:MOST_PROCESS_NAME]
 
     def build_officer(self, name: str) -> Officer:
         """Return whom the other authority rings: this person, at our number. Raises ConfigProblem where none is set."""

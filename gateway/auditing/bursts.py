@@ -81,4 +81,6 @@ async def write_bursts_forever(gw: Gateway, stop: asyncio.Event) -> None:
     async def write_due_bursts() -> None:
         await gw.store.write(partial(write_counted, gw=gw))
 
-    await run_every(gw, stop, "counting refusals", write_due_bursts, seconds=LOOK_EVERY, waits_first=True)
+    await run_every(
+        gw, stop, "counting refusals", write_due_bursts, seconds=LOOK_EVERY, waits_first=True, everywhere=True
+    )

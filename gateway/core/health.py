@@ -175,6 +175,8 @@ class LoopHealth:
     name: str
     looked_at: datetime
     late_at: datetime
+    # Which of several processes runs it; empty: the one that is asked.
+    process: str = ""
 
 
 @dataclass(frozen=True, slots=True)

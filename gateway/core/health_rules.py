@@ -105,7 +105,8 @@ def _find_stopped(loop: LoopHealth) -> HealthFinding:
         says = f"A password check that started on {loop.looked_at:%d %b %Y %H:%M} took far too long."
         return fail_check("signing in", says, "If nobody can sign in, restart the gateway. Report what its log says.")
     since = f"Has not run since {loop.looked_at:%d %b %Y %H:%M}."
-    return fail_check(f"loop: {loop.name}", since, "Restart the gateway, and report what its log says.")
+    name = f"{loop.name} on {loop.process}" if loop.process else loop.name
+    return fail_check(f"loop: {name}", since, "Restart the gateway, and report what its log says.")
 
 
 def _check_queue(health: Health) -> Iterator[HealthFinding]:

@@ -38,7 +38,7 @@ YIELD_EVERY = 32
 UNFORESEEN = "this is a fault in the gateway: see its log"
 # The kind of route by which they go.
 LETTERS = "email"
-# Seconds; other processes queue too, and cannot wake this one.
+# Seconds; a command queues too, and with SQLite it cannot wake this process.
 LOOK_EVERY = 1.0
 # A loop that has not looked for so long has stopped.
 LATE = timedelta(minutes=5)
@@ -95,7 +95,7 @@ async def _renew_claims(gw: Gateway, ended: asyncio.Event, held: set[MessageId])
         if held:
             await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.now(), set(held)))
 
-    await run_every(gw, ended, "renewing claims", renew, seconds=RENEW_EVERY, waits_first=True)
+    await run_every(gw, ended, "renewing claims", renew, seconds=RENEW_EVERY, waits_first=True, everywhere=True)
 
 
 async def _list_partners_due(gw: Gateway) -> list[str]:

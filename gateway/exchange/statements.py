@@ -249,12 +249,23 @@ async def compare_forever(gw: Gateway, stop: asyncio.Event) -> None:
         wanted = [partner for partner in gw.asked if now - asked_at.get(partner, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
         days = {partner: gw.asked.pop(partner) for partner in wanted}
-        days |= {partner: gw.now() - DAYS for partner in gw.trust.list_authorities() if now >= due.get(partner, first)}
+        # A partner asks one process; the rest is done once.
+        daily = gw.trust.list_authorities() if gw.leads else ()
+        days |= {partner: gw.now() - DAYS for partner in daily if now >= due.get(partner, first)}
         done = await asyncio.gather(*(_compare_partner(gw, partner, since) for partner, since in days.items()))
         due |= {partner: now + (EVERY if well else AGAIN_AFTER) for partner, well in zip(days, done, strict=True)}
 
     name = "comparing statements"
-    await run_every(gw, stop, name, compare_due_partners, seconds=LOOK_EVERY, late_after=LATE, waits_first=True)
+    await run_every(
+        gw,
+        stop,
+        name,
+        compare_due_partners,
+        seconds=LOOK_EVERY,
+        late_after=LATE,
+        waits_first=True,
+        everywhere=True,
+    )
 
 
 async def _compare_partner(gw: Gateway, partner: str, since: datetime) -> bool:

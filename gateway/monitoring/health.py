@@ -8,9 +8,9 @@ takes longer, or asks another machine, only `doctor` does.
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class _Stored:
     partners: tuple[PartnerHealth, ...] = ()
     mailboxes: tuple[MailboxHealth, ...] = ()
     index: IndexHealth | None = None
-    loops: tuple[Heartbeat, ...] = ()
+    loops: Mapping[str, Sequence[Heartbeat]] = field(default_factory=dict)
     log: LogHealth = NO_LOG
     waiting: tuple[HealthFinding, ...] = ()
 
@@ -94,13 +94,19 @@ def measure_health(gw: Gateway) -> Health:
         tuple(_measure_folders(gw)),
         stored.mailboxes,
         stored.index,
-        tuple(
-            LoopHealth(heartbeat.name, heartbeat.looked_at, heartbeat.late_at)
-            for heartbeat in gw.looked.values() or stored.loops
-        ),
+        tuple(_list_loops(gw, stored.loops)),
         stored.log,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
+
+
+def _list_loops(gw: Gateway, stored: Mapping[str, Sequence[Heartbeat]]) -> Iterator[LoopHealth]:
+    """Yield the loops of this process as it knows them, and those of others as they were noted last."""
+    of_processes = {**stored, gw.process: gw.looked.values() or stored.get(gw.process, ())}
+    for process, looked in of_processes.items():
+        named = "" if process == gw.process else process
+        for heartbeat in looked:
+            yield LoopHealth(heartbeat.name, heartbeat.looked_at, heartbeat.late_at, named)
 
 
 def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
@@ -113,7 +119,7 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         tuple(_measure_partners(tx, gw)),
         tuple(_measure_mailboxes(tx, gw)),
         IndexHealth(index.children, index.at, gw.config.search.index_days) if index else None,
-        tuple(heartbeats.list_heartbeats(tx)),
+        heartbeats.list_heartbeats(tx),
         _measure_log(tx, gw),
         tuple(check_queues(tx, gw)),
     )

@@ -31,6 +31,7 @@ from gateway.core.protection import Protection
 from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among
+from gateway.store.processes import hold_partner, notify_processes
 from gateway.store.rows import list_columns
 from gateway.store.tables import Instant, attempts, correspondents, outbox, outbox_contents, partners, receipts
 from keys.jose import CLOCK_SKEW
@@ -205,6 +206,7 @@ def add_deliveries(tx: Connection, now: datetime, notices: Sequence[QueuedNotice
     except IntegrityError:
         raise NotAllowed("notice.id-used") from None
     tx.execute(insert(outbox_contents), [{name: getattr(notice, name) for name in _CONTENTS} for notice in notices])
+    notify_processes(tx)
 
 
 def is_queued(tx: Connection, message_id: MessageId) -> bool:
@@ -318,9 +320,10 @@ def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -
     """Claim up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
 
     A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With
-    PostgreSQL many processes may claim at once: rows that another has locked are passed over. The index has this very
-    order, so a long queue is not sorted for every batch.
+    PostgreSQL many processes may claim at once, of each partner's one after the other; rows that another has locked are
+    passed over. The index has this very order, so a long queue is not sorted for every batch.
     """
+    hold_partner(tx, recipient)
     waits = (
         select(_earlier.c.message_id)
         .where(

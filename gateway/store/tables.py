@@ -804,10 +804,11 @@ reached = Table(
     Column("code", String(20)),
 )
 
-# Of the gateway that runs: when each last looked.
+# Of each process that serves the gateway: when each of its loops last looked.
 loops = Table(
     "loops",
     metadata,
+    Column("process", String(80), primary_key=True),
     Column("name", String(40), primary_key=True),
     Column("looked_at", Instant, nullable=False),
     Column("late_at", Instant, nullable=False),

@@ -123,28 +123,27 @@ async def test_every_loop_looks_and_one_that_stops_is_named(pair: Pair, monkeypa
     sandwell, _ = pair
     monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
     async with app.run_gateway(sandwell):
-        await until(lambda: len(sandwell.store.look(heartbeats.list_heartbeats)) > 6)
+        await until(lambda: len(sandwell.store.look(heartbeats.list_heartbeats).get(sandwell.process, ())) > 6)
         seen = health.measure_health(sandwell)
         assert {one.name for one in seen.loops} >= {"delivering", "collecting", "chasing", "checkpoints"}
         assert seen.stopped == ()
         sandwell.note_look("delivering", timedelta(seconds=-1))
         assert "loop: delivering" in names(health.measure_health(sandwell))
     # It was stopped in order: nothing is late.
-    assert sandwell.store.look(heartbeats.list_heartbeats) == []
+    assert sandwell.store.look(heartbeats.list_heartbeats) == {}
 
 
 def test_doctor_sees_from_another_process_that_a_loop_has_stopped(pair: Pair) -> None:
     sandwell, _ = pair
     long_ago = sandwell.now() - timedelta(hours=2)
-    sandwell.store.run(
-        lambda tx: heartbeats.replace_heartbeats(
-            tx, [Heartbeat("collecting", long_ago, long_ago + timedelta(minutes=5))]
-        )
-    )
+    late = [Heartbeat("collecting", long_ago, long_ago + timedelta(minutes=5))]
+    for process in (sandwell.process, "other-machine:8443"):
+        sandwell.store.run(partial(heartbeats.replace_heartbeats, process=process, looked=late))
     shown = json.loads(command(sandwell.config.home, "doctor", "--json").stdout)["checks"]
-    [check] = [one for one in shown if one["check"] == "loop: collecting"]
-    assert check["result"] == "fail"
-    assert "Restart the gateway" in check["detail"]
+    checks = [one for one in shown if one["check"].startswith("loop: collecting")]
+    assert {one["check"] for one in checks} == {"loop: collecting on other-machine:8443", "loop: collecting"}
+    assert {one["result"] for one in checks} == {"fail"}
+    assert "Restart the gateway" in checks[0]["detail"]
 
 
 def test_doctor_shows_every_finding_of_health(pair: Pair) -> None:

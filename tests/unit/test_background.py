@@ -13,7 +13,7 @@ from gateway.context import Gateway
 
 
 class Watched(SimpleNamespace):
-    """Of a gateway no more than the list of loops that looked."""
+    """Of a gateway no more than the list of loops that looked, and whether it leads."""
 
     def note_look(self, name: str, late_after: timedelta) -> None:
         self.looked.append((name, late_after))
@@ -21,7 +21,7 @@ class Watched(SimpleNamespace):
 
 @pytest.fixture
 def gateway() -> Gateway:
-    return cast(Gateway, Watched(looked=[]))
+    return cast(Gateway, Watched(looked=[], leads=True))
 
 
 async def run_until(gateway: Gateway, is_done: Callable[[], bool], work: Any, **how: Any) -> None:
@@ -54,6 +54,25 @@ async def test_a_loop_outlives_what_its_work_raises_and_says_the_same_trouble_on
     await run_until(gateway, lambda: turns > len(raises), work, waits_first=waits_first)
     assert logged == ["counting: a", "counting: a", "counting: b"]
     assert {name for name, _ in cast(Any, gateway).looked} == {"counting"}
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+async def test_what_is_done_once_waits_until_its_process_leads(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, everywhere: bool
+) -> None:
+    monkeypatch.setattr(background, "STAND_BY", 0.001)
+    gateway.leads = False
+    turns = 0
+
+    async def work() -> None:
+        nonlocal turns
+        turns += 1
+
+    looks = cast(Any, gateway).looked
+    await run_until(gateway, lambda: turns > 3 if everywhere else len(looks) > 20, work, everywhere=everywhere)
+    assert bool(turns) is everywhere
+    gateway.leads = True
+    await run_until(gateway, lambda: turns > 3, work, everywhere=everywhere)
 
 
 async def test_a_turn_under_way_is_cancelled_only_where_the_loop_breaks_off(gateway: Gateway) -> None:

@@ -1,0 +1,119 @@
+"""Several processes serve one authority on PostgreSQL: one leads, each is woken by what another queues, no message
+overtakes an earlier one of its case, and of one that is killed another takes over within seconds.
+"""
+
+import asyncio
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway import app, home_folder
+from gateway.context import Gateway
+from gateway.core.delivery import DeliveryState
+from gateway.exchange import deliver
+from gateway.exchange.send import send_notices
+from gateway.store import heartbeats, outbox
+from gateway.store.database import Tx
+from gateway.store.processes import LEADING
+from tests.children import notice
+from tests.conftest import free_port
+from tests.flows.test_exchange import Pair, state, until
+from tests.flows.test_order import CASE, claimed
+from tests.flows.test_sharing import another_home
+from tests.loaded import Loaded, start_gateway
+
+pytestmark = pytest.mark.parametrize("pair", ["postgresql"], indirect=True)
+# Seconds; a claim alone lasts twenty.
+TAKEN_OVER = 10
+
+
+@pytest.fixture
+def second(pair: Pair, tmp_path: Path) -> Iterator[Gateway]:
+    """Sandwell on another machine."""
+    gw = home_folder.open_gateway(another_home(tmp_path / "333", tmp_path / "333-2", free_port()))
+    yield gw
+    gw.store.close()
+
+
+def serve(home: Path) -> Loaded:
+    return start_gateway("serve", "--home", str(home), stderr=subprocess.DEVNULL)
+
+
+async def test_when_the_process_that_leads_is_killed_another_leads_within_seconds(
+    pair: Pair, second: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, _ = pair
+    monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
+    first = serve(sandwell.config.home)
+    try:
+        await until(lambda: _is_led(sandwell))
+        async with app.run_gateway(second):
+            await until(lambda: second.process in second.store.look(heartbeats.list_heartbeats))
+            await asyncio.sleep(3)
+            assert not second.leads
+            first.kill()
+            killed = time.monotonic()
+            await until(lambda: second.leads)
+            assert time.monotonic() - killed < TAKEN_OVER
+    finally:
+        first.kill()
+        first.wait()
+
+
+def _is_led(gw: Gateway) -> bool:
+    """Tell whether a process holds the lock of the one that leads."""
+    held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = :number AND granted")
+    return bool(gw.store.look(lambda tx: tx.scalar(held, {"number": LEADING})))
+
+
+async def test_what_one_process_queues_wakes_the_other(
+    pair: Pair, second: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, worcestershire = pair
+    # So that nothing is found by looking alone.
+    monkeypatch.setattr(deliver, "LOOK_EVERY", 60.0)
+    async with app.run_gateway(worcestershire), app.run_gateway(second):
+        await until(lambda: second.leads)
+        await asyncio.sleep(0.5)
+        [sent] = send_notices(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
+
+
+def test_no_process_overtakes_what_another_is_just_claiming(pair: Pair, second: Gateway) -> None:
+    sandwell, _ = pair
+    earlier, _ = send_notices(sandwell, [notice(case_id=CASE, sequence=n) for n in (1, 2)], by="olive")
+    claims, ends = threading.Event(), threading.Event()
+    mine: list[str] = []
+
+    def claim_slowly(tx: Tx) -> None:
+        mine.extend(one.message_id for one in outbox.claim_deliveries(tx, sandwell.now(), "885", 1))
+        claims.set()
+        ends.wait(20)
+
+    slow = threading.Thread(target=sandwell.store.run, args=(claim_slowly,))
+    slow.start()
+    assert claims.wait(20)
+    theirs: list[list[str]] = []
+    other = threading.Thread(target=lambda: theirs.append(claimed(second)))
+    other.start()
+    time.sleep(0.5)
+    ends.set()
+    for thread in (slow, other):
+        thread.join(20)
+    assert (mine, theirs) == ([earlier], [[]])
+
+
+def test_a_process_that_stops_takes_only_its_own_heartbeats_away(pair: Pair, second: Gateway) -> None:
+    sandwell, _ = pair
+    now = sandwell.now()
+    looked = [heartbeats.Heartbeat("delivering", now, now)]
+    for gw in (sandwell, second):
+        gw.store.run(partial(heartbeats.replace_heartbeats, process=gw.process, looked=looked))
+    second.store.run(lambda tx: heartbeats.delete_heartbeats(tx, second.process))
+    assert list(sandwell.store.look(heartbeats.list_heartbeats)) == [sandwell.process]
