@@ -7,6 +7,7 @@ READINGS = (
     "notice.read",
     "notice.read-in-full",
     "list.read",
+    "list.exported",
     "match.read",
     "draft.read",
     "search.read",
