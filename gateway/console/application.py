@@ -21,6 +21,7 @@ from gateway.console import (
     case_systems,
     compose,
     drafts,
+    figures,
     find,
     health,
     inbox,
@@ -80,6 +81,7 @@ ENDPOINT_GROUPS = (
     health.ENDPOINTS,
     audit_proofs.ENDPOINTS,
     reports.ENDPOINTS,
+    figures.ENDPOINTS,
 )
 # The longest note is 4,000 characters.
 MAX_FORM_BYTES = 65_536
