@@ -22,8 +22,8 @@ class SavedView:
 
 def add_saved_view(tx: Connection, view: SavedView) -> bool:
     """Add a view; return False where this person has one of that name."""
-    insertion = build_insert(tx, saved_views).values(get_values(view))
-    return tx.execute(insertion.on_conflict_do_nothing(index_elements=["person", "name"])).rowcount == 1
+    insertion = build_insert(tx, saved_views).values(get_values(view)).on_conflict_do_nothing()
+    return tx.execute(insertion.returning(saved_views.c.name)).first() is not None
 
 
 def list_saved_views(tx: Connection, person: str) -> Sequence[SavedView]:
