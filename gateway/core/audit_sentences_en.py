@@ -45,7 +45,7 @@ SENTENCES = {
     "gateway.stopped": "The gateway stopped.",
     "index.renewed": "The gateway made {notices} older notices findable (version {version} of the search index).",
     "keys.rotated": "{who} replaced the gateway's keys (old keys revoked: {revoked}).",
-    "list.exported": "{who} downloaded the list {list} with {names} children's names ({rows} rows).",
+    "list.exported": "{who} downloaded a list with {names} children's names ({list}, {rows} rows).",
     "list.read": "{who} viewed a list with {names} children's names.",
     "mailbox.expired": "Messages held for {owner} were deleted because they were not collected.",
     "mailbox.fetched": "{owner} collected messages held for it.",
