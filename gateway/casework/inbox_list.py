@@ -4,7 +4,7 @@ Everything that waits is read, but as identifiers and dates only: it is some tho
 a notice says is opened for the page that is shown, as one list, which is an entry of the audit log.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.access.absences import read_stand_ins
@@ -81,23 +81,33 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
 
 def open_waiting(gw: Gateway, waiting: Sequence[WaitingMessage], by: str) -> list[InboxRow]:
     """Open a page of what waits, in this order. That is logged."""
+    return list_rows(gw, waiting, lambda items: listed_children.list_children(gw, [item.name for item in items], by))
+
+
+def list_rows(
+    gw: Gateway, waiting: Sequence[WaitingMessage], list_whom: Callable[[Sequence[InboxItem]], Sequence[ListedChild]]
+) -> list[InboxRow]:
+    """List what waits as rows, in this order; `list_whom` opens whom they are about, and logs that."""
     ids = [message.name.message_id for message in waiting]
     by_name = {item.name: item for item in gw.store.look(lambda tx: inbox.list_messages_by_id(tx, gw.now(), ids))}
     waiting_by_name = {message.name: message for message in waiting if message.name in by_name}
-    opened = open_received(gw, [by_name[name] for name in waiting_by_name], by)
+    items = [by_name[name] for name in waiting_by_name]
     return [
         replace(
             row,
             assigned=sorted(waiting_by_name[row.item.name].assigned),
             left=sorted(waiting_by_name[row.item.name].left),
         )
-        for row in opened
+        for row in _build_rows(gw, items, list_whom(items))
     ]
 
 
 def open_received(gw: Gateway, items: Sequence[InboxItem], by: str) -> list[InboxRow]:
     """Open a page of what came, in this order. That is logged."""
+    return _build_rows(gw, items, listed_children.list_children(gw, [item.name for item in items], by))
+
+
+def _build_rows(gw: Gateway, items: Sequence[InboxItem], children: Sequence[ListedChild]) -> list[InboxRow]:
     owed = reconcile.list_owed_on_received(gw, items)
     duties = {MessageName(duty.partner, duty.message_id): duty for duty in owed}
-    children = listed_children.list_children(gw, [item.name for item in items], by)
     return [InboxRow(item, child, duties.get(item.name)) for item, child in zip(items, children, strict=True)]

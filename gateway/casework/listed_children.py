@@ -4,7 +4,7 @@ A list is one entry of the audit log, which mentions each notice that was opened
 be said on paper, no notice is opened.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -15,7 +15,7 @@ from gateway.copies import Copy, View
 from gateway.core import urgency
 from gateway.core.message_name import MessageName
 from gateway.core.urgency import UrgentReason
-from gateway.store import inbox, outbox
+from gateway.store import audit_log, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from schemas.message import OPENS_A_CASE, Child, Message, Sibling
@@ -39,14 +39,47 @@ UNNAMED = ListedChild()
 def list_children(gw: Gateway, names: Sequence[MessageName], by: str) -> list[ListedChild]:
     """List whom these messages are about, in their order. That is logged."""
 
-    def describe_view(opened: Collection[MessageName]) -> View:
-        mentions = tuple(dict.fromkeys(name.message_id for name in names if name in opened))
-        return View(AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions))
+    def build_entry(mentions: Sequence[str]) -> AuditEntry:
+        return AuditEntry("list.read", by, detail={"names": len(mentions)}, mentions=mentions)
 
     def take_and_log(tx: Tx) -> dict[MessageName, Copy]:
-        return copies.take_held(tx, gw, _list_nameable(tx, gw, names), describe_view)
+        return _take_listed(tx, gw, _list_nameable(tx, gw, names), build_entry)
 
-    opened = dict(copies.open_held(gw, gw.store.run(take_and_log)))
+    return _open_listed(gw, names, gw.store.run(take_and_log))
+
+
+def list_exported(gw: Gateway, messages: Sequence[StoredMessage], by: str, listed: str) -> list[ListedChild]:
+    """List whom these messages are about, in their order, for a file. That is logged, also where it names nobody.
+
+    A file may be sent on, so of no restricted child anything is opened.
+    """
+    names = [message.name for message in messages]
+    shown = {it.name for it in messages if it.kind in OPENS_A_CASE and it.restriction == "none"}
+
+    def build_entry(mentions: Sequence[str]) -> AuditEntry:
+        detail: dict[str, str | int] = {"list": listed, "rows": len(messages), "names": len(mentions)}
+        return AuditEntry("list.exported", by, detail=detail, mentions=mentions)
+
+    def take_and_log(tx: Tx) -> dict[MessageName, Copy]:
+        held = _take_listed(tx, gw, shown, build_entry)
+        if not held:
+            audit_log.append_entries(tx, gw.now(), [build_entry(())])
+        return held
+
+    return _open_listed(gw, names, gw.store.run(take_and_log))
+
+
+def _take_listed(
+    tx: Tx, gw: Gateway, names: Collection[MessageName], build_entry: Callable[[Sequence[str]], AuditEntry]
+) -> dict[MessageName, Copy]:
+    def describe_view(opened: Collection[MessageName]) -> View:
+        return View(build_entry(tuple(dict.fromkeys(name.message_id for name in opened))))
+
+    return copies.take_held(tx, gw, names, describe_view)
+
+
+def _open_listed(gw: Gateway, names: Sequence[MessageName], held: Mapping[MessageName, Copy]) -> list[ListedChild]:
+    opened = dict(copies.open_held(gw, held))
     return [_build_listed(opened[name]) if name in opened else UNNAMED for name in names]
 
 

@@ -12,9 +12,11 @@ from gateway.casework import message_status
 from gateway.casework.failed_notices import NO_TASK
 from gateway.casework.messages import StoredMessage, get_sent_message
 from gateway.context import Gateway
+from gateway.core.calendar import LONDON, Span
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.match_state import MatchState
+from gateway.core.periods import get_moments
 from gateway.store import drafts, inbox, mail_replies, outbox, searches
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
@@ -99,6 +101,24 @@ def list_sent_page(gw: Gateway, place: Cursor, size: int, *, whole: bool) -> Str
         cursor=(at.queued_at, at.message_id) if at else None,
     )
     return _build_stretch(gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=size + 1)), place, size)
+
+
+def list_whole_sent(gw: Gateway, *, whole: bool, days: Span | None, limit: int) -> list[Delivery]:
+    """List all that we sent, or of these days, the newest first, as far as a limit; `whole`: with our replies."""
+    since, until = get_moments(days) if days else (None, None)
+    wanted = outbox.OutboxQuery(kinds=() if whole else OPENS_A_CASE, since=since, cursor=(until, "") if until else None)
+    return gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=limit))
+
+
+def list_sent_years(gw: Gateway) -> list[int]:
+    """List the years from the first that we sent to the newest, the newest first."""
+
+    def read_ends(tx: Tx) -> list[Delivery]:
+        first = outbox.search_outbox(tx, outbox.OutboxQuery(oldest_first=True), limit=1)
+        return first + outbox.search_outbox(tx, limit=1)
+
+    years = [delivery.queued_at.astimezone(LONDON).year for delivery in gw.store.look(read_ends)]
+    return list(range(max(years), min(years) - 1, -1)) if years else []
 
 
 def list_sent_of_cases(gw: Gateway, cases: Iterable[CaseId], *, whole: bool) -> list[Delivery]:

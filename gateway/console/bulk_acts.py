@@ -14,7 +14,7 @@ from gateway.casework import bulk_acts
 from gateway.casework.bulk_acts import SelectedMessage
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import Endpoint
-from gateway.console.inbox import Selection, render_inbox
+from gateway.console.inbox import Selection, read_asked, render_inbox
 from gateway.core.bulk_acts import MOST_AT_ONCE
 from gateway.core.permissions import Permission
 
@@ -31,7 +31,7 @@ async def check_accepting(request: ConsoleRequest) -> web.StreamResponse:
 def _render_check_to_accept(request: ConsoleRequest) -> web.Response:
     names = _list_selected(request)
     if wrong := _find_wrong_count(names):
-        return render_inbox(request, Selection(frozenset(names), wrong=wrong))
+        return _render_again(request, Selection(frozenset(names), wrong=wrong))
     return _render_check(request, bulk_acts.read_to_accept(request.gw, names, request.by))
 
 
@@ -50,9 +50,9 @@ async def check_assigning(request: ConsoleRequest) -> web.StreamResponse:
 def _render_check_to_assign(request: ConsoleRequest) -> web.Response:
     names, person = _list_selected(request), request.web_request.query.get("person", "")
     if wrong := _find_wrong_count(names):
-        return render_inbox(request, Selection(frozenset(names), person, wrong=wrong))
+        return _render_again(request, Selection(frozenset(names), person, wrong=wrong))
     if person not in {worker.name for worker in people.list_case_workers(request.gw)}:
-        return render_inbox(request, Selection(frozenset(names), no_person=NO_PERSON))
+        return _render_again(request, Selection(frozenset(names), no_person=NO_PERSON))
     selected = bulk_acts.read_to_assign(request.gw, names, person, request.by)
     return _render_check(request, selected, person)
 
@@ -63,6 +63,11 @@ async def assign_selected(request: ConsoleRequest) -> web.StreamResponse:
     done = await asyncio.to_thread(bulk_acts.assign_selected, request.gw, keys, person, request.by)
     called = await asyncio.to_thread(_describe_person, request, person)
     return _render_messages(request, "bulk-done.html", done, person=called)
+
+
+def _render_again(request: ConsoleRequest, selection: Selection) -> web.Response:
+    """Render the inbox from which it was selected, with what is wrong."""
+    return render_inbox(request, read_asked(request, request.web_request.query), selection=selection)
 
 
 def _list_selected(request: ConsoleRequest) -> list[str]:

@@ -6,13 +6,14 @@ What is asked for stands in the address, so that it can be kept and sent on: fil
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode
 
 from aiohttp import web
 
 from gateway.access import absences, people
-from gateway.casework import by_mail, failed_notices, inbox_list, listed_children, message_pages
+from gateway.casework import by_mail, failed_notices, inbox_list, listed_children, message_pages, saved_views
 from gateway.casework.by_mail import AnsweredLetter
 from gateway.casework.failed_notices import FailedNotice
 from gateway.casework.listed_children import ListedChild
@@ -31,6 +32,8 @@ from gateway.core.inbox_order import (
     sort_waiting,
 )
 from gateway.core.permissions import Permission, Reach
+from gateway.errors import NotAllowed
+from schemas import codes
 from schemas.message import KINDS, find_member
 from schemas.shapes import CaseId
 
@@ -58,11 +61,20 @@ class AskedInbox:
         """Return in which order they are, for a person."""
         return labels.name_inbox_sort(self.sort)
 
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Return what the address says of them, by name; nothing of what is as ever."""
+        sort = "" if self.sort is InboxSort.URGENCY else self.sort.value
+        return {name: value for name, value in {**asdict(self.wanted), "sort": sort}.items() if value}
+
+    @property
+    def query(self) -> str:
+        """Return the end of the address that asks for them."""
+        return urlencode(self.parameters)
+
     def list_parameters(self, page: int = 1) -> dict[str, str]:
         """List what the address says of this page of them."""
-        sort = "" if self.sort is InboxSort.URGENCY else self.sort.value
-        parameters = {**asdict(self.wanted), "sort": sort, "page": str(page) if page > 1 else ""}
-        return {name: value for name, value in parameters.items() if value}
+        return {**self.parameters, **({"page": str(page)} if page > 1 else {})}
 
     def build_address(self, page: int = 1) -> str:
         """Return where this page of them lies."""
@@ -92,14 +104,14 @@ class Selection:
 NOTHING_SELECTED = Selection()
 
 
-def _read_asked(request: ConsoleRequest) -> AskedInbox:
-    query = request.web_request.query
-    sort, due = query.get("sort", ""), query.get("due", "")
+def read_asked(request: ConsoleRequest, values: Mapping[str, str]) -> AskedInbox:
+    """Read which messages are asked for, off an address or a form."""
+    sort, due = values.get("sort", ""), values.get("due", "")
     wanted = InboxFilter(
-        kind=find_member(query.get("kind", ""), KINDS),
-        authority=query.get("authority", ""),
+        kind=find_member(values.get("kind", ""), KINDS),
+        authority=values.get("authority", ""),
         # Who sees assigned cases only sees their own.
-        officer=query.get("officer", "") if request.reach is Reach.ALL else "",
+        officer=values.get("officer", "") if request.reach is Reach.ALL else "",
         due=due if due in list(DueWhen) else "",
     )
     return AskedInbox(wanted, InboxSort(sort) if sort in list(InboxSort) else InboxSort.URGENCY)
@@ -107,16 +119,32 @@ def _read_asked(request: ConsoleRequest) -> AskedInbox:
 
 async def show_inbox(request: ConsoleRequest) -> web.StreamResponse:
     """Show what waits for us, the most urgent first; or all that came, the newest first."""
-    whole = "all" in request.web_request.query
-    return await asyncio.to_thread(_render_received if whole else render_inbox, request)
+    if "all" in request.web_request.query:
+        return await asyncio.to_thread(_render_received, request)
+    return await asyncio.to_thread(render_inbox, request, read_asked(request, request.web_request.query))
 
 
-def render_inbox(request: ConsoleRequest, selection: Selection = NOTHING_SELECTED) -> web.Response:
-    """Render what waits for us; `selection`: what is selected of it, where that has to be corrected."""
-    gw, now, asked, mine = request.gw, request.gw.now(), _read_asked(request), list_assigned(request)
+def select_waiting(asked: AskedInbox, waiting: Sequence[WaitingMessage], now: datetime) -> list[WaitingMessage]:
+    """Select what is asked for of what waits, in the order that is asked for."""
+    return sort_waiting((message for message in waiting if asked.wanted.has_message(message, now)), now, asked.sort)
+
+
+def render_inbox(
+    request: ConsoleRequest,
+    asked: AskedInbox,
+    *,
+    wrong: NotAllowed | None = None,
+    selection: Selection = NOTHING_SELECTED,
+) -> web.Response:
+    """Render what is asked for of what waits.
+
+    `wrong`: why the view was not saved, where somebody tried; `selection`: what is selected, where that has to be
+    corrected.
+    """
+    gw, now, mine = request.gw, request.gw.now(), list_assigned(request)
     waiting = inbox_list.list_waiting(gw, mine)
-    wanted = [message for message in waiting if asked.wanted.has_message(message, now)]
-    page = paginate_rows(sort_waiting(wanted, now, asked.sort), request.web_request.query.get("page", ""), SHOWN)
+    rows = select_waiting(asked, waiting, now)
+    page = paginate_rows(rows, request.web_request.query.get("page", ""), SHOWN)
     called = absences.describe_team(gw)
     # Emails have no kind and no deadline.
     counts = count_pressing(waiting, now, request.by)
@@ -126,7 +154,10 @@ def render_inbox(request: ConsoleRequest, selection: Selection = NOTHING_SELECTE
     failed, undelivered = _page_failed_notices(request, mine) if plain else (NONE_FAILED, ())
     return request.render_page(
         "inbox.html",
-        status=422 if selection.wrong or selection.no_person else 200,
+        status=422 if wrong or selection.wrong or selection.no_person else 200,
+        wrong=wrong,
+        views=saved_views.list_views(gw, request.by),
+        longest_name=saved_views.LONGEST_NAME,
         selection=selection,
         workers=people.list_case_workers(gw) if request.may_do(Permission.ASSIGN) else (),
         page=page,
@@ -134,7 +165,7 @@ def render_inbox(request: ConsoleRequest, selection: Selection = NOTHING_SELECTE
         rows=inbox_list.open_waiting(gw, page.rows, request.by),
         counts=counts,
         asked=asked,
-        choices=_list_choices(waiting, called),
+        choices=_list_choices(waiting, called, asked.wanted),
         called=called,
         whole_team=mine is None,
         emails=emails,
@@ -146,15 +177,19 @@ def render_inbox(request: ConsoleRequest, selection: Selection = NOTHING_SELECTE
 
 
 def _list_choices(
-    waiting: Sequence[WaitingMessage], called: Mapping[str, str]
+    waiting: Sequence[WaitingMessage], called: Mapping[str, str], wanted: InboxFilter
 ) -> Mapping[str, Sequence[tuple[str, str]]]:
-    """List what may be chosen in each filter: what there is, by its name."""
+    """List what may be chosen in each filter: what there is, and what is asked for, by its name."""
     officers = {name for message in waiting for name in message.assigned | message.stand_ins}
+    if wanted.officer in called:
+        officers.add(wanted.officer)
+    kinds = {message.kind for message in waiting} | ({wanted.kind} if wanted.kind else set())
+    authorities = {message.name.sender for message in waiting}
+    if codes.authority_name(wanted.authority):
+        authorities.add(wanted.authority)
     return {
-        "kind": _sort_choices((message.kind, labels.name_kind(message.kind)) for message in waiting),
-        "authority": _sort_choices(
-            (message.name.sender, labels.name_authority(message.name.sender)) for message in waiting
-        ),
+        "kind": _sort_choices((kind, labels.name_kind(kind)) for kind in kinds),
+        "authority": _sort_choices((code, labels.name_authority(code)) for code in authorities),
         "officer": [
             (NOBODY, labels.name_unassigned()),
             *_sort_choices((name, called.get(name, name)) for name in officers),

@@ -74,7 +74,13 @@ SECTIONS = (
     ),
     NavigationSection("Find a notice", (SectionPage(Permission.FIND, "/find", "Find a notice"),)),
     NavigationSection("Send a notice", (SectionPage(Permission.SEND, "/compositions", "Send a notice"),)),
-    NavigationSection("Reports", (SectionPage(Permission.REPORT, "/reports", "Reports"),)),
+    NavigationSection(
+        "Reports",
+        (
+            SectionPage(Permission.REPORT, "/reports", "Reports"),
+            SectionPage(Permission.SEE_FIGURES, "/figures", "Team figures"),
+        ),
+    ),
     NavigationSection(
         "Audit log",
         (

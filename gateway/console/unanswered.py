@@ -7,6 +7,7 @@ those rows that the page shows: there may be thousands.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -19,6 +20,7 @@ from gateway.console.files import build_csv_file
 from gateway.console.paging import paginate_rows
 from gateway.core import labels
 from gateway.core.duties import DutyStep
+from gateway.core.periods import is_within_week
 from gateway.core.permissions import Permission, Reach
 from gateway.paper import as_csv
 from gateway.reconciliation import reconcile
@@ -31,33 +33,37 @@ SIDES = {side: labels.name_owed_by(side) for side in ("them", "us")}
 
 
 @dataclass(frozen=True, slots=True)
-class Narrowed:
-    """Which duties are asked for, as the address says it."""
+class NarrowedDuties:
+    """Which duties are asked for, as the address says it: late, due this week, either, or all."""
 
     side: str
-    late: bool
     partner: str
+    late: bool
+    week: bool
 
-    def has_duty(self, duty: Owed) -> bool:
+    def has_duty(self, duty: Owed, now: datetime) -> bool:
         """Return whether this duty is among them."""
-        late = not self.late or duty.step is not DutyStep.WAIT
-        return late and self.side in ("", duty.owed_by) and self.partner in ("", duty.partner)
+        late, week = duty.step is not DutyStep.WAIT, is_within_week(duty.late_at, now)
+        due = (self.late and late) or (self.week and week) or not (self.late or self.week)
+        return due and self.side in ("", duty.owed_by) and self.partner in ("", duty.partner)
 
     @property
     def query(self) -> str:
         """Return the end of the address that asks for them."""
-        parameters = {"side": self.side, "late": "yes" if self.late else "", "partner": self.partner}
+        late, week = ("yes" if wanted else "" for wanted in (self.late, self.week))
+        parameters = {"side": self.side, "late": late, "week": week, "partner": self.partner}
         return urlencode({name: value for name, value in parameters.items() if value})
 
-    def build_address(self, number: int) -> str:
-        """Return where this page of them lies."""
-        return f"/unanswered?{'&'.join(filter(None, (self.query, f'page={number}')))}"
+    def build_address(self, number: int = 0) -> str:
+        """Return where they lie, or this page of them."""
+        query = "&".join(filter(None, (self.query, f"page={number}" if number else "")))
+        return f"/unanswered?{query}" if query else "/unanswered"
 
 
-def _read_narrowed(request: ConsoleRequest) -> Narrowed:
+def _read_narrowed(request: ConsoleRequest) -> NarrowedDuties:
     query = request.web_request.query
-    side = query.get("side", "")
-    return Narrowed(side if side in SIDES else "", query.get("late") == "yes", query.get("partner", ""))
+    side, late, week = query.get("side", ""), query.get("late") == "yes", query.get("week") == "yes"
+    return NarrowedDuties(side if side in SIDES else "", query.get("partner", ""), late, week)
 
 
 def _list_owed(request: ConsoleRequest) -> list[Owed]:
@@ -80,7 +86,7 @@ async def show_unanswered(request: ConsoleRequest) -> web.StreamResponse:
 
 def _render_unanswered(request: ConsoleRequest) -> web.Response:
     every, narrowed = _list_owed(request), _read_narrowed(request)
-    duties = [duty for duty in every if narrowed.has_duty(duty)]
+    duties = [duty for duty in every if narrowed.has_duty(duty, request.gw.now())]
     page = paginate_rows(reconcile.group_by_case(duties), request.web_request.query.get("page", ""), SHOWN)
     return request.render_page(
         "unanswered.html",
@@ -109,7 +115,7 @@ async def download_unanswered(request: ConsoleRequest) -> web.StreamResponse:
 
 def _build_spreadsheet(request: ConsoleRequest) -> web.Response:
     narrowed = _read_narrowed(request)
-    duties = _list_pursued(request, [duty for duty in _list_owed(request) if narrowed.has_duty(duty)])
+    duties = _list_pursued(request, [duty for duty in _list_owed(request) if narrowed.has_duty(duty, request.gw.now())])
     return build_csv_file(as_csv.write(owed.build_owed_listing(request.gw, duties)), "unanswered")
 
 

@@ -1,14 +1,17 @@
 """What we sent, and where each person begins."""
 
 import asyncio
+from datetime import date
 
 from aiohttp import web
 
-from gateway.casework import listed_children, message_pages
+from gateway.casework import list_files, listed_children, message_pages
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
+from gateway.console.files import build_csv_file
 from gateway.console.inbox import SHOWN, list_assigned
 from gateway.console.paging import build_stretch_links, paginate_rows, read_cursor
+from gateway.core.calendar import Span
 from gateway.core.permissions import Permission
 
 # Where somebody begins: the first that is open to them.
@@ -45,7 +48,28 @@ def _render_sent(request: ConsoleRequest, whole: bool) -> web.Response:
     return request.render_page("sent.html", rows=rows, whole=whole, links=links, whole_team=mine is None)
 
 
+async def download_sent(request: ConsoleRequest) -> web.StreamResponse:
+    """Give all that we sent as a file, or that of a year where it is too much for one. That is logged."""
+    return await asyncio.to_thread(_build_spreadsheet, request, "all" in request.web_request.query)
+
+
+def _build_spreadsheet(request: ConsoleRequest, whole: bool) -> web.Response:
+    gw, mine, typed = request.gw, list_assigned(request), request.web_request.query.get("year", "")
+    years = message_pages.list_sent_years(gw)
+    year = next((year for year in years if str(year) == typed), None)
+    if mine is None:
+        days = Span(date(year, 1, 1), date(year, 12, 31)) if year else None
+        items = message_pages.list_whole_sent(gw, whole=whole, days=days, limit=list_files.MOST_ROWS + 1)
+    else:
+        items = message_pages.list_sent_of_cases(gw, mine, whole=whole)
+    if len(items) > list_files.MOST_ROWS and year is None:
+        return request.render_page("sent-years.html", years=years, whole=whole, most=list_files.MOST_ROWS)
+    name = f"sent-{year}" if year else "sent"
+    return build_csv_file(list_files.build_sent_file(gw, items, request.by), name)
+
+
 ENDPOINTS = (
     Endpoint("GET", "/", Permission.OWN_ACCOUNT, redirect_to_start),
     Endpoint("GET", "/sent", Permission.SEE_WORK, show_sent, of_assigned=True),
+    Endpoint("GET", "/sent/list.csv", Permission.SEE_WORK, download_sent, of_assigned=True),
 )

@@ -8,6 +8,7 @@ READINGS = (
     "notice.read-in-full",
     "list.read",
     "children.read",
+    "list.exported",
     "match.read",
     "draft.read",
     "search.read",

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from gateway.core.calendar import LONDON
 from gateway.core.message_name import MessageName
+from gateway.core.periods import is_within_week
 from schemas.message import MessageKind, RestrictionLevel
 from schemas.shapes import CaseId
 
@@ -41,6 +42,7 @@ class DueWhen(StrEnum):
 
     LATE = "late"
     TODAY = "today"
+    WEEK = "week"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +106,15 @@ class InboxFilter:
         return not self.officer or message.has_officer(self.officer)
 
     def _has_due(self, message: WaitingMessage, now: datetime) -> bool:
-        if self.due == DueWhen.LATE:
-            return message.is_late(now)
-        return self.due != DueWhen.TODAY or message.is_due_today(now)
+        match self.due:
+            case DueWhen.LATE:
+                return message.is_late(now)
+            case DueWhen.TODAY:
+                return message.is_due_today(now)
+            case DueWhen.WEEK:
+                return message.due_at is not None and is_within_week(message.due_at, now)
+            case _:
+                return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -665,6 +665,16 @@ def describe_own_access(person: str, on: str, roles: Iterable[str], *, told: boo
     return texts.OWN_ACCESS.format(person=person, on=on, roles=named, told=ending)
 
 
+def explain_figure(figure: str) -> tuple[str, str]:
+    """Return what one of the team's figures is called, and what it counts."""
+    return texts.FIGURES[figure]
+
+
+def list_figure_headings(figure: str) -> tuple[str, str, str]:
+    """Return the headings of its three numbers: all, late, and due this week."""
+    return texts.FIGURE_HEADINGS[figure]
+
+
 def name_report(report: str) -> str:
     """Return what a report is called."""
     return texts.REPORTS[report][0]

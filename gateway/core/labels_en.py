@@ -204,7 +204,7 @@ INBOX_SORTS = {
     "authority": "By authority",
     "kind": "By type of notice",
 }
-DUE_WHEN = {"late": "Overdue", "today": "Due today"}
+DUE_WHEN = {"late": "Overdue", "today": "Due today", "week": "Due this week"}
 UNASSIGNED = "Nobody"
 # Why a message is left out where several are dealt with at once.
 LEFT_OUT = {
@@ -924,6 +924,18 @@ REPORTS = {
     "statistics": ("Statistics", "numbers of notices, reasons and outcomes"),
     "timeliness": ("Timeliness", "how quickly notices are delivered, acknowledged and resolved"),
     "inspection": ("Inspection list", "children and their provision"),
+}
+# What the team's figures are called, what is counted, and the headings of the three numbers: all, late, due this week.
+FIGURES = {
+    "inbox": ("Waiting in the inbox", "Notices and replies that you received and need to deal with."),
+    "us": ("Due from you", "Replies, outcomes and decisions that are due from you, also about notices that you sent."),
+    "them": ("Due from other authorities", "Delivery receipts, acknowledgements, answers and outcomes."),
+}
+FIGURE_HEADINGS = {
+    "": ("All", "Overdue", "Due this week"),
+    "officer": ("Waiting", "Overdue", "Due this week"),
+    "us": ("Due from you", "Overdue from you", "Due this week"),
+    "them": ("Due from them", "Overdue from them", "Due this week"),
 }
 # What a report says of its small numbers: where they are hidden, and where the team may see them.
 SMALL_NUMBERS = {

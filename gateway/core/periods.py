@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time
 
 from gateway.core.calendar import A_DAY, LONDON, Calendar, Span
 
+SUNDAY = 6
+
 
 def get_month(year: int, number: int) -> Span:
     """Return one calendar month."""
@@ -27,6 +29,17 @@ def list_half_terms(calendar: Calendar) -> list[Span]:
             first = pause.last + A_DAY
         halves.append(Span(first, term.last))
     return [half for half in halves if half.first <= half.last]
+
+
+def find_week_end(now: datetime) -> date:
+    """Return the Sunday with which this week ends."""
+    today = now.astimezone(LONDON).date()
+    return today + (SUNDAY - today.weekday()) * A_DAY
+
+
+def is_within_week(due_at: datetime, now: datetime) -> bool:
+    """Tell whether it is yet to come, and comes by the end of this week."""
+    return due_at > now and due_at.astimezone(LONDON).date() <= find_week_end(now)
 
 
 def get_moments(days: Span) -> tuple[datetime, datetime]:

@@ -48,6 +48,7 @@ class Permission(StrEnum):
     SEARCH = "ask others for a child, stand down, review"
     ASSIGN = "assign a case to somebody"
     REPORT = "see figures in which no child can be made out"
+    SEE_FIGURES = "see how much waits for whom, in real numbers"
     INSPECT = "see the list of children for an inspection"
     AUDIT = "review the audit log"
     SEE_PARTNERS = "see partners, their keys and routes"
@@ -84,6 +85,7 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.SEARCH: _OFFICERS,
     Permission.ASSIGN: _OFFICERS,
     Permission.REPORT: {Role.SERVICE_MANAGER: Reach.ALL, Role.AUDITOR: Reach.ALL},
+    Permission.SEE_FIGURES: {Role.SERVICE_MANAGER: Reach.ALL},
     Permission.INSPECT: {Role.SERVICE_MANAGER: Reach.ALL},
     Permission.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR), Reach.ALL),

@@ -14,9 +14,8 @@ from gateway.paper.page import Column, ReportPage, ReportTable
 from gateway.reconciliation import deadlines
 from gateway.reports import counts
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
-from gateway.reports.wording import format_own_authority, format_period
+from gateway.reports.wording import NOTHING, format_figure, format_own_authority, format_period
 
-NOTHING = "-"
 # Headings, with their names in JSON, which stay.
 COLUMNS = (
     (labels.name_timing(late=False), "In time"),
@@ -143,10 +142,5 @@ def _partner_row(
     took = [leg.took for leg in group if leg.took is not None]
     few = not whole and (len(line) - 1 in gone or len(took) in SMALL)
     share = SIGN if gone else f"{100 * line[0] // line[-1]} %" if line[-1] else NOTHING
-    figures = (SIGN, SIGN) if few else (_format_figure(took, 50), _format_figure(took, 90))
+    figures = (SIGN, SIGN) if few else tuple(format_figure(find_percentile(took, percent)) for percent in (50, 90))
     return (label, *(SIGN if n in gone else count for n, count in enumerate(line)), share, *figures)
-
-
-def _format_figure(took: Sequence[float], percent: int) -> str:
-    value = find_percentile(took, percent)
-    return NOTHING if value is None else f"{value:.1f}".removesuffix(".0")

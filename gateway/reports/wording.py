@@ -5,6 +5,8 @@ from datetime import date, datetime
 from gateway.context import Gateway
 from gateway.core.calendar import LONDON, Span
 
+NOTHING = "-"
+
 
 def format_own_authority(gw: Gateway) -> str:
     """Format our own name and code."""
@@ -24,3 +26,8 @@ def format_day(date_shown: date) -> str:
 def format_moment(at: datetime) -> str:
     """Format a moment as people here write it, in their time."""
     return f"{format_day(at.astimezone(LONDON))}, {at.astimezone(LONDON):%H:%M}"
+
+
+def format_figure(value: float | None) -> str:
+    """Format a figure of a report with at most one decimal; what there is none of as a dash."""
+    return NOTHING if value is None else f"{value:.1f}".removesuffix(".0")

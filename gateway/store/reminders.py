@@ -28,8 +28,9 @@ class Chase:
 
 def add_reminder(tx: Connection, chase: Chase) -> bool:
     """Add a reminder or an escalation; return False where there is one for the same reason."""
-    row = get_values(chase)
-    return tx.execute(build_insert(tx, chased).values(row).on_conflict_do_nothing()).rowcount == 1
+    # How many rows an insertion changed, not every driver says.
+    insertion = build_insert(tx, chased).values(get_values(chase)).on_conflict_do_nothing()
+    return tx.execute(insertion.returning(chased.c.message_id)).first() is not None
 
 
 def list_reminders(tx: Connection, message_ids: Sequence[str]) -> dict[tuple[str, str, str], Chase]:

@@ -769,6 +769,16 @@ absences = Table(
     Column("deputy", String(80), nullable=False),
 )
 
+# Views of the inbox that people saved.
+saved_views = Table(
+    "saved_views",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    # The end of the inbox's address.
+    Column("query", String(500), nullable=False),
+)
+
 # By which somebody may have got access to children's records; the service manager is told of each.
 access_changes = Table(
     "access_changes",

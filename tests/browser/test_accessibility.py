@@ -27,6 +27,8 @@ NO_PAGES = (
     "/sign-in/directory",
     "/sign-in/answer",
     "/unanswered/list.csv",
+    "/inbox/list.csv",
+    "/sent/list.csv",
     "/session",
 )
 SECTIONS = (

@@ -210,3 +210,22 @@ def test_of_what_ended_before_it_is_known_why_as_far_as_the_reason_tells(url: st
     causes = list(store.look(lambda tx: tx.scalars(select(at.cause).order_by(at.message_id)).all()))
     assert causes == list(before.values())
     store.close()
+
+
+def test_a_reminder_that_was_noted_and_never_queued_is_forgotten_so_that_it_is_sent(url: str) -> None:
+    store = Store(url)
+    at = datetime(2026, 11, 1, tzinfo=UTC)
+    with store.engine.begin() as connection:
+        settings = Config()
+        settings.set_main_option("script_location", str(MIGRATIONS))
+        settings.attributes["connection"] = connection
+        command.upgrade(settings, "0040")
+        queued = {"message_id": "r1", "case_id": "c", "kind": "Reminder", "state": "received"}
+        connection.execute(insert(tables.outbox).values(**queued | SENT))
+        for number, step, reminder in (("m1", "reminded", "r1"), ("m2", "reminded", "r2"), ("m3", "escalated", None)):
+            row = {"message_id": number, "missing": "answer", "step": step, "at": at, "reminder_id": reminder}
+            connection.execute(insert(tables.chased).values(**row))
+    store.migrate()
+    left = store.look(lambda tx: list(tx.scalars(select(tables.chased.c.message_id).order_by("message_id")).all()))
+    assert left == ["m1", "m3"]
+    store.close()
