@@ -120,6 +120,12 @@ async def test_a_restricted_childs_notice_is_answered_without_a_note(there: Serv
     got = await one.post(f"/notices/{sent.header.message_id}/acknowledgement", body)
     said = await refused(got, 422, "reply.restricted")
     assert "invented" not in str(said).lower()
+    plain = {"Decision": "accepted", "Officer": OFFICER}
+    address = f"/notices/{sent.header.message_id}/acknowledgement"
+    said = await refused(await one.post(address, plain), 409, "reply.not-called")
+    assert "record the call" in said["next_step"]
+    await refused(await one.post(f"{address}?without_call=no", plain), 400, "request.malformed")
+    assert (await one.post(f"{address}?without_call=yes", plain)).status == 202
 
 
 async def test_a_notice_that_has_not_left_is_withdrawn_without_a_word_to_anybody(there: Served) -> None:
