@@ -27,7 +27,8 @@ LATER = (
     " TABLE drafts DROP COLUMN person; ALTER TABLE drafts DROP COLUMN carried; ALTER TABLE drafts DROP COLUMN corrects;"
     " ALTER TABLE outbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN urgent;"
     " DROP TABLE alerts; DROP TABLE not_asked; DROP TABLE officer_mails; DROP INDEX marked_version; ALTER TABLE marked"
-    " DROP COLUMN version; DROP TABLE access_changes; DROP TABLE absences; DROP TABLE case_notes"
+    " DROP COLUMN version; DROP TABLE access_changes; DROP TABLE absences; DROP TABLE case_notes;"
+    " DROP TABLE backup_codes"
 )
 DROP = {
     "sqlite": f"DROP TABLE owner; {LATER}",
