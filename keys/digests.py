@@ -34,6 +34,8 @@ class Purpose(StrEnum):
     CHILD = "child-key"
     # A term by which a notice is found.
     MARK = "marks"
+    # A backup code of somebody's second factor.
+    BACKUP_CODE = "backup-code"
 
 
 # What version 0.1 wrote before the parts, where the root itself was the key. Marks had a key of their own already.

@@ -16,7 +16,7 @@ from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Role
 from gateway.core.team import may_have_cases
 from gateway.errors import NotAllowed
-from gateway.store import access_changes, assignments, audit_log, devices, people
+from gateway.store import access_changes, assignments, audit_log, backup_codes, devices, people
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
@@ -181,6 +181,26 @@ def set_roles(gw: Gateway, name: str, roles: Iterable[Role], by: str) -> None:
     gw.store.run(write)
 
 
+def set_called(gw: Gateway, name: str, called: str, by: str) -> None:
+    """Set what a person is called from now on; what they did before stays under the old name.
+
+    Whoever signs in through the directory is called as it says. Raises NotFound or NotAllowed.
+    """
+    wanted = " ".join(called.split())
+    _check_called(wanted)
+
+    def write(tx: Tx) -> None:
+        person = people.get_person(tx, name)
+        if person.through != LOCAL:
+            raise NotAllowed("people.directory", "called")
+        if wanted == person.called:
+            return
+        people.update_person(tx, replace(person, called=wanted))
+        _log_account_act(tx, gw, "person.called", by, name, {"from": person.called, "to": wanted})
+
+    gw.store.run(write)
+
+
 def set_active(gw: Gateway, name: str, active: bool, by: str, move_to: str = "") -> None:
     """Mark somebody as having left, or as back: who is not active has no session. Raises NotFound or NotAllowed.
 
@@ -235,6 +255,7 @@ def reset_password(gw: Gateway, name: str, by: str) -> str:
         people.update_person(tx, fresh)
         people.delete_sessions(tx, name)
         devices.delete_devices(tx, name)
+        backup_codes.delete_codes(tx, name)
         _log_account_act(tx, gw, "person.reset", by, name)
         if name != by:
             _note_access(

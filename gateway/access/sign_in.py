@@ -13,7 +13,7 @@ from secrets import token_urlsafe
 
 from zxcvbn import zxcvbn
 
-from gateway.access import devices
+from gateway.access import backup_codes, devices
 from gateway.access.people import DIRECTORY, LOCAL, MAX_CALLED, NAME
 from gateway.access.sessions import (
     ON_THE_WAY,
@@ -143,6 +143,9 @@ def give_code(gw: Gateway, secret: str, code: str, device: str = "") -> str:
             _refuse(tx, gw, person, "locked")
             return None
         step = one_time_code.find_step(_secret_of(gw, person), code, gw.now(), after=person.code_step)
+        if step is None and backup_codes.take_code(tx, gw, person.name, code):
+            # No code of the app was used.
+            step = person.code_step
         if step is None:
             _refuse(tx, gw, person, "code", browser)
             return None
@@ -322,7 +325,11 @@ def from_directory(gw: Gateway, known: Known) -> str:
             people.delete_sessions(tx, person.name)
             detail = {"from": " ".join(sorted(person.roles)), "to": " ".join(sorted(known.roles))}
             audit_log.append_entries(tx, gw.now(), [AuditEntry("person.roles", SYSTEM, person.name, detail=detail)])
-        return begin_session(tx, gw, replace(person, called=known.name[:MAX_CALLED], roles=known.roles), SignInStage.IN)
+        called = known.name[:MAX_CALLED]
+        if person.called != called:
+            detail = {"from": person.called, "to": called}
+            audit_log.append_entries(tx, gw.now(), [AuditEntry("person.called", SYSTEM, person.name, detail=detail)])
+        return begin_session(tx, gw, replace(person, called=called, roles=known.roles), SignInStage.IN)
 
     secret = gw.store.run(write)
     if secret is None:

@@ -17,16 +17,28 @@ from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 from schemas.shapes import MessageId
 
+# What an officer confirmed beside the body, for the flow.
+Confirms = Callable[[Call], dict[str, Any]]
 
-def _say(cls: type[Body], flow: Callable[..., MessageId | None], call: Call, *, doubted: bool = False) -> ApiResponse:
-    """Read the body, and let the flow do it: what it refuses is refused here.
 
-    `doubted`: doubts about it may be confirmed.
-    """
+def _confirm_nothing(_: Call) -> dict[str, Any]:
+    return {}
+
+
+def _confirm_doubts(call: Call) -> dict[str, Any]:
+    return {"confirmed": confirmed_in(call)}
+
+
+def _confirm_no_call(_: Call) -> dict[str, Any]:
+    # The system asks its own officer: version 1 of the API takes it without a word about calls, and goes on so.
+    return {"without_call": True}
+
+
+def _say(cls: type[Body], flow: Callable[..., MessageId | None], confirms: Confirms, call: Call) -> ApiResponse:
+    """Read the body, and let the flow do it: what it refuses is refused here."""
     body: Any = json.read_body(cls, call.body)
     write_answer: Also = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
-    more = {"confirmed": confirmed_in(call)} if doubted else {}
-    made = flow(call.gw, call.parts["notice"], body, call.by, also=write_answer, **more)
+    made = flow(call.gw, call.parts["notice"], body, call.by, also=write_answer, **confirms(call))
     return build_stored_response(build_taken_answer(made or MessageId(call.parts["notice"])))
 
 
@@ -38,10 +50,11 @@ def _of(
     cls: type[Body],
     flow: Callable[..., MessageId | None],
     *,
-    doubted: bool = False,
+    query: tuple[Parameter, ...] = (),
+    confirms: Confirms = _confirm_nothing,
 ) -> Operation:
-    answer, place = partial(_say, cls, flow, doubted=doubted), f"/notices/{{notice}}/{what}"
-    return Operation("POST", place, name, act, says, answer, Taken, 202, cls, query=CONFIRMING if doubted else ())
+    answer, place = partial(_say, cls, flow, confirms), f"/notices/{{notice}}/{what}"
+    return Operation("POST", place, name, act, says, answer, Taken, 202, cls, query=query)
 
 
 OPERATIONS = (
@@ -52,6 +65,7 @@ OPERATIONS = (
         "Accept, reject or refer back a notice",
         Acknowledgement,
         respond.acknowledge_notice,
+        confirms=_confirm_no_call,
     ),
     _of(
         "outcome",
@@ -68,7 +82,8 @@ OPERATIONS = (
         "Answer an enquiry",
         WhereaboutsResponse,
         respond.answer_search,
-        doubted=True,
+        query=CONFIRMING,
+        confirms=_confirm_doubts,
     ),
     _of(
         "withdrawal",

@@ -18,6 +18,7 @@ from gateway.store import audit_log, audit_search, inbox, outbox, people
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.audit_search import AuditQuery
 from gateway.store.database import Tx
+from gateway.store.staff_names import read_staff_names
 from keys import note
 from keys.note import Checkpoint
 from keys.trust import Trust
@@ -162,12 +163,8 @@ def _find_case(tx: Tx, message_id: MessageId) -> CaseId | None:
 
 def explain_entries(tx: Tx, logged_entries: Sequence[LoggedEntry]) -> list[AuditLine]:
     """Return entries that were read, each as a sentence."""
-    called = _list_called(tx)
-    return [_explain_entry(logged, called) for logged in logged_entries]
-
-
-def _list_called(tx: Tx) -> dict[str, str]:
-    return {person.name: person.called for person in people.list_people(tx)} | {SYSTEM: "The gateway"}
+    names = read_staff_names(tx)
+    return [_explain_entry(logged, {**names.list_at(logged.at), SYSTEM: "The gateway"}) for logged in logged_entries]
 
 
 def _explain_entry(logged: LoggedEntry, called: Mapping[str, str]) -> AuditLine:

@@ -5,7 +5,7 @@ in touch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
@@ -18,7 +18,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.partners import Partner
 from keys import card, tls
-from keys.card import Card, Route
+from keys.card import Card, CardContact, Route
 
 # Acts of ours that a partner caused.
 IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")
@@ -115,9 +115,8 @@ def check_partner_card(gw: Gateway, token: str) -> Card:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
     _check_own_door(gw, new)
-    try:
-        held = card.read(gw.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
-    except NotFound:
+    held = _find_held(gw, new.authority)
+    if held is None:
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
@@ -137,13 +136,71 @@ def _check_own_door(gw: Gateway, new: Card) -> None:
 
 def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
     """List what a newer card of a known partner changes in its ways in, a line each; empty for a new partner."""
-    try:
-        held = card.read(gw.store.look(lambda tx: partners.get_partner(tx, new.authority)).card)
-    except NotFound:
+    held = _find_held(gw, new.authority)
+    if held is None:
         return []
     before, after = ({_describe_route(route) for route in each_card.routes} for each_card in (held, new))
     gone = [f"no longer: {route}" for route in sorted(before - after)]
     return [*gone, *(f"from now on: {route}" for route in sorted(after - before))]
+
+
+@dataclass(frozen=True, slots=True)
+class OfferedCard:
+    """A card that somebody sent, before it counts."""
+
+    token: str = field(repr=False)
+    card: Card
+    fingerprint: str
+    # We hold this very card.
+    is_held: bool
+    # Its identity key was confirmed before, with an older card.
+    is_confirmed: bool
+    # The card in whose place it would come.
+    held: Card | None
+    changes: Sequence[str]
+
+
+def read_offered_card(gw: Gateway, text: str) -> OfferedCard:
+    """Read a card as somebody sent it, and refuse it where it may not be added. Raises a Refusal, or NotAllowed."""
+    # Mail breaks lines, and editors write marks.
+    token = "".join(text.split())
+    new = card.read(token)
+    is_held = is_card_held(gw, token)
+    if not is_held:
+        check_partner_card(gw, token)
+    held = _find_held(gw, new.authority)
+    changes = [] if held is None else [*list_changed_routes(gw, new), *_list_changed_contacts(held, new)]
+    return OfferedCard(token, new, card.compute_fingerprint(new), is_held, is_fingerprint_known(gw, new), held, changes)
+
+
+def _find_held(gw: Gateway, authority: str) -> Card | None:
+    try:
+        return card.read(gw.store.look(lambda tx: partners.get_partner(tx, authority)).card)
+    except NotFound:
+        return None
+
+
+def _list_changed_contacts(held: Card, new: Card) -> list[str]:
+    before, after = (
+        {_describe_contact(contact) for contact in (*each.contacts, each.mash) if contact} for each in (held, new)
+    )
+    gone = [f"no longer: {contact}" for contact in sorted(before - after)]
+    return [*gone, *(f"from now on: {contact}" for contact in sorted(after - before))]
+
+
+def _describe_contact(contact: CardContact) -> str:
+    return ", ".join(part for part in (contact.name, contact.telephone, contact.email) if part)
+
+
+def add_offered_card(gw: Gateway, offered: OfferedCard, told: str, *, by: str) -> None:
+    """Add a card whose fingerprint the other authority read out: `told`, as it was typed.
+
+    Nothing need be read out where the identity key was confirmed before. Raises a Refusal, or NotAllowed.
+    """
+    digits = "".join(told.split())
+    if (digits or not offered.is_confirmed) and digits != offered.fingerprint.replace(" ", ""):
+        raise NotAllowed("partner.fingerprint" if digits else "partner.unconfirmed")
+    add_partner(gw, offered.token, by=by)
 
 
 def _describe_route(route: Route) -> str:

@@ -30,13 +30,14 @@ from gateway.reconciliation.deadlines import AgreedTerms
 from gateway.reconciliation.reconcile import Owed
 from gateway.searches import search
 from gateway.searches.search import SearchOverview
-from gateway.store import assignments, calls, case_notes, inbox, mail_replies, outbox, people
+from gateway.store import assignments, calls, case_notes, inbox, mail_replies, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.calls import StoredCall
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
 from gateway.store.mail_replies import MailReply
 from gateway.store.outbox import Delivery
+from gateway.store.staff_names import read_staff_names
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 from schemas.reading import format_day
@@ -277,7 +278,7 @@ def _read_steps(tx: Tx, case_id: CaseId, sent: Sequence[Delivery], asked: Sequen
         tries=[step for delivery in sent for step in timeline.list_failed_tries(tx, delivery)],
         calls=[*told, *asked],
         notes=case_notes.list_case_notes(tx, case_id),
-        called={person.name: person.called for person in people.list_people(tx)},
+        called=read_staff_names(tx),
         wide=_is_wide_search(sent),
     )
 

@@ -17,6 +17,7 @@ from datetime import date
 from secrets import token_bytes
 from typing import Any
 
+from gateway.auditing.who_viewed import UnsentRecord
 from gateway.authorities import postcodes
 from gateway.authorities.reach import find_reach
 from gateway.casework.listed_children import ListedChild
@@ -25,6 +26,7 @@ from gateway.core import composition, labels, safeguards
 from gateway.core.composition import Said
 from gateway.core.prefill import NOTHING_FILLED, FilledFrom, FilledIn
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
+from gateway.core.search_terms import list_written_terms
 from gateway.errors import NotAllowed, Unfit
 from gateway.exchange import enquire, respond
 from gateway.exchange.correct import correct_notice, read_withheld_places
@@ -205,6 +207,29 @@ def list_written_children(gw: Gateway, written: Sequence[Composition], by: str) 
         for name, locked in gw.store.run(get_and_log)
     }
     return [_build_listed(opened.get(name) or {}) for name in names]
+
+
+def list_written_records(gw: Gateway, most: int) -> list[UnsentRecord]:
+    """List what is being written by what it is found by, for a machine; of what was sent, the case. Of a phone-only
+    child nothing is found.
+    """
+    written, sent = gw.store.look(
+        lambda tx: (
+            [
+                compositions.get_locked_composition(tx, it.composition_id)
+                for it in compositions.list_unfinished(tx, most)
+            ],
+            compositions.list_sent_results(tx, most),
+        )
+    )
+    records = [UnsentRecord(name, frozenset(), CaseId(json.loads(told)["case"])) for name, told in sent]
+    for record, data_key, content in written:
+        if data_key is not None:
+            name = record.composition_id
+            body = json.loads(at_rest.unlock(Locked(data_key, content), about=name, ring=gw.ring))["body"]
+            if composition.find_level(body) != "phone-only":
+                records.append(UnsentRecord(name, list_written_terms(body.get("child") or {})))
+    return records
 
 
 def _build_listed(body: Said) -> ListedChild:

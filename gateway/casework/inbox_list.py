@@ -11,7 +11,7 @@ from gateway.access.absences import read_stand_ins
 from gateway.casework import listed_children
 from gateway.casework.listed_children import ListedChild
 from gateway.context import Gateway
-from gateway.core.inbox_order import WaitingMessage
+from gateway.core.inbox_order import WaitingMessage, sort_waiting
 from gateway.core.message_name import MessageName
 from gateway.core.team import may_have_cases
 from gateway.reconciliation import reconcile
@@ -19,6 +19,7 @@ from gateway.reconciliation.reconcile import Owed
 from gateway.store import inbox, people
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem, WaitingRow
+from gateway.store.outbox import list_deliveries_by_id
 from gateway.store.people import Person
 from schemas.message import OPENS_A_CASE
 from schemas.shapes import CaseId
@@ -45,6 +46,15 @@ class InboxRow:
     def is_notice(self) -> bool:
         """Tell whether it opened a case; else it is a reply."""
         return self.item.kind in OPENS_A_CASE
+
+
+@dataclass(frozen=True, slots=True)
+class NextTask:
+    """What an officer comes to next: the case, and what we owe in it; None where nothing is due, but it is urgent."""
+
+    case: CaseId
+    duty: Owed | None
+    urgent: bool
 
 
 def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[WaitingMessage]:
@@ -76,6 +86,40 @@ def list_waiting(gw: Gateway, cases: Collection[CaseId] | None = None) -> list[W
             stand_ins=frozenset(stand_ins[name] for name in assigned.get(row.case_id, ()) if name in stand_ins),
         )
         for row, due_at in zip(rows, reconcile.list_due_moments(gw, rows), strict=True)
+    ]
+
+
+def find_next_task(gw: Gateway, *, besides: CaseId, cases: Collection[CaseId] | None = None) -> NextTask | None:
+    """Find what comes first, in the order of the inbox, of what we owe or is urgent in other cases; None where nothing.
+
+    `cases`: among these only. Raises ConfigProblem where a calendar cannot be read.
+    """
+    ours = {duty.name: duty for duty in reconcile.list_owed(gw) if duty.owed_by == "us"}
+    tasks = [message for message in list_waiting(gw, cases) if message.name in ours or message.urgent]
+    tasks += _list_decisions(gw, [duty for duty in ours.values() if duty.direction == "sent"])
+    open_ones = [task for task in tasks if task.case != besides and (cases is None or task.case in cases)]
+    if not open_ones:
+        return None
+    first = sort_waiting(open_ones, gw.now())[0]
+    return NextTask(first.case, ours.get(first.name), first.urgent)
+
+
+def _list_decisions(gw: Gateway, owed: Sequence[Owed]) -> list[WaitingMessage]:
+    """List what we sent and have to decide about, as if it waited in the inbox."""
+    ids = [duty.message_id for duty in owed]
+    sent = {delivery.message_id: delivery for delivery in gw.store.look(lambda tx: list_deliveries_by_id(tx, ids))}
+    return [
+        WaitingMessage(
+            name=duty.name,
+            case=duty.case,
+            kind=duty.kind,
+            restriction=sent[duty.message_id].restriction,
+            urgent=False,
+            received_at=duty.since,
+            due_at=duty.late_at,
+        )
+        for duty in owed
+        if duty.message_id in sent
     ]
 
 

@@ -12,6 +12,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.audit_acts import READINGS
 from gateway.core.message_name import Direction
+from gateway.core.staff_names import StaffNames
 from gateway.store import audit_log, calls, outbox
 from gateway.store.audit_log import LoggedEntry
 from gateway.store.case_notes import StoredCaseNote
@@ -55,7 +56,7 @@ class StoredSteps:
     calls: Sequence[calls.StoredCall]
     notes: Sequence[StoredCaseNote]
     # Users by the name with which they sign in.
-    called: Mapping[str, str]
+    called: StaffNames
     # A search went to many: what was done to each names none of them.
     wide: bool = False
 
@@ -100,12 +101,13 @@ def build_timeline(gw: Gateway, stored: StoredSteps, opened: Opened) -> tuple[li
 
 def _build_step(kind: MessageKind | None, entry: LoggedEntry, stored: StoredSteps, opened: Opened) -> CaseEvent:
     partner = "" if stored.wide else entry.partner or ""
-    who, theirs = _name_user(entry.actor, stored.called), entry.act in THEIRS
+    called = stored.called.list_at(entry.at)
+    who, theirs = _name_user(entry.actor, called), entry.act in THEIRS
     message = opened.get((MessageId(entry.about or ""), entry.partner or ""))
     direction = BEGINNINGS.get(entry.act)
     if message and direction and (reply := labels.describe_reply(direction, message.body)):
         return CaseEvent(entry.at, reply, who if direction == "sent" else _name_writer(message), theirs=theirs)
-    person = _find_assigned_user(entry, stored.called)
+    person = _find_assigned_user(entry, called)
     return CaseEvent(entry.at, labels.describe_act(entry.act, kind, partner, person), who, theirs=theirs)
 
 
@@ -127,19 +129,21 @@ def _name_user(actor: str, called: Mapping[str, str]) -> str:
     return "" if actor == SYSTEM else called.get(actor, labels.name_actor(actor))
 
 
-def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: Mapping[str, str]) -> CaseEvent:
+def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: StaffNames) -> CaseEvent:
     call = by_hand.open_call(gw, stored_call)
     whom = f"Call with {call.spoken_to}. {call.note or ''}" if call else "Who was called has been permanently deleted."
     what = labels.describe_call(stored_call.result, stored_call.sender)
-    return CaseEvent(stored_call.at, what, _name_user(stored_call.recorded_by, called), whom.strip())
+    return CaseEvent(
+        stored_call.at, what, _name_user(stored_call.recorded_by, called.list_at(stored_call.at)), whom.strip()
+    )
 
 
-def _build_note_step(gw: Gateway, stored_note: StoredCaseNote, called: Mapping[str, str]) -> CaseEvent:
+def _build_note_step(gw: Gateway, stored_note: StoredCaseNote, called: StaffNames) -> CaseEvent:
     note = case_notes.open_case_note(gw, stored_note)
     on = format_day(note.visited_on) if note and note.visited_on else ""
     what = labels.describe_case_note(stored_note.kind, on, note.result if note and note.result else "")
     text = note.text if note else "What was written has been permanently deleted."
-    return CaseEvent(stored_note.at, what, _name_user(stored_note.by, called), text)
+    return CaseEvent(stored_note.at, what, _name_user(stored_note.by, called.list_at(stored_note.at)), text)
 
 
 def _sort_and_join(steps: Iterable[CaseEvent]) -> list[CaseEvent]:

@@ -74,6 +74,7 @@ class Commands(LazyGroup):
             REPLIES,
             old_names=("handover",),
         ),
+        CommandRow("record-call", "by_hand", "Record that you called the sender of a notice you received.", REPLIES),
         CommandRow(
             "record-outcome",
             "by_hand",

@@ -30,16 +30,22 @@ commands = typer.Typer()
 RejectionReason = Annotated[str, build_code_parameter(typer.Argument, "rejection_reasons", "Why.")]
 
 
+WithoutCall = Annotated[
+    bool, typer.Option("--without-call", help="Accept a phone only notice though no call to its sender is recorded.")
+]
+
+
 @commands.command("accept")
 def accept_notice(
     message_id: str,
     home: Home = DEFAULT_HOME,
+    without_call: WithoutCall = False,
     note_file: NoteFile = None,
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Accept a notice."""
-    _acknowledge(home, message_id, "accepted", note_file=note_file, by=by, as_json=as_json)
+    _acknowledge(home, message_id, "accepted", without_call=without_call, note_file=note_file, by=by, as_json=as_json)
 
 
 @commands.command("reject")
@@ -76,6 +82,7 @@ def acknowledge_notice(
         str | None, build_code_parameter(typer.Option, "rejection_reasons", "Reject it, and why.")
     ] = None,
     pass_to: Annotated[str | None, typer.Option(help="Refer it back: the DfE code of the authority to try.")] = None,
+    without_call: WithoutCall = False,
     note_file: NoteFile = None,
     by: By = get_user_name(),
     as_json: AsJson = False,
@@ -87,7 +94,15 @@ def acknowledge_notice(
         )
     decision: Decision = "rejected" if reject else "passed-on" if pass_to else "accepted"
     _acknowledge(
-        home, message_id, decision, reason=reject, passed_to=pass_to, note_file=note_file, by=by, as_json=as_json
+        home,
+        message_id,
+        decision,
+        reason=reject,
+        passed_to=pass_to,
+        without_call=without_call,
+        note_file=note_file,
+        by=by,
+        as_json=as_json,
     )
 
 
@@ -98,6 +113,7 @@ def _acknowledge(
     *,
     reason: str | None = None,
     passed_to: str | None = None,
+    without_call: bool = False,
     note_file: Path | None,
     by: str,
     as_json: bool,
@@ -110,7 +126,7 @@ def _acknowledge(
             officer=gw.build_officer(by),
             note=note_text(note_file),
         )
-        reply = respond.acknowledge_notice(gw, message_id, body, by)
+        reply = respond.acknowledge_notice(gw, message_id, body, by, without_call=without_call)
     done = {
         "accepted": "Notice accepted. The gateway is telling the sender.",
         "rejected": "Notice rejected. The gateway is telling the sender why.",

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.casework import by_hand, messages
+from gateway.casework import by_hand, message_status, messages
 from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import (
     DEFAULT_HOME,
@@ -63,6 +63,24 @@ def record_handover(
             " close-case"
         ),
     )
+
+
+@commands.command("record-call")
+def record_call(
+    message_id: str,
+    spoken_to: SpokenTo,
+    home: Home = DEFAULT_HOME,
+    at: At = None,
+    note_file: NoteFile = None,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Record that you called the sender of a notice you received."""
+    with open_gateway(home) as gw:
+        name = message_status.get_received_message(gw, message_id).name
+        call = _call(gw, spoken_to, at, note_text(note_file))
+        by_hand.record_received_call(gw, name, call, by)
+    print_answer(as_json, {"message_id": name.message_id, "called_at": call.at}, lambda: "Call recorded.")
 
 
 @commands.command("record-outcome")

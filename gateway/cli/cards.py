@@ -51,20 +51,17 @@ def partner_add(
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
     with open_gateway(home) as gw:
-        # Mail breaks lines, and editors write marks.
-        token = "".join(decode_text(read_bytes(card_file)).split())
-        new = card.read(token)
-        shown, whose = card.compute_fingerprint(new), f"{escape(new.name)} ({new.authority})"
+        offered = partners.read_offered_card(gw, decode_text(read_bytes(card_file)))
+        new, shown = offered.card, offered.fingerprint
+        whose = f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
-        if partners.is_card_held(gw, token):
+        if offered.is_held:
             done = f"You already have this card of {whose}."
         else:
-            partners.check_partner_card(gw, token)
-            changed = partners.list_changed_routes(gw, new)
-            if changed:
-                err.print(escape("Its routes change:\n  " + "\n  ".join(changed)))
-            _confirm(partners.is_fingerprint_known(gw, new), whose, shown, fingerprint)
-            partners.add_partner(gw, token, by=by)
+            if offered.changes:
+                err.print(escape("Its routes or contacts change:\n  " + "\n  ".join(offered.changes)))
+            _confirm(offered.is_confirmed, whose, shown, fingerprint)
+            partners.add_partner(gw, offered.token, by=by)
     print_answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 

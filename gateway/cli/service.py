@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -184,7 +185,10 @@ def demo_command(
     shown = Console(
         quiet=as_json, highlight=False, record=bool(picture), width=width, force_terminal=True if picture else None
     )
-    told = asyncio.run(run_demo(folder, keep=keep, email=email, out=shown))
+    try:
+        told = asyncio.run(run_demo(folder, keep=keep, email=email, out=shown))
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
     if picture:
         drawn = shown.export_svg(title="make demo")
         # Nothing is fetched from elsewhere.

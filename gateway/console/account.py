@@ -5,7 +5,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.access import absences, mail_choices, sessions, sign_in
+from gateway.access import absences, backup_codes, mail_choices, sessions, sign_in
 from gateway.console.code_page import read_secret, render_code_page
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
@@ -13,6 +13,7 @@ from gateway.console.sign_in import CHECKING
 from gateway.core.permissions import Permission
 from gateway.errors import NotAllowed
 from keys import one_time_code
+from keys.backup_codes import format_code
 
 
 async def show_account(request: ConsoleRequest) -> web.StreamResponse:
@@ -23,7 +24,10 @@ async def show_account(request: ConsoleRequest) -> web.StreamResponse:
         away = await asyncio.to_thread(absences.find_absence, request.gw, request.by)
         mail = await asyncio.to_thread(mail_choices.find_mail_choice, request.gw, request.by)
     done = request.web_request.query.get("done", "")
-    return request.render_page("account.html", sessions=mine, mail=mail, away=away, sees_work=sees_work, done=done)
+    codes = await asyncio.to_thread(backup_codes.count_codes, request.gw, request.by)
+    return request.render_page(
+        "account.html", sessions=mine, mail=mail, away=away, sees_work=sees_work, done=done, codes=codes
+    )
 
 
 async def ask_password(request: ConsoleRequest) -> web.StreamResponse:
@@ -65,6 +69,20 @@ async def set_code(request: ConsoleRequest) -> web.StreamResponse:
     return redirect_to("/account?done=code")
 
 
+async def ask_backup_codes(request: ConsoleRequest) -> web.StreamResponse:
+    """Ask whether new backup codes are to be made."""
+    if get_session(request).person.code_secret is None:
+        return redirect_to("/account")
+    codes = await asyncio.to_thread(backup_codes.count_codes, request.gw, request.by)
+    return request.render_page("account-backup-codes.html", left=codes)
+
+
+async def make_backup_codes(request: ConsoleRequest) -> web.StreamResponse:
+    """Make new backup codes, and show them, this once."""
+    codes = await asyncio.to_thread(backup_codes.replace_codes, request.gw, get_session(request))
+    return request.render_page("account-backup-codes-made.html", codes=[format_code(code) for code in codes])
+
+
 async def sign_out_everywhere(request: ConsoleRequest) -> web.StreamResponse:
     """Sign out wherever one is signed in."""
     await asyncio.to_thread(lambda: sessions.sign_out(request.gw, get_session(request), everywhere=True))
@@ -79,5 +97,7 @@ ENDPOINTS = (
     Endpoint("POST", "/account/password", Permission.OWN_ACCOUNT, change_password),
     Endpoint("GET", "/account/code", Permission.OWN_ACCOUNT, ask_code),
     Endpoint("POST", "/account/code", Permission.OWN_ACCOUNT, set_code),
+    Endpoint("GET", "/account/backup-codes", Permission.OWN_ACCOUNT, ask_backup_codes),
+    Endpoint("POST", "/account/backup-codes", Permission.OWN_ACCOUNT, make_backup_codes),
     Endpoint("POST", "/account/end", Permission.OWN_ACCOUNT, sign_out_everywhere),
 )

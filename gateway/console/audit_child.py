@@ -8,14 +8,18 @@ from aiohttp import web
 from gateway.auditing import who_viewed
 from gateway.auditing.browse import PAGE
 from gateway.auditing.who_viewed import MOST_IN_FILE, ChildQuestion, ChildViews
+from gateway.casework.compose import list_written_records
 from gateway.console.audit_log import build_lines_file, list_presets
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import Endpoint
 from gateway.core.periods import get_moments
 from gateway.core.permissions import Permission
 from gateway.errors import Unusable
+from gateway.one.drafts import list_draft_records
 
 MAX_DIGITS = 15
+# The newest leavers' records, and written notices, that are looked at: each is opened, by a machine.
+MOST_RECORDS = 5_000
 
 
 async def show_child_form(request: ConsoleRequest) -> web.StreamResponse:
@@ -27,13 +31,18 @@ async def show_child_views(request: ConsoleRequest) -> web.StreamResponse:
     """Show who viewed the child, or give it as a spreadsheet; that it was asked is an entry of the audit log."""
     as_file = request.get_typed("as") == "csv"
     question = _read_question(request, as_file=as_file)
-    most = MOST_IN_FILE if as_file else PAGE
-    ask = partial(who_viewed.list_child_views, request.gw, question, request.by, most=most, as_file=as_file)
+    ask = partial(_find_views, request, question, as_file=as_file)
     try:
         views = await asyncio.to_thread(ask)
     except Unusable as why:
         return _render_views(request, wrong=why)
     return build_lines_file(request, views.lines) if as_file else _render_views(request, views)
+
+
+def _find_views(request: ConsoleRequest, question: ChildQuestion, *, as_file: bool) -> ChildViews:
+    gw = request.gw
+    unsent = [*list_draft_records(gw, MOST_RECORDS), *list_written_records(gw, MOST_RECORDS)]
+    return who_viewed.list_child_views(gw, question, request.by, unsent=unsent, as_file=as_file)
 
 
 def _read_question(request: ConsoleRequest, *, as_file: bool) -> ChildQuestion:
@@ -42,7 +51,14 @@ def _read_question(request: ConsoleRequest, *, as_file: bool) -> ChildQuestion:
     days = list_presets(request).get(request.get_typed("period"))
     since, until = get_moments(days) if days else (None, None)
     cursor = int(before) if has_cursor else None
-    return ChildQuestion(request.get_typed("typed"), bool(request.get_typed("alike")), since, until, cursor)
+    return ChildQuestion(
+        request.get_typed("typed"),
+        bool(request.get_typed("alike")),
+        since,
+        until,
+        cursor,
+        MOST_IN_FILE if as_file else PAGE,
+    )
 
 
 def _render_views(

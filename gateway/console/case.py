@@ -7,6 +7,7 @@ from aiohttp import web
 from gateway.access import absences, people
 from gateway.casework import case, safeguarding
 from gateway.casework.failed_notices import list_failed_of_case
+from gateway.casework.inbox_list import NextTask, find_next_task
 from gateway.console.case_actions import FORMS, describe_form, read_subject
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import CASE, NOTICE, Endpoint
@@ -15,8 +16,6 @@ from gateway.core.permissions import Permission, Reach
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.release import release_notice
-from gateway.reconciliation import reconcile
-from gateway.reconciliation.reconcile import Owed
 from gateway.searches.call_list import count_to_call
 from schemas.message import SEARCHES
 from schemas.shapes import CaseId, MessageId
@@ -57,7 +56,7 @@ async def _render_case(request: ConsoleRequest, unassigned: str) -> web.Response
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
         banner=banner,
-        next_duty=await asyncio.to_thread(_find_next_duty, request) if banner else None,
+        next_task=await asyncio.to_thread(_find_next_task, request) if banner else None,
         warning=labels.explain_restriction(opened_case.head.restriction) if opened_case.head else None,
     )
 
@@ -71,10 +70,10 @@ def _describe_last_act(request: ConsoleRequest, opened_case: case.Case) -> str:
     return describe_form(done, notice).done if notice and done in FORMS else ""
 
 
-def _find_next_duty(request: ConsoleRequest) -> Owed | None:
-    """Find what is due next in another case that this person may see."""
+def _find_next_task(request: ConsoleRequest) -> NextTask | None:
+    """Find what presses most in another case that this person may see."""
     mine = None if request.reach is Reach.ALL else people.list_assigned_cases(request.gw, request.by)
-    return reconcile.find_next_duty(request.gw, besides=CaseId(request.get_part("case")), cases=mine)
+    return find_next_task(request.gw, besides=CaseId(request.get_part("case")), cases=mine)
 
 
 async def change_assignment(request: ConsoleRequest) -> web.StreamResponse:

@@ -164,7 +164,8 @@ def _acknowledge_notice(decision: Decision, request: ConsoleRequest, notice: Cas
         officer=request.gw.build_officer(request.by),
         note=answers.find_line("note"),
     )
-    respond.acknowledge_notice(request.gw, notice.name, body, request.by, was=notice.state)
+    without_call = answers.find_line("without_call") == "yes"
+    respond.acknowledge_notice(request.gw, notice.name, body, request.by, was=notice.state, without_call=without_call)
 
 
 def _answer_search(request: ConsoleRequest, notice: CaseNotice, answers: Answers) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from hmac import compare_digest
 
 from aiohttp import web
-from multidict import MultiDictProxy
+from aiohttp.web_request import FileField
+from multidict import MultiDict, MultiDictProxy
 
 from gateway.access import people, sessions
 from gateway.access.sessions import Session, SignInStage
@@ -21,6 +22,7 @@ from gateway.console.console_request import GATEWAY, SESSION_COOKIE, ConsoleRequ
 from gateway.core.permissions import Permission, Reach, get_reach
 from gateway.errors import NotAllowed, NotFound
 from gateway.partner_api.callers import READ_SECONDS
+from keys.certificate_files import decode_text
 from schemas.shapes import CaseId
 
 Answer = Callable[[ConsoleRequest], Awaitable[web.StreamResponse]]
@@ -28,14 +30,15 @@ SIGN_IN = "/sign-in"
 CASE, NOTICE = "{case:[0-9a-f-]{36}}", "{notice:(?:[0-9]{3}-)?[0-9a-f-]{36}}"
 # The inbox reads what waits itself, and counts it.
 _WITH_COUNTS = frozenset(page.address for page in navigation.WORK.pages) - {"/inbox"}
-FORM = "application/x-www-form-urlencoded"
+FORM, FORM_WITH_FILE = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One address, the permission that it needs, and the page behind it.
 
-    `of_assigned`: the page itself shows no more than the assigned cases to who may see no others.
+    `of_assigned`: the page itself shows no more than the assigned cases to who may see no others. `takes_file`: its
+    form may hold a file of text, which is read as what was typed; with it the form is no longer than any other may be.
     """
 
     method: str
@@ -43,6 +46,7 @@ class Endpoint:
     act: Permission | None
     answer: Answer
     of_assigned: bool = False
+    takes_file: bool = False
 
 
 def add_endpoints(app: web.Application, endpoints: tuple[Endpoint, ...]) -> None:
@@ -60,7 +64,7 @@ def guard_endpoint(endpoint: Endpoint) -> Callable[[web.Request], Awaitable[web.
         if endpoint.act is not None and (session is None or session.stage is not SignInStage.IN):
             return _redirect_to_sign_in(web_request)
         how_far = Reach.ALL if endpoint.act is None else get_reach(session.roles if session else (), endpoint.act)
-        request = ConsoleRequest(web_request, gw, session, secret, how_far, await _read_form(web_request))
+        request = ConsoleRequest(web_request, gw, session, secret, how_far, await _read_form(web_request, endpoint))
         _check_act(endpoint, how_far)
         await asyncio.to_thread(_check_case, endpoint, request)
         if web_request.method == "POST":
@@ -81,16 +85,28 @@ def _redirect_to_sign_in(request: web.Request) -> web.Response:
     return answer
 
 
-async def _read_form(request: web.Request) -> MultiDictProxy[str]:
+async def _read_form(request: web.Request, endpoint: Endpoint) -> MultiDictProxy[str]:
     if request.method != "POST":
         return build_empty_form()
-    if request.content_type != FORM:
+    if request.content_type != FORM and not (endpoint.takes_file and request.content_type == FORM_WITH_FILE):
         raise web.HTTPUnsupportedMediaType
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await request.post()  # type: ignore[return-value]  # of this type it has no files
+            form = await request.post()
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
+    except ValueError:
+        # It is cut off, or its parts are none of a form.
+        raise web.HTTPBadRequest from None
+    return MultiDictProxy(MultiDict((name, _read_value(value)) for name, value in form.items()))
+
+
+def _read_value(value: str | bytes | bytearray | FileField) -> str:
+    """Return what was typed, or the text of a file, in any encoding of Unicode."""
+    if isinstance(value, FileField):
+        with value.file as file:
+            return decode_text(file.read())
+    return value if isinstance(value, str) else decode_text(bytes(value))
 
 
 def _check_act(endpoint: Endpoint, how_far: Reach) -> None:

@@ -1,14 +1,17 @@
-"""Partners, and the authorities to whose officers we write letters: to be looked at, not to be changed."""
+"""Partners, and the authorities to whose officers we write letters. An admin adds partners, and their newer cards."""
 
 import asyncio
 
 from aiohttp import web
 
 from gateway.authorities import partners
-from gateway.console.console_request import ConsoleRequest
+from gateway.authorities.partners import OfferedCard
+from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
 from gateway.core import expiry, labels
 from gateway.core.permissions import Permission
+from gateway.errors import NotAllowed
+from keys.errors import Refusal
 
 CODE = "{authority:[0-9]{3}}"
 COLOURS = {
@@ -29,7 +32,8 @@ async def show_partners(request: ConsoleRequest) -> web.StreamResponse:
 async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     """Show one partner."""
     partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
-    return _render_endings(request, "partner.html", partner=partner)
+    done = "done" in request.web_request.query
+    return _render_endings(request, "partner.html", partner=partner, done=done)
 
 
 async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
@@ -37,6 +41,43 @@ async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
     return _render_endings(
         request, "own-card.html", own=await asyncio.to_thread(partners.describe_own_card, request.gw)
     )
+
+
+async def ask_card(request: ConsoleRequest) -> web.StreamResponse:
+    """Ask for the file of a card."""
+    return request.render_page("partner-add.html", wrong=None)
+
+
+async def check_card(request: ConsoleRequest) -> web.StreamResponse:
+    """Show whose card it is, what it changes, and the fingerprint that is to be compared by phone."""
+    offered = await _read_card(request)
+    return offered if isinstance(offered, web.Response) else _render_card(request, offered, None)
+
+
+async def _read_card(request: ConsoleRequest) -> OfferedCard | web.Response:
+    """Read the card that was chosen; where it may not be added, return the page that says why."""
+    try:
+        return await asyncio.to_thread(partners.read_offered_card, request.gw, request.get_typed("card"))
+    except (NotAllowed, Refusal) as why:
+        return request.render_page("partner-add.html", status=422, wrong=why)
+
+
+def _render_card(request: ConsoleRequest, offered: OfferedCard, wrong: NotAllowed | None) -> web.Response:
+    return request.render_page("partner-check.html", status=422 if wrong else 200, offered=offered, wrong=wrong)
+
+
+async def add_card(request: ConsoleRequest) -> web.StreamResponse:
+    """Add the card, where the fingerprint that was read out is its own."""
+    offered = await _read_card(request)
+    if isinstance(offered, web.Response):
+        return offered
+    if not offered.is_held:
+        told = request.get_typed("fingerprint")
+        try:
+            await asyncio.to_thread(partners.add_offered_card, request.gw, offered, told, by=request.by)
+        except NotAllowed as why:
+            return _render_card(request, offered, why)
+    return redirect_to(f"/partners/{offered.card.authority}?done=added")
 
 
 def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
@@ -49,5 +90,8 @@ def _render_endings(request: ConsoleRequest, template: str, **values: object) ->
 ENDPOINTS = (
     Endpoint("GET", "/partners", Permission.SEE_PARTNERS, show_partners),
     Endpoint("GET", "/partners/own", Permission.SEE_PARTNERS, show_own_card),
+    Endpoint("GET", "/partners/add", Permission.MANAGE_PARTNERS, ask_card),
+    Endpoint("POST", "/partners/add", Permission.MANAGE_PARTNERS, check_card, takes_file=True),
+    Endpoint("POST", "/partners/add/confirm", Permission.MANAGE_PARTNERS, add_card),
     Endpoint("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
 )

@@ -92,6 +92,29 @@ async def set_roles(request: ConsoleRequest) -> web.StreamResponse:
     return await _change_person(request, partial(people.set_roles, roles=wanted), "roles", wanted)
 
 
+async def ask_called(request: ConsoleRequest) -> web.StreamResponse:
+    """Show the form for another name."""
+    return _render_called(request, await _get_overview(request), None)
+
+
+async def set_called(request: ConsoleRequest) -> web.StreamResponse:
+    """Set another name."""
+    name, called = request.get_part("name"), request.get_typed("called")
+    try:
+        await asyncio.to_thread(people.set_called, request.gw, name, called, request.by)
+    except NotAllowed as why:
+        if why.code != "people.called":
+            raise
+        return _render_called(request, await _get_overview(request), why)
+    return redirect_to(f"/people/{quote(name)}?done=called")
+
+
+def _render_called(request: ConsoleRequest, account: AccountOverview, wrong: NotAllowed | None) -> web.Response:
+    typed = request.get_typed("called") if wrong else account.person.called
+    values = {"person": account.person, "typed": typed, "wrong": wrong}
+    return request.render_page("person-called.html", status=422 if wrong else 200, **values)
+
+
 async def ask_end(request: ConsoleRequest) -> web.StreamResponse:
     """Ask whether the account is to be deactivated."""
     return request.render_page("person-end.html", account=await _get_overview(request), is_own=_is_own(request))
@@ -159,6 +182,8 @@ ENDPOINTS = (
     Endpoint("POST", "/people/add", Permission.MANAGE_PEOPLE, add_person),
     Endpoint("GET", f"/people/{NAME}", Permission.MANAGE_PEOPLE, show_person),
     Endpoint("POST", f"/people/{NAME}/roles", Permission.MANAGE_PEOPLE, set_roles),
+    Endpoint("GET", f"/people/{NAME}/called", Permission.MANAGE_PEOPLE, ask_called),
+    Endpoint("POST", f"/people/{NAME}/called", Permission.MANAGE_PEOPLE, set_called),
     Endpoint("GET", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, ask_end),
     Endpoint("POST", f"/people/{NAME}/end", Permission.MANAGE_PEOPLE, deactivate_person),
     Endpoint("GET", f"/people/{NAME}/reset", Permission.MANAGE_PEOPLE, ask_reset),

@@ -312,7 +312,7 @@ ROLE_HINTS = {
     "service_manager": "The same as a CME officer. Also sees reports, system health and the audit log.",
     "auditor": "Reviews the audit log. Cannot see a child's record.",
     "operator": "Sees whether the gateway is working. Cannot see anything about a child.",
-    "admin": "Manages users, roles and connected systems. Cannot see anything about a child.",
+    "admin": "Manages users, roles, partner authorities and connected systems. Cannot see anything about a child.",
 }
 
 # What a connected system may do (`permissions.Scope`): its name, and a hint.

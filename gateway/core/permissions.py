@@ -20,7 +20,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     # Keeps it running; sees nothing about a child.
     OPERATOR = "operator"
-    # People and their roles, and case systems.
+    # People and their roles, partners, and case systems.
     ADMIN = "admin"
 
 
@@ -52,6 +52,7 @@ class Permission(StrEnum):
     INSPECT = "see the list of children for an inspection"
     AUDIT = "review the audit log"
     SEE_PARTNERS = "see partners, their keys and routes"
+    MANAGE_PARTNERS = "add partners, and their newer cards"
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"
     MANAGE_PEOPLE = "manage people and their roles"
@@ -88,7 +89,8 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.SEE_FIGURES: {Role.SERVICE_MANAGER: Reach.ALL},
     Permission.INSPECT: {Role.SERVICE_MANAGER: Reach.ALL},
     Permission.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
-    Permission.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR), Reach.ALL),
+    Permission.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR, Role.ADMIN), Reach.ALL),
+    Permission.MANAGE_PARTNERS: {Role.ADMIN: Reach.ALL},
     Permission.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},

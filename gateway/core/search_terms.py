@@ -19,8 +19,8 @@ of a name is no term either: the marks of beginnings repeat so often that they w
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Literal, NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from gateway.core.names import name_sound, normalise_name
 from schemas.message import RESTRICTIONS, Address, Child, Contact, Message, Sibling
@@ -35,6 +35,9 @@ COUNTRY = "44"
 
 NameKind: TypeAlias = Literal["surname", "forename"]
 NAME_KINDS: tuple[NameKind, ...] = ("surname", "forename")
+# Fields of a child.
+OF_SURNAME = ("surname", "preferred_surname", "former_surname")
+OF_FORENAME = ("forename", "middle_names", "preferred_forename")
 
 
 class Term(NamedTuple):
@@ -50,7 +53,7 @@ def list_terms(message: Message) -> set[Term]:
     all_terms = {build_reference(head.message_id), build_reference(head.case_id)}
     if message.restriction != RESTRICTIONS[-1]:
         for child in message.list_all(Child):
-            all_terms.update(_child_terms(child))
+            all_terms.update(list_child_terms(child))
         all_terms.update(Term("upn", sibling.upn) for sibling in message.list_all(Sibling) if sibling.upn)
     if message.restriction == RESTRICTIONS[0]:
         all_terms.update(_place_terms(message))
@@ -62,18 +65,22 @@ def build_reference(written: str) -> Term:
     return Term("reference", written[-TAIL:])
 
 
-def _child_terms(child: Child) -> Iterator[Term]:
-    yield from (Term("upn", upn) for upn in (child.upn, *child.former_upn) if upn)
-    if child.unique_learner_number:
-        yield Term("uln", child.unique_learner_number)
-    yield Term("dob", child.dob.isoformat())
-    for kind, names in (
-        ("surname", (child.surname, child.preferred_surname, child.former_surname)),
-        ("forename", (child.forename, child.middle_names, child.preferred_forename)),
-    ):
-        for name in list_name_parts(names):
-            yield Term(kind, name)
-            yield build_sound(kind, name)
+def list_child_terms(child: Child) -> set[Term]:
+    """Return by which terms a child is found."""
+    written = {name: getattr(child, name) for name in ("upn", "unique_learner_number", *OF_SURNAME, *OF_FORENAME)}
+    return list_written_terms({**written, "former_upn": child.former_upn, "dob": child.dob.isoformat()})
+
+
+def list_written_terms(child: Mapping[str, Any]) -> set[Term]:
+    """Return by which terms a child is found of which so far this is written, by the names of the fields of `Child`."""
+    terms = {Term("upn", upn) for upn in (child.get("upn"), *(child.get("former_upn") or ())) if upn}
+    terms |= {
+        Term(kind, child[name]) for kind, name in (("uln", "unique_learner_number"), ("dob", "dob")) if child.get(name)
+    }
+    for kind, fields in (("surname", OF_SURNAME), ("forename", OF_FORENAME)):
+        for name in list_name_parts(child.get(field) for field in fields):
+            terms |= {Term(kind, name), build_sound(kind, name)}
+    return terms
 
 
 def _place_terms(message: Message) -> Iterator[Term]:

@@ -92,28 +92,28 @@ def run_servers(
     (home / "exim.conf").chmod(0o644)
     # Those of another run may be on their way out.
     _wait_until_free((smtp, imap))
-    processes = [
-        _start(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim"),
-        _start(home, [str(DOVECOT), "-F", "-c", str(home / "dovecot.conf")], "dovecot"),
-    ]
-    try:
-        for process, port in zip(processes, (smtp, imap), strict=True):
-            _wait(process, port, home)
+    with (
+        _run_server(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim") as exim_process,
+        _run_server(home, [str(DOVECOT), "-F", "-c", str(home / "dovecot.conf")], "dovecot") as dovecot_process,
+    ):
+        _wait(exim_process, smtp, home)
+        _wait(dovecot_process, imap, home)
         yield made
-    finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
 
 
-def _start(home: Path, words: Sequence[str], name: str) -> subprocess.Popen[bytes]:
+@contextmanager
+def _run_server(home: Path, words: Sequence[str], name: str) -> Iterator[subprocess.Popen[bytes]]:
     with (home / f"{name}.out").open("ab") as out:
-        return subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL, process_group=0)
+        process = subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL, process_group=0)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _wait_until_free(ports: Sequence[int]) -> None:

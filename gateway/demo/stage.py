@@ -11,7 +11,7 @@ import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from secrets import token_bytes
@@ -147,7 +147,7 @@ async def open_wires(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]
     }
     async with routes.sftp_server(folder / "sftp", ports["sftp"]), AsyncExitStack() as stack:
         if plan.mail is not None:
-            await asyncio.to_thread(stack.enter_context, mail.run_servers(plan.mail, ports["smtp"], ports["imap"]))
+            await stack.enter_async_context(_run_mail_servers(plan.mail, ports["smtp"], ports["imap"]))
         for wire in wires.values():
             await wire.let_through()
         try:
@@ -155,6 +155,19 @@ async def open_wires(folder: Path, plan: Plan) -> AsyncIterator[dict[str, Wire]]
         finally:
             for wire in wires.values():
                 await wire.break_off()
+
+
+@asynccontextmanager
+async def _run_mail_servers(home: Path, smtp: int, imap: int) -> AsyncIterator[None]:
+    """Run the mail servers, for as long as inside."""
+    with ExitStack() as servers:
+        starting = asyncio.create_task(asyncio.to_thread(servers.enter_context, mail.run_servers(home, smtp, imap)))
+        try:
+            await asyncio.shield(starting)
+            yield
+        finally:
+            # A thread cannot be cancelled: what it has begun to start is stopped once it is started.
+            await asyncio.wait([starting])
 
 
 def exchange_cards(first: Gateway, second: Gateway) -> None:
@@ -168,8 +181,11 @@ def exchange_cards(first: Gateway, second: Gateway) -> None:
 @asynccontextmanager
 async def serve_homes(homes: Sequence[Path]) -> AsyncIterator[list[asyncio.subprocess.Process]]:
     """Yield a gateway process for each home, for as long as inside."""
-    processes = [await _start(home) for home in homes]
+    processes: list[asyncio.subprocess.Process] = []
     try:
+        for home in homes:
+            # One by one: those that run already are stopped where the next cannot be started.
+            processes.append(await _start(home))  # noqa: PERF401
         yield processes
     finally:
         for process in processes:

@@ -7,10 +7,11 @@ goes on where it was when it is started again, loses nothing and doubles nothing
 import asyncio
 import csv
 import os
+import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Container, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib.resources import files
@@ -101,7 +102,31 @@ AFTER_RECEIPT = frozenset(DeliveryState) - {DeliveryState.QUEUED, DeliveryState.
 
 
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
-    """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must."""
+    """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must.
+
+    TERM ends it as Ctrl-C does: whatever it started is stopped first.
+    """
+    with _cancel_on(signal.SIGTERM):
+        return await _tell_story(folder, keep=keep, email=email, out=out)
+
+
+@contextmanager
+def _cancel_on(number: signal.Signals) -> Iterator[None]:
+    """Cancel the task that runs this when the signal comes; a second one does not disturb what is being stopped."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def cancel_once() -> None:
+        if task is not None and not task.cancelling():
+            task.cancel()
+
+    loop.add_signal_handler(number, cancel_once)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(number)
+
+
+async def _tell_story(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     plan = make_plan(folder, (name for name, _, _ in STEPS), email=email and mail.find_missing() is None)
     out.print(
         "[bold]cme-gateway demo[/bold]: 2 authorities, and a third that hosts a mailbox. Each is a process of its own,"

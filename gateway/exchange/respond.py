@@ -15,7 +15,7 @@ from gateway.exchange import import_queue
 from gateway.exchange.alerts import end_alert
 from gateway.exchange.prepare import build_next_header
 from gateway.exchange.send import Also, queue_messages, send_messages
-from gateway.store import audit_log, inbox, outbox
+from gateway.store import audit_log, calls, inbox, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.inbox import InboxItem
@@ -83,6 +83,7 @@ def acknowledge_notice(
     by: str,
     *,
     was: str | None = None,
+    without_call: bool = False,
     also: Also | None = None,
 ) -> MessageId:
     """Tell the sender that an officer has it: accepted, rejected or passed on; return the id of the acknowledgement.
@@ -91,9 +92,10 @@ def acknowledge_notice(
     it. Raises NotFound, Ambiguous, NotAllowed, Unfit.
 
     `was`, here and below: how the notice stood when the officer looked at it; where it stands otherwise now, nothing is
-    said. `also`: what is written with it, or not at all.
+    said. `without_call`: the officer accepts a notice of which only calls may speak, though no call to its sender is
+    recorded. `also`: what is written with it, or not at all.
     """
-    return _send_reply(gw, name, body, DECIDED[body.decision], by, was, also)
+    return _send_reply(gw, name, body, DECIDED[body.decision], by, was, also, without_call=without_call)
 
 
 def send_outcome(
@@ -129,6 +131,8 @@ def _send_reply(
     was: str | None,
     also: Also | None,
     confirmed: Collection[str] = (),
+    *,
+    without_call: bool = False,
 ) -> MessageId:
     item = gw.store.look(lambda tx: inbox.get_message(tx, name))
     if item.kind not in OPENS_A_CASE:
@@ -143,6 +147,8 @@ def _send_reply(
         )
     if item.restriction != "none" and _says_too_much(body, item.restriction):
         raise NotAllowed("reply.restricted")
+    if standing is InboxState.ACKNOWLEDGED and not without_call and _lacks_call(gw, item):
+        raise NotAllowed("reply.not-called", name=item.name)
     head = build_next_header(gw, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
 
     def write_reply(tx: Tx, ready: Sequence[QueuedNotice]) -> MessageId:
@@ -198,6 +204,13 @@ def put_reply_aside(gw: Gateway, name: Name, by: str, *, was: str | None = None)
         end_alert(tx, gw, item.name, by)
 
     gw.store.run(write_put_aside)
+
+
+def _lacks_call(gw: Gateway, item: InboxItem) -> bool:
+    """Tell whether only calls may speak of it, and none to its sender is recorded."""
+    if item.restriction != "phone-only":
+        return False
+    return not gw.store.look(lambda tx: calls.list_received_calls(tx, item.sender, item.message_id))
 
 
 def _says_too_much(body: Body, restriction: RestrictionLevel) -> bool:

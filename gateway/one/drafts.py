@@ -10,9 +10,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from secrets import token_bytes
 
+from gateway.auditing.who_viewed import UnsentRecord
 from gateway.context import SYSTEM, Gateway
 from gateway.core import composition
 from gateway.core.draft_state import DraftState
+from gateway.core.search_terms import list_child_terms
 from gateway.errors import NotAllowed
 from gateway.exchange.correct import correct_notice
 from gateway.exchange.prepare import build_first_header, look_up_known_children, new_case_id
@@ -184,6 +186,18 @@ def read_draft(gw: Gateway, draft_id: str, by: str) -> tuple[Draft, Row]:
 
     draft, locked = gw.store.run(look)
     return draft, _row(gw, draft_id, locked)
+
+
+def list_draft_records(gw: Gateway, most: int) -> list[UnsentRecord]:
+    """List the newest drafts by what they are found by, for a machine. A restricted child's row is found by nothing."""
+    records = []
+    for draft_id, data_key, content in gw.store.look(lambda tx: drafts.list_locked_drafts(tx, most)):
+        if data_key is not None:
+            row = _row(gw, draft_id, Locked(data_key, content))
+            leaver = read_draft_leaver(row, gw.build_officer(SYSTEM))
+            if leaver.notice.child is not None and not leaver.restricted:
+                records.append(UnsentRecord(draft_id, list_child_terms(leaver.notice.child)))
+    return records
 
 
 def read_draft_leaver(row: Row, ring: Officer) -> LeaverRow:

@@ -4,7 +4,7 @@ Test messages are owed nothing. Searches that came and to which our index has no
 an officer answers them in one act. Nothing about a child stands here but the ids of messages.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -126,13 +126,6 @@ def _find_missing_on(message: Came | inbox.WaitingRow) -> tuple[Missing, datetim
     if missing is None:
         return None
     return missing, message.state_at if missing is Missing.OUTCOME else message.received_at
-
-
-def find_next_duty(gw: Gateway, *, besides: CaseId, cases: Collection[CaseId] | None = None) -> Owed | None:
-    """Find what we owe that is due first, but for this case, among these cases or all; None where we owe nothing."""
-    mine = [duty for duty in list_owed(gw) if duty.owed_by == "us" and duty.case != besides]
-    allowed = [duty for duty in mine if cases is None or duty.case in cases]
-    return min(allowed, key=lambda duty: (duty.late_at, duty.since, duty.message_id), default=None)
 
 
 def group_by_case(owed_items: Sequence[Owed]) -> list[Sequence[Owed]]:

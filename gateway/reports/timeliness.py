@@ -16,6 +16,8 @@ from gateway.reports import counts
 from gateway.reports.journeys import JourneyLeg, list_legs, read_period
 from gateway.reports.wording import NOTHING, format_figure, format_own_authority, format_period
 
+# The column of a table, behind the authority and three counts.
+SHARE = 4
 # Headings, with their names in JSON, which stay.
 COLUMNS = (
     (labels.name_timing(late=False), "In time"),
@@ -43,11 +45,14 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
     terms = deadlines.read_terms(gw.config)
     known = gw.store.look(lambda tx: read_period(tx, days))
     judged = list(list_legs(known, gw.now(), terms))
+    parts = list(_list_parts(terms.deadlines(None, "")))
+    tables = tuple(_build_part_table(part, judged, whole=whole) for part in parts)
     return ReportPage(
         title=labels.name_report("timeliness"),
         authority=format_own_authority(gw),
         about=format_period(days),
         notes=(
+            *_describe_own_share(parts, tables),
             labels.explain_small_numbers(shown=whole),
             (
                 "Counts notices sent or received in this period. Tests, withdrawn notices and corrected notices are not"
@@ -60,8 +65,21 @@ def make_timeliness(gw: Gateway, days: Span, *, whole: bool = False) -> ReportPa
                 " read it. It is not signed, so it is weaker evidence than a signed acknowledgement."
             ),
         ),
-        tables=tuple(_build_part_table(part, judged, whole=whole) for part in _list_parts(terms.deadlines(None, ""))),
+        tables=tables,
     )
+
+
+def _describe_own_share(parts: Sequence[TimelinessPart], tables: Sequence[ReportTable]) -> Sequence[str]:
+    """Describe in one line how much of ours was on time, from the last row of each table; nothing where there is none.
+
+    What is hidden there is hidden here.
+    """
+    shares = [
+        f"{part.title[0].lower()}{part.title[1:]} {table.rows[-1][SHARE]}"
+        for part, table in zip(parts, tables, strict=True)
+        if part.direction == "came" and table.rows
+    ]
+    return (f"On time: {'; '.join(shares)}.",) if shares else ()
 
 
 def _list_parts(deadlines: Deadlines) -> Iterable[TimelinessPart]:

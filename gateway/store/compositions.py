@@ -112,6 +112,14 @@ def _composition_not_found() -> NotFound:
     return NotFound("composition.not-found")
 
 
+def list_sent_results(tx: Connection, limit: int) -> list[tuple[str, str]]:
+    """List the newest of those that were sent, each with what was told then."""
+    query = select(_at.composition_id, _at.told).where(_at.state == CompositionState.SENT, _at.told.is_not(None))
+    return [
+        (row.composition_id, row.told) for row in tx.execute(query.order_by(_at.composition_id.desc()).limit(limit))
+    ]
+
+
 def list_unfinished(tx: Connection, limit: int | None = None) -> list[Composition]:
     """List those that are being written, the one that was changed last first: what was not changed for long ends."""
     query = select(*_VIEW).where(_at.state == CompositionState.WRITING)

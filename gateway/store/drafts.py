@@ -127,6 +127,15 @@ def get_locked_draft(tx: Connection, draft_id: str) -> tuple[bytes | None, bytes
     return (None if row.data_key is None else bytes(row.data_key)), bytes(row.content)
 
 
+def list_locked_drafts(tx: Connection, limit: int) -> list[tuple[str, bytes | None, bytes]]:
+    """List the newest drafts, whatever became of them, with their data key (None when destroyed) and content."""
+    query = select(drafts.c.draft_id, drafts.c.data_key, drafts.c.content).order_by(drafts.c.draft_id.desc())
+    return [
+        (row.draft_id, None if row.data_key is None else bytes(row.data_key), bytes(row.content))
+        for row in tx.execute(query.limit(limit))
+    ]
+
+
 def list_drafts(tx: Connection, state: DraftState, limit: int) -> list[Draft]:
     """List the drafts in this state, the oldest first: who has waited longest has its turn."""
     query = _select_drafts(drafts.c.state == state).order_by(drafts.c.made_at, drafts.c.draft_id).limit(limit)

@@ -704,6 +704,14 @@ people = Table(
     Column("seen_at", Instant),
 )
 
+# Each stands once in the place of a code of the app.
+backup_codes = Table(
+    "backup_codes",
+    metadata,
+    Column("person", String(80), primary_key=True),
+    Column("digest", DIGEST, primary_key=True),
+)
+
 # Of people who are signed in, or on the way; the browser holds the secret, we its digest.
 sessions = Table(
     "sessions",

@@ -26,6 +26,8 @@ async def test_the_manager_sees_what_is_late_and_makes_a_report(tmp_path: Path) 
         page = mona.page
         await mona.open("/unanswered")
         await expect(page.get_by_role("link", name="Testchild-Example, Ada")).to_be_visible()
+        # Each row is a block, so nothing of it lies to the right.
+        assert await page.locator(".wide").first.evaluate("it => it.scrollWidth <= it.clientWidth")
         await assert_accessible(mona)
         await page.get_by_label("Due from").select_option("You")
         await page.get_by_role("button", name="Apply filters").click()

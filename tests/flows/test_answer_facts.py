@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 
 from gateway.authorities import postcodes
-from gateway.casework import case
+from gateway.casework import case, inbox_list
 from gateway.casework.case import Case
 from gateway.context import Gateway
+from gateway.core.delivery import DeliveryState
+from gateway.core.inbox_order import sort_waiting
 from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
-from gateway.reconciliation import reconcile
-from gateway.store import audit_log
+from gateway.exchange.send import send_notices
+from gateway.store import audit_log, outbox
 from gateway.store.audit_log import LoggedEntry
-from schemas.message import Acknowledgement, Address, Message
+from gateway.store.database import Tx
+from schemas.message import Acknowledgement, Address, Message, Withdrawal
 from schemas.shapes import CaseId, MessageId
-from tests.children import notice
+from tests.children import notice, without_urgency
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import OFFICER, seal
 from tests.flows.test_matches import load
@@ -73,8 +76,8 @@ def views(gw: Gateway) -> list[LoggedEntry]:
 
 
 def next_due(gw: Gateway, besides: CaseId) -> MessageId | None:
-    duty = reconcile.find_next_duty(gw, besides=besides)
-    return duty.message_id if duty else None
+    task = inbox_list.find_next_task(gw, besides=besides)
+    return task.duty.message_id if task and task.duty else None
 
 
 @pytest.mark.parametrize(
@@ -171,4 +174,52 @@ async def test_the_next_duty_is_ours_in_another_case_and_the_one_that_is_late_fi
     third = await come(pair, notice())
     # Two working days for an acknowledgement are over before five for an answer.
     assert next_due(gw, here) == third.header.message_id
-    assert reconcile.find_next_duty(gw, besides=here, cases=frozenset()) is None
+    assert inbox_list.find_next_task(gw, besides=here, cases=frozenset()) is None
+
+
+async def test_the_next_task_is_what_stands_first_in_the_inbox(pair: Pair) -> None:
+    _, gw = pair
+    here = CaseId("none of them")
+    # Each presses more than those before it, though it is not due before them.
+    for more in (
+        notice(name="whereabouts-enquiry"),
+        without_urgency(notice()),
+        without_urgency(notice(name="transfer-notice-restricted")),
+        without_urgency(notice(name="transfer-notice-phone-only")),
+        notice(),
+    ):
+        sent = await come(pair, more)
+        assert next_due(gw, here) == sent.header.message_id
+    first, *_ = sort_waiting(inbox_list.list_waiting(gw), gw.now())
+    assert first.case == sent.header.case_id
+    task = inbox_list.find_next_task(gw, besides=here)
+    assert task is not None
+    assert (task.case, task.urgent) == (sent.header.case_id, True)
+
+
+async def test_what_was_rejected_has_its_place_among_what_came(pair: Pair) -> None:
+    _, gw = pair
+    here = CaseId("none of them")
+    await come(pair, notice(name="whereabouts-enquiry"))
+    sent = without_urgency(notice("885", "333", name="transfer-notice-restricted"))
+    ready = send_notices(gw, [sent], "olive")
+
+    def reject(tx: Tx) -> None:
+        for state in (DeliveryState.SENT, DeliveryState.RECEIVED, DeliveryState.REJECTED):
+            outbox.advance_delivery(tx, gw.now(), ready[0], "333", state)
+
+    gw.store.run(reject)
+    assert next_due(gw, here) == ready[0]
+    await come(pair, notice())
+    assert next_due(gw, here) != ready[0]
+
+
+async def test_what_is_urgent_is_next_though_nothing_is_due_on_it(pair: Pair) -> None:
+    _, gw = pair
+    sent = await come(pair, without_urgency(notice()))
+    head = replace(notice(case_id=sent.header.case_id, sequence=2).header, in_reply_to=sent.header.message_id)
+    missed = Withdrawal(reason="restriction-missed", officer=OFFICER)
+    await come(pair, Message(head, missed))
+    await come(pair, without_urgency(notice(name="transfer-notice-phone-only")))
+    task = inbox_list.find_next_task(gw, besides=CaseId("none of them"))
+    assert task == inbox_list.NextTask(sent.header.case_id, None, urgent=True)

@@ -120,6 +120,9 @@ async def test_a_restricted_childs_notice_is_answered_without_a_note(there: Serv
     got = await one.post(f"/notices/{sent.header.message_id}/acknowledgement", body)
     said = await refused(got, 422, "reply.restricted")
     assert "invented" not in str(said).lower()
+    plain = {"Decision": "accepted", "Officer": OFFICER}
+    # Whether there was a call, its own system asks.
+    assert (await one.post(f"/notices/{sent.header.message_id}/acknowledgement", plain)).status == 202
 
 
 async def test_a_notice_that_has_not_left_is_withdrawn_without_a_word_to_anybody(there: Served) -> None:

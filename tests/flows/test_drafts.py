@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.auditing import who_viewed
+from gateway.auditing.who_viewed import ChildQuestion
 from gateway.core import labels
 from gateway.core.draft_state import DraftState
 from gateway.errors import NotAllowed, NotFound, Unfit
@@ -71,6 +73,23 @@ async def test_an_officer_sends_it_and_the_row_is_done(pair: Pair, tmp_path: Pat
     [whole] = await take_in(pair, tmp_path, ",Gone-Example,Dan,2014-01-15,M,7,2026-10-23,,885,,,")
     assert [(line["Result"], line["MessageId"]) for line in (again, whole)] == [("before", sent)] * 2
     assert len(sandwell.store.look(lambda tx: outbox.search_outbox(tx))) == 1
+
+
+async def test_an_auditor_finds_who_viewed_a_leavers_record_but_not_a_restricted_one(
+    pair: Pair, tmp_path: Path
+) -> None:
+    sandwell, _ = pair
+    for held in await take_in(pair, tmp_path, NOWHERE, RESTRICTED):
+        drafts.read_draft(sandwell, held["Draft"], "olive")
+    records = drafts.list_draft_records(sandwell, 10)
+    asked = [
+        ChildQuestion("Gone-Example 15/01/2014"),
+        ChildQuestion("Gone-Example 2013"),
+        ChildQuestion("Hidden-Example"),
+    ]
+    views = [who_viewed.list_child_views(sandwell, question, "ada", unsent=records) for question in asked]
+    assert [view.records for view in views] == [1, 0, 0]
+    assert [(line.actor, line.act) for line in views[0].lines] == [("olive", "draft.read")]
 
 
 async def test_a_restricted_child_is_sent_only_as_far_as_an_officer_says(pair: Pair, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ async def came(pair: Pair, message: Message | None = None, *, name: str = "trans
 async def accepted(pair: Pair, message: Message | None = None, *, name: str = "transfer-notice") -> MessageId:
     """One that its officer has accepted too."""
     message_id = await came(pair, message, name=name)
-    respond.acknowledge_notice(pair[1], message_id, ACCEPTED, by="otto")
+    respond.acknowledge_notice(pair[1], message_id, ACCEPTED, by="otto", without_call=True)
     return message_id
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway import console
 from gateway.access import people, tell_manager
+from gateway.auditing import browse
 from gateway.console.application import build_application
 from gateway.context import Gateway
 from gateway.core import access_rules
@@ -22,7 +23,8 @@ from gateway.core.permissions import Permission, Reach, Role, get_reach
 from gateway.errors import NotAllowed
 from gateway.monitoring import health
 from gateway.settings.sections import HelpSettings
-from gateway.store import access_changes
+from gateway.store import access_changes, audit_log
+from gateway.store import people as store_people
 from gateway.store.access_changes import AccessChange
 from tests.consoles import PASSWORD, house, session, sign_in_name
 from tests.flows.test_console_oversight import Visitor
@@ -156,6 +158,52 @@ async def test_all_that_is_wrong_with_a_new_account_is_said_at_once_each_with_it
     assert "cme_officer" not in summary
     taken = (await visitor.post(Role.ADMIN, "/people/add", 422, name=OFFICER, called="A", roles="auditor")).decode()
     assert "already has an account" in taken
+
+
+async def test_a_changed_name_is_shown_from_then_on_and_the_old_one_of_what_was_done_before(visitor: Visitor) -> None:
+    gw, place = visitor.gw, f"/people/{quote(OFFICER)}/called"
+    old = gw.store.look(lambda tx: store_people.get_person(tx, OFFICER)).called
+    people.set_active(gw, OFFICER, True, ADMIN)
+    assert f'value="{old}"' in await visitor.get(Role.ADMIN, place)
+    await visitor.post(Role.ADMIN, place, 422, called=" ")
+    await visitor.post(Role.CME_OFFICER, place, 403, called="Nobody Example")
+    for _ in range(2):
+        await visitor.post(Role.ADMIN, place, 303, called="  Ash   Newname ")
+    assert "Ash Newname" in await visitor.get(Role.ADMIN, "/people")
+    people.set_active(gw, OFFICER, True, ADMIN)
+    sentences = [
+        line.sentence
+        for line in gw.store.look(lambda tx: browse.explain_entries(tx, list(audit_log.list_entries(tx))))
+        if line.about == OFFICER and line.act in ("person.back", "person.called")
+    ]
+    admin = gw.store.look(lambda tx: store_people.get_person(tx, ADMIN)).called
+    assert sentences == [
+        f"{admin} reactivated the user {old}.",
+        f"{admin} changed the name of {old} (from {old} to Ash Newname).",
+        f"{admin} reactivated the user Ash Newname.",
+    ]
+    gw.store.run(
+        lambda tx: store_people.update_person(tx, replace(store_people.get_person(tx, OFFICER), through="directory"))
+    )
+    with pytest.raises(NotAllowed, match=r"people\.directory"):
+        people.set_called(gw, OFFICER, "Other Example", ADMIN)
+
+
+async def test_backup_codes_are_shown_once_and_counted_after(visitor: Visitor) -> None:
+    gw, place = visitor.gw, "/account/backup-codes"
+    cookies, _ = session(gw, Role.CME_OFFICER)
+    got = await visitor.client.get(place, cookies=cookies, allow_redirects=False)
+    assert (got.status, got.headers["Location"]) == (303, "/account")
+    await visitor.post(Role.CME_OFFICER, place, 409)
+    officer = gw.store.look(lambda tx: store_people.get_person(tx, OFFICER))
+    gw.store.run(lambda tx: store_people.update_person(tx, replace(officer, code_secret=b"x")))
+    assert "will stop working" not in await visitor.get(Role.CME_OFFICER, place)
+    shown = (await visitor.post(Role.CME_OFFICER, place)).decode()
+    assert len(re.findall(r"[0-9]{4} [0-9]{4} [0-9]{4}", shown)) == 10
+    account = await visitor.get(Role.CME_OFFICER, "/account")
+    assert "10 left" in account
+    assert not re.search(r"[0-9]{4} [0-9]{4} [0-9]{4}", account)
+    assert "The 10 codes you have left will stop working." in await visitor.get(Role.CME_OFFICER, place)
 
 
 async def test_the_list_says_who_has_a_second_factor(visitor: Visitor) -> None:

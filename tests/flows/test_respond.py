@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from gateway import app
+from gateway.casework import by_hand
+from gateway.casework.by_hand import PhoneCall
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import WAITING, InboxState
+from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
@@ -15,7 +18,9 @@ from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.store import inbox
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
+from schemas.shapes import MessageId
 from tests.children import notice
+from tests.command import run_command
 from tests.flows.test_exchange import OFFICER, Pair, state, until
 
 NO_TRACE = WhereaboutsResponse(result="no-trace", answered_by="officer", ring=OFFICER)
@@ -63,7 +68,45 @@ async def test_an_answer_says_no_more_of_a_restricted_child_than_the_notice(pair
     assert isinstance(body, Acknowledgement)
     with pytest.raises(NotAllowed, match="restricted"):
         respond.acknowledge_notice(worcestershire, came, body, by="otto")
-    respond.acknowledge_notice(worcestershire, came, Acknowledgement(decision="accepted", officer=OFFICER), by="otto")
+    accepted = Acknowledgement(decision="accepted", officer=OFFICER)
+    respond.acknowledge_notice(worcestershire, came, accepted, by="otto", without_call=True)
+
+
+@pytest.mark.parametrize("called", [True, False])
+async def test_a_phone_only_notice_is_accepted_after_a_recorded_call_or_where_the_officer_says_there_is_none(
+    pair: Pair, called: bool
+) -> None:
+    sandwell, worcestershire = pair
+    came = await arrived(sandwell, worcestershire, "transfer-notice-phone-only")
+    accepted = Acknowledgement(decision="accepted", officer=OFFICER)
+    with pytest.raises(NotAllowed) as refused:
+        respond.acknowledge_notice(worcestershire, came, accepted, by="otto")
+    assert refused.value.code == "reply.not-called"
+    if called:
+        call = PhoneCall("Sam Invented, CME officer", worcestershire.now())
+        by_hand.record_received_call(worcestershire, MessageName("333", MessageId(came)), call, by="otto")
+    respond.acknowledge_notice(worcestershire, came, accepted, by="otto", without_call=not called)
+
+
+async def test_a_phone_only_notice_is_rejected_without_a_call(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    came = await arrived(sandwell, worcestershire, "transfer-notice-phone-only")
+    rejected = Acknowledgement(decision="rejected", reason="not-our-area", officer=OFFICER)
+    respond.acknowledge_notice(worcestershire, came, rejected, by="otto")
+    item = worcestershire.store.look(lambda tx: inbox.get_message(tx, came))
+    assert item.state is InboxState.REJECTED
+
+
+async def test_commands_accept_a_phone_only_notice_as_the_console_does(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    first, second = [await arrived(sandwell, worcestershire, "transfer-notice-phone-only") for _ in range(2)]
+    home = ("--home", str(worcestershire.config.home))
+    refused = run_command("accept", first, *home)
+    assert refused.returncode == 5
+    assert f"cme-gateway record-call 333-{first}" in " ".join(refused.stderr.split())
+    assert run_command("accept", first, "--without-call", *home).returncode == 0
+    assert run_command("record-call", second, "--spoken-to", "Sam Invented", *home).returncode == 0
+    assert run_command("accept", second, *home).returncode == 0
 
 
 @pytest.mark.parametrize(

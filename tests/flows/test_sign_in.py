@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from sqlalchemy import select
 
-from gateway.access import devices, people, sessions, sign_in
+from gateway.access import backup_codes, devices, people, sessions, sign_in
 from gateway.access.sessions import Session, SignInStage
 from gateway.access.single_sign_on import DirectoryPerson as Known
 from gateway.context import Gateway
@@ -18,8 +19,9 @@ from gateway.core import lockout
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed
 from gateway.settings.sections import ConsoleSettings
-from gateway.store import audit_log
+from gateway.store import audit_log, tables
 from keys import one_time_code
+from keys.backup_codes import format_code
 from tests.world import MONDAY, World
 
 NAME, GOOD = "ash.example@council.example", "purple-tractor-wednesday"
@@ -196,6 +198,68 @@ def test_with_a_second_factor_the_password_alone_lets_nobody_in_and_each_code_co
     again = sign_in.begin_sign_in(gw, NAME, GOOD)
     with pytest.raises(NotAllowed):
         sign_in.give_code(gw, again, code)
+
+
+def with_app(world: World, gw: Gateway, first: str) -> Session:
+    """They have an authenticator app too."""
+    chosen(gw, first)
+    session = come_in(gw)
+    shared = one_time_code.new_secret()
+    sign_in.set_code(gw, session, shared, code_at(shared, world.now))
+    return session
+
+
+def try_code(gw: Gateway, code: str) -> bool:
+    """Sign in with the password and this code: whether they are in."""
+    try:
+        inside = sessions.use_session(gw, sign_in.give_code(gw, sign_in.begin_sign_in(gw, NAME, GOOD), code))
+    except NotAllowed:
+        return False
+    return inside is not None and inside.stage is SignInStage.IN
+
+
+def test_each_of_ten_backup_codes_lets_in_once_in_place_of_a_code_of_the_app(
+    world: World, gw: Gateway, first: str
+) -> None:
+    codes = backup_codes.replace_codes(gw, with_app(world, gw, first))
+    assert len(set(codes)) == 10
+    assert try_code(gw, format_code(codes[3]))
+    assert not try_code(gw, codes[3])
+    assert try_code(gw, codes[4])
+    assert backup_codes.count_codes(gw, NAME) == 8
+    said = [detail for act, detail in acts(gw) if act == "person.backup-code"]
+    assert said == [{"left": 9}, {"left": 8}]
+    everything = str(gw.store.look(lambda tx: [*audit_log.list_entries(tx), *tx.execute(select(tables.backup_codes))]))
+    assert not any(code in everything or format_code(code) in everything for code in codes)
+
+
+def test_new_backup_codes_and_a_reset_make_the_old_ones_useless(world: World, gw: Gateway, first: str) -> None:
+    session = with_app(world, gw, first)
+    old, new = (backup_codes.replace_codes(gw, session) for _ in range(2))
+    assert not try_code(gw, old[0])
+    assert try_code(gw, new[0])
+    people.reset_password(gw, NAME, "test")
+    assert backup_codes.count_codes(gw, NAME) == 0
+
+
+def test_a_backup_code_is_its_owners_only_and_needs_an_app(world: World, gw: Gateway, first: str) -> None:
+    people.add_account(gw, "other@council.example", "Other Example", [Role.CME_OFFICER], "test")
+    session = with_app(world, gw, first)
+    other = replace(session, person=replace(session.person, name="other@council.example"))
+    with pytest.raises(NotAllowed, match=r"backup-codes\.no-app"):
+        backup_codes.replace_codes(gw, other)
+    codes = backup_codes.replace_codes(gw, session)
+    assert not gw.store.run(lambda tx: backup_codes.take_code(tx, gw, "other@council.example", codes[0]))
+    assert backup_codes.count_codes(gw, NAME) == 10
+
+
+def test_five_wrong_backup_codes_lock_the_account(world: World, gw: Gateway, first: str) -> None:
+    codes = backup_codes.replace_codes(gw, with_app(world, gw, first))
+    wrong = next(str(number) for number in range(10**11, 10**12) if str(number) not in codes)
+    begun = sign_in.begin_sign_in(gw, NAME, GOOD)
+    for code in (*[wrong] * lockout.TRIES, codes[0]):
+        with pytest.raises(NotAllowed):
+            sign_in.give_code(gw, begun, code)
 
 
 def test_five_wrong_codes_lock_the_account_too(world: World, gw: Gateway, first: str) -> None:

@@ -65,6 +65,17 @@ async def test_each_step_is_measured_at_the_end_that_waits(pair: tuple[Gateway, 
     }
 
 
+async def test_the_report_begins_with_our_own_share_in_one_line(pair: tuple[Gateway, Gateway]) -> None:
+    sandwell, worcestershire = pair
+    sent = await exchange(sandwell, worcestershire, transfer(MONDAY))
+    at(MONDAY + DAY, *pair)
+    await acknowledge(worcestershire, sandwell, sent)
+    assert report(worcestershire).notes[0] == "On time: acknowledgements you sent 100 %."
+    # What the table hides is hidden there too.
+    assert report(worcestershire, whole=False).notes[0] == "On time: acknowledgements you sent c."
+    assert not report(sandwell).notes[0].startswith("On time")
+
+
 async def test_a_step_that_took_too_long_is_late(pair: tuple[Gateway, Gateway]) -> None:
     sandwell, worcestershire = pair
     sent = await exchange(sandwell, worcestershire, transfer(MONDAY))

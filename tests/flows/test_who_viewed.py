@@ -11,18 +11,21 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway.auditing import who_viewed
-from gateway.auditing.who_viewed import ChildQuestion, ChildViews
-from gateway.casework import case
+from gateway.auditing.who_viewed import ChildQuestion, ChildViews, UnsentRecord
+from gateway.casework import case, compose
+from gateway.casework.compose import list_written_records
 from gateway.console.application import build_application
 from gateway.context import Gateway
 from gateway.core.permissions import Role
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
+from gateway.one.drafts import list_draft_records
 from gateway.store import audit_log
 from schemas.message import Child, Message, TransferNotice
 from tests.children import notice
 from tests.conftest import introduce
 from tests.consoles import house
+from tests.flows.test_compose import written
 from tests.flows.test_console_oversight import Visitor
 
 
@@ -51,8 +54,13 @@ async def visitor(tmp_path: Path) -> AsyncIterator[Visitor]:
         one.store.close()
 
 
+def records(gw: Gateway) -> list[UnsentRecord]:
+    return [*list_draft_records(gw, 99), *list_written_records(gw, 99)]
+
+
 def ask(gw: Gateway, typed: str, **more: object) -> ChildViews:
-    return who_viewed.list_child_views(gw, ChildQuestion(typed, **more), "ada")  # type: ignore[arg-type]  # its own names
+    question = ChildQuestion(typed, **more)  # type: ignore[arg-type]  # its own names
+    return who_viewed.list_child_views(gw, question, "ada", unsent=records(gw))
 
 
 def logged(gw: Gateway, act: str) -> list[dict[str, object]]:
@@ -70,6 +78,40 @@ def test_views_are_found_by_the_name_of_the_child_and_by_no_other(visitor: Visit
     assert ask(gw, "Nobody-Example").cases == ()
 
 
+def write_about(gw: Gateway, surname: str, level: str = "none") -> str:
+    """Somebody writes a notice about a child, of which no more is said yet; Olive viewed it."""
+    name = compose.begin_composition(gw, "TransferNotice", "olive")
+    now = compose.open_composition(gw, name, "olive")
+    body = {**now.body, "child": {"surname": surname}, "restriction": {"level": level}}
+    compose.save_composition(gw, replace(now, body=body), "olive")
+    return name
+
+
+def test_views_of_a_notice_that_is_being_written_are_found_too_but_not_of_a_phone_only_child(visitor: Visitor) -> None:
+    gw = visitor.gw
+    write_about(gw, "Written-Example")
+    write_about(gw, "Hidden-Example", "phone-only")
+    found = ask(gw, "Written-Example")
+    assert (found.cases, found.records) == ((), 1)
+    assert [(line.actor, line.act) for line in found.lines] == [("olive", "composition.read")]
+    assert logged(gw, "audit.child-reviewed")[0] == {"by": "name", "found": 0, "entries": 1, "records": 1}
+    for typed in ("Hidden-Example", "Nobody-Example", "Written-Example 31/03/2016"):
+        assert ask(gw, typed).records == 0
+
+
+async def test_of_a_notice_that_was_sent_it_is_found_who_viewed_it_before(visitor: Visitor) -> None:
+    gw = visitor.gw
+    name = written(gw)
+    compose.open_composition(gw, name, "olive")
+    compose.send_composition(gw, name, (), "olive")
+    found = ask(gw, "Testchild-Example")
+    assert (len(found.cases), found.records) == (1, 1)
+    assert "composition.read" in {line.act for line in found.lines}
+    page = (await visitor.post(Role.AUDITOR, "/audit/child", typed="Testchild-Example 31/03/2016")).decode()
+    assert "1 leaver record or written notice found too." in page
+    assert "viewed an unfinished notice" in page
+
+
 def test_that_it_was_asked_is_logged_without_what_was_typed(visitor: Visitor) -> None:
     gw = visitor.gw
     ask(gw, "Viewed-Example")
@@ -80,9 +122,9 @@ def test_that_it_was_asked_is_logged_without_what_was_typed(visitor: Visitor) ->
 
 def test_views_come_page_by_page(visitor: Visitor) -> None:
     gw = visitor.gw
-    first = who_viewed.list_child_views(gw, ChildQuestion("Viewed-Example"), "ada", most=1)
+    first = who_viewed.list_child_views(gw, ChildQuestion("Viewed-Example", most=1), "ada")
     assert first.below is not None
-    rest = who_viewed.list_child_views(gw, ChildQuestion("Viewed-Example", cursor=first.below), "ada", most=1)
+    rest = who_viewed.list_child_views(gw, ChildQuestion("Viewed-Example", cursor=first.below, most=1), "ada")
     assert (len(rest.lines), rest.below) == (1, None)
     assert rest.lines[0].number < first.lines[0].number
 
