@@ -176,8 +176,9 @@ def _judge_message(tx: Tx, gw: Gateway, counts: IndexLoad, message: Message) -> 
     for described in family:
         asked |= blocking.search_keys(described)
     ours = children_index.list_near_children(tx, gw, counts.load, asked)
-    everybody = [child, *family, *(our_child.described for our_child in ours)]
-    return judge_nearness(child, family, ours, children_index.read_name_counts(tx, gw, counts, everybody))
+    compared = [our_child.described for our_child in ours]
+    name_counts = children_index.read_name_counts(tx, gw, counts, [child, *family], compared)
+    return judge_nearness(child, family, ours, name_counts)
 
 
 def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedChild]]:
