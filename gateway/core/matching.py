@@ -25,7 +25,7 @@ from gateway.core.rarity import NameCounts
 # A possible match, which an officer sees.
 MATCH = 0.5
 # Where something is as near as this, a person looks.
-CAUTIOUS = 0.2
+CAUTIOUS = 0.23
 # A brother or sister whom the search names is known here.
 FAMILY = 0.8
 # No sibling, and no twin of another sex or UPN, is nearer than this.

@@ -9,7 +9,7 @@ once against each load of the index, for a child may come tomorrow who is not he
 
 A restricted child is never matched by machine. A search for one is `person` without a look at the index. A child of
 ours whose data are restricted is compared as any other, and then never shown: where such a child is near, the search is
-`person`. So is every search to which another child of ours is near, but not near enough to be shown (some four in a
+`person`. So is every search to which another child of ours is near, but not near enough to be shown (some five in a
 hundred), and every one that could not be opened. Which of these it was is written nowhere, and the time it takes is the
 same, so nothing tells that we have that child.
 
