@@ -17,28 +17,16 @@ from schemas import json
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse, Withdrawal
 from schemas.shapes import MessageId
 
-# What an officer confirmed beside the body, for the flow.
-Confirms = Callable[[Call], dict[str, Any]]
 
+def _say(cls: type[Body], flow: Callable[..., MessageId | None], call: Call, *, doubted: bool = False) -> ApiResponse:
+    """Read the body, and let the flow do it: what it refuses is refused here.
 
-def _confirm_nothing(_: Call) -> dict[str, Any]:
-    return {}
-
-
-def _confirm_doubts(call: Call) -> dict[str, Any]:
-    return {"confirmed": confirmed_in(call)}
-
-
-def _confirm_no_call(_: Call) -> dict[str, Any]:
-    # The system asks its own officer: version 1 of the API takes it without a word about calls, and goes on so.
-    return {"without_call": True}
-
-
-def _say(cls: type[Body], flow: Callable[..., MessageId | None], confirms: Confirms, call: Call) -> ApiResponse:
-    """Read the body, and let the flow do it: what it refuses is refused here."""
+    `doubted`: doubts about it may be confirmed.
+    """
     body: Any = json.read_body(cls, call.body)
     write_answer: Also = idempotency.build_answer_writer(call.gw, call.tried, build_taken_answer)
-    made = flow(call.gw, call.parts["notice"], body, call.by, also=write_answer, **confirms(call))
+    more = {"confirmed": confirmed_in(call)} if doubted else {}
+    made = flow(call.gw, call.parts["notice"], body, call.by, also=write_answer, **more)
     return build_stored_response(build_taken_answer(made or MessageId(call.parts["notice"])))
 
 
@@ -50,11 +38,10 @@ def _of(
     cls: type[Body],
     flow: Callable[..., MessageId | None],
     *,
-    query: tuple[Parameter, ...] = (),
-    confirms: Confirms = _confirm_nothing,
+    doubted: bool = False,
 ) -> Operation:
-    answer, place = partial(_say, cls, flow, confirms), f"/notices/{{notice}}/{what}"
-    return Operation("POST", place, name, act, says, answer, Taken, 202, cls, query=query)
+    answer, place = partial(_say, cls, flow, doubted=doubted), f"/notices/{{notice}}/{what}"
+    return Operation("POST", place, name, act, says, answer, Taken, 202, cls, query=CONFIRMING if doubted else ())
 
 
 OPERATIONS = (
@@ -64,8 +51,8 @@ OPERATIONS = (
         Permission.ANSWER,
         "Accept, reject or refer back a notice",
         Acknowledgement,
-        respond.acknowledge_notice,
-        confirms=_confirm_no_call,
+        # A system asks its own officer about the call: version 1 of the API takes it without a word of that.
+        partial(respond.acknowledge_notice, without_call=True),
     ),
     _of(
         "outcome",
@@ -82,8 +69,7 @@ OPERATIONS = (
         "Answer an enquiry",
         WhereaboutsResponse,
         respond.answer_search,
-        query=CONFIRMING,
-        confirms=_confirm_doubts,
+        doubted=True,
     ),
     _of(
         "withdrawal",

@@ -16,13 +16,13 @@ A child lies under `n`, both present names, only to be found by them together wi
 bear a name is counted once, when the index is loaded (`count_keys`).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 from gateway.core import rarity
 from gateway.core.child import ComparedChild
 from gateway.core.name_forms import list_forms
-from gateway.core.name_parts import list_parts, list_sounds
+from gateway.core.name_parts import is_like_any, list_parts, list_sounds, split_parts
 from gateway.core.names import name_sound
 
 
@@ -50,8 +50,27 @@ def search_keys(child: ComparedChild) -> set[str]:
 
 def count_keys(child: ComparedChild) -> set[str]:
     """Return under which keys it is counted who bears a name."""
-    parts = list_parts((*child.surnames, *child.forenames, *child.middle_names))
-    return {pair_count_key(child), *rarity.list_count_keys(parts)}
+    return {pair_count_key(child), *rarity.list_count_keys(_list_every_part(child))}
+
+
+def compared_count_keys(sought: Sequence[ComparedChild], ours: Iterable[ComparedChild]) -> set[str]:
+    """Return the keys of `count_keys` that comparing them asks for: what agrees with nothing is not weighed."""
+    keys = {key for child in sought for key in count_keys(child)}
+    words = tuple({word for child in sought for word in _list_words(child)})
+    for child in ours:
+        alike = [part for part in _list_every_part(child) if is_like_any(part, words)]
+        keys |= {pair_count_key(child), *rarity.list_count_keys(alike)} if alike else set()
+    return keys
+
+
+def _list_every_part(child: ComparedChild) -> tuple[str, ...]:
+    return list_parts((*child.surnames, *child.forenames, *child.middle_names))
+
+
+def _list_words(child: ComparedChild) -> Iterator[str]:
+    """Yield every part of the names, and what another writes in one word."""
+    yield from _list_every_part(child)
+    yield from ("".join(split_parts(name)) for name in (child.surname, child.forename) if name)
 
 
 def pair_count_key(child: ComparedChild) -> str:

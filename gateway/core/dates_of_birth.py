@@ -3,10 +3,14 @@
 The same day: one child in some 6,500 here was born on it (18 years). Dates of one child differ between two registers
 in 0.1 of 100 (NHS) to 15 of 100 (ONS, stress test); 3 of 100 are assumed, most of them a digit or two parts turned
 round. One pair of strangers in 200 differs by a digit: 7.6 bits were every date so wrong, 2 to 3 at that rate; between
-them lies what is taken here. In the same way one pair in 90 shares two of the three parts, or is a day apart.
+them lies what is taken here, and `matching` takes it back where something else is wrong too. In the same way one pair
+in 90 shares two of the three parts, or is a day apart.
 
 1 January is what is written where only the year is known, in many countries and in some registers here. One in 365
 is born on it, so on a paper it is far likelier a guess: whoever is not flagged is compared as if.
+
+Another day and month of the same year stand in 2 of 1,000 records of one child, and in 1 of 18 of two: 5 bits against.
+3 are taken, so that a person looks where nobody else here bears both names.
 """
 
 from datetime import date
@@ -21,9 +25,9 @@ DOB_BITS = {
     "dob-year": 4.5,
     "dob-month": 2.0,
     "dob-near": 2.0,
-    "dob-estimated": 4.0,
+    "dob-estimated": 4.5,
     "dob-estimated-near": 2.0,
-    "dob-same-year": -4.0,
+    "dob-same-year": -3.0,
     "dob-other": -9.0,
 }
 # Of an estimated date of birth.

@@ -25,7 +25,7 @@ from gateway.core.rarity import NameCounts
 # A possible match, which an officer sees.
 MATCH = 0.5
 # Where something is as near as this, a person looks.
-CAUTIOUS = 0.2
+CAUTIOUS = 0.23
 # A brother or sister whom the search names is known here.
 FAMILY = 0.8
 # No sibling, and no twin of another sex or UPN, is nearer than this.
@@ -38,8 +38,18 @@ UPN_SAME, UPN_SLIP, UPN_OTHER = 22.0, 9.0, -5.0
 SEX_SAME, SEX_OTHER = 1.0, -3.0
 # Some fifteen children live in one; but a whole family does.
 POSTCODE = 7.0
+# A slip in the date says less than it is given (`dates_of_birth`), for the sake of children of whom all else agrees.
+# Where something else is another too, it says what it says.
+SLIP_BESIDE = 2.0
+SLIPS = frozenset(("dob-digit", "dob-year", "dob-month", "dob-near"))
+OTHERS = frozenset(
+    (
+        *("upn-other", "sex-other", "surname-other", "surname-among-names"),
+        *("forename-other", "forename-known-as"),
+    )
+)
 # Beyond one in so many children: most searches are for a child who is not here at all.
-AGAINST = 1.5
+AGAINST = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +84,10 @@ def match_child(sought: ComparedChild, ours: ComparedChild, counts: NameCounts, 
     upn, names = _weigh_upn(sought, ours), weigh_names(sought, ours, counts, pair_key)
     dob, sex, postcode = _weigh_dob(sought, ours), _weigh_sex(sought, ours), _weigh_postcode(sought, ours)
     weighed = (upn, dob, (names.bits, tuple(names.reasons)), sex, postcode)
-    bits = sum(weight for weight, _ in weighed) - log2(max(counts.of, 2)) - AGAINST
     reasons = tuple(reason for _, some in weighed for reason in some)
+    bits = sum(weight for weight, _ in weighed) - log2(max(counts.of, 2)) - AGAINST
+    if not SLIPS.isdisjoint(reasons) and not OTHERS.isdisjoint(reasons):
+        bits -= SLIP_BESIDE
     strength = 1 / (1 + 2.0 ** min(60.0, -bits / 2))
     if upn[0] > 0 or not names.forenames_differ or not names.surnames_agree:
         return ChildMatch(strength, reasons)

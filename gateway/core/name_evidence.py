@@ -5,8 +5,12 @@ that the two are not the same letter by letter, or stand in different places. Wh
 
 - In 13 of 100 pairs of records of one child the forename differs, in 5.6 the surname, and of those 95 of 100 another
   surname altogether (Lam, Harron and others 2024, ALSPAC, 13,281 children). So another surname costs log2(0.053), 4.2
-  bits. Of the 13, 3 are assumed to be another forename altogether, 5 bits; the others are forms, spellings, and middle
-  names.
+  bits. Of the 13, 3 are assumed to be another forename altogether; it costs 4 bits, not 5, for such children would be
+  lost in silence. The others are forms, spellings, and middle names.
+- Two records of one child that both have middle names hardly ever share none: 1 in 6 is assumed, for names are left out
+  and cut. A middle name that agrees says little, for few are given, and to whole peoples the same.
+- A name that half of a people bears (Singh, Begum, Muhammad) says only that a child is of that people where the rest of
+  the name says it too, and as a surname it gives way to a family name.
 - What a loss in likeness costs is assumed. It is small, for the count of a part is already that of all who would agree
   so loosely.
 """
@@ -29,18 +33,22 @@ LOSS = {
     Likeness.SLIP: 3.0,
     Likeness.NEAR: 4.5,
 }
-SURNAME_OTHER, FORENAME_OTHER, FORENAME_MISSING, MIDDLE_OTHER = -4.2, -5.0, -1.0, -1.0
+SURNAME_OTHER, FORENAME_OTHER, FORENAME_MISSING, MIDDLE_OTHER = -4.2, -4.0, -1.0, -2.5
+# One of the two surnames is a title, which gives way to a family name sooner than another name does.
+TITLE_OTHER = -2.5
 # Where no part agrees, a date is not enough, however few children are here.
 NEITHER = -16.0
 # Both have a further part, and these are two.
 REST_OTHER = {"S": -2.5, "F": -4.0}
-PART_LOST, KNOWN_AS = 0.5, 1.5
+PART_LOST, KNOWN_AS = 0.5, 2.5
+# All that agrees of the forename is a name that half of a people bears; one has another beside it.
+SHARED_ALONE = 2.5
 # Of a middle name that agrees with a middle name: a family gives one to each child.
-MIDDLE_SAME = 5.0
+MIDDLE_SAME = 3.0
 # Of a forename of which the first letter is all there is: one in fourteen begins so.
 INITIAL = 3.0
-# Of a name that half of a people bears.
-SHARED_PART = 3.0
+# Of a name that half of a people bears: as surname, and where it says only that a child is of that people.
+SHARED_PART, SHARED_BESIDE = 6.0, 0.5
 
 
 class Place(StrEnum):
@@ -132,6 +140,9 @@ def _join_where_same(
 def _are_one_word(some: Sequence[_PlacedPart], others: Sequence[_PlacedPart]) -> bool:
     words = ["".join(part.text for part in parts) for parts in (some, others)]
     # A name of which half was left out is compared part by part.
+    texts = [{part.text for part in parts} for parts in (some, others)]
+    if texts[0] <= texts[1] or texts[1] <= texts[0]:
+        return False
     return all(words) and compare_parts(*words) in (Likeness.SAME, Likeness.SOUND, Likeness.SLIP, Likeness.NEAR)
 
 
@@ -167,8 +178,10 @@ def _pair_parts(first: _PlacedPart, other: _PlacedPart, counts: NameCounts) -> _
     if moved and likeness < Likeness.SOUND:
         return None
     bits = counts.weigh_part(first.text, other.text, likeness)
-    if first.text in SHARED or other.text in SHARED:
-        bits = min(bits, SHARED_PART if first.place is other.place is Place.SURNAME else bits)
+    if {first.text, other.text} & SHARED:
+        if moved or first.place is Place.MIDDLE:
+            return _PartPair(min(bits, SHARED_BESIDE), first, other, likeness)
+        bits = min(bits, SHARED_PART if first.place is Place.SURNAME else bits)
     bits -= LOSS[likeness] + (MOVED[first.place, other.place] if moved else 0.0)
     return _PartPair(bits, first, other, likeness)
 
@@ -247,8 +260,14 @@ def _judge_surnames(
         }
         evidence.reasons.append("names-swapped" if crossed else "surname-among-names")
         return
-    evidence.bits += SURNAME_OTHER
+    evidence.bits += TITLE_OTHER if _bears_title(theirs) or _bears_title(known) else SURNAME_OTHER
     evidence.reasons.append("surname-other")
+
+
+def _bears_title(parts: Sequence[_PlacedPart]) -> bool:
+    """Tell whether what stands as surname is no name of a family."""
+    surnames = _present(parts, Place.SURNAME)
+    return bool(surnames) and all(part.text in SHARED for part in surnames)
 
 
 def _name_surname(pair: _PartPair, rest: bool) -> str:
@@ -276,6 +295,8 @@ def _judge_forenames(
         )
         evidence.reasons.append(_name_forename(best, any(rests)))
         evidence.bits += REST_OTHER["F"] if all(rests) else -PART_LOST if any(rests) else 0.0
+        if any(rests) and all({pair.sought.text, pair.ours.text} & SHARED for pair in same):
+            evidence.bits -= SHARED_ALONE
         return
     if any({pair.sought.place, pair.ours.place} == {Place.FORENAME, Place.MIDDLE} for pair in pairs):
         evidence.reasons.append("forename-known-as")

@@ -15,13 +15,13 @@ from functools import lru_cache
 from rapidfuzz.distance import OSA, JaroWinkler
 
 from gateway.core.name_forms import are_forms
-from gateway.core.names import ALIKE, REMEMBERED, Likeness, name_sound
+from gateway.core.names import ALIKE, REMEMBERED, Likeness, fold_letters, name_sound
 
 # Written, joined or left out: they say nothing by themselves.
 _PARTICLES = "al el ul ud de da do dos das di du la le van von der den bin bint ibn mac mc o ni nic san st y e"
 # Parts that a whole people bears, or half of it: alone they are no likeness.
 _SHARED = """muhammad mohammed mohamed mohammad mohamad muhammed mohd md syed sayed abdul abdi singh kaur begum bibi
-khatun khatoon akhtar akter uddin ullah miah thi"""
+khatun khatoon khanom khanum akhtar akhter akthar akther akter sultana bano banu nessa uddin ullah miah thi"""
 # Written where there is no name yet, or none is known.
 _NO_NAME = """baby infant unknown unborn newborn twin boy girl male female tbc tba na nfn fnu lnu notknown babyboy
 babygirl nonegiven notgiven nosurname noforename"""
@@ -105,14 +105,26 @@ def compare_parts(part: str, other: str) -> Likeness:
         return Likeness.SOUND
     if are_forms(part, other) or _is_cut(stem, other_stem):
         return Likeness.NICKNAME
-    return _compare_letters(part, other)
+    return max(_compare_letters(part, other), _compare_letters(_fold_more(stem), _fold_more(other_stem)))
+
+
+def _fold_more(stem: str) -> str:
+    """Write V for W too, which many languages do not tell apart, and English does."""
+    return fold_letters(stem).replace("w", "v")
+
+
+@lru_cache(REMEMBERED)
+def is_like_any(part: str, others: tuple[str, ...]) -> bool:
+    """Tell whether a part is near any of these words."""
+    return any(compare_parts(part, other) is not Likeness.OTHER for other in others if other)
 
 
 def _sounds_alike(stem: str, other: str) -> bool:
     if not {*list_sounds(stem)} & {*list_sounds(other)}:
         return False
     read, other_read = _read_as_somali(stem), _read_as_somali(other)
-    return max(JaroWinkler.similarity(stem, other), JaroWinkler.similarity(read, other_read)) >= ALIKE
+    written = ((stem, other), (read, other_read), (fold_letters(stem), fold_letters(other)))
+    return any(JaroWinkler.similarity(*pair) >= ALIKE for pair in written)
 
 
 def _is_cut(part: str, other: str) -> bool:
@@ -123,6 +135,6 @@ def _is_cut(part: str, other: str) -> bool:
 def _compare_letters(part: str, other: str) -> Likeness:
     shortest = min(len(part), len(other))
     distance = OSA.distance(part, other, score_cutoff=2)
-    if distance == 1 and shortest >= SHORT:
+    if distance <= 1 and shortest >= SHORT:
         return Likeness.SLIP
     return Likeness.NEAR if distance == 2 and shortest >= LONG and part[0] == other[0] else Likeness.OTHER

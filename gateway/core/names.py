@@ -81,11 +81,18 @@ def normalise_name(name: str) -> str:
 
 
 @lru_cache(REMEMBERED)
-def name_sound(name: str) -> str:
-    """Return how a name sounds, whoever romanised it. Names that sound alike may be one; most are not."""
+def fold_letters(name: str) -> str:
+    """Write a name in one word, with one of the spellings that romanisations use for one sound."""
     folded = name.replace(" ", "")
     for written, read in FOLDED:
         folded = folded.replace(written, read)
+    return folded
+
+
+@lru_cache(REMEMBERED)
+def name_sound(name: str) -> str:
+    """Return how a name sounds, whoever romanised it. Names that sound alike may be one; most are not."""
+    folded = fold_letters(name)
     if not folded.isascii():
         return folded
     heard = FREELY.sub("", metaphone(folded))

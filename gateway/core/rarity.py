@@ -12,7 +12,7 @@ from gateway.core.name_parts import list_sounds
 from gateway.core.names import Likeness
 
 # What both names together may say: who bears a name alone here is not alone in the country.
-RAREST, COMMONEST = 15.0, 5.0
+RAREST, COMMONEST = 16.5, 5.0
 # What one part may say.
 RAREST_PART = 12.0
 

@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -358,22 +358,26 @@ def open_near_children(tx: Tx, gw: Gateway, load: int, asked: set[str]) -> dict[
 def open_children(tx: Tx, gw: Gateway, load: int, numbers: Collection[int]) -> dict[int, OurChild]:
     """Open the children of ours who have these numbers in this load."""
     return {
-        locked_child.number: build_our_child(json.loads(_unlock_child(gw, load, locked_child)))
+        locked_child.number: open_our_child(gw, load, locked_child)
         for locked_child in children.list_locked_children(tx, load, numbers)
     }
 
 
-def _unlock_child(gw: Gateway, load: int, locked_child: LockedChild) -> bytes:
-    return at_rest.unlock(
+def open_our_child(gw: Gateway, load: int, locked_child: LockedChild) -> OurChild:
+    """Unlock and read a child of ours."""
+    text = at_rest.unlock(
         Locked(locked_child.data_key, locked_child.content),
         about=child_context(load, locked_child.number),
         ring=gw.ring,
     )
+    return build_our_child(json.loads(text))
 
 
-def read_name_counts(tx: Tx, gw: Gateway, index: IndexLoad, some: Iterable[ComparedChild]) -> NameCounts:
-    """Read how many of our children bear each of the names of these."""
-    keys = {key for described in some for key in blocking.count_keys(described)}
+def read_name_counts(
+    tx: Tx, gw: Gateway, index: IndexLoad, sought: Sequence[ComparedChild], ours: Iterable[ComparedChild]
+) -> NameCounts:
+    """Read how many of our children bear each name that is weighed where these are compared."""
+    keys = blocking.compared_count_keys(sought, ours)
     by_digest = {digest: key for key in keys for digest in digest_keys(gw, index.load, [key])}
     counted = children.find_counts(tx, index.load, by_digest)
     return NameCounts(index.children, {by_digest[digest]: count for digest, count in counted.items()})

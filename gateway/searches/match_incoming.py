@@ -9,7 +9,7 @@ once against each load of the index, for a child may come tomorrow who is not he
 
 A restricted child is never matched by machine. A search for one is `person` without a look at the index. A child of
 ours whose data are restricted is compared as any other, and then never shown: where such a child is near, the search is
-`person`. So is every search to which another child of ours is near, but not near enough to be shown (some four in a
+`person`. So is every search to which another child of ours is near, but not near enough to be shown (some five in a
 hundred), and every one that could not be opened. Which of these it was is written nowhere, and the time it takes is the
 same, so nothing tells that we have that child.
 
@@ -176,8 +176,9 @@ def _judge_message(tx: Tx, gw: Gateway, counts: IndexLoad, message: Message) -> 
     for described in family:
         asked |= blocking.search_keys(described)
     ours = children_index.list_near_children(tx, gw, counts.load, asked)
-    everybody = [child, *family, *(our_child.described for our_child in ours)]
-    return judge_nearness(child, family, ours, children_index.read_name_counts(tx, gw, counts, everybody))
+    compared = [our_child.described for our_child in ours]
+    name_counts = children_index.read_name_counts(tx, gw, counts, [child, *family], compared)
+    return judge_nearness(child, family, ours, name_counts)
 
 
 def _compared_children(message: Message) -> tuple[ComparedChild, list[ComparedChild]]:

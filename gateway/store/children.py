@@ -96,7 +96,7 @@ def find_child_numbers(tx: Connection, load: int, keys: Collection[int]) -> set[
     numbers_found: set[int] = set()
     for some in _split_values(sorted(keys)):
         query = select(child_keys.c.number).where(child_keys.c.load == load, child_keys.c.key.in_(some))
-        numbers_found |= set(tx.scalars(query))
+        numbers_found.update(tx.scalars(query).all())
     return numbers_found
 
 
@@ -107,7 +107,7 @@ def find_children_by_key(tx: Connection, load: int, keys: Collection[int]) -> di
         query = select(child_keys.c.key, child_keys.c.number).where(
             child_keys.c.load == load, child_keys.c.key.in_(some)
         )
-        for key, number in tx.execute(query):
+        for key, number in tx.execute(query).all():
             numbers_by_key.setdefault(key, set()).add(number)
     return numbers_by_key
 
@@ -119,7 +119,7 @@ def find_counts(tx: Connection, load: int, keys: Collection[int]) -> dict[int, i
         query = select(child_keys.c.key, child_keys.c.number).where(
             child_keys.c.load == load, child_keys.c.key.in_(some)
         )
-        count_by_key.update((key, count) for key, count in tx.execute(query))
+        count_by_key.update((key, count) for key, count in tx.execute(query).all())
     return count_by_key
 
 
@@ -129,7 +129,7 @@ def list_locked_children(tx: Connection, load: int, wanted: Collection[int]) -> 
     return [
         LockedChild(row.number, bytes(row.data_key), bytes(row.content))
         for some in _split_values(sorted(wanted))
-        for row in tx.execute(query.where(children.c.number.in_(some)))
+        for row in tx.execute(query.where(children.c.number.in_(some))).all()
     ]
 
 

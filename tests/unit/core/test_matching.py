@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from math import log2
 from typing import Any
 
 import pytest
@@ -125,6 +126,27 @@ def test_a_rare_surname_and_the_same_day_show_the_child_or_a_twin(bearers: int, 
 
 def test_a_child_of_another_name_born_on_the_same_day_is_nobody() -> None:
     assert match(replace(NO_UPN, surname="specimen", forename="cyd", middle_names=())).strength < matching.CAUTIOUS
+
+
+@pytest.mark.parametrize(("bearers", "looked_at"), [(1, True), (20, False)])
+def test_the_only_bearer_of_both_names_is_looked_at_where_only_the_year_of_birth_agrees(
+    bearers: int, looked_at: bool
+) -> None:
+    sought = replace(NO_UPN, dob=date(2014, 9, 27), middle_names=(), postcode="")
+    found = matching.match_child(sought, ADA, count_names(bearers), blocking.pair_count_key(ADA))
+    assert (matching.CAUTIOUS <= found.strength < matching.MATCH) is looked_at
+
+
+def test_a_slip_in_the_date_says_less_where_the_upn_is_another() -> None:
+    slip = replace(NO_UPN, dob=date(2014, 3, 6), postcode="")
+    alone, beside = (find_bits(replace(slip, upns=upns)) for upns in ((), ("L330345624117",)))
+    assert alone - beside == pytest.approx(matching.SLIP_BESIDE - matching.UPN_OTHER)
+
+
+def find_bits(sought: ComparedChild) -> float:
+    """How far above the threshold a search for this child finds Ada, of whose names twenty others bear each."""
+    strength = matching.match_child(sought, ADA, count_names(20), blocking.pair_count_key(ADA)).strength
+    return -2 * log2(1 / strength - 1)
 
 
 def test_a_common_name_says_less_than_a_rare_one() -> None:

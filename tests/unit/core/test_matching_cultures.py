@@ -77,6 +77,14 @@ Kaur, Harleen 14.3.2015 -> Kaur, Harleen 24.3.2015: person
 Begum, Muhammad Ismaeel 15.4.2015 -> Begum, Muhammad Adnan 5.4.2015: none
 Uddin, Mohammed Zayd 3.11.2015 -> Uddin, Mohammed Umar 8.11.2015: none
 Karim, Muhammad Yusuf 3.11.2015 -> Karim, Muhammad Hassan 8.11.2015: none
+Miah, Yusuf -> Miah, Yosuph: shown
+Hoque, Tahmida -> Khanom, Tahmida: shown
+Kaur, Simran -> Begum, Simran: shown
+Sidhu, Harman Singh 21.5.2015 -> Chahal, Harman Singh 21.5.2013: none
+Gill, Jasleen Kaur 21.5.2015 -> Kaur, Jasleen 22.5.2015: person
+Verney, Ottilie Mae 21.5.2015 -> Bradshaw, Ottilie 22.5.2015: none
+Verney, Ottilie Mae -> Bradshaw, Ottilie Grace: person
+Verney, Ottilie Mae -> Bradshaw, Ottilie: shown
 """
 
 
@@ -166,6 +174,17 @@ def test_pairs_that_show_why(row: str) -> None:
     assert verdict == becomes, (match.strength, match.reasons)
     if becomes == "shown":
         assert blocking.filing_keys(ours) & blocking.search_keys(sought)
+
+
+def test_counts_that_are_not_asked_for_change_nothing(town: MixedTown, index: MemoryIndex) -> None:
+    for n in range(0, SIZE, 30):
+        sought = town.ask_any(n).child
+        near = index.compare(sought)
+        keys = blocking.compared_count_keys([sought], [index.children[number] for number in near])
+        counts = NameCounts(SIZE, {key: index.counts.counts[key] for key in keys if key in index.counts.counts})
+        for number, match in near.items():
+            ours = index.children[number]
+            assert matching.match_child(sought, ours, counts, blocking.pair_count_key(ours)) == match
 
 
 STRENGTHS = st.lists(st.floats(0, 1), max_size=6)
