@@ -36,7 +36,7 @@ async def run_every(
     """Run this work until told to stop, with so many seconds between two turns.
 
     Of several processes that serve one gateway, only the one that leads runs it, and the others stand by; `everywhere`:
-    each does.
+    each does, and such work asks `gw.leads` itself about what in it is done once.
 
     `late_after`: how long a turn may take before Health calls the loop late, where it may take longer than others.
     `waits_first`: the first turn comes after a pause. `breaks_off`: a turn that is under way when told to stop is

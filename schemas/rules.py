@@ -197,6 +197,16 @@ def _restriction_reason(message: Message, today: date) -> Iterator[str]:
         yield _body(message, "Restriction")
 
 
+# What no notice holds about a restricted child, and its elements.
+WITHHELD = {
+    "destination_address": "DestinationAddress",
+    "previous_address": "PreviousAddress",
+    "destination_school": "DestinationSchool",
+    "school": "School",
+    "contact": "Contact",
+}
+
+
 @_rule(
     "restriction.address",
     "error",
@@ -208,13 +218,7 @@ def _restricted_address(message: Message, today: date) -> Iterator[str]:
         body, TransferNotice | WhereaboutsEnquiry | WhereaboutsUnknownNotice
     ):
         return
-    for part, name in (
-        ("destination_address", "DestinationAddress"),
-        ("previous_address", "PreviousAddress"),
-        ("destination_school", "DestinationSchool"),
-        ("school", "School"),
-        ("contact", "Contact"),
-    ):
+    for part, name in WITHHELD.items():
         if getattr(body, part, None):
             yield _body(message, name)
 

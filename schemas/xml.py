@@ -4,6 +4,8 @@ The form is XML 1.0 under an XSD 1.0, `message-1.xsd`. The text comes from anoth
 somebody sent in. So: UTF-8 only, bounded in size and depth, no DTD, no entity, no processing instruction, no network;
 and the XSD before anything else is believed. What is found wrong is said without quoting the text, because the text is
 about a child.
+
+What stands in which element is said by the classes of `message`: `layout` reads it off them.
 """
 
 import re

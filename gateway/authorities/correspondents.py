@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.protection import LetterProtection
+from gateway.core.message_protection import LetterProtection
 from gateway.errors import ConfigProblem, NotAllowed, NotFound
 from gateway.exchange import letters
 from gateway.settings.rules import MAIL_ADDRESS

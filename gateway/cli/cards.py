@@ -24,7 +24,7 @@ from gateway.cli.output import (
     read_bytes,
 )
 from gateway.core import labels
-from gateway.core.protection import LetterProtection
+from gateway.core.message_protection import LetterProtection
 from gateway.errors import NotAllowed
 from keys import card
 from keys.card import Card

@@ -7,7 +7,7 @@ what they cannot say. `notice_questions.py` makes questions of both.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.core.safeguards import WITHHELD
+from schemas.rules import WITHHELD
 
 
 @dataclass(frozen=True, slots=True)

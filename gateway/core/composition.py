@@ -10,7 +10,7 @@ from dataclasses import MISSING, Field, fields, replace
 from datetime import date
 from typing import Any
 
-from gateway.core.safeguards import READ_AS, WITHHELD
+from gateway.core.safeguards import READ_AS
 from schemas import codes, officers
 from schemas.hidden_signs import find_hidden, say_hidden
 from schemas.layout import Slot, is_ours, list_slots
@@ -26,6 +26,7 @@ from schemas.message import (
     find_member,
     get_kind,
 )
+from schemas.rules import WITHHELD
 from schemas.shapes import CodeList, Number, Text
 
 # Str, list of str, Said, or list of Said.

@@ -16,7 +16,7 @@ from gateway.core.delivery import DeliveryState
 from gateway.core.failure_cause import find_failure_cause
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
-from gateway.core.protection import Protection
+from gateway.core.message_protection import Protection
 from schemas import codes
 from schemas.message import Acknowledgement, Body, MessageKind, RestrictionLevel
 

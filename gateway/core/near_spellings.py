@@ -1,4 +1,7 @@
-"""Which names are spelt nearly as a person typed one, or sound as it does. No I/O.
+"""Which names are spelt nearly as a person typed one into Find, or sound as it does. No I/O.
+
+How near two names are to each other is decided elsewhere for other ends: `name_parts` for the matching of searches, and
+`names.compare_names` for what a notice says twice.
 
 The index knows a name only by marks of its spelling and of its sound (`search_terms`). So a search for names that are
 nearly alike makes every spelling that may be meant, and asks for the marks of all of them: nothing more of a name need

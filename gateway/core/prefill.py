@@ -14,7 +14,8 @@ from typing import Any
 
 from gateway.core.child import ComparedChild
 from gateway.core.composition import Said, find_level, is_empty
-from gateway.core.safeguards import NEW_IDENTITY, WITHHELD
+from gateway.core.safeguards import NEW_IDENTITY
+from schemas.rules import WITHHELD
 
 # Of the restriction: what holds wherever the child is, and what was decided about it.
 RESTRAINED, DECIDED = ("level", "reason"), ("decided_by", "decided_on", "review_on")

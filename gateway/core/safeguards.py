@@ -41,9 +41,8 @@ from schemas.message import (
     WhereaboutsResponse,
     WhereaboutsUnknownNotice,
 )
-from schemas.rules import build_sentence
+from schemas.rules import WITHHELD, build_sentence
 
-WITHHELD = ("destination_address", "previous_address", "destination_school", "school", "contact")
 # What a receiver takes a restriction for that contradicts itself.
 READ_AS: RestrictionLevel = "address-withheld"
 ABUSE = "domestic-abuse"

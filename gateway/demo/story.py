@@ -9,6 +9,7 @@ import csv
 import os
 import signal
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -113,6 +114,10 @@ async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> di
 @contextmanager
 def _cancel_on(number: signal.Signals) -> Iterator[None]:
     """Cancel the task that runs this when the signal comes; a second one does not disturb what is being stopped."""
+    if threading.current_thread() is not threading.main_thread():
+        # Signals come to the main thread alone.
+        yield
+        return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def cancel_once() -> None:

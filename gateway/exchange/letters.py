@@ -19,7 +19,7 @@ from gateway import copies
 from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import labels
-from gateway.core.protection import LetterProtection
+from gateway.core.message_protection import LetterProtection
 from gateway.errors import ConfigProblem
 from gateway.store.correspondents import Correspondent
 from gateway.store.outbox import ClaimedDelivery

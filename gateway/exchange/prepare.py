@@ -10,7 +10,7 @@ from secrets import token_bytes
 
 from gateway.context import Gateway
 from gateway.core import labels, safeguards
-from gateway.core.protection import Protection
+from gateway.core.message_protection import Protection
 from gateway.core.safeguards import NOTHING_KNOWN, KnownFacts
 from gateway.core.search_terms import list_terms
 from gateway.errors import NotAllowed, Unconfirmed, Unfit

@@ -8,7 +8,7 @@ statement as evidence.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -249,9 +249,7 @@ async def compare_forever(gw: Gateway, stop: asyncio.Event) -> None:
         wanted = [partner for partner in gw.asked if now - asked_at.get(partner, -ASKED_EVERY) >= ASKED_EVERY]
         asked_at |= dict.fromkeys(wanted, now)
         days = {partner: gw.asked.pop(partner) for partner in wanted}
-        # A partner asks one process; the rest is done once.
-        daily = gw.trust.list_authorities() if gw.leads else ()
-        days |= {partner: gw.now() - DAYS for partner in daily if now >= due.get(partner, first)}
+        days |= {partner: gw.now() - DAYS for partner in _list_daily_partners(gw) if now >= due.get(partner, first)}
         done = await asyncio.gather(*(_compare_partner(gw, partner, since) for partner, since in days.items()))
         due |= {partner: now + (EVERY if well else AGAIN_AFTER) for partner, well in zip(days, done, strict=True)}
 
@@ -266,6 +264,11 @@ async def compare_forever(gw: Gateway, stop: asyncio.Event) -> None:
         waits_first=True,
         everywhere=True,
     )
+
+
+def _list_daily_partners(gw: Gateway) -> Collection[str]:
+    """List with whom this process compares each day: one of several does, and each with whoever asked it."""
+    return gw.trust.list_authorities() if gw.leads else ()
 
 
 async def _compare_partner(gw: Gateway, partner: str, since: datetime) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, select
 
-from gateway.core.protection import LetterProtection
+from gateway.core.message_protection import LetterProtection
 from gateway.store.rows import get_values
 from gateway.store.tables import correspondents
 

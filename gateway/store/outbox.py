@@ -26,8 +26,8 @@ from sqlalchemy.exc import IntegrityError
 from gateway.core import causes
 from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
 from gateway.core.message_name import MessageName
+from gateway.core.message_protection import Protection
 from gateway.core.message_summary import MessageSummary
-from gateway.core.protection import Protection
 from gateway.core.replies import NamedMessage
 from gateway.errors import NotAllowed, NotFound
 from gateway.store.database import is_among

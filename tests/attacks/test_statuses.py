@@ -22,7 +22,7 @@ from gateway.context import Gateway
 from gateway.core.delivery import PATIENCE, DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health_rules import PARTNER_LATE
-from gateway.core.protection import Protection
+from gateway.core.message_protection import Protection
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages

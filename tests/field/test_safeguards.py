@@ -242,7 +242,7 @@ def test_a_receiver_takes_the_stricter_reading_and_refuses_nothing(name: str) ->
         assert (shown, safeguards.level_as_read(message, TODAY)) == (message.body, message.restriction)
         return
     assert safeguards.level_as_read(message, TODAY) == "address-withheld"
-    hidden = [getattr(shown, part, None) for part in (*safeguards.WITHHELD, "note")]
+    hidden = [getattr(shown, part, None) for part in (*rules.WITHHELD, "note")]
     assert not any(hidden)
     assert shown.child.surname == message.body.child.surname  # type: ignore[union-attr]
     assert "B70 9ZZ" not in xml.write(Message(message.header, shown)).decode()

@@ -21,7 +21,7 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.mail_replies import Judgement
-from gateway.core.protection import LetterProtection
+from gateway.core.message_protection import LetterProtection
 from gateway.errors import ConfigProblem, GatewayError, NotFound
 from gateway.exchange import enquire, letters
 from gateway.exchange.send import send_notices

@@ -43,7 +43,7 @@ BEFORE = """
 from gateway.core.delivery import DeliveryState
 from gateway.core.labels import name_status
 from gateway.core.message_name import Direction, build_name
-from gateway.core.protection import LetterProtection, Protection
+from gateway.core.message_protection import LetterProtection, Protection
 from gateway.store.outbox import ClaimedDelivery
 from schemas.message import Decision, Message, MessageKind, Restriction, RestrictionLevel
 from schemas.shapes import CaseId, MessageId

@@ -19,8 +19,9 @@ from gateway.core.prefill import (
     fill_in,
     list_siblings,
 )
-from gateway.core.safeguards import NEW_IDENTITY, WITHHELD
+from gateway.core.safeguards import NEW_IDENTITY
 from schemas.message import OPENS_A_CASE, MessageKind
+from schemas.rules import WITHHELD
 from tests.children import notice
 
 REFUGE = {

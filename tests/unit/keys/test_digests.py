@@ -17,7 +17,7 @@ def hmac_of(key: bytes, text: bytes) -> bytes:
     return hmac.digest(key, text, "sha256")
 
 
-# As version 0.1 computed them, flow by flow.
+# As version 0.1 computed them, flow by flow. What it did not know has a key of its own, as in a newer home.
 BY_0_1: dict[Purpose, Callable[[str, str], bytes]] = {
     Purpose.LETTER: lambda one, other: hmac_of(ROOT, f"letter\0{one}\0{other}".encode()),
     Purpose.LEAVER: lambda one, other: hmac_of(ROOT, f"{one}\0{other}".encode()),
@@ -25,6 +25,9 @@ BY_0_1: dict[Purpose, Callable[[str, str], bytes]] = {
     Purpose.CHILD: lambda one, other: hmac_of(ROOT, f"child-key\0{one}\0{other}".encode()),
     # HKDF-Expand of one block (RFC 5869, 2.3), and then the HMAC.
     Purpose.MARK: lambda one, other: hmac_of(hmac_of(ROOT, b"cme-gateway/marks\x01"), f"{one}\0{other}".encode()),
+    Purpose.BACKUP_CODE: lambda one, other: hmac_of(
+        hmac_of(ROOT, b"cme-gateway/backup-code\x01"), f"{one}\0{other}".encode()
+    ),
 }
 
 
@@ -58,4 +61,5 @@ def test_values_never_change_or_what_is_stored_is_lost() -> None:
         Purpose.REQUEST: "032e358a2cced3c6",
         Purpose.CHILD: "e2421564815185a2",
         Purpose.MARK: "9782f3327f424185",
+        Purpose.BACKUP_CODE: "ea4a038fda87fe16",
     }
