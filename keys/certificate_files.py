@@ -162,17 +162,21 @@ def _read_certificate(data: bytes) -> Sequence[Piece]:
         read = x509.load_der_x509_certificate(data)
     except UNFIT:
         return ()
-    # Its parts are parsed when they are asked for.
+    return (_check_parts(read),)
+
+
+def _check_parts(read: x509.Certificate) -> Piece:
+    """Return a certificate whose parts can be read: they are parsed only when they are asked for."""
     try:
         _ = read.subject, read.issuer, read.extensions, read.not_valid_before_utc, read.not_valid_after_utc
     except UNFIT:
-        return ("damaged",)
-    return (read,)
+        return "damaged"
+    return read
 
 
 def _read_pkcs7(data: bytes) -> Sequence[Piece]:
     try:
-        return tuple(load_der_pkcs7_certificates(data))
+        return tuple(_check_parts(read) for read in load_der_pkcs7_certificates(data))
     except UNFIT:
         return ()
 

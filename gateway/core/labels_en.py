@@ -156,8 +156,8 @@ ANSWERING: Mapping[str, StatusText] = {
     "has it, no answer": StatusText("Awaiting answer"),
     "letter sent, no answer": StatusText("Emailed, awaiting answer"),
     "accepted by mail, no answer": StatusText(
-        "Accepted by email",
-        "An officer at your authority read this in an email. It is not an answer about the child.",
+        "Email reply, no answer yet",
+        "An officer at your authority read this in an email. It does not say whether they know the child.",
     ),
     "not there yet": StatusText("Not delivered yet"),
     "given up": StatusText("Not delivered"),
@@ -205,13 +205,13 @@ INBOX_SORTS = {
     "kind": "By type of notice",
 }
 DUE_WHEN = {"late": "Overdue", "today": "Due today", "week": "Due this week"}
-UNASSIGNED = "Nobody"
+UNASSIGNED = "Not assigned"
 # Why a message is left out where several are dealt with at once.
 LEFT_OUT = {
     "reply": "This is a reply. Open the case to deal with it.",
-    "needs-answer": "You answer this type of notice, you do not accept it. Open the case to answer it.",
+    "needs-answer": "This notice needs an answer, not an acceptance. Open the case to answer it.",
     "not-called": "No call is recorded. Call the named officer, then accept the notice in its case.",
-    "already": 'The status of this notice is already "{status}".',
+    "already": 'This notice can no longer be accepted. Its status is "{status}".',
     "has-case": "This case is already assigned to {person}.",
 }
 # From what a notice was filled in.
@@ -389,11 +389,11 @@ CHILD_BORN = "{name}, born {on}"
 MORE = "{first}, and {count} more"
 # The dates that matter, by what happened; of a move, how certain it is.
 SUMMARY_DATES = {
-    "moved/confirmed": "Moved {on} (confirmed).",
-    "moved/believed": "Moved {on} (believed).",
-    "moved/possible": "Moved {on} (possible).",
-    "left": "Left school {on}.",
-    "attended": "Last at school {on}.",
+    "moved/confirmed": "Moved on {on} (confirmed).",
+    "moved/believed": "Believed to have moved on {on}.",
+    "moved/possible": "May have moved on {on} (possible).",
+    "left": "Removed from school roll on {on}.",
+    "attended": "Last attended school on {on}.",
     "starts": "Expected to start {on}.",
     "seen": "Last seen {on}.",
     "reply-by": "Reply needed by {on}.",
@@ -564,13 +564,13 @@ ACTS = {
 REPLIES = {
     "sent/accepted": "Accepted",
     "sent/officer": "Rejected: {reason}",
-    "sent/referred": "Referred back: {authority} is responsible",
+    "sent/referred": "Referred back: you suggested {authority}",
     "sent/outcome": "Outcome sent: {result}",
     "sent/answer": "Answered: {result}",
     "sent/ended": "Search ended: {result}",
     "came/accepted": "Accepted",
     "came/officer": "Rejected: {reason}",
-    "came/referred": "Referred back: {authority} is responsible",
+    "came/referred": "Referred back: they suggest {authority}",
     "came/outcome": "Outcome received: {result}",
     "came/answer": "Answer received: {result}",
     "came/ended": "Search ended: {result}",
@@ -888,7 +888,8 @@ ACTIONS: Mapping[str, ActionText] = {
     "located": ActionText(
         "End this search",
         "End search",
-        "Everyone you asked will be told to stop looking. They will not be told where the child is.",
+        "Everyone you asked will be told to stop looking, except those you asked by phone: call them. They will not be"
+        " told where the child is.",
         "Search ended. The gateway is telling everyone you asked.",
     ),
     "correct": ActionText(
@@ -916,7 +917,7 @@ BANNERS = {
     "note": "Note added.",
     "visit": "Visit recorded.",
     "reply": "Email reply recorded.",
-    "try-again": "The gateway is trying again to deliver it.",
+    "try-again": "The gateway is trying to deliver it again.",
 }
 
 # What a report is called, and what it counts.
@@ -1060,7 +1061,7 @@ CALL_THEM = {"known": "Call {contact}", "unknown": "Call them"}
 SEARCH_CALLS = {
     "found": "They know this child",
     "no-trace": "They have no trace of this child",
-    "ring-me": "They will call back",
+    "ring-me": "They will call you back (no answer yet)",
 }
 
 # Why a message was not delivered (`failure_cause.FailureCause`), as an officer needs to know it.
@@ -1077,8 +1078,8 @@ FAILURES = {
 }
 # Whose move it is then, of a notice and of a reply.
 FAILED_MOVES = {
-    "notice": "It is your move. Try again, call them, or send it another way.",
-    "reply": "It is your move. Try again, or call them and tell them.",
+    "notice": "You need to act. Try again, call them, or send it another way.",
+    "reply": "You need to act. Try again, or call them and tell them.",
 }
 
 # Why a notice is not pursued any more, once its search has ended. These texts are stored, and migrations look for them.

@@ -94,7 +94,7 @@ async def test_a_case_with_three_notices_is_one_page_of_paper_and_a_reading(case
         assert text in page
     assert page.count("Whereabouts") >= 2
     assert "Outcome due" in page
-    assert "more in the case" not in page
+    assert "not shown" not in page
     assert "Print this page" not in page
 
 
@@ -107,12 +107,12 @@ async def test_what_does_not_fit_on_the_page_is_counted(cases: Cases, tmp_path: 
     listed = page.count("Note, by")
     assert listed > 4
     # The notes; that the notice came, and that it is urgent.
-    assert f"and {60 + 2 - listed} more in the case" in " ".join(page.split())
+    assert f"{60 + 2 - listed} older entries are not shown." in " ".join(page.split())
     await olive.open(f"/cases/{cases.many}/print")
     [page] = await printed(olive, tmp_path)
     listed = page.count("Note, by")
     assert listed > 20
-    assert f"and {60 + 1 - listed} more in the case" in " ".join(page.split())
+    assert f"{60 + 1 - listed} older entries are not shown." in " ".join(page.split())
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -244,6 +244,14 @@ def test_nothing_but_a_refusal_comes_of_damage() -> None:
                 assert isinstance(become(bytes(damaged), now=TODAY), str), form
 
 
+@pytest.mark.parametrize("file", [DER, as_pkcs7(LEAF)], ids=["DER", "PKCS#7"])
+def test_whichever_byte_is_damaged_nothing_but_a_refusal_comes_of_it(file: bytes) -> None:
+    # A length that is too long, and one that is too short.
+    for value in (0x7F, 0x00):
+        for at in range(len(file)):
+            assert isinstance(become(file[:at] + bytes([value]) + file[at + 1 :], now=TODAY), str), at
+
+
 Change = Callable[[bytes], bytes]
 OWN: Sequence[tuple[str, Change, Change, str]] = (
     ("as it is", bytes, bytes, ""),

@@ -12,6 +12,7 @@ from sqlalchemy import update
 from gateway.access import people
 from gateway.casework import inbox_list, message_pages
 from gateway.console.inbox import SHOWN
+from gateway.core import labels
 from gateway.core.inbox_order import NOBODY, DueWhen, InboxSort
 from gateway.core.permissions import Role
 from gateway.exchange import respond
@@ -143,7 +144,7 @@ async def test_a_row_says_when_the_child_was_born_who_its_siblings_are_and_who_h
     assert "Siblings: Ben, Other" in mine
     assert "Olive Testofficer" in mine
     assert "Sibling" not in nobodys
-    assert "Nobody" in nobodys
+    assert labels.name_unassigned() in nobodys
     assert "1 assigned to you" in page
     assert cases_on(await visitor.get(OFFICER, f"/inbox?officer={sign_in_name(OFFICER)}")) == [case]
     # A list is one entry, which mentions the notices that it named.

@@ -163,7 +163,7 @@ async def test_after_a_notice_was_sent_one_is_begun_for_each_sibling_and_not_twi
     # Whoever presses again begins no second one.
     await send_form(visitor, address, [("sibling", "0"), ("sibling", "1")])
     assert len(open_all(visitor)) == 2
-    assert "Already started" in await visitor.get(OFFICER, address)
+    assert "already started" in await visitor.get(OFFICER, address)
 
 
 async def test_the_siblings_of_a_withheld_child_are_withheld_with_it(visitor: Visitor) -> None:
@@ -245,7 +245,7 @@ async def test_a_restricted_child_of_ours_is_never_shown_and_fills_in_nothing(vi
         for upn in ("L330345624118", "L330345624119")
     ]
     assert "Hope" not in hidden
-    assert "No children found" in hidden
+    assert "No matching children shown" in hidden
     # The answer is the same as where there is no such child.
     assert hidden.replace("L330345624118", "L330345624119") == nobody.replace(token(nobody), token(hidden))
     [entry, _] = list_entries(visitor, "children.read")

@@ -88,7 +88,7 @@ async def test_cases_of_an_account_that_ended_are_nobodys_until_it_comes_back(vi
     await visitor.post(Role.ADMIN, f"/people/{quote(OLIVE)}/end", status=303, move_to="")
     page = await visitor.get(MANAGER, f"/inbox?officer={NOBODY}")
     assert cases_on(page) == [case]
-    assert f"Nobody (was {NAMES[OFFICER]})" in page
+    assert f"Not assigned (was {NAMES[OFFICER]})" in page
     assert "no longer works on cases" in await visitor.get(MANAGER, f"/cases/{case}")
     people.set_active(visitor.gw, OLIVE, True, AGNES)
     assert cases_on(await visitor.get(MANAGER, f"/inbox?officer={NOBODY}")) == []

@@ -71,14 +71,14 @@ async def test_what_was_decided_is_told_with_its_reason_and_who_decided_it(world
     assert [line for line in ours if line.endswith(BY_OLIVE)] == [
         f"Outcome sent: in education{BY_OLIVE}",
         f"Accepted{BY_OLIVE}",
-        f"Referred back: Wolverhampton is responsible{BY_OLIVE}",
+        f"Referred back: you suggested Wolverhampton{BY_OLIVE}",
         f"Rejected: not in our area{BY_OLIVE}",
     ]
     theirs = told(world, "333", case_id)
     assert [line for line in theirs if line.endswith(OF_WORCESTERSHIRE)] == [
         f"Outcome received: in education{OF_WORCESTERSHIRE}",
         f"Accepted{OF_WORCESTERSHIRE}",
-        f"Referred back: Wolverhampton is responsible{OF_WORCESTERSHIRE}",
+        f"Referred back: they suggest Wolverhampton{OF_WORCESTERSHIRE}",
         f"Rejected: not in their area{OF_WORCESTERSHIRE}",
     ]
 

@@ -275,12 +275,12 @@ async def test_what_was_not_delivered_is_a_task_in_words_and_is_tried_again_from
     assert "Inbox (1)" in words(pages[0])
     assert "Testchild-Example, Ada" in words(pages[0])
     assert "The transfer notice to Worcestershire was not delivered" in words(pages[1])
-    assert "It is your move" in words(pages[1])
+    assert "You need to act" in words(pages[1])
     assert MACHINE in unescape(await visitor.get(Role.OPERATOR, "/health"))
     await visitor.post(Role.OUTREACH, f"{case}/notices/{sent}/try-again", 403)
     await visitor.post(OFFICER, f"{case}/notices/{sent}/try-again", 303)
     again = words(await visitor.get(OFFICER, f"{case}?done=try-again"))
-    assert "The gateway is trying again to deliver it" in again
+    assert "The gateway is trying to deliver it again" in again
     assert "It is your move" not in again
     assert list_failed_notices(visitor.gw, 10) == []
     # Somebody was faster.

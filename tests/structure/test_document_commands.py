@@ -23,6 +23,7 @@ from tests.children import notice
 from tests.command import run_command
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_postcodes import directory
+from tests.needs import need
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -259,6 +260,7 @@ def write_input_files(folder: Path, command: str) -> None:
 
 
 def test_commands_that_change_a_home_run_as_they_stand_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("Pango", "fonts")
     home = prepare_folder(tmp_path)
     monkeypatch.chdir(tmp_path)
     complete = {" ".join(example.words): example for example in EXAMPLES if is_complete(example)}
