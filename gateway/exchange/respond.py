@@ -147,7 +147,8 @@ def _send_reply(
         )
     if item.restriction != "none" and _says_too_much(body, item.restriction):
         raise NotAllowed("reply.restricted")
-    if standing is InboxState.ACKNOWLEDGED and not without_call and _lacks_call(gw, item):
+    lacks_call = standing is InboxState.ACKNOWLEDGED and _lacks_call(gw, item)
+    if lacks_call and not without_call:
         raise NotAllowed("reply.not-called", name=item.name)
     head = build_next_header(gw, item.case_said, item.sender, in_reply_to=item.message_id, test=item.test)
 
@@ -165,6 +166,8 @@ def _send_reply(
                     restriction=item.restriction,
                     case_id=item.case_id,
                     said_case=item.said_case,
+                    # The audit log says that there was none.
+                    confirmed="reply.not-called" if lacks_call else reply.confirmed,
                 )
                 for reply in ready
             ],

@@ -16,7 +16,7 @@ from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
-from gateway.store import inbox
+from gateway.store import audit_log, inbox
 from schemas.message import Acknowledgement, Body, Outcome, WhereaboutsResponse
 from schemas.shapes import MessageId
 from tests.children import notice
@@ -85,7 +85,9 @@ async def test_a_phone_only_notice_is_accepted_after_a_recorded_call_or_where_th
     if called:
         call = PhoneCall("Sam Invented, CME officer", worcestershire.now())
         by_hand.record_received_call(worcestershire, MessageName("333", MessageId(came)), call, by="otto")
-    respond.acknowledge_notice(worcestershire, came, accepted, by="otto", without_call=not called)
+    reply = respond.acknowledge_notice(worcestershire, came, accepted, by="otto", without_call=not called)
+    [queued] = worcestershire.store.look(lambda tx: audit_log.list_newest_entries(tx, about=reply, act="notice.queued"))
+    assert ('"confirmed":"reply.not-called"' in queued.entry) is not called
 
 
 async def test_a_phone_only_notice_is_rejected_without_a_call(pair: Pair) -> None:
