@@ -490,7 +490,7 @@ def count_more(first: str, count: int) -> str:
 
 
 def describe_date(happened: str, on: str) -> str:
-    """Return what happened when, as "Left school 23 October 2026."."""
+    """Return what happened when, as "Off roll 23 October 2026."."""
     return texts.SUMMARY_DATES[happened].format(on=on)
 
 

@@ -389,11 +389,11 @@ CHILD_BORN = "{name}, born {on}"
 MORE = "{first}, and {count} more"
 # The dates that matter, by what happened; of a move, how certain it is.
 SUMMARY_DATES = {
-    "moved/confirmed": "Moved on {on} (confirmed).",
-    "moved/believed": "Believed to have moved on {on}.",
-    "moved/possible": "May have moved on {on} (possible).",
-    "left": "Removed from school roll on {on}.",
-    "attended": "Last attended school on {on}.",
+    "moved/confirmed": "Moved {on} (confirmed).",
+    "moved/believed": "Believed moved {on}.",
+    "moved/possible": "Possible move {on}.",
+    "left": "Off roll {on}.",
+    "attended": "Last at school {on}.",
     "starts": "Expected to start {on}.",
     "seen": "Last seen {on}.",
     "reply-by": "Reply needed by {on}.",

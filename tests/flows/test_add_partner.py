@@ -92,9 +92,9 @@ async def test_a_newer_card_of_a_partner_is_added_without_a_call_and_says_what_c
     home_folder.renew_card(home, by="test")
     status, page = await upload(visitor, read_file(visitor))
     assert status == 200
-    assert f"in place of {there.own_card.serial}" in page
+    assert f"(replaces {there.own_card.serial})" in page
     assert "from now on: Invented MASH, 01632 960212" in page
-    assert "no call is needed" in page
+    assert "You do not need to call" in page
     await visitor.post(ADMIN, "/partners/add/confirm", 303, card=hidden_card(page))
     assert known(visitor) == [there.own_card.serial + 1]
     status, page = await upload(visitor, old)

@@ -23,7 +23,7 @@ from tests.conftest import introduce
 from tests.consoles import house, session
 
 EXAMPLES = re.compile(r'<td class="govuk-table__cell code">(.*?)</td>')
-REASONS = re.compile(r'<td class="govuk-table__cell">(Same [^<]*|[^<]*(?:nearly|alike)[^<]*)</td>')
+REASONS = re.compile(r'<td role="cell" class="govuk-table__cell" data-label="Why found">(.*?)</td>')
 
 
 class FindPage:

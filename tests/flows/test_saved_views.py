@@ -11,6 +11,7 @@ from gateway.access import people
 from gateway.casework import list_files, saved_views
 from gateway.casework.saved_views import LONGEST_NAME, MOST_VIEWS
 from gateway.console.inbox import SHOWN
+from gateway.core import labels
 from gateway.core.permissions import Role
 from gateway.exchange.send import send_notices
 from gateway.store import audit_log, audit_search, tables
@@ -119,7 +120,11 @@ async def test_the_inbox_is_a_file_with_every_row_in_the_order_and_with_the_filt
     assert first["Child"] == "Testchild-Example, Ada"
     assert first["Date of birth"] == "31 Mar 2016"
     assert (first["From"], first["Status"]) == ("Worcestershire (885)", "New")
-    assert (first["Due from you"], first["Overdue"], first["Assigned to"]) == ("Acknowledgement", "", "Nobody")
+    assert (first["Due from you"], first["Overdue"], first["Assigned to"]) == (
+        "Acknowledgement",
+        "",
+        labels.name_unassigned(),
+    )
     assert (mine["Assigned to"], bool(mine["Siblings"])) == ("Olive Testofficer", True)
     restricted = [row for row in rows if row["Restriction"]]
     assert [(row["Child"], row["Date of birth"], row["Siblings"]) for row in restricted] == [("This child", "", "")] * 2
