@@ -55,7 +55,7 @@ async def share_work(url: URL, *, wake: Callable[[], None], set_leading: Callabl
             while True:
                 leads = await _try_to_lead(connection, leads=leads)
                 set_leading(leads)
-                async for _ in connection.notifies(timeout=LOOK_EVERY, stop_after=1):
+                async for _ in connection.notifies(timeout=LOOK_EVERY):
                     wake()
     finally:
         set_leading(False)
