@@ -82,7 +82,7 @@ async def test_cases_of_an_account_that_ended_are_nobodys_until_it_comes_back(vi
         people.assign_case(visitor.gw, whose, name, MONA)
     assert cases_on(await visitor.get(MANAGER, f"/inbox?officer={NOBODY}")) == []
     asked = await visitor.get(Role.ADMIN, f"/people/{quote(OLIVE)}/end")
-    assert "2 cases are assigned to them" in asked
+    assert "2 cases assigned to them will be shown as" in asked
     assert '<option value="">Do not move' in asked
     assert f'<option value="{OLIVE}"' not in asked
     await visitor.post(Role.ADMIN, f"/people/{quote(OLIVE)}/end", status=303, move_to="")
