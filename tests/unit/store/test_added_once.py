@@ -3,27 +3,14 @@ was new.
 """
 
 import ast
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-
-import pytest
 
 from gateway.store import reminders, saved_views
 from gateway.store.database import Store
 from gateway.store.reminders import ESCALATED, REMINDED, Chase
 from gateway.store.saved_views import SavedView
 from schemas.shapes import MessageId
-from tests.conftest import new_database
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    made = Store(new_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else url)
-    made.migrate(create=True)
-    yield made
-    made.close()
 
 
 def test_a_person_has_one_view_of_a_name_and_sees_no_other_persons(store: Store) -> None:

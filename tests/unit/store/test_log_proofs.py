@@ -1,30 +1,16 @@
 """Proofs are made of the roots of blocks that are kept, and are the same as if every leaf had been read."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pytest
 
 from gateway.core import merkle
 from gateway.store import audit_log
 from gateway.store.audit_log import BLOCK, AuditEntry
 from gateway.store.database import Store
-from tests.conftest import new_database
 from tests.proofs import build_consistency_proof, build_inclusion_proof
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=UTC)
 # Some end at a block, some in the midst of one, one holds two.
 BATCHES = (1, BLOCK - 2, 1, 1, BLOCK, 2 * BLOCK + 5, 3)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Store]:
-    url = f"sqlite:///{tmp_path / 'store.db'}"
-    made = Store(new_database(request.getfixturevalue("postgres")) if request.param == "postgresql" else url)
-    made.migrate(create=True)
-    yield made
-    made.close()
 
 
 def test_proofs_from_blocks_are_those_of_all_the_leaves(store: Store) -> None:
