@@ -43,6 +43,7 @@ from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
 from gateway.store import heartbeats, processes
 from gateway.store.audit_log import AuditEntry
+from gateway.store.database import Tx
 
 # Seconds: how much of the log a partner's newest snapshot may lack.
 CHECKPOINT_EVERY = 10.0
@@ -123,7 +124,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
     gc.set_threshold(*COLLECT_AFTER)
     await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
     gw.looked.clear()
-    gw.leads = gw.store.engine.dialect.name == "sqlite"
+    gw.leads = not gw.store.is_shared
     running_loops = [
         asyncio.create_task(loop(gw, stop))
         for loop in (
@@ -266,9 +267,13 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 
     async def note() -> None:
         looked = list(gw.looked.values())
-        await gw.store.write(lambda tx: heartbeats.replace_heartbeats(tx, gw.process, looked))
-        if gw.leads:
-            await gw.store.write(lambda tx: heartbeats.delete_late_heartbeats(tx, gw.now() - GONE_AFTER))
+
+        def write(tx: Tx) -> None:
+            heartbeats.replace_heartbeats(tx, gw.process, looked)
+            if gw.leads:
+                heartbeats.delete_late_heartbeats(tx, gw.now() - GONE_AFTER)
+
+        await gw.store.write(write)
 
     await run_every(gw, stop, "noting the loops", note, seconds=NOTE_EVERY, waits_first=True, everywhere=True)
     try:
@@ -279,7 +284,7 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 
 async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
     """Lead where no other process does, and be woken by what others queue. With SQLite there is no other."""
-    if gw.store.engine.dialect.name == "sqlite":
+    if not gw.store.is_shared:
         return
 
     def set_leading(leads: bool) -> None:

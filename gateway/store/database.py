@@ -140,6 +140,11 @@ class Store:
         return StoreUnavailable("store.missing")
 
     @property
+    def is_shared(self) -> bool:
+        """Return whether several processes may serve one gateway with this database."""
+        return self.engine.dialect.name == "postgresql"
+
+    @property
     def folder(self) -> Path | None:
         """Return the folder in which the database's file lies; None where it is a server's."""
         file = self.engine.url.database if self.engine.dialect.name == "sqlite" else None
