@@ -213,22 +213,13 @@ def list_written_records(gw: Gateway, most: int) -> list[UnsentRecord]:
     """List what is being written by what it is found by, for a machine; of what was sent, the case. Of a phone-only
     child nothing is found.
     """
-    written, sent = gw.store.look(
-        lambda tx: (
-            [
-                compositions.get_locked_composition(tx, it.composition_id)
-                for it in compositions.list_unfinished(tx, most)
-            ],
-            compositions.list_sent_results(tx, most),
-        )
-    )
+    # First what is unfinished: what is sent meanwhile is found as sent.
+    unfinished = _open_unfinished_bodies(gw, most)
+    sent = gw.store.look(lambda tx: compositions.list_sent_results(tx, most))
     records = [UnsentRecord(name, frozenset(), CaseId(json.loads(told)["case"])) for name, told in sent]
-    for record, data_key, content in written:
-        if data_key is not None:
-            name = record.composition_id
-            body = json.loads(at_rest.unlock(Locked(data_key, content), about=name, ring=gw.ring))["body"]
-            if composition.find_level(body) != "phone-only":
-                records.append(UnsentRecord(name, list_written_terms(body.get("child") or {})))
+    for name, body in unfinished:
+        if composition.find_level(body) != "phone-only":
+            records.append(UnsentRecord(name, list_written_terms(body.get("child") or {})))
     return records
 
 
@@ -254,17 +245,23 @@ def list_begun_children(gw: Gateway) -> frozenset[tuple[str, str, str]]:
     so that nobody begins one twice; it shows nothing of them.
     """
 
+    bodies = [body for _, body in _open_unfinished_bodies(gw)]
+    return frozenset(identify_child(body.get("child") or {}) for body in bodies)
+
+
+def _open_unfinished_bodies(gw: Gateway, most: int | None = None) -> list[tuple[str, Said]]:
+    """Open what unfinished notices say, each with its id, for a machine; at most so many."""
+
     def list_locked(tx: Tx) -> list[tuple[str, Locked]]:
-        names = [record.composition_id for record in compositions.list_unfinished(tx)]
+        names = [record.composition_id for record in compositions.list_unfinished(tx, most)]
         locked = [(name, Locked(*compositions.get_locked_composition(tx, name)[1:])) for name in names]
         # It was not ended meanwhile.
         return [(name, content) for name, content in locked if content.data_key is not None]
 
-    bodies = [
-        json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))["body"]
+    return [
+        (name, json.loads(at_rest.unlock(locked, about=name, ring=gw.ring))["body"])
         for name, locked in gw.store.look(list_locked)
     ]
-    return frozenset(identify_child(body.get("child") or {}) for body in bodies)
 
 
 def identify_child(child: Said) -> tuple[str, str, str]:
