@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -100,6 +101,7 @@ class Gateway:
     # Each loop of a gateway that runs, and when it last did.
     looked: dict[str, Heartbeat] = field(default_factory=dict)
     _serials: dict[str, int] = field(default_factory=dict)
+    _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def code(self) -> str:
@@ -133,15 +135,17 @@ class Gateway:
         """Read the partners' cards again if one has changed, and whom we write to; another process may have
         added one.
         """
-        self.correspondents = {
-            correspondent.authority: correspondent
-            for correspondent in self.store.look(correspondents.list_correspondents)
-        }
-        serials = self.store.look(partners.list_card_serials)
-        if serials == self._serials:
-            return
-        cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
-        self.trust, self._serials = Trust(cards), serials
+        # One at a time: a look that began earlier must not undo what a later one has read.
+        with self._refreshing:
+            self.correspondents = {
+                correspondent.authority: correspondent
+                for correspondent in self.store.look(correspondents.list_correspondents)
+            }
+            serials = self.store.look(partners.list_card_serials)
+            if serials == self._serials:
+                return
+            cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
+            self.trust, self._serials = Trust(cards), serials
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""

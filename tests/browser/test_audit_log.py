@@ -41,7 +41,7 @@ async def test_the_auditor_finds_who_read_a_record_and_follows_them(tmp_path: Pa
         await page.get_by_role("link", name=OLIVE).click()
         await expect(page.locator("tbody tr").first).to_contain_text("Olive Testofficer")
         await page.locator("tbody th a").first.click()
-        await expect(page.get_by_text("This exact text")).to_be_visible()
+        await expect(page.get_by_text("This is the exact text")).to_be_visible()
         await assert_accessible(ada)
         await page.get_by_role("link", name="View the proof").click()
         await expect(page.get_by_role("heading", name="is in the signed log")).to_be_visible()

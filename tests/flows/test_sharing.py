@@ -3,6 +3,7 @@
 import functools
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ import pytest
 from gateway.core.delivery import DeliveryState
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.send import queue_messages
-from gateway.store import outbox
+from gateway.store import correspondents, outbox
+from gateway.store.correspondents import Correspondent
+from gateway.store.database import Tx
+from tests import letters
 from tests.children import notice
 from tests.conftest import free_port, introduce, make, new_database
 from tests.loaded import start_gateway
@@ -68,4 +72,29 @@ def test_processes_that_share_an_outbox_deliver_each_notice_once(
         for attempt in sandwell.store.look(functools.partial(outbox.list_tries, message_id=one.message_id))
     ]
     assert endings.count("receipted") == NOTICES
+    sandwell.store.close()
+
+
+def test_a_look_that_began_before_a_correspondent_was_entered_does_not_undo_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell = make(tmp_path / "333", "333", "Sandwell")
+    has_read, goes_on = threading.Event(), threading.Event()
+    list_all = correspondents.list_correspondents
+
+    def slow(tx: Tx) -> list[Correspondent]:
+        read = list_all(tx)
+        if threading.current_thread() is earlier:
+            has_read.set()
+            goes_on.wait(1)
+        return read
+
+    earlier = threading.Thread(target=sandwell.refresh_trust)
+    monkeypatch.setattr(correspondents, "list_correspondents", slow)
+    earlier.start()
+    has_read.wait(10)
+    letters.enter(sandwell)
+    goes_on.set()
+    earlier.join()
+    assert list(sandwell.correspondents) == ["330"]
     sandwell.store.close()
