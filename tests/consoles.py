@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from secrets import token_urlsafe
+from threading import Event, Thread
 
 from axe_playwright_python.base import AXE_SCRIPT, AxeResults
 from playwright.async_api import Browser, Page, async_playwright
@@ -127,14 +128,34 @@ async def settled(*houses: Gateway) -> None:
 
 @asynccontextmanager
 async def chromium() -> AsyncIterator[Browser]:
-    """Debian's browser."""
+    """Debian's browser: one for all tests of a process, since to start one takes a second of processor; each has
+    contexts of its own.
+    """
     need("Chromium", "fonts")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM)
+        browser = await playwright.chromium.connect_over_cdp(_start_chromium())
         try:
             yield browser
         finally:
+            for context in browser.contexts:
+                await context.close()
             await browser.close()
+
+
+@cache
+def _start_chromium() -> str:
+    """Start the browser, which ends with this process; return where it listens."""
+    port, ready = free_port(), Event()
+    Thread(target=asyncio.run, args=(_run_chromium(port, ready),), daemon=True).start()
+    assert ready.wait(60), "Chromium did not start"
+    return f"http://127.0.0.1:{port}"
+
+
+async def _run_chromium(port: int, ready: Event) -> None:
+    async with async_playwright() as playwright:
+        await playwright.chromium.launch(executable_path=CHROMIUM, args=[f"--remote-debugging-port={port}"])
+        ready.set()
+        await asyncio.Event().wait()
 
 
 @dataclass(frozen=True)
