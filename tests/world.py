@@ -150,7 +150,9 @@ class World:
         """Open its gateway, as a start does."""
         gw = home_folder.open_gateway(self.home / code, now=self.clock(code))
         gw.carriers = {"https": self.wire}
-        event.listen(gw.store.engine, "checkout", _keep_small)
+        event.listen(gw.store.engine, "connect", _keep_small)
+        # Those it has are not small yet.
+        gw.store.engine.dispose()
         if self.trust.list_authorities():
             # One for all: it holds what each would read from its own database.
             gw.trust = self.trust
