@@ -8,12 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from uuid import uuid4
 
 from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.access_rules import AccessGrant
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import audit_log, audit_search, inbox, partners
+from gateway.store import access_changes, audit_log, audit_search, inbox, partners
+from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.partners import Partner
@@ -226,9 +229,14 @@ def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
     """Keep a card whose fingerprint `by` has confirmed."""
     new, now = check_partner_card(gw, token), gw.now()
     partner = Partner(new.authority, new.serial, card.compute_fingerprint(new), token.strip(), now, by)
+    is_new = not is_fingerprint_known(gw, new)
 
     def write(tx: Tx) -> None:
         partners.replace_partner(tx, partner)
+        if is_new:
+            whom = labels.name_authority_in_full(new.authority)
+            change = AccessChange(str(uuid4()), now, AccessGrant.PARTNER_ADDED, whom, by, frozenset())
+            access_changes.add_access_change(tx, change)
         audit_log.append_entries(
             tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         )

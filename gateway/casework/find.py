@@ -10,8 +10,9 @@ each notice, as the inbox is; and that somebody searched is another: how many we
 never by which words.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import date
 from functools import partial
 
 from gateway import copies
@@ -23,6 +24,7 @@ from gateway.core.message_summary import MessageSummary
 from gateway.core.near_search import LEFT_OUT, HitReasons, explain_hit, explain_reference, list_near_terms
 from gateway.core.search_terms import Term
 from gateway.core.typed_search import NoticeQuery, parse_query
+from gateway.errors import Unusable
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
@@ -107,6 +109,27 @@ def find_notices(
     near = _find_near(gw, query)
     hits = _view_hits(gw, query, near.hits[:limit], by, near=True)
     return FoundNotices(hits, None, complete, similar=True, cut=near.cut or len(near.hits) > limit)
+
+
+def find_sent_notice(gw: Gateway, surname: str, dob: date, is_about: Callable[[Child], bool]) -> MessageSummary | None:
+    """Find the newest notice of ours about a child of this surname and date of birth, for a machine.
+
+    `is_about`: tells the child from another of these. What is phone-only names nobody, so it is not found.
+    """
+    try:
+        query = parse_query(f"{surname} {dob:%d/%m/%Y}", gw.now().date())
+    except Unusable:
+        return None
+
+    def take_sent(tx: Tx) -> list[tuple[MessageSummary, Copy]]:
+        summaries, _ = _find_exactly(tx, gw, query, MOST_OPENED, None)
+        return list(_take_candidates(tx, gw, [each for each in summaries if each.direction == "sent"]).values())
+
+    for summary, copy in gw.store.look(take_sent):
+        message = _open_copy(gw, copy)
+        if message and any(is_about(child) for child in message.list_all(Child)):
+            return summary
+    return None
 
 
 def _find_exactly(

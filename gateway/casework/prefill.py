@@ -6,10 +6,10 @@ the new notice is left open, and asked.
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 from gateway import copies
-from gateway.casework import compose
+from gateway.casework import compose, find
 from gateway.casework.compose import NewComposition
 from gateway.context import Gateway
 from gateway.copies import Copy, Machine
@@ -21,7 +21,7 @@ from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.store import outbox
 from gateway.store.database import Tx
-from schemas.message import OPENS_A_CASE, SEARCHES, Message, MessageKind
+from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, MessageKind
 from schemas.shapes import CaseId, MessageId
 
 
@@ -35,6 +35,8 @@ class NamedSibling:
     dob: date = field(repr=False)
     # An unfinished notice is about them already.
     is_begun: bool
+    # When a notice of ours about them was sent, the newest.
+    sent_at: datetime | None
 
 
 def begin_about_child(gw: Gateway, name: str, kind: MessageKind, by: str) -> str:
@@ -62,9 +64,21 @@ def list_named_siblings(gw: Gateway, message_id: MessageId, by: str) -> list[Nam
             " ".join(filter(None, (sibling.get("forename"), sibling["surname"]))),
             date.fromisoformat(sibling["dob"]),
             compose.identify_child(sibling) in begun,
+            _find_when_sent(gw, sibling),
         )
         for at, sibling in enumerate(siblings)
     ]
+
+
+def _find_when_sent(gw: Gateway, sibling: Said) -> datetime | None:
+    dob, identity = date.fromisoformat(sibling["dob"]), compose.identify_child(sibling)
+
+    def is_about(child: Child) -> bool:
+        written = {"surname": child.surname, "forename": child.forename, "dob": child.dob}
+        return compose.identify_child(written) == identity
+
+    sent = find.find_sent_notice(gw, sibling["surname"], dob, is_about)
+    return sent.at if sent else None
 
 
 def begin_for_siblings(gw: Gateway, message_id: MessageId, wanted: Collection[int], by: str) -> int:

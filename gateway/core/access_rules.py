@@ -15,6 +15,8 @@ class AccessGrant(StrEnum):
     ROLES_GIVEN = "roles"
     # With the one-time password, whoever gave it can sign in as that person.
     PASSWORD_RESET = "reset"  # noqa: S105 - a kind, not a secret
+    # Another authority, which may be sent them from now on.
+    PARTNER_ADDED = "partner"
 
 
 def find_guarded(roles: Iterable[Role], before: Iterable[Role] = ()) -> frozenset[Role]:

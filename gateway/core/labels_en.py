@@ -1010,6 +1010,7 @@ ACCESS_EMAIL = {
     "roles": "- {by} gave {person} this access: {roles}. {on}",
     "roles/own": "- {person} gave themselves this access, because no other administrator could: {roles}. {on}",
     "reset": "- {by} gave {person} a one-time password. That account has this access: {roles}. {on}",
+    "partner": "- {by} added {person} as a partner authority. You can now send each other notices. {on}",
     "what-now": "If you did not expect this, ask the administrator, and ask another one to take the role away.",
     "all": "See all changes to users: {address}",
 }

@@ -105,9 +105,9 @@ AFTER_RECEIPT = frozenset(DeliveryState) - {DeliveryState.QUEUED, DeliveryState.
 async def run_demo(folder: Path, *, keep: bool, email: bool, out: Console) -> dict[str, object]:
     """Tell the story, and give what came of it. Raises Unusable where a step does not end as it must.
 
-    TERM ends it as Ctrl-C does: whatever it started is stopped first.
+    TERM and HUP, a terminal that was closed, end it as Ctrl-C does: whatever it started is stopped first.
     """
-    with _cancel_on(signal.SIGTERM):
+    with _cancel_on(signal.SIGTERM), _cancel_on(signal.SIGHUP):
         return await _tell_story(folder, keep=keep, email=email, out=out)
 
 

@@ -15,7 +15,10 @@ from gateway.store.tables import access_changes
 
 @dataclass(frozen=True, slots=True)
 class AccessChange:
-    """Roles that were given to somebody, or a new one-time password of an account that has them."""
+    """Roles that were given to somebody, a new one-time password of an account that has them, or a new partner.
+
+    `person` is then the authority, by name and code, and there are no roles.
+    """
 
     id: str
     at: datetime

@@ -48,8 +48,8 @@ CHECKS = [
     negative_data_rejection,
     unsupported_method,
 ]
-# Of each operation in each mode: all of them within a minute.
-EXAMPLES = 50
+# Of each operation in each mode: all of them within half a minute.
+EXAMPLES = 30
 DOCUMENT = build_description(list_operations())
 
 

@@ -10,12 +10,14 @@ from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
 from gateway import home_folder
+from gateway.access import tell_manager
 from gateway.authorities import partners
 from gateway.console.application import MAX_FORM_BYTES, build_application
+from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 from gateway.errors import NotAllowed
 from gateway.settings.rules import FILE
-from gateway.store import audit_log
+from gateway.store import access_changes, audit_log
 from keys import card
 from tests.conftest import make
 from tests.consoles import house, session, sign_in_name
@@ -79,6 +81,11 @@ async def test_a_card_is_added_once_its_fingerprint_was_read_out(visitor: Visito
     assert visitor.gw.trust.get_card("885").identity == visitor.there.own_card.identity
     [entry] = visitor.gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="partner.added"))
     assert (entry.actor, entry.partner) == (sign_in_name(ADMIN), "885")
+    # Of whom the service manager is told by email.
+    [change] = visitor.gw.store.look(lambda tx: access_changes.list_access_changes(tx, entry.at))
+    assert (change.kind, change.person) == (AccessGrant.PARTNER_ADDED, "Worcestershire (885)")
+    line = visitor.gw.store.look(lambda tx: tell_manager._describe_change(tx, change))
+    assert f"added {change.person} as a partner authority" in line
     assert "is confirmed" in await visitor.get(ADMIN, "/partners/885?done=added")
     assert "You already have this card" in (await upload(visitor, read_file(visitor)))[1]
 

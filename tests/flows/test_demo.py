@@ -65,8 +65,11 @@ async def test_with_keep_both_consoles_can_be_signed_in_to_until_term_ends_all_t
     await wait_until_ended(started)
     assert find_processes(tmp_path) == []
 
-    # The same folder again: stopped while it is still starting.
-    for server, signal_sent in (("exim", signal.SIGTERM), ("serve", signal.SIGINT)):
+    # The same folder again: stopped while it is still starting, by a closed terminal and by Ctrl-C.
+    for server, signal_sent, ended_by in (
+        ("exim", signal.SIGHUP, signal.SIGTERM),
+        ("serve", signal.SIGINT, signal.SIGINT),
+    ):
         process = await start_demo(tmp_path / "demo")
         started = list_descendants(process.pid)
         while not any(server in read_command(pid) for pid in started):
@@ -75,7 +78,7 @@ async def test_with_keep_both_consoles_can_be_signed_in_to_until_term_ends_all_t
             started = list_descendants(process.pid)
         process.send_signal(signal_sent)
         said, complained = await asyncio.wait_for(process.communicate(), 100)
-        assert process.returncode == 128 + signal_sent, complained.decode()
+        assert process.returncode == 128 + ended_by, complained.decode()
         assert b"Traceback" not in complained
         await wait_until_ended([*started, *find_processes(tmp_path)])
 

@@ -22,7 +22,7 @@ from schemas.shapes import CaseId, MessageId
 from tests.consoles import sign_in_name
 from tests.field.test_safeguards_everywhere import sealed_by_older_version
 from tests.flows.test_bulk_acts import send_form
-from tests.flows.test_compose import REFUGE, written
+from tests.flows.test_compose import CHILD, REFUGE, written
 from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_inbox import came, from_there
 from tests.flows.test_matches import EVE, load
@@ -164,6 +164,19 @@ async def test_after_a_notice_was_sent_one_is_begun_for_each_sibling_and_not_twi
     await send_form(visitor, address, [("sibling", "0"), ("sibling", "1")])
     assert len(open_all(visitor)) == 2
     assert "already started" in await visitor.get(OFFICER, address)
+    assert "You sent a notice" not in await visitor.get(OFFICER, address)
+
+
+async def test_a_sibling_about_whom_a_notice_was_sent_is_offered_with_the_day_of_it(visitor: Visitor) -> None:
+    case, _ = send_with_siblings(visitor, sibling=[BEN, CYD])
+    [address] = set(re.findall(r'href="(/cases/[^"]*/siblings)"', await visitor.get(OFFICER, f"/cases/{case}")))
+    # A twin of Ben, and Ben.
+    for forename, upn in (("Bea", "K333210123009"), ("Ben", "W333210123008")):
+        assert "You sent a notice" not in await visitor.get(OFFICER, address)
+        send_with_siblings(visitor, sibling=[], child={**CHILD, **BEN, "forename": forename, "upn": upn})
+    now = visitor.gw.now()
+    page = await visitor.get(OFFICER, address)
+    assert page.count(f"You sent a notice about this child on {now.day} {now:%B %Y}.") == 1
 
 
 async def test_the_siblings_of_a_withheld_child_are_withheld_with_it(visitor: Visitor) -> None:
