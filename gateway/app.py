@@ -10,7 +10,7 @@ import resource
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
@@ -41,9 +41,10 @@ from gateway.reconciliation import announce, send_reminders, tell_officers
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
-from gateway.store import heartbeats, processes
+from gateway.store import heartbeats, outbox, processes
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
+from gateway.store.processes import SharedWork, Sharing
 
 # Seconds: how much of the log a partner's newest snapshot may lack.
 CHECKPOINT_EVERY = 10.0
@@ -124,7 +125,9 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
     gc.set_threshold(*COLLECT_AFTER)
     await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
     gw.looked.clear()
-    gw.leads = not gw.store.is_shared
+    gw.sharing = Sharing(leads=not gw.store.is_shared)
+    # Of a process of this name, on this port, that was killed.
+    await gw.store.write(lambda tx: outbox.free_claims(tx, [gw.process]))
     running_loops = [
         asyncio.create_task(loop(gw, stop))
         for loop in (
@@ -287,11 +290,15 @@ async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
     if not gw.store.is_shared:
         return
 
-    def set_leading(leads: bool) -> None:
-        gw.leads = leads
+    def set_sharing(sharing: Sharing) -> None:
+        gw.sharing = sharing
 
-    work = partial(processes.share_work, gw.store.engine.url, wake=gw.due.set, set_leading=set_leading)
-    await run_every(gw, stop, "sharing the work", work, seconds=SHARE_AGAIN, breaks_off=True, everywhere=True)
+    async def free_claims(ended: Collection[str]) -> None:
+        await gw.store.write(lambda tx: outbox.free_claims(tx, ended))
+
+    work = SharedWork(gw.due.set, set_sharing, free_claims)
+    share = partial(processes.share_work, gw.store.engine.url, gw.process, gw.now, work)
+    await run_every(gw, stop, "sharing the work", share, seconds=SHARE_AGAIN, breaks_off=True, everywhere=True)
 
 
 async def _sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> None:

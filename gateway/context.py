@@ -18,6 +18,7 @@ from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
 from gateway.store.heartbeats import Heartbeat
+from gateway.store.processes import Sharing
 from keys import bearer, card
 from keys.card import Card, Route
 from keys.ring import Ring
@@ -78,8 +79,8 @@ class Gateway:
     trust: Trust = field(default_factory=lambda: Trust({}))
     # Who have no gateway: we write to people.
     correspondents: Mapping[str, Correspondent] = field(default_factory=dict)
-    # Of the processes that serve this gateway, this one does what is done once.
-    leads: bool = True
+    # How this process shares the work with others that serve this gateway.
+    sharing: Sharing = field(default_factory=Sharing)
     # Set when there may be something to deliver.
     due: DeliverySignal = field(default_factory=DeliverySignal)
     # The newest that we signed.
@@ -107,6 +108,15 @@ class Gateway:
     def code(self) -> str:
         """Return our DfE code."""
         return self.ring.authority
+
+    @property
+    def leads(self) -> bool:
+        """Tell whether this process does what is done once for all that serve this gateway."""
+        return self.sharing.leads
+
+    def claim_time(self) -> datetime:
+        """Return the time now by the clock that all processes share: the database's."""
+        return self.now() + self.sharing.database_ahead
 
     @property
     def process(self) -> str:

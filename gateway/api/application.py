@@ -9,9 +9,8 @@ from gateway.api.call import GATEWAY, JSON
 from gateway.api.description import build_description
 from gateway.api.guard import BUDGETS, Operation, add_routes
 from gateway.api.problems import explain_errors
-from gateway.api.token import WRONG, issue_token
+from gateway.api.token import issue_token
 from gateway.context import Gateway
-from gateway.partner_api.throttle import WrongTries
 
 GROUPS: tuple[tuple[Operation, ...], ...] = (
     notices.OPERATIONS,
@@ -31,7 +30,7 @@ def list_operations() -> tuple[Operation, ...]:
 def build_application(gw: Gateway) -> web.Application:
     """The API of one authority."""
     app = web.Application(middlewares=[explain_errors])
-    app[GATEWAY], app[BUDGETS], app[WRONG] = gw, {}, WrongTries()
+    app[GATEWAY], app[BUDGETS] = gw, {}
     app[DESCRIPTION] = json.dumps(build_description(list_operations()), ensure_ascii=False).encode()
     app.router.add_post("/token", issue_token)
     app.router.add_get("/openapi.json", describe_api, allow_head=False)

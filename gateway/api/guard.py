@@ -19,7 +19,7 @@ from gateway.api.problems import NoScope, TooFast, build_web_response, explain_r
 from gateway.case_systems import clients, idempotency
 from gateway.case_systems.idempotency import StoredAnswer
 from gateway.core.permissions import Permission, Scope, is_allowed
-from gateway.partner_api.callers import READ_SECONDS, MessageBudget
+from gateway.partner_api.callers import READ_SECONDS, MessageBudget, get_shared_budget
 from schemas.xml import MAX_BYTES
 
 Answers = Callable[[Call], ApiResponse]
@@ -105,8 +105,8 @@ def _check_act(operation: Operation, scopes: tuple[Scope, ...]) -> None:
 
 def take_request(request: web.Request, name: str) -> None:
     """Take one request from what this client may ask for. Raises TooFast."""
-    per_minute = request.app[GATEWAY].config.api.requests_per_minute
-    budget = request.app[BUDGETS].setdefault(name, MessageBudget(per_minute))
+    gw = request.app[GATEWAY]
+    budget = get_shared_budget(request.app[BUDGETS], name, gw.config.api.requests_per_minute, gw)
     if wait := budget.take_messages(1, time.monotonic()):
         raise TooFast(int(wait) + 1)
 

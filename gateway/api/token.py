@@ -1,27 +1,27 @@
 """`POST /token`: a client shows its id and secret, and gets an access token (RFC 6749, 4.4)."""
 
 import asyncio
-import time
 from base64 import b64decode
 from urllib.parse import parse_qsl, unquote_plus
 
 from aiohttp import web
 
+from gateway.access import wrong_secrets
 from gateway.api.call import FORM, GATEWAY, build_response
 from gateway.api.guard import read_body, take_request
 from gateway.api.problems import TooFast, build_problem, build_web_response
 from gateway.api.shapes import Token
 from gateway.case_systems import clients
 from gateway.case_systems.clients import NotLetIn
+from gateway.context import Gateway
+from gateway.core.lockout import Entrance
 from gateway.errors import GatewayError, NotAllowed
 from gateway.partner_api.addresses import get_caller_address
-from gateway.partner_api.throttle import WrongTries
 from keys.api_token import LIFE
 
 # Bytes.
 MAX_FORM = 4_096
 FIELDS = 10
-WRONG = web.AppKey("wrong secrets by address", WrongTries)
 
 
 async def issue_token(request: web.Request) -> web.Response:
@@ -37,7 +37,7 @@ async def issue_token(request: web.Request) -> web.Response:
         # Nobody else can take it from what this client may ask for.
         take_request(request, name)
     else:
-        _count(request, address)
+        await asyncio.to_thread(_count_wrong_secret, gw, address)
     if form.get("grant_type") != "client_credentials":
         word = "unsupported_grant_type" if form.get("grant_type") else "invalid_request"
         return _no(GatewayError("token.grant-type"), word)
@@ -53,12 +53,11 @@ async def issue_token(request: web.Request) -> web.Response:
     return build_web_response(build_response(Token(token, "Bearer", int(LIFE.total_seconds()), " ".join(scopes))))
 
 
-def _count(request: web.Request, address: str) -> None:
-    """One wrong secret more from this address; after some, none from there is listened to. Raises TooFast."""
-    tries, now = request.app[WRONG], time.monotonic()
-    if wait := tries.get_wait(address, now):
+def _count_wrong_secret(gw: Gateway, address: str) -> None:
+    """Count one wrong secret more from this address; after some, none from there is listened to. Raises TooFast."""
+    if wait := wrong_secrets.find_wait(gw, Entrance.API, address):
         raise TooFast(wait)
-    tries.count_wrong(address, now)
+    wrong_secrets.count_wrong_secret(gw, Entrance.API, address)
 
 
 def _fields(body: bytes) -> dict[str, str]:

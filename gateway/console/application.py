@@ -48,10 +48,8 @@ from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import add_endpoints
 from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
-from gateway.console.throttle import TRIES
 from gateway.context import Gateway
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
-from gateway.partner_api.throttle import WrongTries
 from keys.errors import Refusal
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -114,7 +112,7 @@ def build_application(gw: Gateway) -> web.Application:
     """Build the console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain_errors], client_max_size=MAX_FORM_BYTES)
     app[GATEWAY], app[PAGES], app[CHECKS] = gw, Pages(), VerifyRuns()
-    app[CHECKING], app[TRIES] = SlowChecks(gw), WrongTries()
+    app[CHECKING] = SlowChecks(gw)
     app.on_cleanup.append(_end_checks)
     for endpoints in ENDPOINT_GROUPS:
         add_endpoints(app, endpoints)

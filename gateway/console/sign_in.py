@@ -1,13 +1,12 @@
 """Coming in and going out."""
 
 import asyncio
-import time
 from datetime import timedelta
 from functools import partial
 
 from aiohttp import web
 
-from gateway.access import devices, sessions, sign_in, single_sign_on
+from gateway.access import devices, sessions, sign_in, single_sign_on, wrong_secrets
 from gateway.access.people import LOCAL
 from gateway.access.sessions import SignInStage
 from gateway.access.slow_checks import SlowChecks
@@ -16,10 +15,11 @@ from gateway.console.code_page import read_secret, render_code_page
 from gateway.console.console_request import SESSION_COOKIE, ConsoleRequest, redirect_to
 from gateway.console.endpoints import SIGN_IN, Endpoint, get_session
 from gateway.console.problems import ProblemPage
-from gateway.console.throttle import TRIES, address_of
 from gateway.core import labels
+from gateway.core.lockout import Entrance
 from gateway.core.permissions import Permission
 from gateway.errors import GatewayError, NotAllowed
+from gateway.partner_api.addresses import get_caller_address
 from keys import one_time_code
 from keys.errors import Refusal
 
@@ -54,17 +54,23 @@ async def show_sign_in(request: ConsoleRequest) -> web.StreamResponse:
 async def submit_password(request: ConsoleRequest) -> web.StreamResponse:
     """Check the name and the password."""
     name, password, device = request.get_typed("name"), str(request.form.get("password", "")), _read_device(request)
-    tries, address = request.web_request.app[TRIES], address_of(request.web_request, request.gw.config.console)
-    wait = tries.get_wait(address, time.monotonic())
+    gw, address = request.gw, _get_address(request)
+    wait = await asyncio.to_thread(wrong_secrets.find_wait, gw, Entrance.CONSOLE, address)
     if wait and not await asyncio.to_thread(devices.is_device_known, request.gw, device, name):
         return await _tell_to_wait(request, wait)
     try:
         work = partial(sign_in.begin_sign_in, request.gw, name, password, device, address)
         secret = await request.web_request.app[CHECKING].run(work, address)
     except NotAllowed as why:
-        tries.count_wrong(address, time.monotonic())
+        await asyncio.to_thread(wrong_secrets.count_wrong_secret, gw, Entrance.CONSOLE, address)
         return request.render_page("sign-in.html", status=422, ended="", name=name, wrong=why)
     return await _go_on(request, secret)
+
+
+def _get_address(request: ConsoleRequest) -> str:
+    """Return from where somebody asks, as it is counted."""
+    ours = request.gw.config.console
+    return get_caller_address(request.web_request, ours.address_header, ours.proxies)
 
 
 async def _tell_to_wait(request: ConsoleRequest, seconds: int) -> web.Response:
@@ -104,9 +110,7 @@ async def return_from_directory(request: ConsoleRequest) -> web.StreamResponse:
         )
         secret = await asyncio.to_thread(sign_in.from_directory, request.gw, identity)
     except (GatewayError, Refusal) as why:
-        await asyncio.to_thread(
-            sign_in.note_refused, request.gw, why.code, address_of(request.web_request, request.gw.config.console)
-        )
+        await asyncio.to_thread(sign_in.note_refused, request.gw, why.code, _get_address(request))
         return request.render_page("sign-in.html", status=403, ended="", name="", wrong=why)
     return await _go_on(request, secret)
 

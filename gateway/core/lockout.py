@@ -1,11 +1,19 @@
-"""Wrong secrets in a row: after five, whoever they were shown for is locked for a quarter of an hour.
+"""Where secrets are shown, and wrong ones in a row: after five, whoever they were shown for is locked for 15 minutes.
 
 For people and case systems alike.
 """
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 TRIES, LOCKED = 5, timedelta(minutes=15)
+
+
+class Entrance(StrEnum):
+    """Where a secret is shown."""
+
+    CONSOLE = "console"
+    API = "api"
 
 
 def is_locked(until: datetime | None, now: datetime) -> bool:

@@ -70,7 +70,7 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
                 await loop.run_in_executor(None, gw.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             if not started:
-                await gw.store.write(lambda tx: outbox.make_retries_due(tx, gw.now()))
+                await gw.store.write(lambda tx: outbox.make_retries_due(tx, gw.claim_time()))
                 started = True
             for partner in await _list_partners_due(gw):
                 _add_lane(gw, partner, lanes.setdefault(partner, set()), held, stop)
@@ -93,16 +93,16 @@ async def _renew_claims(gw: Gateway, ended: asyncio.Event, held: set[MessageId])
 
     async def renew() -> None:
         if held:
-            await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.now(), set(held)))
+            await gw.store.write(lambda tx: outbox.renew_claims(tx, gw.claim_time(), set(held)))
 
     await run_every(gw, ended, "renewing claims", renew, seconds=RENEW_EVERY, waits_first=True, everywhere=True)
 
 
 async def _list_partners_due(gw: Gateway) -> list[str]:
     """List for whom something is due; what a clock that ran fast had put off is."""
-    if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.now())):
-        await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.now()))
-    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now()))
+    if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.claim_time())):
+        await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.claim_time()))
+    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.claim_time()))
 
 
 def _add_lane(
@@ -257,10 +257,9 @@ def list_sealed_routes(gw: Gateway, partner: str) -> list[Route]:
 def _settle_and_claim(
     gw: Gateway, partner: str, endings: Sequence[TryEnding], stop: asyncio.Event, tx: Tx
 ) -> list[ClaimedDelivery]:
-    now = gw.now()
     if endings:
         write_endings(tx, gw, partner, endings)
-    return [] if stop.is_set() else outbox.claim_deliveries(tx, now, partner, BATCH)
+    return [] if stop.is_set() else outbox.claim_deliveries(tx, gw.claim_time(), partner, BATCH, gw.process)
 
 
 def write_endings(tx: Tx, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:

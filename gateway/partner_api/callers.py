@@ -190,5 +190,12 @@ def _refuse_too_fast(request: web.Request, authority: str, messages: int) -> web
 
 
 def _get_budget(request: web.Request, authority: str) -> MessageBudget:
-    per_minute = request.app[GATEWAY].config.limits.messages_per_minute
-    return request.app[BUDGETS].setdefault(authority, MessageBudget(per_minute))
+    gw = request.app[GATEWAY]
+    return get_shared_budget(request.app[BUDGETS], authority, gw.config.limits.messages_per_minute, gw)
+
+
+def get_shared_budget(budgets: dict[str, MessageBudget], name: str, per_minute: int, gw: Gateway) -> MessageBudget:
+    """Return what is left at this process for a caller: an equal share of what all processes may let it send."""
+    budget = budgets.setdefault(name, MessageBudget(per_minute))
+    budget.per_minute = max(1, per_minute // gw.sharing.processes)
+    return budget

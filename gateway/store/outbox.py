@@ -316,8 +316,12 @@ def list_unbelieved_receipts(tx: Connection, queued_before: datetime) -> list[tu
     return [(r[0], r[1], r[2], r[3]) for r in tx.execute(query.group_by(at.recipient).order_by(at.recipient))]
 
 
-def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -> list[ClaimedDelivery]:
+def claim_deliveries(
+    tx: Connection, now: datetime, recipient: str, most: int, process: str = ""
+) -> list[ClaimedDelivery]:
     """Claim up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
+
+    `now` is of the clock that all processes share (`Gateway.claim_time`).
 
     A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With
     PostgreSQL many processes may claim at once, of each partner's one after the other; rows that another has locked are
@@ -360,7 +364,7 @@ def claim_deliveries(tx: Connection, now: datetime, recipient: str, most: int) -
     )
     sealed = {row.message_id: bytes(row.sealed) for row in tx.execute(contents)}
     held = update(outbox).where(outbox.c.message_id.in_(ids))
-    tx.execute(held.values(claimed_until=now + CLAIM, attempts=outbox.c.attempts + 1))
+    tx.execute(held.values(claimed_until=now + CLAIM, claimed_by=process, attempts=outbox.c.attempts + 1))
     return [
         ClaimedDelivery(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
         for r in (*rows, *answered)
@@ -371,6 +375,14 @@ def renew_claims(tx: Connection, now: datetime, message_ids: Collection[MessageI
     """Hold for longer what is being tried; what has been settled meanwhile stays free."""
     held = and_(outbox.c.message_id.in_(message_ids), outbox.c.claimed_until.is_not(None))
     tx.execute(update(outbox).where(held).values(claimed_until=now + CLAIM))
+
+
+def free_claims(tx: Connection, processes: Collection[str]) -> None:
+    """Free what these processes tried when they ended, for others to try at once."""
+    held = and_(outbox.c.claimed_by.in_(processes), outbox.c.claimed_until.is_not(None))
+    freed = tx.execute(update(outbox).where(held).values(claimed_until=None)).rowcount
+    if freed:
+        notify_processes(tx)
 
 
 def make_retries_due(tx: Connection, now: datetime) -> None:

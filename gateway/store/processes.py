@@ -1,10 +1,13 @@
-"""What several processes of one gateway on PostgreSQL share: who does what is done once, and that something is due.
+"""What several processes of one gateway on PostgreSQL share: who does what is done once, who is alive, what the time
+is, and that something is due.
 
-Both hang on one connection for each process. The lock of the one that leads ends with that connection, however its
-process ends, and the next to ask has it. SQLite has one process that serves, so that one leads.
+All hang on one connection for each process. Its locks end with that connection, however the process ends: the next to
+ask leads, and what the dead one was trying is tried by others. SQLite has one process that serves, so that one leads.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, func, select
@@ -12,8 +15,8 @@ from sqlalchemy import URL, Connection, func, select
 if TYPE_CHECKING:
     from psycopg import AsyncConnection
 
-# The number of the lock, the same for every version; that of a partner's has a number of its own beside it.
-LEADING, CLAIMING = 0x636D66, 0x636D67
+# The number of the lock, the same for every version; those of a partner's and of a process have numbers beside it.
+LEADING, CLAIMING, ALIVE = 0x636D66, 0x636D67, 0x636D68
 DUE = "cme_gateway_due"
 # Seconds between two looks at who leads.
 LOOK_EVERY = 2.0
@@ -36,8 +39,29 @@ def hold_partner(tx: Connection, partner: str) -> None:
         tx.execute(select(func.pg_advisory_xact_lock(CLAIMING, func.hashtext(partner))))
 
 
-async def share_work(url: URL, *, wake: Callable[[], None], set_leading: Callable[[bool], None]) -> None:
-    """Lead where no other process does, and call `wake` when one has queued something, until cancelled.
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a process shares the work of its gateway now."""
+
+    # It does what is done once.
+    leads: bool = True
+    # That serve, this one among them.
+    processes: int = 1
+    # By how much the database's clock is before ours.
+    database_ahead: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedWork:
+    """What a process is told of the others: that something is due, how the work is shared, and who has ended."""
+
+    wake: Callable[[], None]
+    set_sharing: Callable[[Sharing], None]
+    free_claims: Callable[[Collection[str]], Awaitable[None]]
+
+
+async def share_work(url: URL, process: str, now: Callable[[], datetime], work: SharedWork) -> None:
+    """Share the work with other processes, and lead where none of them does, until cancelled.
 
     Raises psycopg.Error where the database goes away; then this process does not lead.
     """
@@ -45,20 +69,29 @@ async def share_work(url: URL, *, wake: Callable[[], None], set_leading: Callabl
     from psycopg import AsyncConnection
 
     place = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    sharing = Sharing(leads=False)
     try:
         async with await AsyncConnection.connect(place, autocommit=True) as connection:
             await connection.execute(KEEPALIVE)
             await connection.execute(f"LISTEN {DUE}")
+            await connection.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", (ALIVE, process))
             # What was queued before it listened.
-            wake()
-            leads = False
+            work.wake()
+            missing_before: frozenset[str] = frozenset()
             while True:
-                leads = await _try_to_lead(connection, leads=leads)
-                set_leading(leads)
+                leads = await _try_to_lead(connection, leads=sharing.leads)
+                asked_at = now()
+                at, alive, missing = await _look_around(connection)
+                sharing = Sharing(leads, max(alive, 1), at - asked_at)
+                work.set_sharing(sharing)
+                # Whoever was missing at the last look only may be connecting anew.
+                if leads and (dead := missing & missing_before):
+                    await work.free_claims(dead)
+                missing_before = missing
                 async for _ in connection.notifies(timeout=LOOK_EVERY):
-                    wake()
+                    work.wake()
     finally:
-        set_leading(False)
+        work.set_sharing(Sharing(False, sharing.processes, sharing.database_ahead))
 
 
 async def _try_to_lead(connection: "AsyncConnection", *, leads: bool) -> bool:
@@ -68,3 +101,25 @@ async def _try_to_lead(connection: "AsyncConnection", *, leads: bool) -> bool:
         return True
     row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADING,))).fetchone()
     return bool(row and row[0])
+
+
+# The database's time, how many processes are alive, and which of those that had loops are not. A lock with two numbers
+# stands in pg_locks with the first as classid, the second as objid, without a sign, and 2 as objsubid.
+LOOK_AROUND = """
+    WITH alive AS (
+        SELECT DISTINCT objid::bigint AS number FROM pg_locks
+        WHERE locktype = 'advisory' AND granted AND classid = %s AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+    SELECT clock_timestamp(), (SELECT count(*) FROM alive), ARRAY(
+        SELECT DISTINCT process FROM loops
+        WHERE hashtext(process)::bigint & 4294967295 NOT IN (SELECT number FROM alive)
+    )
+"""
+
+
+async def _look_around(connection: "AsyncConnection") -> tuple[datetime, int, frozenset[str]]:
+    """Return the database's time, how many processes are alive, and which are not, though they had loops."""
+    row = await (await connection.execute(LOOK_AROUND, (ALIVE,))).fetchone()
+    assert row is not None  # noqa: S101 - a question without FROM has one row
+    return row[0], row[1], frozenset(row[2])

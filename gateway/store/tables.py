@@ -100,6 +100,8 @@ outbox = Table(
     Column("cause", String(60)),
     # When a receipt is asked for that an answer of theirs overtook; NULL: none is missing.
     Column("receipt_due", Instant),
+    # The process that tries it, or tried it last.
+    Column("claimed_by", String(80)),
     Index(
         "outbox_unreceipted",
         "recipient",
@@ -934,6 +936,16 @@ webhooks = Table(
     Column("tries", Integer, nullable=False),
     Column("failing_since", Instant),
     Column("failed_as", String(80)),
+)
+
+# Of each address that showed wrong secrets, how many there were since when.
+wrong_tries = Table(
+    "wrong_tries",
+    metadata,
+    Column("entrance", String(20), primary_key=True),
+    Column("address", String(64), primary_key=True),
+    Column("tries", Integer, nullable=False),
+    Column("since", Instant, nullable=False),
 )
 
 # The gateway whose records these are: one row, 1.

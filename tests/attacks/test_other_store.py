@@ -21,7 +21,7 @@ CODES = ("333", "885", "330", "335", "860")
 COMMANDS = (["doctor"], ["outbox"], ["serve"], ["keys", "rotate"], ["audit", "verify"], ["card", "renew"])
 # What came after it.
 LATER = (
-    "DROP INDEX outbox_unreceipted; ALTER TABLE outbox DROP COLUMN receipt_due; DROP TABLE left_behind; ALTER TABLE"
+    "ALTER TABLE outbox DROP COLUMN claimed_by; DROP TABLE wrong_tries; DROP INDEX outbox_unreceipted; ALTER TABLE outbox DROP COLUMN receipt_due; DROP TABLE left_behind; ALTER TABLE"
     " reached DROP COLUMN code; DROP TABLE mail_replies; DROP TABLE accepted_headings; DROP INDEX intake_child; ALTER"
     " TABLE intake DROP COLUMN child; ALTER TABLE intake DROP COLUMN person; ALTER TABLE intake DROP COLUMN said; ALTER"
     " TABLE drafts DROP COLUMN person; ALTER TABLE drafts DROP COLUMN carried; ALTER TABLE drafts DROP COLUMN corrects;"

@@ -13,8 +13,8 @@ from gateway.case_systems import clients
 from gateway.console.console_request import GATEWAY
 from gateway.context import Gateway
 from gateway.core.permissions import Scope
-from gateway.partner_api.throttle import MOST
 from gateway.store import audit_log
+from gateway.store.wrong_tries import MOST
 from tests.attacks.served import SEED
 from tests.consoles import house
 

@@ -4,22 +4,28 @@ password is looked at.
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
+from sqlalchemy import select
 
 from gateway.access import devices, people, sessions
 from gateway.console.application import build_application
 from gateway.console.console_request import GATEWAY, SESSION_COOKIE
 from gateway.console.sign_in import DEVICE_COOKIE
+from gateway.context import Gateway
 from gateway.core import lockout
+from gateway.core.lockout import Entrance
 from gateway.core.permissions import Role
 from gateway.partner_api.addresses import find_first_address
-from gateway.partner_api.throttle import ADDRESSES, MOST, WINDOW, WrongTries
 from gateway.store import devices as kept
+from gateway.store import tables, wrong_tries
+from gateway.store.wrong_tries import MOST, WINDOW
 from tests.consoles import PASSWORD, house, sign_in_name
+from tests.flows.test_exchange import Pair
 
 Client = TestClient[web.Request, web.Application]
 OLIVE, AGNES = sign_in_name(Role.CME_OFFICER), sign_in_name(Role.ADMIN)
@@ -121,7 +127,7 @@ async def test_an_address_that_was_wrong_too_often_is_not_listened_to_but_for_kn
     status, _, text = await typed(console, PASSWORD, name=AGNES)
     assert (status, "There were too many wrong passwords" in text) == (429, True)
     got = await console.post("/sign-in", data={"name": AGNES, "password": PASSWORD}, allow_redirects=False)
-    assert 0 < int(got.headers["Retry-After"]) <= WINDOW + 1
+    assert 0 < int(got.headers["Retry-After"]) <= WINDOW.total_seconds() + 1
     assert (await typed(console, PASSWORD, device))[0] == 303
     assert (await typed(console, PASSWORD, device, name=AGNES))[0] == 429
 
@@ -140,25 +146,34 @@ async def test_a_header_that_no_setting_names_is_not_believed_and_one_that_is_na
     assert (await typed(console, PASSWORD, **{"X-Forwarded-For": "not an address"}))[0] == 429
 
 
-def test_the_count_of_an_address_ends_with_its_window() -> None:
-    tries = WrongTries()
-    for _ in range(MOST):
-        assert tries.get_wait("192.0.2.1", 100.0) == 0
-        tries.count_wrong("192.0.2.1", 100.0)
-    assert tries.get_wait("192.0.2.1", 100.0) == WINDOW + 1
-    assert tries.get_wait("192.0.2.2", 100.0) == 0
-    assert tries.get_wait("192.0.2.1", 100.0 + WINDOW) == 0
-    tries.count_wrong("192.0.2.1", 100.0 + WINDOW)
-    assert tries.get_wait("192.0.2.1", 100.0 + WINDOW) == 0
+def count_wrong(gw: Gateway, address: str, now: datetime, entrance: Entrance = Entrance.API) -> int:
+    """One wrong secret more: the seconds to wait from then on."""
+    gw.store.run(lambda tx: wrong_tries.count_wrong_try(tx, entrance, address, now))
+    return gw.store.look(lambda tx: wrong_tries.find_wait(tx, entrance, address, now))
 
 
-def test_no_more_addresses_are_remembered_than_there_is_room_for_and_the_oldest_go() -> None:
-    tries = WrongTries()
-    for number in range(ADDRESSES + 10):
-        tries.count_wrong(str(number), 0.0)
-    assert len(tries.counts) == ADDRESSES
-    assert "9" not in tries.counts
-    assert str(ADDRESSES + 9) in tries.counts
+async def test_the_count_of_an_address_is_the_entrances_own_and_ends_with_its_window(pair: Pair) -> None:
+    gw, _ = pair
+    now = gw.now()
+    assert [count_wrong(gw, "192.0.2.1", now) for _ in range(MOST - 1)] == [0] * (MOST - 1)
+    assert count_wrong(gw, "192.0.2.1", now) == WINDOW.total_seconds() + 1
+    assert count_wrong(gw, "192.0.2.2", now) == 0
+    assert count_wrong(gw, "192.0.2.1", now, Entrance.CONSOLE) == 0
+    # Our clock ran fast, and was set right.
+    assert gw.store.look(lambda tx: wrong_tries.find_wait(tx, Entrance.API, "192.0.2.1", now - WINDOW)) == 0
+    assert count_wrong(gw, "192.0.2.1", now + WINDOW) == 0
+
+
+async def test_no_more_addresses_are_remembered_than_there_is_room_for_and_the_oldest_go(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gw, _ = pair
+    now = gw.now()
+    monkeypatch.setattr(wrong_tries, "ADDRESSES", 10)
+    for number in range(15):
+        count_wrong(gw, str(number), now + timedelta(seconds=number))
+    left = gw.store.look(lambda tx: set(tx.scalars(select(tables.wrong_tries.c.address))))
+    assert left == {str(number) for number in range(5, 15)}
 
 
 @pytest.mark.parametrize(

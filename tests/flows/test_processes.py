@@ -3,24 +3,29 @@ overtakes an earlier one of its case, and of one that is killed another takes ov
 """
 
 import asyncio
+import socket
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from gateway import app, home_folder
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
+from gateway.core.lockout import Entrance
 from gateway.exchange import deliver
 from gateway.exchange.send import send_notices
-from gateway.store import heartbeats, outbox
+from gateway.partner_api.callers import get_shared_budget
+from gateway.store import heartbeats, outbox, tables, wrong_tries
 from gateway.store.database import Tx
 from gateway.store.processes import LEADING
+from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import free_port
 from tests.flows.test_exchange import Pair, state, until
@@ -57,13 +62,71 @@ async def test_when_the_process_that_leads_is_killed_another_leads_within_second
             await until(lambda: second.process in second.store.look(heartbeats.list_heartbeats))
             await asyncio.sleep(3)
             assert not second.leads
+            assert second.sharing.processes == 2
+            budget = get_shared_budget({}, "885", 6000, second)
+            assert budget.per_minute == 3000
             first.kill()
             killed = time.monotonic()
             await until(lambda: second.leads)
             assert time.monotonic() - killed < TAKEN_OVER
+            await until(lambda: second.sharing.processes == 1)
     finally:
         first.kill()
         first.wait()
+
+
+async def test_what_a_killed_process_was_trying_another_tries_within_seconds(pair: Pair, second: Gateway) -> None:
+    sandwell, worcestershire = pair
+    # In the place of Worcestershire something that takes a connection and says nothing.
+    with socket.create_server(("127.0.0.1", worcestershire.config.listen.port)):
+        [sent] = send_notices(sandwell, [notice()], by="olive")
+        first = serve(sandwell.config.home)
+        try:
+            await until(lambda: _find_claimer(sandwell, sent) == sandwell.process)
+            await until(lambda: sandwell.process in sandwell.store.look(heartbeats.list_heartbeats))
+        finally:
+            first.kill()
+            first.wait()
+    killed = time.monotonic()
+    async with app.run_gateway(worcestershire), app.run_gateway(second):
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
+    assert time.monotonic() - killed < TAKEN_OVER < outbox.CLAIM.total_seconds()
+
+
+def _find_claimer(gw: Gateway, message_id: MessageId) -> str | None:
+    which = select(tables.outbox.c.claimed_by).where(tables.outbox.c.message_id == message_id)
+    return gw.store.look(lambda tx: tx.scalar(which))
+
+
+async def test_a_process_that_is_started_anew_tries_at_once_what_it_was_trying(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    [sent] = send_notices(sandwell, [notice()], by="olive")
+    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, sandwell.process))
+    begun = time.monotonic()
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
+    assert time.monotonic() - begun < TAKEN_OVER
+
+
+async def test_a_process_whose_clock_is_wrong_takes_nothing_that_another_is_trying(pair: Pair, second: Gateway) -> None:
+    sandwell, worcestershire = pair
+    second.now = lambda: sandwell.now() + timedelta(minutes=1)
+    send_notices(sandwell, [notice()], by="olive")
+    [held] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, "elsewhere:1"))
+    async with app.run_gateway(worcestershire), app.run_gateway(second):
+        await until(lambda: second.leads)
+        assert abs(second.claim_time() - sandwell.now()) < timedelta(seconds=10)
+        second.due.set()
+        await asyncio.sleep(2)
+        assert _find_claimer(sandwell, held.message_id) == "elsewhere:1"
+
+
+def test_wrong_secrets_at_one_process_hold_up_at_all(pair: Pair, second: Gateway) -> None:
+    sandwell, _ = pair
+    for gw in (sandwell, second) * (wrong_tries.MOST // 2):
+        gw.store.run(lambda tx: wrong_tries.count_wrong_try(tx, Entrance.CONSOLE, "192.0.2.1", sandwell.now()))
+    for gw in (sandwell, second):
+        assert gw.store.look(lambda tx: wrong_tries.find_wait(tx, Entrance.CONSOLE, "192.0.2.1", sandwell.now())) > 0
 
 
 def _is_led(gw: Gateway) -> bool:

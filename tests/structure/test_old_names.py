@@ -18,7 +18,7 @@ console/asking            console/notice_questions
 console/doors             console/endpoints
 console/questions         console/forms
 console/sections          console/notice_pages
-console/tries             console/throttle
+console/tries             store/wrong_tries
 console/typed             console/form_values
 console/visit             console/console_request
 console/way_back          console/return_to

@@ -61,7 +61,7 @@ async def test_what_is_done_once_waits_until_its_process_leads(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, everywhere: bool
 ) -> None:
     monkeypatch.setattr(background, "STAND_BY", 0.001)
-    gateway.leads = False
+    cast(Any, gateway).leads = False
     turns = 0
 
     async def work() -> None:
@@ -71,7 +71,7 @@ async def test_what_is_done_once_waits_until_its_process_leads(
     looks = cast(Any, gateway).looked
     await run_until(gateway, lambda: turns > 3 if everywhere else len(looks) > 20, work, everywhere=everywhere)
     assert bool(turns) is everywhere
-    gateway.leads = True
+    cast(Any, gateway).leads = True
     await run_until(gateway, lambda: turns > 3, work, everywhere=everywhere)
 
 
