@@ -35,6 +35,7 @@ from gateway.console import (
     prefill,
     problems,
     reports,
+    retention,
     safeguarding,
     search_calls,
     searches,
@@ -87,6 +88,7 @@ ENDPOINT_GROUPS = (
     health.ENDPOINTS,
     audit_proofs.ENDPOINTS,
     reports.ENDPOINTS,
+    retention.ENDPOINTS,
     figures.ENDPOINTS,
 )
 # The longest note is 4,000 characters.

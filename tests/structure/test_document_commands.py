@@ -68,6 +68,7 @@ CHANGES_A_HOME = (
     *("record-call", "record-handover", "partner remove-email", "postcodes import", "postcodes find", "one pupils"),
     *("leavers send", "leavers correct", "leavers discard", "replies judge", "matches reply-all", "review record"),
     *("leavers show", "matches show", "answer", "correct", "redirect", "remind", "send-outcome", "record-outcome"),
+    *("retention preview", "retention hold", "retention holds", "retention release", "retention purge"),
     *("one accept", "one put-aside", "one s2s", "report statistics"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
     # last, for no older card is the newest after it

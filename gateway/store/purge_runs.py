@@ -1,0 +1,75 @@
+"""When the purge ran, what it destroyed, and whether it was finished."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from gateway.store.rows import build_record, list_columns
+from gateway.store.tables import purge_runs
+
+# Runs that are kept: some three years of nights.
+MOST_RUNS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeRun:
+    """One run of the purge."""
+
+    number: int
+    begun_at: datetime
+    by: str
+    cases: int
+    records: int
+    files: int
+    # None: it was not finished.
+    ended_at: datetime | None
+    trouble: str | None
+
+
+_at = purge_runs.c
+_VIEW = list_columns(purge_runs, PurgeRun)
+
+
+def begin_run(tx: Connection, now: datetime, by: str) -> int:
+    """Note that a run begins; return its number. Very old runs go."""
+    values = {"begun_at": now, "by": by, "cases": 0, "records": 0, "files": 0}
+    number = int(tx.execute(insert(purge_runs).values(values).returning(_at.number)).scalar_one())
+    tx.execute(delete(purge_runs).where(_at.number <= number - MOST_RUNS))
+    return number
+
+
+def count_in_run(tx: Connection, number: int, *, cases: int = 0, records: int = 0, files: int = 0) -> None:
+    """Add to what a run has destroyed, in the transaction that destroys it."""
+    more = {"cases": _at.cases + cases, "records": _at.records + records, "files": _at.files + files}
+    tx.execute(update(purge_runs).where(_at.number == number).values(more))
+
+
+def end_run(tx: Connection, now: datetime, number: int) -> None:
+    """Note that a run is finished."""
+    tx.execute(update(purge_runs).where(_at.number == number).values(ended_at=now, trouble=None))
+
+
+def note_trouble(tx: Connection, number: int, trouble: str) -> None:
+    """Note why a run could not be finished."""
+    tx.execute(update(purge_runs).where(_at.number == number).values(trouble=trouble))
+
+
+def find_last_run(tx: Connection) -> PurgeRun | None:
+    """Return the newest run; None where it never ran."""
+    row = tx.execute(select(*_VIEW).order_by(_at.number.desc()).limit(1)).first()
+    return None if row is None else build_record(PurgeRun, row)
+
+
+def find_last_ended(tx: Connection) -> PurgeRun | None:
+    """Return the newest run that was finished; None where none was."""
+    query = select(*_VIEW).where(_at.ended_at.is_not(None)).order_by(_at.number.desc()).limit(1)
+    row = tx.execute(query).first()
+    return None if row is None else build_record(PurgeRun, row)
+
+
+def has_unfinished_work(tx: Connection) -> bool:
+    """Tell whether something was destroyed since the last run that was finished: its place may still hold it."""
+    ended = select(func.coalesce(func.max(_at.number), 0)).where(_at.ended_at.is_not(None)).scalar_subquery()
+    destroyed = select(_at.number).where(_at.number > ended, _at.cases + _at.records > 0)
+    return tx.execute(destroyed.limit(1)).first() is not None
