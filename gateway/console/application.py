@@ -40,6 +40,7 @@ from gateway.console import (
     search_calls,
     searches,
     sign_in,
+    subject_access,
     unanswered,
     waiting_files,
     worklist,
@@ -89,6 +90,7 @@ ENDPOINT_GROUPS = (
     audit_proofs.ENDPOINTS,
     reports.ENDPOINTS,
     retention.ENDPOINTS,
+    subject_access.ENDPOINTS,
     figures.ENDPOINTS,
 )
 # The longest note is 4,000 characters.

@@ -126,6 +126,9 @@ SENTENCES = {
     "retention.purged": (
         "{who} deleted what had passed its retention time ({cases} cases, {records} other records, {files} files)."
     ),
+    "subject-access.made": (
+        "{who} created a file of everything held about a child, found by {by} ({cases} cases, {messages} messages)."
+    ),
     "review.done": "{who} recorded a 14-day review.",
     "route.strange": "{count} unrecognised files or emails were found on a route to {partner}.",
     "search.called": "{who} recorded a call to {partner}, which a search could not ask ({result}).",

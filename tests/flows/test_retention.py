@@ -46,7 +46,7 @@ def later(pair: Sequence[Gateway], days: float) -> datetime:
 async def send_case(pair: Pair) -> tuple[MessageId, CaseId]:
     """A transfer notice that is calm, from Sandwell to Worcestershire."""
     sandwell, worcestershire = pair
-    message = without_urgency(notice(now=sandwell.now()))
+    message = without_urgency(notice(sandwell.code, worcestershire.code, now=sandwell.now()))
     return await exchange(sandwell, worcestershire, message, ()), message.header.case_id
 
 
@@ -56,7 +56,7 @@ async def finish_case(pair: Pair) -> tuple[MessageId, CaseId]:
     message_id, case_id = await send_case(pair)
     await acknowledge(worcestershire, sandwell, message_id)
     call = PhoneCall(spoken_to="Wilma Invented", at=sandwell.now(), note="She will look.")
-    by_hand.record_received_call(worcestershire, MessageName("333", message_id), call, "otto")
+    by_hand.record_received_call(worcestershire, MessageName(sandwell.code, message_id), call, "otto")
     add_leaver(sandwell, message_id)
     await conclude(worcestershire, sandwell, message_id)
     for gw in pair:
