@@ -78,9 +78,10 @@ def list_data_files(gw: Gateway) -> list[Path]:
 
 
 def write_back(gw: Gateway) -> None:
-    """Let PostgreSQL write what it has in memory to its files, as it does by itself every few minutes."""
+    """Let PostgreSQL take samples of its tables, and write what it has in memory to its files, as it does by itself."""
     if gw.store.engine.dialect.name == "postgresql":
         with gw.store.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("ANALYZE")
             connection.exec_driver_sql("CHECKPOINT")
 
 

@@ -130,6 +130,8 @@ def purge_case(tx: Tx, gw: Gateway, case_id: CaseId, by: str, number: int) -> bo
     named = tuple(dict.fromkeys(name.message_id for name in destroyed.messages))
     audit_log.append_entries(tx, gw.now(), [AuditEntry("case.purged", by, case_id, detail=detail, mentions=named)])
     purge_runs.count_in_run(tx, number, cases=1)
+    if destroyed.leaver_sent_at:
+        purge_runs.note_forgotten_leavers(tx, number, destroyed.leaver_sent_at)
     return True
 
 

@@ -60,6 +60,8 @@ class DestroyedCase:
 
     messages: Sequence[MessageName]
     notes: int
+    # When the newest leaver's row was sent that became one of them.
+    leaver_sent_at: datetime | None
 
 
 def list_held_messages(tx: Connection, case_id: CaseId) -> list[MessageName]:
@@ -103,10 +105,12 @@ def destroy_case(tx: Connection, case_id: CaseId) -> DestroyedCase:
     for table in (reviews, assignments):
         tx.execute(delete(table).where(table.c.case_id == case_id))
     blind_index.delete_from_index(tx, [*(MessageName("", message_id) for message_id in ours), *theirs])
-    tx.execute(delete(intake).where(is_among(tx, intake.c.message_id, ours)))
+    leavers = is_among(tx, intake.c.message_id, ours)
+    sent_at = max(tx.scalars(select(intake.c.at).where(leavers)), default=None)
+    tx.execute(delete(intake).where(leavers))
     for name in theirs:
         tx.execute(delete(matches).where(matches.c.sender == name.sender, matches.c.message_id == name.message_id))
-    return DestroyedCase(names, notes + emails.rowcount)
+    return DestroyedCase(names, notes + emails.rowcount, sent_at)
 
 
 _DELETED = (case_notes, not_asked, calls, drafts)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, or_, select, update
 
 from gateway.store.rows import build_record, list_columns
 from gateway.store.tables import purge_runs
@@ -43,6 +43,17 @@ def count_in_run(tx: Connection, number: int, *, cases: int = 0, records: int = 
     """Add to what a run has destroyed, in the transaction that destroys it."""
     more = {"cases": _at.cases + cases, "records": _at.records + records, "files": _at.files + files}
     tx.execute(update(purge_runs).where(_at.number == number).values(more))
+
+
+def note_forgotten_leavers(tx: Connection, number: int, sent_at: datetime) -> None:
+    """Note that leavers' rows sent until then are not known again, as a run deleted their digests."""
+    newer = or_(_at.leavers_until.is_(None), _at.leavers_until < sent_at)
+    tx.execute(update(purge_runs).where(_at.number == number, newer).values(leavers_until=sent_at))
+
+
+def find_forgotten_leavers(tx: Connection) -> datetime | None:
+    """Return until when leavers' rows were sent of which some are not known again; None where all are."""
+    return tx.scalar(select(_at.leavers_until).order_by(_at.leavers_until.desc().nulls_last()).limit(1))
 
 
 def end_run(tx: Connection, now: datetime, number: int) -> None:

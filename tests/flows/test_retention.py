@@ -1,35 +1,48 @@
 """How long cases are kept: what ends, what is held, and that a purge leaves nothing of the child."""
 
+import os
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
+from gateway import app
 from gateway.auditing import audit
 from gateway.casework import by_hand, find
 from gateway.casework.by_hand import PhoneCall
 from gateway.casework.case_notes import CaseNote, add_case_note
 from gateway.context import Gateway
 from gateway.core.calendar import Span
+from gateway.core.delivery import DeliveryState
 from gateway.core.draft_state import DraftState
+from gateway.core.findings import FindingLevel
 from gateway.core.message_name import MessageName
 from gateway.core.retention import HoldReason
 from gateway.errors import NotAllowed, NotFound, StoreUnavailable
+from gateway.exchange.receive import receive_parcels
+from gateway.exchange.send import send_notices
+from gateway.monitoring.health import measure_health
 from gateway.reports import statistics, timeliness, trend
 from gateway.retention import legal_holds, purge
-from gateway.store import audit_log, drafts, intake, purge_runs
+from gateway.settings.sections import OneSettings
+from gateway.store import audit_log, drafts, intake, outbox, purge_runs, statements
 from gateway.store.database import Tx
 from gateway.store.drafts import NewDraft
 from gateway.store.intake import SentRow
 from gateway.store.tables import inbox, outbox_contents
 from keys import at_rest
 from schemas.shapes import CaseId, MessageId
+from tests import folders
 from tests.children import notice, without_urgency
+from tests.conftest import introduce, make, new_database
 from tests.flows.reporting import acknowledge, at, conclude, exchange
+from tests.flows.test_exchange import until
 from tests.remains import find_remains, list_data_files, list_secrets, read_files, write_back
 
 Pair = tuple[Gateway, Gateway]
@@ -303,3 +316,152 @@ async def test_the_case_of_another_child_stays(pair: Pair) -> None:
     assert not is_held(sandwell, message_id)
     [hit] = find.find_notices(sandwell, "testchild", "otto").hits
     assert hit.message_id == kept
+
+
+async def test_processed_files_go_after_their_days_and_those_that_wait_stay(pair: Pair) -> None:
+    sandwell, _ = pair
+    home = sandwell.config.home / "taken-in" / "leavers"
+    for place in ("done", "failed", "waiting", "working"):
+        (home / place / "20261101-090000-0000000a").mkdir(parents=True)
+        (home / place / "20261101-090000-0000000a" / "original").write_text("Testchild-Example,2016-03-31")
+    assert purge.preview_purge(sandwell).files == 0
+    later(pair, 31)
+    assert purge.preview_purge(sandwell).files == 2
+    assert purge.run_purge(sandwell, "test").files == 2
+    left = [path.relative_to(home).parts[0] for path in home.rglob("original")]
+    assert sorted(left) == ["waiting", "working"]
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="retention.purged"))
+    assert '"files":2' in entry.entry
+
+
+async def test_what_comes_to_a_case_that_was_purged_is_kept_and_purged_in_its_turn(pair: Pair) -> None:
+    sandwell, _ = pair
+    message_id, case_id = await finish_case(pair)
+    later(pair, DAYS + 1)
+    assert purge_now(*pair) == [1, 1]
+    add_case_note(sandwell, case_id, CaseNote("The family wrote to us."), "olive")
+    secrets = sandwell.store.look(list_secrets)
+    assert "case_notes.content" in secrets
+    later(pair, DAYS - 1)
+    assert purge_now(sandwell) == [0]
+    later(pair, 2)
+    assert purge_now(sandwell) == [1]
+    write_back(sandwell)
+    assert find_remains(read_files(list_data_files(sandwell)), secrets) == {}
+    assert list_faults(sandwell) == []
+    assert not is_held(sandwell, message_id)
+
+
+async def test_a_repeat_of_a_purged_message_gets_the_same_receipt_and_keeps_nothing(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    message_id, _ = await send_case(pair)
+    sealed = sandwell.store.look(lambda tx: outbox.get_sealed_notice(tx, message_id))
+    [first] = await receive_parcels(worcestershire, [sealed], "333")
+    await acknowledge(worcestershire, sandwell, message_id)
+    await conclude(worcestershire, sandwell, message_id)
+    later(pair, DAYS + 1)
+    assert purge_now(worcestershire) == [1]
+    assert await receive_parcels(worcestershire, [sealed], "333") == [first]
+    assert not is_held(worcestershire, message_id)
+
+
+async def test_what_was_purged_is_never_sent_again(pair: Pair) -> None:
+    sandwell, _ = pair
+    message = without_urgency(notice(now=sandwell.now()))
+    send_notices(sandwell, [message], "olive")
+    message_id = message.header.message_id
+
+    def ask_again(tx: Tx) -> list[bool]:
+        lost = datetime(2020, 1, 1, tzinfo=UTC)
+        receipt = outbox.request_receipt(tx, message_id, "885", sandwell.now())
+        return [receipt, statements.queue_again(tx, sandwell.now(), message_id, sealed_since=lost, reason="lost")]
+
+    def close(tx: Tx) -> bool:
+        return outbox.advance_delivery(tx, sandwell.now(), message_id, "885", DeliveryState.CLOSED)
+
+    assert sandwell.store.run(close)
+    # Before, it can be.
+    assert sandwell.store.run(ask_again) == [True, True]
+    assert sandwell.store.run(close)
+    later(pair, DAYS + 1)
+    assert purge_now(sandwell) == [1]
+    assert sandwell.store.run(ask_again) == [False, False]
+
+
+async def test_the_gateway_purges_by_itself_and_health_says_where_it_does_not(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, _ = pair
+    message_id, _ = await finish_case(pair)
+    later(pair, DAYS + 1)
+    assert "deletion of old cases" in list_warnings(sandwell)
+    monkeypatch.setattr(purge, "LOOK_EVERY", 0.05)
+    async with app.run_gateway(sandwell):
+        await until(lambda: not is_held(sandwell, message_id))
+        await until(lambda: "deletion of old cases" not in list_warnings(sandwell))
+    later(pair, 1.6)
+    assert "deletion of old cases" in list_warnings(sandwell)
+    number = sandwell.store.run(lambda tx: purge_runs.begin_run(tx, sandwell.now(), "test"))
+    sandwell.store.run(lambda tx: purge_runs.note_trouble(tx, number, "The database was in use."))
+    assert "The database was in use." in list_warnings(sandwell)["deletion of old cases"]
+
+
+def list_warnings(gw: Gateway) -> dict[str, str]:
+    """What Health warns of, by its name."""
+    findings = measure_health(gw).findings
+    return {finding.label: finding.sentence for finding in findings if finding.level is not FindingLevel.OK}
+
+
+async def test_two_processes_purge_at_the_same_time_and_each_case_is_purged_once(pair: Pair) -> None:
+    sandwell, _ = pair
+    cases = [await finish_case(pair) for _ in range(8)]
+    later(pair, DAYS + 1)
+    results: list[int] = []
+    purgers = [threading.Thread(target=lambda: results.extend(purge_now(sandwell))) for _ in range(2)]
+    for purger in purgers:
+        purger.start()
+    for purger in purgers:
+        purger.join()
+    assert sum(results) == len(cases)
+    assert purge_now(sandwell) == [0]
+    entries = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="case.purged"))
+    assert len(entries) == len(cases)
+
+
+async def test_a_leaver_whose_row_was_forgotten_waits_for_an_officer(tmp_path: Path, postgres: str) -> None:
+    for name, url in (("sqlite", ""), ("postgresql", new_database(postgres))):
+        place = tmp_path / name
+        both = make(place / "333", "333", "Sandwell", url), make(place / "885", "885", "Worcestershire")
+        introduce(*both)
+        gw = both[0]
+        gw.config = replace(gw.config, one=OneSettings(str(place / "one")))
+        (place / "one").mkdir()
+        await take_in(gw, place)
+        [sent] = gw.store.look(lambda tx, gw=gw: outbox.search_outbox(tx))  # type: ignore[misc]
+        moved = partial(
+            outbox.advance_delivery,
+            now=gw.now(),
+            message_id=sent.message_id,
+            recipient="885",
+            state=DeliveryState.CONCLUDED,
+        )
+        gw.store.run(lambda tx, moved=moved: moved(tx))  # type: ignore[misc]
+        await take_in(gw, place)
+        assert folders.rows_of(place / "333", "leavers")[0]["Result"] == "before"
+        later(both, DAYS + 1)
+        assert purge_now(gw) == [1]
+        await take_in(gw, place)
+        line = folders.rows_of(place / "333", "leavers")[0]
+        assert (line["Result"], "may have been sent and deleted" in line["Reason"]) == ("held", True)
+        for one in both:
+            one.store.close()
+
+
+async def take_in(gw: Gateway, place: Path) -> None:
+    """The same extract again."""
+    file = place / "one" / "leavers.csv"
+    file.write_text(
+        "Surname,Date of Birth,Date of Leaving,Restricted,Destination LA\nTestchild,2015-06-01,2026-10-23,N,885\n"
+    )
+    os.utime(file, (time.time() - 60, time.time() - 60))
+    assert await folders.take_in_leavers(gw, place / "one") == 1
