@@ -47,6 +47,8 @@ from tests.remains import find_remains, list_data_files, list_secrets, read_file
 
 Pair = tuple[Gateway, Gateway]
 DAYS = 90
+# Of the child of the samples, and of what was written down about it.
+CLEAR = (b"Testchild", b"X333210123001", b"Grandmother", b"She will look", b"2016-03-31")
 
 
 def later(pair: Sequence[Gateway], days: float) -> datetime:
@@ -113,7 +115,7 @@ def list_faults(gw: Gateway) -> list[str]:
     return [fault for fault in audit.verify_own_log(gw).faults if not any(words in fault for words in ours)]
 
 
-async def test_nothing_of_the_child_is_left_in_the_databases_files(pair: Pair) -> None:
+async def test_nothing_of_the_child_is_left_in_any_file(pair: Pair, capfd: pytest.CaptureFixture[str]) -> None:
     message_id, case_id = await finish_case(pair)
     before = [gw.store.look(list_secrets) for gw in pair]
     for gw, secrets in zip(pair, before, strict=True):
@@ -132,11 +134,15 @@ async def test_nothing_of_the_child_is_left_in_the_databases_files(pair: Pair) -
     assert purge_now(*pair) == [1, 1]
     for gw, secrets in zip(pair, before, strict=True):
         write_back(gw)
-        assert find_remains(read_files(list_data_files(gw)), secrets) == {}
+        files = read_files([*list_data_files(gw), gw.config.home])
+        assert find_remains(files, secrets) == {}
+        assert [name for name, held in files.items() if any(words in held for words in CLEAR)] == []
         assert not is_held(gw, message_id)
         assert list_faults(gw) == []
         assert list(find.find_notices(gw, "testchild", "otto").hits) == []
     assert purge_now(*pair) == [0, 0]
+    said = "".join(capfd.readouterr()).encode()
+    assert not any(words in said for words in CLEAR)
 
 
 async def test_a_copy_that_is_gone_without_an_entry_is_a_fault_and_so_is_one_that_came_back(pair: Pair) -> None:

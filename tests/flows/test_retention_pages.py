@@ -21,6 +21,7 @@ from tests.flows.reporting import at, exchange
 from tests.flows.test_console_endpoints import Client, answer, endpoints
 from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_retention import DAYS, finish_case, later
+from tests.suppliers import JSON, served, supplier
 
 MANAGER, OFFICER, AUDITOR = Role.SERVICE_MANAGER, Role.CME_OFFICER, Role.AUDITOR
 Purged = tuple[Client, dict[str, str], Gateway]
@@ -144,3 +145,22 @@ async def test_cases_that_nobody_closed_for_a_year_are_counted(visitor: Visitor)
     assert "Ask your team to close" not in await visitor.get(MANAGER, "/retention")
     at(visitor.gw.now() + timedelta(days=2), visitor.gw)
     assert "Ask your team to close" in await visitor.get(MANAGER, "/retention")
+
+
+async def test_the_api_says_that_a_notice_is_gone_for_ever(tmp_path: Path) -> None:
+    gw, there = house(tmp_path / "885", "885", "Worcestershire", ()), house(tmp_path / "333", "333", "Sandwell", ())
+    introduce(gw, there)
+    message_id, _ = await finish_case((there, gw))
+    async with served(gw) as http:
+        client = await supplier(http, gw)
+        assert (await client.get(f"/notices/333-{message_id}", accept=JSON)).status == 200
+        later((there, gw), DAYS + 1)
+        assert purge.run_purge(gw, "test").cases == 1
+        client = await supplier(http, gw)
+        got = await client.get(f"/notices/333-{message_id}", accept=JSON)
+        assert got.status == 410
+        assert "Testchild" not in await got.text()
+        got = await client.get("/notices/received", accept=JSON)
+        assert got.status < 500
+    for one in (gw, there):
+        one.store.close()
