@@ -153,12 +153,13 @@ def _delete_files(gw: Gateway, number: int) -> tuple[int, Sequence[str]]:
 
 def _finish(gw: Gateway, by: str, number: int, result: PurgeResult) -> None:
     """Have the database hold no more what was deleted, and note how the run ended."""
-    if gw.store.look(purge_runs.has_unfinished_work):
+    if pending := gw.store.look(purge_runs.list_pending):
         try:
             gw.store.overwrite_deleted(purge.TOUCHED)
         except StoreUnavailable:
             _note_trouble(gw, number, "The database was in use, so what was deleted was not yet overwritten.")
             raise
+        gw.store.run(lambda tx: purge_runs.settle_pending(tx, pending))
     if result.troubles:
         _note_trouble(gw, number, " ".join(result.troubles[:3]))
         return

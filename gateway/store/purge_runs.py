@@ -1,5 +1,6 @@
 """When the purge ran, what it destroyed, and whether it was finished."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -32,10 +33,16 @@ _VIEW = list_columns(purge_runs, PurgeRun)
 
 
 def begin_run(tx: Connection, now: datetime, by: str) -> int:
-    """Note that a run begins; return its number. Very old runs go."""
-    values = {"begun_at": now, "by": by, "cases": 0, "records": 0, "files": 0}
+    """Note that a run begins; return its number. Very old runs go, but for what is still to be known of them."""
+    values = {"begun_at": now, "by": by, "cases": 0, "records": 0, "files": 0, "overwritten": 0}
     number = int(tx.execute(insert(purge_runs).values(values).returning(_at.number)).scalar_one())
-    tx.execute(delete(purge_runs).where(_at.number <= number - MOST_RUNS))
+    last = select(func.max(_at.number)).where(_at.ended_at.is_not(None)).scalar_subquery()
+    told = (
+        _at.overwritten == _at.cases + _at.records,
+        _at.leavers_until.is_(None),
+        _at.number != func.coalesce(last, 0),
+    )
+    tx.execute(delete(purge_runs).where(_at.number <= number - MOST_RUNS, *told))
     return number
 
 
@@ -79,8 +86,15 @@ def find_last_ended(tx: Connection) -> PurgeRun | None:
     return None if row is None else build_record(PurgeRun, row)
 
 
-def has_unfinished_work(tx: Connection) -> bool:
-    """Tell whether something was destroyed since the last run that was finished: its place may still hold it."""
-    ended = select(func.coalesce(func.max(_at.number), 0)).where(_at.ended_at.is_not(None)).scalar_subquery()
-    destroyed = select(_at.number).where(_at.number > ended, _at.cases + _at.records > 0)
-    return tx.execute(destroyed.limit(1)).first() is not None
+def list_pending(tx: Connection) -> dict[int, int]:
+    """Return of each run, of which some may still be read from the database's files, how much it destroyed."""
+    destroyed = _at.cases + _at.records
+    rows = tx.execute(select(_at.number, destroyed.label("destroyed")).where(destroyed > _at.overwritten))
+    return {row.number: row.destroyed for row in rows}
+
+
+def settle_pending(tx: Connection, overwritten: Mapping[int, int]) -> None:
+    """Note that so much of each run can no longer be read; what another process destroyed meanwhile is left."""
+    for number, count in overwritten.items():
+        mine = _at.number == number, _at.overwritten < count
+        tx.execute(update(purge_runs).where(*mine).values(overwritten=count))

@@ -807,9 +807,11 @@ purge_runs = Table(
     # Outside cases: leaver records and unfinished notices that had ended.
     Column("records", Integer, nullable=False),
     Column("files", Integer, nullable=False),
+    # Of the cases and records, those whose bytes can no longer be read from the database's files.
+    Column("overwritten", Integer, nullable=False),
     # When the newest of the leavers' rows was sent of which it deleted what made them known again.
     Column("leavers_until", Instant),
-    # When nothing of it could be read from the database's files any more; NULL: it was not finished.
+    # NULL: it was not finished.
     Column("ended_at", Instant),
     # A sentence: why it was not.
     Column("trouble", Text),

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from gateway import app
 from gateway.auditing import audit
@@ -31,7 +31,7 @@ from gateway.monitoring.health import measure_health
 from gateway.reports import statistics, timeliness, trend
 from gateway.retention import legal_holds, purge
 from gateway.settings.sections import OneSettings
-from gateway.store import audit_log, drafts, intake, outbox, purge_runs, statements
+from gateway.store import audit_log, drafts, intake, outbox, purge_runs, statements, tables
 from gateway.store.database import Tx
 from gateway.store.drafts import NewDraft
 from gateway.store.intake import SentRow
@@ -236,7 +236,7 @@ async def test_a_held_case_is_kept_until_it_is_released(pair: Pair) -> None:
 
 async def test_of_a_hold_and_a_purge_at_the_same_time_one_sees_the_other(pair: Pair) -> None:
     sandwell, _ = pair
-    cases = [await finish_case(pair) for _ in range(6)]
+    cases = [await finish_case(pair) for _ in range(4)]
     later(pair, DAYS + 1)
     number = sandwell.store.run(lambda tx: purge_runs.begin_run(tx, sandwell.now(), "test"))
     for message_id, case_id in cases:
@@ -420,7 +420,7 @@ def list_warnings(gw: Gateway) -> dict[str, str]:
 
 async def test_two_processes_purge_at_the_same_time_and_each_case_is_purged_once(pair: Pair) -> None:
     sandwell, _ = pair
-    cases = [await finish_case(pair) for _ in range(8)]
+    cases = [await finish_case(pair) for _ in range(4)]
     later(pair, DAYS + 1)
     results: list[int] = []
     purgers = [threading.Thread(target=lambda: results.extend(purge_now(sandwell))) for _ in range(2)]
@@ -471,3 +471,44 @@ async def take_in(gw: Gateway, place: Path) -> None:
     )
     os.utime(file, (time.time() - 60, time.time() - 60))
     assert await folders.take_in_leavers(gw, place / "one") == 1
+
+
+async def test_what_was_destroyed_while_another_run_ended_is_overwritten_by_the_next(pair: Pair) -> None:
+    sandwell, _ = pair
+    cases = [await finish_case(pair) for _ in range(2)]
+    secrets = sandwell.store.look(list_secrets)
+    later(pair, DAYS + 1)
+    begun = sandwell.store.run(lambda tx: purge_runs.begin_run(tx, sandwell.now(), "slow"))
+    sandwell.store.run(partial(purge.purge_case, gw=sandwell, case_id=cases[0][1], by="slow", number=begun))
+    assert purge_now(sandwell) == [1]
+    write_back(sandwell)
+    assert find_remains(read_files(list_data_files(sandwell)), secrets) == {}
+    # The slow one goes on, and dies.
+    await finish_case(pair)
+    secrets = sandwell.store.look(list_secrets)
+    later(pair, DAYS + 1)
+    [case] = purge.preview_purge(sandwell).due
+    sandwell.store.run(partial(purge.purge_case, gw=sandwell, case_id=case.case_id, by="slow", number=begun))
+    write_back(sandwell)
+    assert find_remains(read_files(list_data_files(sandwell)), secrets)
+    assert purge_now(sandwell) == [0]
+    write_back(sandwell)
+    assert find_remains(read_files(list_data_files(sandwell)), secrets) == {}
+    assert sandwell.store.look(purge_runs.list_pending) == {}
+
+
+async def test_the_runs_that_are_kept_do_not_grow_without_end(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandwell, _ = pair
+    monkeypatch.setattr(purge_runs, "MOST_RUNS", 5)
+    await finish_case(pair)
+    later(pair, DAYS + 1)
+    assert purge_now(sandwell) == [1]
+    ended = sandwell.store.look(purge_runs.find_last_ended)
+    for _ in range(20):
+        sandwell.store.run(lambda tx: purge_runs.begin_run(tx, sandwell.now(), "failing"))
+    # Of when it was last finished, and of leavers who are not known again, it is never ignorant.
+    assert sandwell.store.look(purge_runs.find_last_ended) == ended
+    assert sandwell.store.look(purge_runs.find_forgotten_leavers)
+    count = sandwell.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.purge_runs)))
+    assert count is not None
+    assert count <= 7

@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("cases", sa.Integer, nullable=False),
         sa.Column("records", sa.Integer, nullable=False),
         sa.Column("files", sa.Integer, nullable=False),
+        sa.Column("overwritten", sa.Integer, nullable=False),
         sa.Column("leavers_until", MOMENT),
         sa.Column("ended_at", MOMENT),
         sa.Column("trouble", sa.Text),
