@@ -38,6 +38,7 @@ from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
 from gateway.partner_api.exchange import build_exchange_application
 from gateway.reconciliation import announce, send_reminders, tell_officers
+from gateway.retention import purge
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
@@ -146,6 +147,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             tell_manager.tell_forever,
             find_index.index_forever,
             expire_compositions.expire_forever,
+            purge.purge_forever,
             webhooks.send_events_forever,
             bursts.write_bursts_forever,
             _sign_checkpoints,

@@ -1,8 +1,9 @@
 """What the log tells, held against what lies in the store: messages and our copies of them, receipts, accounts, whose
 it all is.
 
-A destroyed data key is no fault: the digest of our copy stands in the entry, and holds without it. Entries of before
-these digests tell less, and then a copy is opened, and a receipt read, instead.
+A destroyed data key is no fault: the digest of our copy stands in the entry, and holds without it. A copy that is gone
+altogether is one, unless an entry says that its case was purged. Entries of before these digests tell less, and then a
+copy is opened, and a receipt read, instead.
 """
 
 from collections.abc import Iterator
@@ -103,6 +104,14 @@ def _is_state_possible(held_message: HeldMessage) -> bool:
 
 
 def _check_copy(held_message: HeldMessage, entry: NotedEntry, name: str, ring: Ring | None) -> Iterator[str]:
+    is_empty = held_message.data_key is None and not held_message.content and not held_message.sealed
+    if held_message.purged is not None:
+        if not is_empty:
+            yield f"{name}: entry {held_message.purged} says that it was deleted, but the stored copy is here."
+        return
+    if is_empty:
+        yield f"{name}: the stored copy was deleted, but no entry says so."
+        return
     if entry.detail.get("copy", (digest := sha256(held_message.content).hexdigest())) != digest:
         yield f"{name}: the stored copy was changed since entry {entry.number}."
     elif ring and held_message.data_key is not None:

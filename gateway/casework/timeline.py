@@ -28,6 +28,7 @@ THEIRS = ("message.kept", "receipt.verified", "notice.rejected")
 BEGINNINGS: Mapping[str, Direction] = {"notice.queued": "sent", "message.kept": "came"}
 # Of the case, and no message of it; the user to whom it was done is this part of the entry.
 ASSIGNMENTS = {"case.assigned": "to", "case.unassigned": "from"}
+RETENTION = ("case.held", "case.released", "case.purged")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,9 @@ Opened = Mapping[tuple[MessageId, str], Message]
 
 
 def list_stored_acts(tx: Tx, case_id: CaseId) -> list[tuple[MessageKind | None, LoggedEntry]]:
-    """List what was done in a case, and to whom it was assigned."""
-    own = [entry for entry in audit_log.list_newest_entries(tx, about=case_id) if entry.act in ASSIGNMENTS]
+    """List what was done in a case, to whom it was assigned, and whether it was held or deleted."""
+    about_case = audit_log.list_newest_entries(tx, about=case_id)
+    own = [entry for entry in about_case if entry.act in ASSIGNMENTS or entry.act in RETENTION]
     acts = [*audit.list_case_acts(tx, case_id), *((None, entry) for entry in own)]
     return sorted(acts, key=lambda act: act[1].number)
 

@@ -133,6 +133,13 @@ class Commands(LazyGroup):
         CommandRow("one", "case_system", "Files to and from ONE, or another case management system.", PARTNERS, True),
         CommandRow("users", "people", "Who can sign in to the console, and their roles.", USERS, True, ("people",)),
         CommandRow("api", "api_clients", "Connected systems that can use the API.", USERS, True),
+        CommandRow("retention", "retention", "How long cases are kept: preview, purge, and legal holds.", USERS, True),
+        CommandRow(
+            "subject-access",
+            "subject_access",
+            "Write everything held about one child to a file. Each record is logged as viewed.",
+            USERS,
+        ),
         CommandRow("audit", "audit_log", "Search, export and check the audit log.", USERS, True),
         # Commands of version 0.1 whose work others do now.
         CommandRow("acknowledge", "answers", "Accept, reject or refer back a notice.", REPLIES, is_hidden=True),

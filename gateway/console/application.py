@@ -35,10 +35,12 @@ from gateway.console import (
     prefill,
     problems,
     reports,
+    retention,
     safeguarding,
     search_calls,
     searches,
     sign_in,
+    subject_access,
     unanswered,
     waiting_files,
     worklist,
@@ -85,6 +87,8 @@ ENDPOINT_GROUPS = (
     health.ENDPOINTS,
     audit_proofs.ENDPOINTS,
     reports.ENDPOINTS,
+    retention.ENDPOINTS,
+    subject_access.ENDPOINTS,
     figures.ENDPOINTS,
 )
 # The longest note is 4,000 characters.

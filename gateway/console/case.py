@@ -16,6 +16,7 @@ from gateway.core.permissions import Permission, Reach
 from gateway.errors import NotAllowed
 from gateway.exchange import respond
 from gateway.exchange.release import release_notice
+from gateway.retention import legal_holds
 from gateway.searches.call_list import count_to_call
 from schemas.message import SEARCHES
 from schemas.shapes import CaseId, MessageId
@@ -54,6 +55,8 @@ async def _render_case(request: ConsoleRequest, unassigned: str) -> web.Response
         described=await asyncio.to_thread(absences.describe_team, request.gw),
         searched=SEARCHES,
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
+        retention=await asyncio.to_thread(legal_holds.judge_one_case, request.gw, opened_case.case),
+        hold=await asyncio.to_thread(legal_holds.find_hold, request.gw, opened_case.case),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
         banner=banner,
         next_task=await asyncio.to_thread(_find_next_task, request) if banner else None,

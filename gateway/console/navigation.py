@@ -79,6 +79,7 @@ SECTIONS = (
         (
             SectionPage(Permission.REPORT, "/reports", "Reports"),
             SectionPage(Permission.SEE_FIGURES, "/figures", "Team figures"),
+            SectionPage(Permission.SEE_RETENTION, "/retention", "Retention"),
         ),
     ),
     NavigationSection(

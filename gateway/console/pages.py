@@ -52,6 +52,8 @@ class Pages:
             "authority": labels.name_authority,
             "authority_in_full": labels.name_authority_in_full,
             "tail": shorten_id,
+            "hold_reason": labels.name_hold_reason,
+            "open_work": labels.describe_open_work,
         }
         self._environment.tests |= {"restricted": is_restricted, "phone_only": is_phone_only}
         self._environment.globals |= {

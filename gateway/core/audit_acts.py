@@ -14,4 +14,5 @@ READINGS = (
     "search.read",
     "composition.read",
     "reply.read",
+    "subject-access.made",
 )

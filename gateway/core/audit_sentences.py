@@ -14,7 +14,7 @@ from gateway.core.audit_acts import READINGS
 KINDS: Mapping[str, tuple[str, ...]] = {
     "readings": READINGS,
     "messages": ("notice.", "message.", "receipt.", "reply."),
-    "cases": ("case.", "search.", "match.", "review."),
+    "cases": ("case.", "search.", "match.", "review.", "retention.", "subject-access."),
     "drafts": ("draft.", "composition.", "one.", "children.", "postcodes."),
     "people": ("person.",),
     "systems": ("client.", "webhook."),

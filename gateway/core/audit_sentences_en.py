@@ -19,6 +19,11 @@ SENTENCES = {
     "case.closed": "{who} closed the case without an outcome: {ground}.",
     "case.note-added": "{who} added a note to the case.",
     "case.visit-recorded": "{who} recorded a visit in the case.",
+    "case.held": "{who} put the case on legal hold ({reason}).",
+    "case.purged": (
+        "The case's details were deleted ({messages} messages, {notes} notes), at least {days} days after it ended."
+    ),
+    "case.released": "{who} ended the legal hold on the case.",
     "case.stood-down": "{who} ended the search.",
     "case.unassigned": "{who} removed {from} from the case.",
     "children.loaded": "{who} loaded the pupil index ({children} children).",
@@ -117,6 +122,13 @@ SENTENCES = {
     "reply.unknown": "An email was received that does not match any notice.",
     "report.inspection": "{who} created an inspection list ({listed} children, {opened} records viewed).",
     "report.statistics": "{who} created a statistics report (records counted automatically: {opened}).",
+    "retention.listed": "{who} viewed the list of cases that will be deleted ({cases} cases).",
+    "retention.purged": (
+        "{who} deleted what had passed its retention time ({cases} cases, {records} other records, {files} files)."
+    ),
+    "subject-access.made": (
+        "{who} created a file of everything held about a child, found by {by} ({cases} cases, {messages} messages)."
+    ),
     "review.done": "{who} recorded a 14-day review.",
     "route.strange": "{count} unrecognised files or emails were found on a route to {partner}.",
     "search.called": "{who} recorded a call to {partner}, which a search could not ask ({result}).",

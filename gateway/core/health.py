@@ -169,6 +169,17 @@ class IndexHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionHealth:
+    """The purge of what has passed its retention time."""
+
+    # When it was last finished; where it never was, since when it might have been.
+    since: datetime
+    never: bool = False
+    # A sentence: why the last one was not finished.
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LoopHealth:
     """One of the loops of a gateway that runs."""
 
@@ -217,6 +228,7 @@ class Health:
     index: IndexHealth | None
     loops: tuple[LoopHealth, ...]
     log: LogHealth
+    retention: RetentionHealth | None = None
     findings: tuple[HealthFinding, ...] = ()
 
     @property

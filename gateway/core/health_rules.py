@@ -20,6 +20,8 @@ from gateway.core.findings import (
 )
 from gateway.core.health import PASSWORDS, DiskHealth, FolderHealth, Health, LoopHealth, PartnerHealth, RouteHealth
 
+# The purge runs every night.
+PURGE_LATE = timedelta(hours=36)
 # What has not left by then is worth a look.
 LATE = timedelta(hours=1)
 # So is a partner that has failed for so long: a restart takes less.
@@ -70,6 +72,7 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
         yield from _check_left_behind(folder)
     yield from _check_mailboxes(health)
     yield from _check_index(health)
+    yield from _check_retention(health)
     yield from _check_log(health)
 
 
@@ -292,6 +295,23 @@ def _check_index(health: Health) -> Iterator[HealthFinding]:
         old = (health.at - index.at).days >= index.most_days
         name = "index of our children"
         yield warn_check(name, f"Too old: {says}.", "Have ONE write a new extract.") if old else pass_check(name, says)
+
+
+def _check_retention(health: Health) -> Iterator[HealthFinding]:
+    if (run := health.retention) is None:
+        return
+    name = "deletion of old cases"
+    says = "Has never run" if run.never else f"Last finished on {run.since:%d %b %Y %H:%M}"
+    if run.trouble:
+        says = f"{says}. {run.trouble.removesuffix('.')}"
+    if health.at - run.since > PURGE_LATE:
+        again = (
+            "It runs each night while the gateway runs. Report what its log says.",
+            "Run `cme-gateway retention purge`, and report what it says.",
+        )
+        yield warn_check(name, f"{says}.", *again)
+    else:
+        yield pass_check(name, says)
 
 
 def _check_log(health: Health) -> Iterator[HealthFinding]:

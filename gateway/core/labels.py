@@ -238,6 +238,16 @@ def name_actor(actor: str) -> str:
     return texts.ACTORS.get(actor, actor)
 
 
+def name_hold_reason(reason: str) -> str:
+    """Return why a case is on legal hold (`retention.HoldReason`)."""
+    return texts.HOLD_REASONS[reason]
+
+
+def describe_open_work(work: Iterable[str]) -> str:
+    """Return why a case has not ended (`retention.OpenWork`)."""
+    return "; ".join(texts.OPEN_WORK[kind] for kind in work)
+
+
 def name_missing(missing: str) -> str:
     """Return what is due (`duties.Missing`)."""
     return texts.MISSING[missing]

@@ -165,6 +165,24 @@ ANSWERING: Mapping[str, StatusText] = {
 }
 
 # What is due, by `duties.Missing`; and what is done about it, by `duties.DutyStep`.
+HOLD_REASONS = {
+    "court": "Court proceedings or legal claim",
+    "complaint": "Complaint",
+    "safeguarding-review": "Safeguarding practice review",
+    "inquiry": "Public inquiry",
+    "police": "Police investigation",
+    "subject-access": "Subject access request",
+    "other": "Other reason",
+}
+# Why a case has not ended.
+OPEN_WORK = {
+    "message": "a message in it is waiting for a reply, a delivery or a decision",
+    "review": "its search is under review",
+    "email": "an email reply has not been read",
+    "unfinished": "a correction has not been finished",
+    "file": "a file for ONE has not been written",
+    "alert": "an urgent message has not been marked as dealt with",
+}
 MISSING = {
     "receipt": "Delivery receipt",
     "delivery": "Delivery",
@@ -540,6 +558,9 @@ ACTS = {
     "case.assigned": "Assigned to {person}",
     "case.unassigned": "No longer assigned to {person}",
     "case.stood-down": "Search ended",
+    "case.held": "Put on legal hold",
+    "case.released": "Legal hold ended",
+    "case.purged": "Details deleted: their retention time had passed",
     "case.note-added": "Note added",
     "case.visit-recorded": "Visit recorded",
     "statement.difference": "{kind} differs from the records of {partner}",
@@ -917,6 +938,8 @@ BANNERS = {
     "note": "Note added.",
     "visit": "Visit recorded.",
     "reply": "Email reply recorded.",
+    "hold": "The case is on legal hold. Its details are not deleted.",
+    "release": "The legal hold is released.",
     "try-again": "The gateway is trying to deliver it again.",
 }
 

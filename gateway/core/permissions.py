@@ -61,6 +61,9 @@ class Permission(StrEnum):
     MANAGE_SYSTEMS = "let case systems call, and end them"
     RESUME_WEBHOOK = "tell a case system again what it did not take"
     WEBHOOKS = "be told of what happens"
+    SEE_RETENTION = "see what will be deleted, and what is held"
+    HOLD_CASE = "keep a case that would be deleted"
+    SUBJECT_ACCESS = "collect everything held about one child"
 
 
 class Reach(IntEnum):
@@ -98,6 +101,10 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.SEE_SYSTEMS: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
     Permission.MANAGE_SYSTEMS: {Role.ADMIN: Reach.ALL},
     Permission.RESUME_WEBHOOK: {Role.ADMIN: Reach.ALL, Role.OPERATOR: Reach.ALL},
+    # Who answers for the records, and who reviews what was done with them.
+    Permission.SEE_RETENTION: {Role.SERVICE_MANAGER: Reach.ALL, Role.AUDITOR: Reach.ALL},
+    Permission.HOLD_CASE: {Role.SERVICE_MANAGER: Reach.ALL},
+    Permission.SUBJECT_ACCESS: {Role.SERVICE_MANAGER: Reach.ALL},
     # For case systems only.
     Permission.WEBHOOKS: {},
 }

@@ -141,12 +141,18 @@ def read_strictly(message: Message, today: date) -> Message:
     """
     if message.restriction == "phone-only" or not contradicts_restriction(message, today):
         return message
+    return withhold_place(message)
+
+
+def withhold_place(message: Message) -> Message:
+    """Give the same message without address, school, contact and note, and as one of which the address is withheld."""
     body: Any = message.body
     there = {field_of_body.name for field_of_body in fields(body)}
     out: dict[str, object] = {name: None for name in (*WITHHELD, "note") if name in there}
     out |= {name: () for name in ("contact", "school") if name in there}
-    restriction = replace(body.restriction, level=READ_AS)
-    return Message(message.header, giveaways.hide_giveaways(replace(body, **out, restriction=restriction)))
+    if restriction := _find_restriction(message):
+        out["restriction"] = replace(restriction, level=READ_AS)
+    return Message(message.header, giveaways.hide_giveaways(replace(body, **out)))
 
 
 def _element_path(message: Message, *steps: str) -> str:

@@ -33,6 +33,7 @@ from gateway.core.health import (
     LoopHealth,
     MailboxHealth,
     PartnerHealth,
+    RetentionHealth,
     RouteHealth,
 )
 from gateway.core.health_rules import list_findings
@@ -52,6 +53,7 @@ from gateway.store import (
     partner_checkpoints,
     partner_health,
     partners,
+    purge_runs,
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
@@ -76,6 +78,7 @@ class _Stored:
     loops: Mapping[str, Sequence[Heartbeat]] = field(default_factory=dict)
     log: LogHealth = NO_LOG
     waiting: tuple[HealthFinding, ...] = ()
+    retention: RetentionHealth | None = None
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -96,6 +99,7 @@ def measure_health(gw: Gateway) -> Health:
         stored.index,
         tuple(_list_loops(gw, stored.loops)),
         stored.log,
+        stored.retention,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -122,7 +126,17 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         heartbeats.list_heartbeats(tx),
         _measure_log(tx, gw),
         tuple(check_queues(tx, gw)),
+        _measure_retention(tx),
     )
+
+
+def _measure_retention(tx: Tx) -> RetentionHealth | None:
+    last, ended = purge_runs.find_last_run(tx), purge_runs.find_last_ended(tx)
+    trouble = last.trouble if last and last.ended_at is None else None
+    if ended and ended.ended_at:
+        return RetentionHealth(ended.ended_at, trouble=trouble)
+    first = next(iter(audit_log.list_entries_from(tx, 0, 1)), None)
+    return RetentionHealth(first.at, never=True, trouble=trouble) if first else None
 
 
 def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:

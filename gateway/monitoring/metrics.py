@@ -163,6 +163,8 @@ def _build_folders(health: Health) -> Iterator[Metric]:
     index = health.index
     age = _count_seconds(index.at, health.at) if index else None
     yield _build_value("index_age_seconds", "Age of the pupil index.", age)
+    purged = _count_seconds(health.retention.since, health.at) if health.retention else None
+    yield _build_value("retention_age_seconds", "Time since old cases were last deleted.", purged)
     most = index.most_days * 86_400.0 if index else None
     yield _build_value("index_age_limit_seconds", "From this age, nothing is answered automatically by it.", most)
 

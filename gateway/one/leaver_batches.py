@@ -9,6 +9,7 @@ and an officer looks.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from itertools import islice
 from typing import Literal
@@ -17,6 +18,7 @@ from gateway import copies
 from gateway.authorities import postcodes
 from gateway.context import Gateway
 from gateway.copies import Machine
+from gateway.core.calendar import LONDON
 from gateway.core.draft_state import DraftState
 from gateway.core.safeguards import KnownFacts
 from gateway.core.search_status import find_circulation
@@ -30,7 +32,7 @@ from gateway.one.extracts import Ignored, Row
 from gateway.one.leaver_rules import Decision, Enquire, Hold, Ignore, LeaverRow, Transfer
 from gateway.one.table import Unread
 from gateway.store import drafts as store_drafts
-from gateway.store import intake
+from gateway.store import intake, purge_runs
 from gateway.store import postcodes as places
 from gateway.store.database import Tx
 from gateway.store.drafts import Draft, NewDraft
@@ -51,6 +53,10 @@ MENDED = (
 ANOTHER = (
     "A notice about a child with this UPN was sent before, with another name and date of birth. If this is another"
     " child, send it. If it is the same child, correct that notice."
+)
+FORGOTTEN = (
+    "This child left so long ago that a notice may have been sent and deleted since. An officer decides whether to send"
+    " one."
 )
 TOLD = "A notice about this child was sent before."
 UNFORESEEN = "The row was not processed, because of a fault in the gateway. Report it, with the line in the log."
@@ -182,6 +188,8 @@ def _judge(tx: Tx, gw: Gateway, leavers: Sequence[_Found], seen: dict[str, int])
         _compared(tx, gw, row, same.get(row.as_sent.digest), of_child.get(row.as_sent.child or "", []))
         for row in judged
     ]
+    forgotten = purge_runs.find_forgotten_leavers(tx)
+    judged = [_hold_forgotten(row, forgotten.astimezone(LONDON).date()) for row in judged] if forgotten else judged
     drafted = store_drafts.find_drafts_by_digest(tx, [row.draft for row in judged])
     again = {row.leaver.number: _again(gw, row) for row in judged if row.draft in drafted}
     drafted |= store_drafts.find_drafts_by_digest(tx, again.values()) if again else {}
@@ -235,6 +243,14 @@ def _compared(tx: Tx, gw: Gateway, row: _JudgedRow, same: SentRow | None, of_chi
     told = same or others[-1]
     why = MENDED if drafts.may_be_same_person(told.person, row.as_sent.person) else ANOTHER
     return replace(row, decision=Hold(why), corrects=told.message_id)
+
+
+def _hold_forgotten(row: _JudgedRow, until: date) -> _JudgedRow:
+    """Hold a row that may have been sent before `until`, when what made it known again was deleted with its case."""
+    left = row.leaver.read.left_on
+    if row.before or not left or left > until or isinstance(row.decision, Hold | Ignore):
+        return row
+    return replace(row, decision=Hold(FORGOTTEN))
 
 
 def _person_sent(tx: Tx, gw: Gateway, message_id: MessageId) -> str | None:

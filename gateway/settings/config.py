@@ -26,6 +26,7 @@ from gateway.settings.sections import (
     OneAnswersSettings,
     OneColumnsSettings,
     OneSettings,
+    RetentionSettings,
     SearchSettings,
     SftpSettings,
     SignInSettings,
@@ -73,6 +74,7 @@ class Config:
     deadlines_of: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     # Files with term dates, by DfE code; ours under our own.
     calendars: Mapping[str, str] = field(default_factory=dict)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     # By what the identity provider calls them.
     sign_in_roles: Mapping[str, Role] = field(default_factory=dict)

@@ -15,6 +15,7 @@ from gateway.settings.sections import (
     DeadlinesSettings,
     EmailSettings,
     HelpSettings,
+    RetentionSettings,
     SignInSettings,
 )
 
@@ -38,6 +39,9 @@ TELEPHONE = re.compile(r"[+0-9][0-9 ()+]{5,29}")
 LONGEST_NAME = 200
 # Days, or hours for a receipt.
 LONGEST_DEADLINE = 365
+# Days: until then a partner that was restored from a backup may ask for what it lost.
+SHORTEST_RETENTION = 14
+LONGEST_RETENTION = 3650
 
 
 def check(text: str, config: Config) -> None:
@@ -99,6 +103,7 @@ def check(text: str, config: Config) -> None:
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
+    _check_retention(text, config.retention)
     if config.mash != ContactSettings():
         check_contact(text, config.mash, "mash")
     if config.limits.messages_per_minute < 1 or not 1 <= config.limits.messages_per_request <= 1000:
@@ -116,6 +121,13 @@ def check_deadlines(text: str, deadlines: DeadlinesSettings, section: str) -> No
     if deadlines.service_manager and not MAIL_ADDRESS.fullmatch(deadlines.service_manager):
         example = 'service_manager = "manager@sandwell.gov.uk"'
         raise build_problem(text, "service_manager", "service_manager must be an email address", example, section)
+
+
+def _check_retention(text: str, ours: RetentionSettings) -> None:
+    for key, least in (("days", SHORTEST_RETENTION), ("file_days", 1)):
+        if not least <= getattr(ours, key) <= LONGEST_RETENTION:
+            wrong = f"[retention] {key} must be between {least} and {LONGEST_RETENTION}"
+            raise build_problem(text, key, wrong, f"{key} = {getattr(RetentionSettings(), key)}", "retention")
 
 
 def check_contact(text: str, contact: ContactSettings, section: str) -> None:

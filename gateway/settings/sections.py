@@ -290,6 +290,16 @@ class DeadlinesSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionSettings:
+    """How long the gateway keeps what it holds of children."""
+
+    # Days after the final outcome of a case.
+    days: int = 90
+    # Days for files of a case system that were processed, which lie in clear.
+    file_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class SignInSettings:
     """The council's identity provider, where its people sign in. [sign_in.roles] says what they are here."""
 

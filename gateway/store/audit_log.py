@@ -51,6 +51,11 @@ class LoggedEntry:
     leaf: bytes
 
 
+def lock_log(tx: Connection) -> None:
+    """Hold the log until the commit: whoever decides by what others do with an entry sees all that they have done."""
+    _read_head(tx, lock=True)
+
+
 def append_entries(tx: Connection, at: datetime, entries: Sequence[AuditEntry]) -> None:
     """Append the entries, in order. The row of the head is the lock: whoever appends holds it until the commit."""
     if not entries:

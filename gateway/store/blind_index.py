@@ -12,7 +12,7 @@ import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, Table, delete, func, insert, select, update
 
 from gateway.core.message_name import Direction, MessageName, build_name
 from gateway.core.search_terms import INDEX_VERSION
@@ -20,6 +20,7 @@ from gateway.store.rows import build_insert
 from gateway.store.tables import marked, marks, unmarked
 from schemas.shapes import MessageId
 
+TABLES = (marked, marks, unmarked)
 # Messages with a mark: beyond them it does not matter which mark is rarer.
 MANY = 1_000
 # Ids in one question.
@@ -251,13 +252,23 @@ def _read_hits(tx: Connection, numbers: Sequence[int]) -> list[IndexHit]:
     return [IndexHit(*row) for row in rows]
 
 
-def delete_from_index(tx: Connection, message_ids: Sequence[str]) -> None:
+def delete_from_index(tx: Connection, names: Sequence[MessageName]) -> None:
     """Delete these messages from the index: for whoever destroys their data keys, in the same transaction."""
-    for at in range(0, len(message_ids), AT_ONCE):
-        these = message_ids[at : at + AT_ONCE]
-        rows = tx.execute(select(marked.c.number, marked.c.marks).where(marked.c.message_id.in_(these))).all()
-        for row in rows:
-            own = _unpack_marks(row.marks)
-            tx.execute(delete(marks).where(marks.c.mark.in_(own), marks.c.number == row.number))
-        tx.execute(delete(marked).where(marked.c.message_id.in_(these)))
-        tx.execute(delete(unmarked).where(unmarked.c.message_id.in_(these)))
+    wanted = frozenset(names)
+    for at in range(0, len(names), AT_ONCE):
+        these = [name.message_id for name in names[at : at + AT_ONCE]]
+        for hit in _list_places(tx, marked, these):
+            # Two authorities may use one id.
+            if hit.name in wanted:
+                packed = tx.scalars(select(marked.c.marks).where(marked.c.number == hit.number)).one()
+                own = _unpack_marks(packed)
+                tx.execute(delete(marks).where(marks.c.mark.in_(own), marks.c.number == hit.number))
+                tx.execute(delete(marked).where(marked.c.number == hit.number))
+        waiting = [hit.number for hit in _list_places(tx, unmarked, these) if hit.name in wanted]
+        delete_unindexed(tx, waiting)
+
+
+def _list_places(tx: Connection, table: Table, message_ids: Sequence[str]) -> list[IndexHit]:
+    at = table.c
+    query = select(at.number, at.lies, at.partner, at.message_id).where(at.message_id.in_(message_ids))
+    return [IndexHit(*row) for row in tx.execute(query).all()]

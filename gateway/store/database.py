@@ -12,7 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -33,6 +33,7 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy import table as from_table
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -74,6 +75,10 @@ CONNECTING = {
     ),
     "store.no-such-host": r"(?:failed to resolve|could not translate) host(?! .*emporary failure)",
 }
+COLUMNS = (
+    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute"
+    " WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped"
+)
 # Of one SQLite connection: a batch of notices is changed in memory, not spilled page by page.
 CACHE_KIB = 16_384
 
@@ -156,6 +161,56 @@ class Store:
             sizes = [tx.exec_driver_sql(f"PRAGMA {what}").scalar_one() for what in ("page_count", "page_size")]
             return int(sizes[0] * sizes[1])
         return int(tx.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+    def overwrite_deleted(self, tables: Sequence[str]) -> None:
+        """Make the database's files hold no more what was deleted from these tables. Other work waits meanwhile.
+
+        SQLite overwrites what is deleted (see `_prepare_sqlite`), but its write-ahead log still holds pages of before,
+        so it is written back and cut. PostgreSQL leaves deleted rows in their pages, and a plain VACUUM leaves their
+        bytes there too, so each table is written anew (VACUUM FULL), and with it the samples that it keeps of columns.
+        For how long its own write-ahead log holds them, see docs/retention.md.
+
+        Raises StoreUnavailable where others held the database for too long: nothing is lost, and it can be done again.
+        """
+        for attempt in Retrying(
+            retry=retry_if_exception(_is_temporary),
+            stop=stop_after_delay(BUSY_SECONDS),
+            wait=wait_random_exponential(multiplier=0.01, max=0.5),
+            reraise=True,
+        ):
+            with attempt, self._translate_errors():
+                if self.engine.dialect.name == "sqlite":
+                    self._cut_sqlite_log()
+                else:
+                    self._write_anew(tables)
+
+    def _cut_sqlite_log(self) -> None:
+        with closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            cursor.close()
+        if busy:
+            raise StoreUnavailable("store.busy", passes=True)
+
+    def _write_anew(self, tables: Sequence[str]) -> None:
+        outside = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        with outside.connect() as connection:
+            connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+            for table in tables:
+                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+                self._drop_old_samples(connection, table)
+            # Samples of columns are kept there; who does not own the database is only warned.
+            connection.exec_driver_sql("VACUUM FULL pg_statistic")
+            connection.exec_driver_sql("RESET lock_timeout")
+
+    def _drop_old_samples(self, connection: Connection, table: str) -> None:
+        """Drop the samples of the values of an empty table, which no ANALYZE renews: to say again of which type a
+        column is drops those of it.
+        """
+        if connection.execute(select(literal(1)).select_from(from_table(table)).limit(1)).first():
+            return
+        for column, kind in connection.exec_driver_sql(COLUMNS, (table,)).all():
+            connection.exec_driver_sql(f'ALTER TABLE {table} ALTER COLUMN "{column}" TYPE {kind}')
 
     def is_current(self, tx: Connection) -> bool:
         """Tell whether the database has the shape that this version of the gateway needs."""

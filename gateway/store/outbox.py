@@ -418,7 +418,13 @@ def request_receipt(tx: Connection, message_id: MessageId, recipient: str, at: d
         receipts.c.result == "accepted",
     )
     mine = and_(outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.protection == "sealed")
-    return tx.execute(update(outbox).where(mine, ~held).values(receipt_due=at)).rowcount == 1
+    return tx.execute(update(outbox).where(mine, ~held, has_sealed_bytes()).values(receipt_due=at)).rowcount == 1
+
+
+def has_sealed_bytes() -> ColumnElement[bool]:
+    """Build the condition that a message can be sent again: it was not purged."""
+    contents = outbox_contents.c
+    return there_is().where(contents.message_id == outbox.c.message_id, func.length(contents.sealed) > 0)
 
 
 def settle_deliveries(tx: Connection, now: datetime, endings: Sequence[SettledTry]) -> None:

@@ -5,16 +5,22 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, select
 
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
 from gateway.core.mail_replies import Judgement, MailReplyStage
 from gateway.core.message_name import Direction, MessageName, build_name
-from gateway.store.tables import inbox, mail_replies, outbox, receipts
+from gateway.store.tables import inbox, mail_replies, outbox, outbox_contents, receipts
 from schemas.message import OPENS_A_CASE, MessageKind, RestrictionLevel
 from schemas.shapes import CaseId, MessageId
 
+_contents = outbox_contents.c
+# A purge alone empties a copy.
+_OURS = select(
+    outbox, and_(_contents.data_key.is_(None), func.length(_contents.content) == 0).label("purged")
+).outerjoin_from(outbox, outbox_contents, _contents.message_id == outbox.c.message_id)
+_THEIRS = select(inbox, and_(inbox.c.data_key.is_(None), func.length(inbox.c.content) == 0).label("purged"))
 TAKEN_BACK = (DeliveryState.WITHDRAWN, InboxState.WITHDRAWN, InboxState.SUPERSEDED)
 
 
@@ -35,6 +41,8 @@ class ReportedNotice:
     sealed: bool
     # By telephone.
     handed_over_at: datetime | None = None
+    # Its time ended, and what it said was destroyed.
+    purged: bool = False
 
     @property
     def name(self) -> MessageName:
@@ -55,26 +63,54 @@ class ReportedReply:
 
 def list_period_notices(tx: Connection, since: datetime, until: datetime) -> list[ReportedNotice]:
     """List every notice that was sent or received in the period, the oldest first."""
-    ours = select(outbox).where(_is_sent_between(since, until)).order_by(outbox.c.queued_at, outbox.c.message_id)
-    theirs = select(inbox).where(_is_received_between(since, until)).order_by(inbox.c.received_at, inbox.c.message_id)
+    ours = _OURS.where(_is_sent_between(since, until)).order_by(outbox.c.queued_at, outbox.c.message_id)
+    theirs = _THEIRS.where(_is_received_between(since, until)).order_by(inbox.c.received_at, inbox.c.message_id)
+    return _read_notices(tx, ours, theirs)
+
+
+def list_case_notices(tx: Connection, case_id: CaseId) -> list[ReportedNotice]:
+    """List every notice of a case that reports count."""
+    standing = (_is_standing_notice(at.kind, at.state) & at.test.is_(False) for at in (outbox.c, inbox.c))
+    ours, theirs = (
+        query.where(at.case_id == case_id, stands)
+        for query, at, stands in zip((_OURS, _THEIRS), (outbox.c, inbox.c), standing, strict=True)
+    )
+    return _read_notices(tx, ours, theirs)
+
+
+def list_case_replies(tx: Connection, case_id: CaseId) -> tuple[list[ReportedReply], list[ReportedReply]]:
+    """List what came in answer to our notices of a case, and what we answered to theirs, each the oldest first."""
+    to_ours = _select_their_replies().where(outbox.c.case_id == case_id)
+    to_theirs = _select_our_replies().where(inbox.c.case_id == case_id)
+    return list(_read_replies(tx, to_ours)), list(_read_replies(tx, to_theirs))
+
+
+def _read_notices(tx: Connection, ours: Select[Any], theirs: Select[Any]) -> list[ReportedNotice]:
     our_notices = [_read_our_notice(row) for row in tx.execute(ours)]
     return our_notices + [_build_notice("came", row.sender, row, row.received_at, True) for row in tx.execute(theirs)]
 
 
 def list_their_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:
     """Yield what came in answer to the notices that we sent in the period, the oldest first."""
+    return _read_replies(tx, _select_their_replies().where(_is_sent_between(since, until)))
+
+
+def _select_their_replies() -> Select[Any]:
     answers = and_(
         inbox.c.in_reply_to == outbox.c.message_id,
         inbox.c.sender == outbox.c.recipient,
         inbox.c.misfit.is_(None),
     )
     query = select(inbox.c.in_reply_to, inbox.c.sender, inbox.c.message_id, inbox.c.kind, inbox.c.received_at)
-    joined = query.join_from(outbox, inbox, answers).where(_is_sent_between(since, until))
-    return _read_replies(tx, joined.order_by(inbox.c.received_at, inbox.c.message_id))
+    return query.join_from(outbox, inbox, answers).order_by(inbox.c.received_at, inbox.c.message_id)
 
 
 def list_our_replies(tx: Connection, since: datetime, until: datetime) -> Iterator[ReportedReply]:
     """Yield what we answered to the notices that came in the period, the oldest first."""
+    return _read_replies(tx, _select_our_replies().where(_is_received_between(since, until)))
+
+
+def _select_our_replies() -> Select[Any]:
     answers = and_(
         # By which the index finds it.
         outbox.c.case_id == inbox.c.case_id,
@@ -82,8 +118,7 @@ def list_our_replies(tx: Connection, since: datetime, until: datetime) -> Iterat
         outbox.c.recipient == inbox.c.sender,
     )
     query = select(outbox.c.in_reply_to, outbox.c.recipient, outbox.c.message_id, outbox.c.kind, outbox.c.queued_at)
-    joined = query.join_from(inbox, outbox, answers).where(_is_received_between(since, until))
-    return _read_replies(tx, joined.order_by(outbox.c.queued_at, outbox.c.message_id))
+    return query.join_from(inbox, outbox, answers).order_by(outbox.c.queued_at, outbox.c.message_id)
 
 
 def list_first_receipts(tx: Connection, since: datetime, until: datetime) -> dict[str, datetime]:
@@ -147,10 +182,11 @@ def _build_notice(direction: Direction, partner: str, row: Row[Any], at: datetim
         case_id=row.case_id,
         kind=row.kind,
         restriction=row.restriction,
-        state=row.state,
+        state=DeliveryState(row.state) if direction == "sent" else InboxState(row.state),
         at=at,
         state_at=row.state_at,
         sealed=sealed,
+        purged=bool(row.purged),
     )
 
 

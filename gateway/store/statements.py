@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, exists, func, insert, select, update
 
 from gateway.core.delivery import LOST, DeliveryState
+from gateway.store.outbox import has_sealed_bytes
 from gateway.store.tables import inbox, outbox, receipts, statements
 from keys.statement import ROWS, StatementRow, Window
 from schemas.shapes import MessageId
@@ -63,7 +64,7 @@ def queue_again(tx: Connection, now: datetime, message_id: MessageId, *, sealed_
     """Deliver the same sealed bytes again; False where they are too old to be taken, or it has moved on."""
     still = outbox.c.message_id == message_id, outbox.c.state.in_(LOST), outbox.c.queued_at >= sealed_since
     change = {"state": DeliveryState.QUEUED, "state_at": now, "due_at": now, "reason": reason, "claimed_until": None}
-    return tx.execute(update(outbox).where(*still).values(change)).rowcount == 1
+    return tx.execute(update(outbox).where(*still, has_sealed_bytes()).values(change)).rowcount == 1
 
 
 def add_statements(tx: Connection, now: datetime, issuer: str, tokens: Sequence[str]) -> None:

@@ -124,6 +124,13 @@ outbox_contents = Table(
     # NULL: destroyed, and the notice with it.
     Column("data_key", LargeBinary),
     Column("content", LargeBinary, nullable=False),
+    # What retention has still to look at.
+    Index(
+        "outbox_contents_held",
+        "message_id",
+        sqlite_where=text("data_key IS NOT NULL"),
+        postgresql_where=text("data_key IS NOT NULL"),
+    ),
 )
 
 attempts = Table(
@@ -176,6 +183,14 @@ inbox = Table(
     # It is about the safety of a child: `core.urgency`. NULL: it came before this was kept, and nobody has looked.
     Column("urgent", Boolean),
     Index("inbox_conversation", "case_id", "sequence"),
+    # What retention has still to look at.
+    Index(
+        "inbox_held",
+        "state_at",
+        "case_id",
+        sqlite_where=text("data_key IS NOT NULL"),
+        postgresql_where=text("data_key IS NOT NULL"),
+    ),
     Index("inbox_message", "message_id"),
     Index("inbox_digest", "digest"),
     Index("inbox_received", "received_at", "message_id"),
@@ -244,6 +259,7 @@ intake = Table(
     # Of what the notice carries.
     Column("said", DIGEST),
     Index("intake_child", "child"),
+    Index("intake_message", "message_id"),
 )
 
 # Sets of headings of extracts that are read, as a person has accepted them, or as the first of all.
@@ -311,6 +327,7 @@ drafts = Table(
     Column("message_id", ID),
     Index("drafts_digest", "digest", unique=True),
     Index("drafts_child", "child", "state"),
+    Index("drafts_message", "message_id"),
     Index("drafts_turn", "state", "made_at", "draft_id"),
 )
 
@@ -765,6 +782,53 @@ case_notes = Table(
     # What was written, and of a visit its day and what came of it.
     Column("content", LargeBinary, nullable=False),
     Index("case_notes_case", "case_id", "at", "note_id"),
+)
+
+# Cases that are kept though their time has come.
+holds = Table(
+    "holds",
+    metadata,
+    Column("case_id", ID, primary_key=True),
+    # A code: `core.retention.HoldReason`.
+    Column("reason", String(40), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("data_key", LargeBinary),
+    # What was written about it, locked.
+    Column("content", LargeBinary, nullable=False),
+)
+
+# Of the purge: when it ran, and what it destroyed.
+purge_runs = Table(
+    "purge_runs",
+    metadata,
+    Column("number", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("begun_at", Instant, nullable=False),
+    Column("by", String(80), nullable=False),
+    Column("cases", Integer, nullable=False),
+    # Outside cases: leaver records and unfinished notices that had ended.
+    Column("records", Integer, nullable=False),
+    Column("files", Integer, nullable=False),
+    # Of the cases and records, those whose bytes can no longer be read from the database's files.
+    Column("overwritten", Integer, nullable=False),
+    # When the newest of the leavers' rows was sent of which it deleted what made them known again.
+    Column("leavers_until", Instant),
+    # NULL: it was not finished.
+    Column("ended_at", Instant),
+    # A sentence: why it was not.
+    Column("trouble", Text),
+)
+
+# What reports count of notices that were purged: numbers by day, which name no notice, case or child.
+kept_figures = Table(
+    "kept_figures",
+    metadata,
+    # In London: when the notices were sent, or received.
+    Column("day", Date, primary_key=True),
+    Column("direction", String(4), primary_key=True),
+    Column("topic", String(20), primary_key=True),
+    Column("code", String(80), primary_key=True),
+    Column("count", Integer, nullable=False),
 )
 
 # When somebody is away, and who has their cases meanwhile.

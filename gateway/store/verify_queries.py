@@ -17,6 +17,7 @@ from gateway.store.rows import list_columns
 from gateway.store.tables import (
     api_clients,
     audit_entries,
+    audit_mentions,
     inbox,
     outbox,
     outbox_contents,
@@ -31,6 +32,7 @@ AT_ONCE = 500
 GIVEN = ("message.kept", "message.refused")
 # For which we were given one.
 GOT = ("receipt.verified", "notice.rejected")
+PURGED = "case.purged"
 ACCEPTED = ("message.kept", "receipt.verified")
 
 
@@ -68,6 +70,8 @@ class HeldMessage:
     sealed: bytes | None = field(repr=False)
     noted: Sequence[NotedEntry]
     told: Sequence[LoggedAct]
+    # The entry that says that it was purged; None where none does.
+    purged: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
         ids = [row.message_id for row in rows]
         noted = _entries_about(tx, ids)
         acts = _acts_on_received(tx, rows, noted)
+        purged = _list_purged(tx, ids)
         for row in rows:
             mine = [entry for entry in noted[row.message_id] if entry.partner == row.sender]
             yield HeldMessage(
@@ -143,7 +148,18 @@ def list_received_messages(tx: Connection) -> Iterator[HeldMessage]:
                 None,
                 mine,
                 acts[row.sender, row.message_id],
+                purged.get((row.message_id, row.case_id)),
             )
+
+
+def _list_purged(tx: Connection, ids: Sequence[str]) -> dict[tuple[str, str | None], int]:
+    """Return of each of these messages that was purged, by its case, the number of the last entry that says so."""
+    at, mentions = audit_entries.c, audit_mentions.c
+    query = select(mentions.about.label("message"), at.about, at.number).join_from(
+        audit_mentions, audit_entries, at.number == mentions.number
+    )
+    rows = tx.execute(query.where(is_among(tx, mentions.about, ids), at.act == PURGED).order_by(at.number))
+    return {(row.message, row.about): row.number for row in rows}
 
 
 def _acts_on_received(
@@ -186,6 +202,7 @@ def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
     for rows in _read_pages(tx, select(*columns, *states).select_from(joined), (at.message_id,)):
         noted = _entries_about(tx, [row.message_id for row in rows])
         acts = _acts_on_sent(tx, rows, noted)
+        purged = _list_purged(tx, [row.message_id for row in rows])
         for row in rows:
             yield HeldMessage(
                 True,
@@ -203,6 +220,7 @@ def list_sent_messages(tx: Connection) -> Iterator[HeldMessage]:
                 bytes(row.sealed or b"") if row.protection == "sealed" else None,
                 [entry for entry in noted[row.message_id] if entry.partner == row.recipient],
                 acts[row.message_id],
+                purged.get((row.message_id, row.case_id)),
             )
 
 

@@ -15,6 +15,7 @@ from gateway import background
 from gateway.casework import find, find_index
 from gateway.casework.find import FoundNotice
 from gateway.context import Gateway
+from gateway.core.message_name import MessageName, build_name
 from gateway.errors import Unusable
 from gateway.exchange import respond
 from gateway.exchange.prepare import prepare_messages
@@ -88,7 +89,9 @@ def found(gw: Gateway, typed: str, **more: bool) -> list[str]:
 
 def unfindable(gw: Gateway) -> None:
     """As a database of before the index is after its migration."""
-    rows = gw.store.look(lambda tx: list(tx.scalars(select(tables.marked.c.message_id).order_by("number"))))
+    at = tables.marked.c
+    places = gw.store.look(lambda tx: tx.execute(select(at.lies, at.partner, at.message_id)).all())
+    rows = [build_name(*place) for place in places]
     lying = gw.store.look(
         lambda tx: [
             {"number": -n, "message_id": row.message_id, "lies": row.lies, "partner": row.partner}
@@ -440,7 +443,7 @@ async def test_a_notice_that_cannot_be_opened_keeps_its_marks_and_one_that_is_de
         lambda tx: tx.execute(tables.inbox.update().where(of == damaged).values(content=b"x" * 40))
     )
     listed = worcestershire.store.look(lambda tx: blind_index.list_outdated(tx, 9))
-    worcestershire.store.run(lambda tx: blind_index.delete_from_index(tx, [gone]))
+    worcestershire.store.run(lambda tx: blind_index.delete_from_index(tx, [MessageName("333", gone)]))
     renewed = [(hit, (-5, 7)) for hit in listed if hit.message_id == gone]
     assert worcestershire.store.run(lambda tx: blind_index.renew_marks(tx, renewed)) == 0
     assert await find_index.index_old_batch(worcestershire) == 2
@@ -461,7 +464,7 @@ def marks_of(gw: Gateway) -> list[tuple[int, int, int]]:
 async def test_what_is_forgotten_leaves_no_mark(pair: Pair) -> None:
     _, worcestershire = pair
     gone, stays = await exchange(pair, about("Testchild"), about("Testchild"))
-    worcestershire.store.run(lambda tx: blind_index.delete_from_index(tx, [gone]))
+    worcestershire.store.run(lambda tx: blind_index.delete_from_index(tx, [MessageName("333", gone)]))
     assert found(worcestershire, "testchild") == [stays]
     assert found(worcestershire, gone[-12:]) == []
     left = worcestershire.store.look(lambda tx: tx.scalar(select(func.count(tables.marks.c.number.distinct()))))

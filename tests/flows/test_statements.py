@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, delete, update
+from sqlalchemy import Connection, delete, select, update
 
 from adapters.https import Https
 from adapters.route import NotReached, PartnerAnswer, RouteAddress
@@ -17,6 +17,7 @@ from gateway import app, home_folder
 from gateway.auditing import audit, witness
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
+from gateway.core.message_name import MessageName
 from gateway.core.statement_diff import DifferenceKind
 from gateway.exchange import respond, statements
 from gateway.exchange.send import send_notices
@@ -62,8 +63,10 @@ def lose(there: Gateway, message_id: MessageId) -> None:
     """As after a restore: it never came."""
 
     def work(tx: Connection) -> None:
-        tx.execute(delete(inbox_table).where(inbox_table.c.message_id == message_id))
-        blind_index.delete_from_index(tx, [message_id])
+        of = inbox_table.c.message_id == message_id
+        senders = tx.scalars(select(inbox_table.c.sender).where(of)).all()
+        blind_index.delete_from_index(tx, [MessageName(sender, message_id) for sender in senders])
+        tx.execute(delete(inbox_table).where(of))
         tx.exec_driver_sql(
             "DROP TRIGGER "
             + {"sqlite": "receipts_no_delete", "postgresql": "receipts_append_only ON receipts"}[tx.dialect.name]

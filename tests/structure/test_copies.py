@@ -26,6 +26,7 @@ UNLOCKS = {
     "copies.py": "copies of messages",
     "exchange/known_children.py": "rows of the same index, for the machine that compares",
     "one/drafts.py": "drafts made of leavers files",
+    "retention/legal_holds.py": "what was written down about a legal hold, with the case or the list of holds",
     "searches/call_list.py": "what was told on the telephone, with the search that is viewed",
     "searches/children_index.py": "the index of our own children, for the machine that matches, and for who begins a notice about one",
     "searches/match_incoming.py": "possible matches",

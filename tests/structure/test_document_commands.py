@@ -68,6 +68,7 @@ CHANGES_A_HOME = (
     *("record-call", "record-handover", "partner remove-email", "postcodes import", "postcodes find", "one pupils"),
     *("leavers send", "leavers correct", "leavers discard", "replies judge", "matches reply-all", "review record"),
     *("leavers show", "matches show", "answer", "correct", "redirect", "remind", "send-outcome", "record-outcome"),
+    *("retention preview", "retention hold", "retention holds", "retention release", "retention purge"),
     *("one accept", "one put-aside", "one s2s", "report statistics"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
     # last, for no older card is the newest after it
@@ -75,7 +76,17 @@ CHANGES_A_HOME = (
 )
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
-    *("--version", "audit clear-warning", "audit verify --ask", "compare", "demo", "find", "init", "partner add"),
+    *(
+        "subject-access",
+        "--version",
+        "audit clear-warning",
+        "audit verify --ask",
+        "compare",
+        "demo",
+        "find",
+        "init",
+        "partner add",
+    ),
     "serve",
 }
 # what stands for a name that is in no home: 4 says that it is not there

@@ -35,7 +35,9 @@ from gateway.store import (
     partner_checkpoints,
     partner_health,
     postcodes,
+    purge,
     reminders,
+    retention,
     reviews,
     searches,
     statements,
@@ -314,7 +316,11 @@ WORK: dict[str, Callable[[Connection], object]] = {
         outbox.list_deliveries_by_id(tx, MESSAGES),
         inbox.list_messages_by_id(tx, NOW, MESSAGES),
     ),
-    "forget what is destroyed": lambda tx: blind_index.delete_from_index(tx, ["m1", "m2"]),
+    "judge cases": lambda tx: retention.read_cases(tx, CASES),
+    "destroy a case": lambda tx: purge.destroy_case(tx, CASES[0]),
+    "forget what is destroyed": lambda tx: blind_index.delete_from_index(
+        tx, [MessageName("", MessageId("m1")), MessageName("885", MessageId("m2"))]
+    ),
     "audit": lambda tx: audit_log.append_entries(tx, NOW, [AuditEntry("notice.queued", "olive", "m1")]),
     "what was done to it": lambda tx: audit_log.list_newest_entries(tx, about="m1"),
     "the newest of the log": lambda tx: audit_search.search_entries(tx, AuditQuery(), 900, 51),
