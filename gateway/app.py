@@ -29,6 +29,7 @@ from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
+from gateway.exchange.card_rounds import exchange_cards_forever
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
 from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
@@ -135,6 +136,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             import_results.watch_forever,
             children_index.watch_extracts_forever,
             match_incoming.match_forever,
+            exchange_cards_forever,
             witness.watch_logs_forever,
             statements.compare_forever,
             send_reminders.remind_forever,

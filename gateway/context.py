@@ -96,11 +96,15 @@ class Gateway:
     strange: dict[tuple[str, str], int] = field(default_factory=dict)
     # Who wants us to compare with its statement, since when.
     asked: dict[str, datetime] = field(default_factory=dict)
+    # Whose card is wanted soon, since when.
+    cards_wanted: dict[str, datetime] = field(default_factory=dict)
     # By how much partners' are before ours, as they answered.
     clocks: dict[str, timedelta] = field(default_factory=dict)
     # Each loop of a gateway that runs, and when it last did.
     looked: dict[str, Heartbeat] = field(default_factory=dict)
-    _serials: dict[str, int] = field(default_factory=dict)
+    # Our own card, as it is signed.
+    own_card_text: str = ""
+    _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     @property

@@ -328,7 +328,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     """Open the gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
     config = load(home)
     _make_private(home)
-    own_card = _read_own_card(home)
+    own_card, own_card_text = _read_own_card(home)
     ring = Ring.unlock(home / KEYS, passphrase=config.read_passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
@@ -342,6 +342,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
         if not is_named:
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
+        gw.own_card_text = own_card_text
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()
@@ -389,9 +390,10 @@ def _not_ours_error(why: str) -> ConfigProblem:
     return ConfigProblem("store.not-ours", why=why, file=FILE)
 
 
-def _read_own_card(home: Path) -> Card:
+def _read_own_card(home: Path) -> tuple[Card, str]:
     try:
-        return card.read((home / CARD_FILE).read_text("ascii"))
+        text = (home / CARD_FILE).read_text("ascii").strip()
+        return card.read(text), text
     except OSError:
         what = "cannot be read"
     except (UnicodeDecodeError, CardRefused):

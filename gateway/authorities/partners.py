@@ -13,9 +13,11 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import audit_log, audit_search, inbox, partners
+from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
+from gateway.store import audit_log, audit_search, inbox, partner_cards, partners
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
+from gateway.store.partner_cards import CardExchange
 from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, CardContact, Route
@@ -41,8 +43,21 @@ class KnownPartner:
     # The first to end first.
     ends: Sequence[PartnerEnd]
     last_contact: datetime | None
+    # How its newer cards come to us.
+    exchange: CardExchange
     # Its replies to what we do not know.
     about_nothing: int = 0
+
+    def describe_exchange(self) -> list[tuple[str, str]]:
+        """Describe for people when it was asked for a newer card, what came of it, and which of ours it holds."""
+        its, when = self.exchange, "%d %b %Y %H:%M"
+        asked = f"{its.asked_at:{when}}" if its.asked_at else "Not yet"
+        rows = [("Asked", f"{asked}: {its.trouble}" if its.trouble else asked)]
+        if its.taken_at and its.taken_by != BY_HAND:
+            rows.append(("Renewed", f"{its.taken_at:{when}}, by itself"))
+        if its.refused and its.refused_at:
+            rows.append(("Refused", f"{its.refused_at:{when}}: {explain_refusal(its.refused)}"))
+        return [*rows, ("Your card", f"number {its.held}" if its.held else "Not known which number they hold")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +83,11 @@ def list_known_partners(gw: Gateway) -> list[KnownPartner]:
     """List all partners, by authority."""
 
     def look(tx: Tx) -> list[KnownPartner]:
-        last = audit_search.list_last_acts(tx, IN_TOUCH)
-        return [_build_known_partner(partner, last.get(partner.authority)) for partner in partners.list_partners(tx)]
+        last, exchanged = audit_search.list_last_acts(tx, IN_TOUCH), partner_cards.list_card_exchanges(tx)
+        return [
+            _build_known_partner(partner, last.get(partner.authority), exchanged.get(partner.authority))
+            for partner in partners.list_partners(tx)
+        ]
 
     return gw.store.look(look)
 
@@ -79,16 +97,19 @@ def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
 
     def look(tx: Tx) -> KnownPartner:
         known = _build_known_partner(
-            partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority)
+            partners.get_partner(tx, authority),
+            audit_search.list_last_acts(tx, IN_TOUCH).get(authority),
+            partner_cards.get_card_exchange(tx, authority),
         )
         return replace(known, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return gw.store.look(look)
 
 
-def _build_known_partner(confirmed: Partner, last: datetime | None) -> KnownPartner:
+def _build_known_partner(confirmed: Partner, last: datetime | None, exchange: CardExchange | None) -> KnownPartner:
     theirs = card.read(confirmed.card)
-    return KnownPartner(confirmed, theirs, sorted(_list_ends(theirs), key=lambda end: end.at), last)
+    ends = sorted(_list_ends(theirs), key=lambda end: end.at)
+    return KnownPartner(confirmed, theirs, ends, last, exchange or CardExchange(confirmed.authority))
 
 
 def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
@@ -114,24 +135,13 @@ def check_partner_card(gw: Gateway, token: str) -> Card:
     if new.authority == gw.code:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
-    _check_own_door(gw, new)
+    check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
     if held is None:
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
     return new
-
-
-def _check_own_door(gw: Gateway, new: Card) -> None:
-    """Refuse a card that names another authority's gateway as its own: tokens for the one would be made
-    for the other.
-    """
-    addresses = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
-    others = [gw.own_card, *(card.read(partner.card) for partner in gw.store.look(partners.list_partners))]
-    for other in others:
-        if other.authority != new.authority and any((r.url, r.certificate) in addresses for r in other.routes):
-            raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 
 def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
@@ -229,6 +239,8 @@ def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
 
     def write(tx: Tx) -> None:
         partners.replace_partner(tx, partner)
+        partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
+        partner_cards.set_card_due(tx, new.authority, now)
         audit_log.append_entries(
             tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         )

@@ -777,6 +777,8 @@ CHECK_PATTERNS = {
     "loop: (?P<rest>.+)": "Background job: {rest}",
     "card of (?P<authority>[0-9]{3})": "Card of {authority}",
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
+    "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",
+    "our card at (?P<authority>[0-9]{3})": "This authority's card at {authority}",
     "signing key of (?P<authority>[0-9]{3})": "Signing key of {authority}",
     "sealing key of (?P<authority>[0-9]{3})": "Encryption key of {authority}",
     "delivery to (?P<authority>[0-9]{3})": "Delivery to {authority}",

@@ -19,6 +19,7 @@ from gateway.core.replies import Misfit
 from gateway.core.search_terms import list_terms
 from gateway.exchange import import_queue, naming
 from gateway.exchange.alerts import raise_alerts
+from gateway.exchange.card_rounds import ask_soon
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
@@ -27,7 +28,7 @@ from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage
 from keys import at_rest, blind, envelope, receipt
 from keys.envelope import Opened
-from keys.errors import Refusal, RefusalCode, build_refusal
+from keys.errors import NAMES_A_KEY, Refusal, RefusalCode, build_refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
@@ -110,6 +111,9 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
             for parcel in refused
         }
         await gw.store.write(lambda tx: _note_refusals(tx, gw, refused, rejections, caller))
+        # Its keys may have been changed, or ours.
+        if gw.trust.knows(caller) and NAMES_A_KEY & {code for parcel in refused for code in parcel.codes}:
+            await ask_soon(gw, caller)
         standing |= rejections
     return [standing[digest] for digest in digests]
 

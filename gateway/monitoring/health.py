@@ -22,6 +22,7 @@ from gateway.core.findings import HealthFinding
 from gateway.core.health import (
     STUCK,
     WAITING,
+    CardHealth,
     DatabaseHealth,
     DiskHealth,
     Expiry,
@@ -37,6 +38,7 @@ from gateway.core.health import (
 )
 from gateway.core.health_rules import list_findings
 from gateway.errors import ConfigProblem, StoreUnavailable
+from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.install_checks import check_installation
 from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
@@ -49,12 +51,14 @@ from gateway.store import (
     inbox,
     mailboxes,
     outbox,
+    partner_cards,
     partner_checkpoints,
     partner_health,
     partners,
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
+from gateway.store.partner_cards import CardExchange
 from gateway.store.partner_health import STATEMENT, RouteReach
 from keys import tls
 from keys.card import Card
@@ -136,6 +140,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
     tried = partner_health.list_route_reach(tx)
     confirmed = partners.list_card_confirmations(tx)
     nothing = inbox.count_replies_about_nothing(tx)
+    exchanged = partner_cards.list_card_exchanges(tx)
     for code in sorted({*gw.trust.list_authorities(), *gw.correspondents, *counts, *nothing}):
         card = gw.trust.get_card(code) if gw.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
@@ -155,7 +160,16 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             about_nothing,
             nothing_since,
             gw.whom_to_ring(code),
+            _build_card_health(gw, exchanged.get(code)),
         )
+
+
+def _build_card_health(gw: Gateway, exchange: CardExchange | None) -> CardHealth:
+    if exchange is None:
+        return CardHealth()
+    refused = explain_refusal(exchange.refused) if exchange.refused else ""
+    ahead = max(0, (exchange.held or 0) - gw.own_card.serial)
+    return CardHealth(exchange.asked_at, exchange.trouble or "", refused, ahead)
 
 
 def _build_route_health(reach: RouteReach) -> RouteHealth:

@@ -28,7 +28,7 @@ LATER = (
     " ALTER TABLE outbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN cause; ALTER TABLE inbox DROP COLUMN urgent;"
     " DROP TABLE alerts; DROP TABLE not_asked; DROP TABLE officer_mails; DROP INDEX marked_version; ALTER TABLE marked"
     " DROP COLUMN version; DROP TABLE access_changes; DROP TABLE absences; DROP TABLE case_notes;"
-    " DROP TABLE saved_views; DROP TABLE backup_codes"
+    " DROP TABLE saved_views; DROP TABLE backup_codes; DROP TABLE partner_cards"
     + "".join(
         f"; ALTER TABLE {table} RENAME COLUMN case_id TO conversation_id"
         for table in ("outbox", "inbox", "reviews", "assignments")

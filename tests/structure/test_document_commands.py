@@ -76,6 +76,7 @@ CHANGES_A_HOME = (
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
     *("--version", "audit clear-warning", "audit verify --ask", "compare", "demo", "find", "init", "partner add"),
+    "partner fetch-card",
     "serve",
 }
 # what stands for a name that is in no home: 4 says that it is not there
