@@ -38,7 +38,7 @@ class Https:
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=MAX_ANSWER_BYTES
             )
         except NotReached as why:
-            return [TryLater(str(why))] * len(parcels)
+            return [TryLater(str(why), code=why.short)] * len(parcels)
         if answer.status != 200:
             if get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
                 return await in_halves(self, address, parcels)

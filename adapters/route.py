@@ -92,6 +92,8 @@ class RouteAddress:
     mail: MailAccount | None = None
     # This machine may be called: our own gateway is reached there.
     loopback: bool = False
+    # Another certificate that the server may show, while its own changes.
+    other_pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +379,14 @@ class NotReached(Exception):  # noqa: N818 - servers come and go
     """There was nothing to be fetched from, for now: one sentence."""
 
     code = "route.not-reached"
+    # As the code of a try; None: there is no more to say than the sentence.
+    short: str | None = None
+
+
+class OtherCertificate(NotReached):
+    """The server shows another certificate than the one that the card names: one sentence."""
+
+    short = "other-certificate"
 
 
 class NotDone(NotReached):

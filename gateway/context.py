@@ -104,6 +104,8 @@ class Gateway:
     looked: dict[str, Heartbeat] = field(default_factory=dict)
     # Our own card, as it is signed.
     own_card_text: str = ""
+    # What tells whether our card, keys and certificate on the disk are still those.
+    own_files: tuple[object, ...] = ()
     _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -188,7 +190,16 @@ class Gateway:
             self.logins.get(authority),
             self.mail,
             self._is_here,
+            self._find_other_pin(authority, route),
         )
+
+    def _find_other_pin(self, authority: str, route: Route) -> str | None:
+        """Return the other certificate that may be shown at this address: the card names both while it changes."""
+        # Of whoever has no card, a letter goes to people.
+        known = self.trust.get_card(authority).routes if self.trust.knows(authority) else ()
+        routes = self.own_card.routes if authority == self.code else known
+        named = (each.certificate for each in routes if (each.kind, each.url) == (route.kind, route.url))
+        return next((certificate for certificate in named if certificate not in (None, route.certificate)), None)
 
     @property
     def _is_here(self) -> bool:

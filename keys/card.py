@@ -218,6 +218,14 @@ def _is_plain(route: Route) -> bool:
     return bool(parts.hostname) and not any(part in (".", "..") for part in unquote(parts.path).split("/"))
 
 
+def list_ways(card: Card) -> list[Route]:
+    """List the routes of a card in order, each address once, also where it may show either of two certificates."""
+    ways: dict[tuple[str, str], Route] = {}
+    for route in card.routes:
+        ways.setdefault((route.kind, route.url), route)
+    return list(ways.values())
+
+
 def check_dates(card: Card, now: datetime) -> None:
     """Check that the card is of use now. Its date of issue may be 5 minutes ahead, as clocks differ.
 

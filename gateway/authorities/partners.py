@@ -121,9 +121,17 @@ def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
     for use, what in (("enc", "encryption key"), ("sig", "signing key")):
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
             yield PartnerEnd(what, max(left))
-    for route in theirs.routes:
-        if route.certificate and (at := tls.find_pinned_expiry(route.certificate)):
-            yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
+    for route, at in list_certificate_ends(theirs):
+        yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
+
+
+def list_certificate_ends(theirs: Card) -> Iterator[tuple[Route, datetime]]:
+    """List for each address that pins certificates when the last of them ends."""
+    for way in card.list_ways(theirs):
+        same = [route for route in theirs.routes if (route.kind, route.url) == (way.kind, way.url)]
+        ends = [at for route in same if route.certificate and (at := tls.find_pinned_expiry(route.certificate))]
+        if ends:
+            yield way, max(ends)
 
 
 def check_partner_card(gw: Gateway, token: str) -> Card:

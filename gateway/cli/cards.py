@@ -261,6 +261,7 @@ def _show_card(ours: Card, home: Path, as_json: bool) -> None:
         value,
         lambda: (
             f"[green]Card number {ours.serial} is valid until {ours.expires_at:%d %b %Y}.[/green]\n"
-            f"Next: restart the gateway, and send {escape(str(value['card']))} to every partner."
+            "A gateway that runs uses it within seconds, and partners fetch it by themselves.\n"
+            f"To a partner with an older version, send {escape(str(value['card']))}."
         ),
     )

@@ -30,6 +30,8 @@ SENTENCES = {
     "client.let-in": "The connected system {about} got an access token.",
     "client.new-secret": "{who} replaced the secret of the connected system {about}.",
     "client.refused": "An attempt to connect as {about} was refused ({why}).",
+    "card.taken-up": "The gateway began to use this authority's renewed card (serial {serial}) and its keys.",
+    "card.certificate-changed": "The gateway began to show the server certificate that its card had announced.",
     "composition.begun": "{who} started a notice.",
     "composition.changed": "{who} changed an unfinished notice.",
     "composition.given-up": "{who} deleted an unfinished notice.",
@@ -75,6 +77,7 @@ SENTENCES = {
     "notice.rejected": "{partner}'s gateway refused a message from this authority.",
     "notice.released": "{who} retried {count} undelivered messages to {partner}.",
     "notice.retried": "{who} retried an undelivered message to {partner}.",
+    "notice.signed-anew": "The gateway encrypted a message to {partner} again, because keys were changed.",
     "notice.sealed-anew": (
         "The gateway corrected the time of a message to {partner}, because this server's clock was fast."
     ),
@@ -111,6 +114,7 @@ SENTENCES = {
     "person.view-deleted": "{who} deleted a saved view of the inbox.",
     "person.view-saved": "{who} saved a view of the inbox.",
     "postcodes.imported": "{who} imported {postcodes} postcodes.",
+    "receipt.issued-anew": "The gateway signed a delivery receipt for {partner} again, because its keys were changed.",
     "receipt.verified": "A delivery receipt from {partner} was received and checked.",
     "reply.put-aside": "{who} marked a reply from {partner} that has no effect as checked.",
     "reply.judged": "{who} recorded what an email reply from {partner} is, without changing the notice ({judgement}).",

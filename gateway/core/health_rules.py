@@ -251,8 +251,8 @@ def _check_believed(health: Health) -> Iterator[HealthFinding]:
     who = [authority for authority, code in failing.items() if code in NOT_BELIEVED]
     if who:
         level = fail_check if len(who) == len(failing) and len(who) > 1 else warn_check
-        on_page = "Check this server's clock. Then renew the card, and send it to them."
-        in_terminal = "Check this server's clock. Then run `cme-gateway card renew`, and send them the new card."
+        on_page = "Check this server's clock. Then renew the card: they fetch it by themselves."
+        in_terminal = "Check this server's clock. Then run `cme-gateway card renew`: they fetch it by themselves."
         named = ", ".join(map(labels.name_authority_in_full, who))
         yield level("who we are", f"{named} answer 401 or 403 to every message.", on_page, in_terminal)
 

@@ -22,10 +22,10 @@ from gateway.core import labels
 from gateway.errors import NotFound
 from gateway.exchange.newer_cards import CardVerdict, take_newer_card
 from gateway.logs import log_failure
-from gateway.store import partner_cards
+from gateway.store import outbox, partner_cards
 from gateway.store.database import Tx
 from gateway.store.partner_cards import CardExchange
-from keys.card import MAX_CARD_BYTES, Card
+from keys.card import MAX_CARD_BYTES, Card, list_ways
 
 # Seconds between two looks at who is due.
 LOOK_EVERY = 2.0
@@ -122,7 +122,9 @@ async def _ask_card(gw: Gateway, authority: str) -> str:
         assert isinstance(carrier, Asker)  # noqa: S101 - `_list_https_addresses` gives none else
         try:
             answer = await carrier.ask(
-                replace(address, pin=ANY_CERTIFICATE), f"/card?identity={compute_identity_digest(held)}", MAX_CARD_BYTES
+                replace(address, pin=ANY_CERTIFICATE, other_pin=None),
+                f"/card?identity={compute_identity_digest(held)}",
+                MAX_CARD_BYTES,
             )
         except NotReached as not_reached:
             why = not_reached
@@ -142,8 +144,7 @@ def _list_https_addresses(gw: Gateway, theirs: Card) -> list[RouteAddress]:
     """List where a partner's gateway is asked, with nothing that says who asks."""
     if not isinstance(gw.carriers.get("https"), Asker):
         return []
-    urls = dict.fromkeys(route.url for route in theirs.routes if route.kind == "https")
-    routes = (next(route for route in theirs.routes if (route.kind, route.url) == ("https", url)) for url in urls)
+    routes = (route for route in list_ways(theirs) if route.kind == "https")
     return [replace(gw.build_address(theirs.authority, route), bearer=tell_nobody) for route in routes]
 
 
@@ -157,7 +158,15 @@ async def _offer_card(gw: Gateway, authority: str) -> None:
             with suppress(NotReached):
                 answer = await carrier.post_card(address, gw.own_card_text, MOST_ANSWER)
                 values |= {"held": _read_held(answer, serial)}
-    await gw.store.write(lambda tx: partner_cards.note_card_exchange(tx, authority, **values))
+
+    def write(tx: Tx) -> None:
+        was = partner_cards.get_card_exchange(tx, authority).held
+        partner_cards.note_card_exchange(tx, authority, **values)
+        if values.get("held") == serial != was:
+            outbox.make_partner_due(tx, now, authority)
+
+    await gw.store.write(write)
+    gw.due.set()
 
 
 def _read_held(answer: PartnerAnswer, ours: int) -> int | None:

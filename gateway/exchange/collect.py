@@ -26,6 +26,7 @@ from adapters.route import (
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import StoreUnavailable
+from gateway.exchange.card_rounds import ask_soon
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.hear_mail import receive_mail
@@ -35,7 +36,7 @@ from gateway.store import audit_log, left_behind, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from keys import receipt
-from keys.card import Route
+from keys.card import Card, Route, list_ways
 from keys.errors import Refusal
 
 # Seconds.
@@ -186,16 +187,16 @@ def _note_own_route(tx: Tx, gw: Gateway, kind: str, trouble: str | None) -> None
 
 def _list_places(gw: Gateway, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
     """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
-    for route in _list_collected_routes(gw, gw.own_card.routes):
+    for route in _list_collected_routes(gw, gw.own_card):
         yield route.kind, gw.build_address(gw.code, route)
     for partner in sent_to:
         with suppress(Refusal):
-            for route in _list_collected_routes(gw, gw.trust.get_card(partner).routes):
+            for route in _list_collected_routes(gw, gw.trust.get_card(partner)):
                 yield route.kind, gw.build_address(partner, route)
 
 
-def _list_collected_routes(gw: Gateway, routes: tuple[Route, ...]) -> list[Route]:
-    return [route for route in routes if isinstance(gw.carriers.get(route.kind), Collector)]
+def _list_collected_routes(gw: Gateway, whose: Card) -> list[Route]:
+    return [route for route in list_ways(whose) if isinstance(gw.carriers.get(route.kind), Collector)]
 
 
 async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
@@ -213,6 +214,8 @@ async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
     ]
     if endings:
         await gw.store.write(lambda tx: write_endings(tx, gw, partner, endings))
+    if any(ending.names_key for ending in endings):
+        await ask_soon(gw, partner)
 
 
 async def _queue_overdue(gw: Gateway) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed
-from gateway.store import audit_log, partner_cards, partners
+from gateway.store import audit_log, outbox, partner_cards, partners
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from keys import card
@@ -92,6 +92,7 @@ def _replace_card(tx: Tx, gw: Gateway, new: Card, text: str, by: str) -> bool:
     detail: dict[str, str | int] = {"serial": new.serial, "by": by}
     if changed := _count_changed_routes(gw.trust.get_card(new.authority), new):
         detail["routes"] = changed
+    outbox.make_partner_due(tx, now, new.authority)
     audit_log.append_entries(tx, now, [AuditEntry("card.taken", SYSTEM, new.authority, new.authority, detail=detail)])
     return True
 

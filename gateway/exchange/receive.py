@@ -6,7 +6,7 @@ What was refused is judged again when it comes again: the reason may have passed
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -83,6 +83,8 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
     standing = await gw.store.read(lambda tx: inbox.find_own_receipts(tx, gw.code, digests))
+    if ended := [digest for digest, token in standing.items() if _has_ended(gw, token)]:
+        standing |= await gw.store.write(lambda tx: _issue_anew(tx, gw, {it: standing[it] for it in ended}, caller))
     fresh = {digest: sealed for digest, sealed in zip(digests, parcels, strict=True) if digest not in standing}
     new = list(fresh.items())
     judged: list[AcceptedParcel | RefusedParcel] = []
@@ -238,6 +240,29 @@ def _issue_receipt(gw: Gateway, digest: str, message_id: MessageId | None, to: s
         ring=gw.ring,
         now=gw.now(),
     )
+
+
+def _has_ended(gw: Gateway, token: str) -> bool:
+    """Tell whether the key that signed a receipt of ours did not count any more, as partners see it by our card.
+
+    So it is where a process went on with the old keys after they were changed, or they were revoked after a theft.
+    """
+    return gw.card_has_our_keys() and not receipt.has_valid_key(token, gw.own_card.keys)
+
+
+def _issue_anew(tx: Tx, gw: Gateway, ended: Mapping[str, str], caller: str) -> dict[str, str]:
+    """Sign again, with the key of now, for what was kept; return the new receipts, by digest."""
+    now, again = gw.now(), dict[str, str]()
+    for digest, token in ended.items():
+        message_id = receipt.read_claimed(token).message_id
+        assert message_id is not None  # noqa: S101 - it says of what was kept that it was
+        again[digest] = _issue_receipt(gw, digest, MessageId(message_id), caller, ())
+        stored = inbox.StoredReceipt(gw.code, digest, MessageId(message_id), "accepted", again[digest])
+        inbox.add_receipts(tx, now, [stored])
+        detail = {"receipt": audit_log.digest_text(again[digest])}
+        entry = AuditEntry("receipt.issued-anew", SYSTEM, message_id, caller, digest, detail)
+        audit_log.append_entries(tx, now, [entry])
+    return again
 
 
 def _store_accepted(tx: Tx, gw: Gateway, fit: Sequence[AcceptedParcel]) -> tuple[set[str], list[AcceptedParcel]]:

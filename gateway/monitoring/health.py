@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import home_folder
+from gateway.authorities.partners import list_certificate_ends
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -180,8 +181,8 @@ def _list_expiries(card: Card) -> Iterator[Expiry]:
     """When a card ends, the certificates that it pins, and of each use the key that lasts longest."""
     yield Expiry(card.authority, "card", card.expires_at)
     yield from _key_expiries(card)
-    for route in card.routes:
-        if route.kind == "https" and route.certificate and (ends := tls.find_pinned_expiry(route.certificate)):
+    for route, ends in list_certificate_ends(card):
+        if route.kind == "https":
             yield Expiry(card.authority, "certificate", ends)
 
 
