@@ -363,7 +363,7 @@ def _replace_files(files: Mapping[Path, bytes]) -> None:
         for path, content in files.items():
             _write_private(fresh[path], content)
         for path, temporary in fresh.items():
-            if path.name != TLS_KEY:
+            if path.name not in (TLS_KEY, TLS_NEXT):
                 temporary.chmod(0o644)
             temporary.replace(path)
     except OSError:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
-from keys.errors import RefusalCode, build_refusal
+from keys.errors import CardRefused, RefusalCode, build_refusal
 
 # Thirty-two keys with their certificates fit; a card is read before anything is trusted.
 MAX_CARD_BYTES = 65_536
@@ -166,6 +166,18 @@ def read(token: str) -> Card:
     if unverified.kid != expected:
         raise build_refusal(RefusalCode.CARD_MALFORMED, "key id")
     return card
+
+
+def find_claimed_authority(line: bytes) -> str | None:
+    """Return whose card this says it is; None where it is no card. It proves nothing.
+
+    Args:
+        line: anything, such as a line of a bundle that somebody left.
+    """
+    try:
+        return shape.read_name(jose.read_object(jose.read(KIND, line).payload).get("iss"))
+    except (CardRefused, jose.UnreadableToken):
+        return None
 
 
 def check_replacement(new: Card, old: Card, now: datetime) -> None:

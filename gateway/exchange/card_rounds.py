@@ -9,13 +9,25 @@ HTTPS route cannot be asked: it leaves its newest card where we fetch what it se
 import asyncio
 import json
 import random
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from hashlib import sha256
 
-from adapters.route import ANY_CERTIFICATE, Asker, CardPoster, NotReached, PartnerAnswer, RouteAddress, tell_nobody
+from adapters.route import (
+    ANY_CERTIFICATE,
+    Asker,
+    CardPoster,
+    Collector,
+    HandedOver,
+    NotReached,
+    Parcel,
+    PartnerAnswer,
+    RouteAddress,
+    tell_nobody,
+)
 from gateway.background import run_every
 from gateway.context import Gateway
 from gateway.core import labels
@@ -25,13 +37,17 @@ from gateway.logs import log_failure
 from gateway.store import outbox, partner_cards
 from gateway.store.database import Tx
 from gateway.store.partner_cards import CardExchange
+from keys import receipt
 from keys.card import MAX_CARD_BYTES, Card, list_ways
+from keys.errors import Refusal
 
 # Seconds between two looks at who is due.
 LOOK_EVERY = 2.0
 ASK_EVERY = timedelta(hours=6)
 # After one that gave none.
 ASK_AGAIN = timedelta(minutes=30)
+# A card that was left, and of which nobody has said that it came.
+LEAVE_AGAIN = timedelta(days=7)
 # Of that time, more or less, so that 152 partners do not come together.
 JITTER = 0.25
 # However often a partner's messages name a key that we do not know.
@@ -81,7 +97,7 @@ async def _visit_partner(gw: Gateway, authority: str, before: CardExchange) -> N
         with suppress(NotReached):
             await fetch_card(gw, authority)
         if gw.own_card_text and before.held != gw.own_card.serial:
-            await _offer_card(gw, authority)
+            await _offer_card(gw, authority, before)
     except Exception as why:  # noqa: BLE001 - nobody would notice that no card comes any more
         log_failure(f"exchanging cards with {authority}", why)
 
@@ -148,16 +164,23 @@ def _list_https_addresses(gw: Gateway, theirs: Card) -> list[RouteAddress]:
     return [replace(gw.build_address(theirs.authority, route), bearer=tell_nobody) for route in routes]
 
 
-async def _offer_card(gw: Gateway, authority: str) -> None:
-    """Show a partner our newest card, and note which it holds then. It is shown again at the next visit."""
+async def _offer_card(gw: Gateway, authority: str, before: CardExchange) -> None:
+    """Show a partner our newest card, and note which it holds then. It is shown again at the next visit.
+
+    Where its gateway cannot be asked, the card is left where the partner fetches its messages; a receipt says later
+    that it has come.
+    """
     serial, now = gw.own_card.serial, gw.now()
-    values: dict[str, object] = {"offered": serial, "offered_at": now}
+    values: dict[str, object] = {"offered": serial}
     for address in _list_https_addresses(gw, gw.trust.get_card(authority)):
         carrier: object = gw.carriers["https"]
         if isinstance(carrier, CardPoster):
             with suppress(NotReached):
                 answer = await carrier.post_card(address, gw.own_card_text, MOST_ANSWER)
-                values |= {"held": _read_held(answer, serial)}
+                values |= {"held": _read_held(answer, serial), "offered_at": now}
+    is_left = before.offered == serial and before.offered_at and now - before.offered_at < LEAVE_AGAIN
+    if values.get("held") is None and not is_left:
+        values["offered_at"] = now if await _leave_card(gw, authority) else None
 
     def write(tx: Tx) -> None:
         was = partner_cards.get_card_exchange(tx, authority).held
@@ -167,6 +190,41 @@ async def _offer_card(gw: Gateway, authority: str) -> None:
 
     await gw.store.write(write)
     gw.due.set()
+
+
+async def _leave_card(gw: Gateway, authority: str) -> bool:
+    """Leave our card where a partner fetches its messages, by the first route that takes it; tell whether one did."""
+    theirs = gw.trust.get_card(authority)
+    for route in list_ways(theirs):
+        carrier = gw.carriers.get(route.kind)
+        if carrier is not None and isinstance(carrier, Collector) and route.protection == "sealed":
+            parcel = Parcel(f"card-{gw.own_card.serial}", gw.own_card_text.encode("ascii"))
+            [attempt] = await carrier.deliver(gw.build_address(authority, route), [parcel])
+            if isinstance(attempt, HandedOver):
+                return True
+    return False
+
+
+async def note_card_receipts(gw: Gateway, authority: str, tokens: Mapping[str, str]) -> None:
+    """Note that a partner has our card, where one of these receipts, by digest, says so. One that says otherwise does
+    not.
+    """
+    digest = sha256(gw.own_card_text.encode("ascii")).hexdigest()
+    if digest not in tokens:
+        return
+    with suppress(Refusal):
+        theirs = receipt.verify(
+            tokens[digest], issuer=authority, audience=gw.code, sha256=digest, trust=gw.trust, now=gw.now()
+        )
+        if theirs.result == "accepted":
+            serial = gw.own_card.serial
+            await gw.store.write(lambda tx: partner_cards.note_card_exchange(tx, authority, held=serial))
+
+
+def list_card_receipts_awaited(tx: Tx, serial: int) -> list[str]:
+    """List to whom this card of ours was left, who has not said that it came."""
+    exchanges = partner_cards.list_card_exchanges(tx).values()
+    return [it.authority for it in exchanges if it.offered == serial and it.offered_at and it.held != serial]
 
 
 def _read_held(answer: PartnerAnswer, ours: int) -> int | None:

@@ -26,7 +26,7 @@ from adapters.route import (
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import StoreUnavailable
-from gateway.exchange.card_rounds import ask_soon
+from gateway.exchange.card_rounds import ask_soon, list_card_receipts_awaited, note_card_receipts
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.hear_mail import receive_mail
@@ -55,7 +55,7 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
     async def visit_places() -> None:
         await _queue_overdue(gw)
-        places = await gw.store.read(lambda tx: list(_list_places(gw, outbox.list_partners_awaited(tx))))
+        places = await gw.store.read(lambda tx: list(_list_places(gw, _list_awaited(tx, gw))))
         await _forget_left(gw, {(kind, address.authority) for kind, address in places})
         for kind, address in places:
             where = address.authority, address.url
@@ -67,6 +67,12 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
         # A visit may wait half a minute for something to come; what it broke off lies there still.
         task.cancel()
     await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+def _list_awaited(tx: Tx, gw: Gateway) -> list[str]:
+    """List the partners who owe us a receipt, for a message or for our card."""
+    cards = [code for code in list_card_receipts_awaited(tx, gw.own_card.serial) if gw.trust.knows(code)]
+    return sorted({*outbox.list_partners_awaited(tx), *cards})
 
 
 async def _forget_left(gw: Gateway, visited: set[tuple[str, str]]) -> None:
@@ -207,6 +213,7 @@ async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
         with suppress(Refusal):
             token = line.decode("ascii", "replace")
             tokens[receipt.claimed_digest(token)] = token
+    await note_card_receipts(gw, partner, tokens)
     awaited = await gw.store.read(lambda tx: outbox.list_awaiting_receipt(tx, partner, list(tokens)))
     endings = [
         settle_try(gw, claimed, Receipted(tokens[claimed.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only

@@ -18,8 +18,8 @@ from keys import card
 from keys.card import Card
 from keys.errors import Refusal, read_texts
 
-# In place of a kind of route: their gateway showed it to ours; a person added it.
-SHOWN, BY_HAND = "shown", "by hand"
+# In place of a kind of route: their gateway showed it to ours; it came with what is sent; a person added it.
+SHOWN, AMONG_MESSAGES, BY_HAND = "shown", "among messages", "by hand"
 
 
 @dataclass(frozen=True, slots=True)

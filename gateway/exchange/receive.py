@@ -20,13 +20,14 @@ from gateway.core.search_terms import list_terms
 from gateway.exchange import import_queue, naming
 from gateway.exchange.alerts import raise_alerts
 from gateway.exchange.card_rounds import ask_soon
+from gateway.exchange.newer_cards import AMONG_MESSAGES, take_newer_card
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexedMessage
 from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage
-from keys import at_rest, blind, envelope, receipt
+from keys import at_rest, blind, card, envelope, receipt
 from keys.envelope import Opened
 from keys.errors import NAMES_A_KEY, Refusal, RefusalCode, build_refusal
 from keys.jose import CLOCK_SKEW
@@ -40,6 +41,9 @@ ID_REUSED = "message.id-reused"
 NOT_THE_CALLER = "message.not-the-callers"
 # A fault of ours, which must not hold up what came with it.
 UNFORESEEN = "message.unforeseen"
+# Of one batch, where one is enough.
+TOO_MANY_CARDS = "message.too-many-cards"
+MOST_CARDS = 4
 # Messages of one caller in a minute; more of them are one entry.
 REFUSED_SINGLY = 20
 # Messages that go through each step together (some 19 ms); after them, other work has its turn.
@@ -82,9 +86,11 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
     Raises StoreUnavailable where nothing can be kept now; then none of it has happened, and the caller tries later.
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
+    cards = await _receive_cards(gw, [line for line in parcels if card.find_claimed_authority(line)], caller)
     standing = await gw.store.read(lambda tx: inbox.find_own_receipts(tx, gw.code, digests))
     if ended := [digest for digest, token in standing.items() if _has_ended(gw, token)]:
         standing |= await gw.store.write(lambda tx: _issue_anew(tx, gw, {it: standing[it] for it in ended}, caller))
+    standing |= cards
     fresh = {digest: sealed for digest, sealed in zip(digests, parcels, strict=True) if digest not in standing}
     new = list(fresh.items())
     judged: list[AcceptedParcel | RefusedParcel] = []
@@ -118,6 +124,22 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
             await ask_soon(gw, caller)
         standing |= rejections
     return [standing[digest] for digest in digests]
+
+
+async def _receive_cards(gw: Gateway, lines: Sequence[bytes], caller: str) -> dict[str, str]:
+    """Take the cards that came among messages; return a receipt for each, by digest, so that the caller knows of it."""
+    receipts = dict[str, str]()
+    for number, line in enumerate(lines):
+        digest = sha256(line).hexdigest()
+        try:
+            many = number >= MOST_CARDS
+            refused = (
+                TOO_MANY_CARDS if many else (await take_newer_card(gw, line.decode(), caller, AMONG_MESSAGES)).refused
+            )
+        except Refusal as why:
+            refused = why.code
+        receipts[digest] = _issue_receipt(gw, digest, None, caller, (refused,) if refused else ())
+    return receipts
 
 
 def _judge_parcels(

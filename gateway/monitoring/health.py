@@ -198,7 +198,11 @@ def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
     yield from _key_expiries(gw.own_card)
     # `check_installation` says that it cannot be read.
     with suppress(ConfigProblem):
-        yield Expiry(gw.code, "certificate", tls.read_expiry(home_folder.read_certificate(gw.config.home)))
+        shown = tls.read_expiry(home_folder.read_certificate(gw.config.home))
+        # The card names the next one, which is shown before this one ends.
+        named = [ends for route, ends in list_certificate_ends(gw.own_card) if route.kind == "https"]
+        waits = len({route.certificate for route in gw.own_card.routes if route.kind == "https"}) > 1
+        yield Expiry(gw.code, "certificate", max([shown, *named]) if waits else shown)
 
 
 def _measure_disk(gw: Gateway) -> DiskHealth:

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from adapters.https import CARD_TYPE
-from adapters.route import NotReached
+from adapters.route import NotReached, PartnerAnswer
 from gateway import app, home_folder
 from gateway.auditing import bursts
 from gateway.authorities import partners
@@ -20,14 +20,17 @@ from gateway.context import Gateway
 from gateway.core.findings import FindingLevel
 from gateway.exchange import card_rounds
 from gateway.exchange.newer_cards import take_newer_card
+from gateway.exchange.prepare import prepare_messages
+from gateway.exchange.receive import receive_parcels
 from gateway.monitoring import health
 from gateway.store import audit_log, partner_cards
 from gateway.store.partner_cards import CardExchange
 from keys import card
 from keys.card import MAX_CARD_BYTES, Card, Route
 from keys.ring import Ring
+from tests.children import notice
 from tests.conftest import introduce, make
-from tests.flows.test_exchange import until
+from tests.flows.test_exchange import codes, until, whole
 
 Pair = tuple[Gateway, Gateway]
 # Makes a card, as a token, of the present one and the identity key of its authority.
@@ -58,6 +61,11 @@ def newer(there: Gateway, serial: int = 2, **changed: object) -> str:
 
 def exchange(gw: Gateway, authority: str) -> CardExchange:
     return gw.store.look(lambda tx: partner_cards.get_card_exchange(tx, authority))
+
+
+def find_held(gw: Gateway, authority: str) -> int | None:
+    """The serial of our card that a partner has said it holds."""
+    return exchange(gw, authority).held
 
 
 def refusals(gw: Gateway) -> list[str]:
@@ -285,3 +293,65 @@ async def test_three_gateways_hold_each_others_cards(tmp_path: Path) -> None:
         )
     for gw in opened:
         gw.store.close()
+
+
+async def test_cards_among_messages_are_answered_one_by_one_and_hold_up_no_message(two: Pair) -> None:
+    sandwell, worcestershire = two
+    ready = prepare_messages(worcestershire, [notice("885", "333")], "test")[0].sealed
+    good, forged = newer(worcestershire, 2).encode(), forge(worcestershire.own_card, identity_of(sandwell)).encode()
+    own = newer(sandwell).encode()
+    lines = [forged, ready, good, own]
+    receipts = await receive_parcels(sandwell, lines, "885")
+    assert [codes(worcestershire, sandwell, *pair) for pair in zip(receipts, lines, strict=True)] == [
+        ("card.other-identity",),
+        (),
+        (),
+        ("card.other-authority",),
+    ]
+    assert sandwell.trust.get_card("885").serial == 2
+    # More than anybody has reason to send are not looked at.
+    many = [newer(worcestershire, serial).encode() for serial in range(3, 9)]
+    receipts = await receive_parcels(sandwell, many, "885")
+    last = [codes(worcestershire, sandwell, *pair) for pair in zip(receipts, many, strict=True)][-2:]
+    assert last == [("message.too-many-cards",)] * 2
+    assert sandwell.trust.get_card("885").serial == 6
+    assert not whole(sandwell).faults
+
+
+async def test_a_key_that_is_not_known_has_the_card_fetched_at_once_and_not_more_often_than_it_may(two: Pair) -> None:
+    sandwell, worcestershire = two
+    now = sandwell.now()
+    sandwell.store.run(
+        lambda tx: partner_cards.note_card_exchange(tx, "885", asked_at=now, due_at=now + card_rounds.ASK_EVERY, held=1)
+    )
+    await card_rounds.ask_soon(sandwell, "885")
+    soon = exchange(sandwell, "885")
+    assert (soon.due_at, soon.held) == (now + card_rounds.LEAST_PAUSE, None)
+    # A hundred more within half a minute write nothing.
+    written = sandwell.store.look(audit_log.get_tree_head)
+    sandwell.store.run(lambda tx: partner_cards.note_card_exchange(tx, "885", held=7))
+    for _ in range(100):
+        await card_rounds.ask_soon(sandwell, "885")
+    assert exchange(sandwell, "885").held == 7
+    assert sandwell.store.look(audit_log.get_tree_head) == written
+    assert worcestershire.own_card == sandwell.trust.get_card("885")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b'{"held": true}',
+        b'{"held": -1}',
+        b'{"held": "5"}',
+        b'{"held": 99999999}',
+        b"\xff",
+        b"[" * 4_000,
+    ],
+)
+def test_what_a_partner_says_it_holds_is_believed_only_where_it_can_be(body: bytes) -> None:
+    assert card_rounds._read_held(PartnerAnswer(200, body, {}), 3) is None
+    assert card_rounds._read_held(PartnerAnswer(200, b'{"held": 5}', {}), 3) == 5
+    assert card_rounds._read_held(PartnerAnswer(404, b'{"held": 5}', {}), 3) is None
