@@ -134,9 +134,10 @@ def list_certificate_ends(theirs: Card) -> Iterator[tuple[Route, datetime]]:
             yield way, max(ends)
 
 
-def check_partner_card(gw: Gateway, token: str) -> Card:
+def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -> Card:
     """Read a card that somebody sent, and refuse it where it may not take the place of the one we hold.
 
+    `new_identity`: it may have another identity key than that one, which people then confirm as they did the first.
     Raises a keys.errors.Refusal, or NotAllowed for our own card.
     """
     new = card.read(token.strip())
@@ -145,7 +146,7 @@ def check_partner_card(gw: Gateway, token: str) -> Card:
     card.check_routes(new)
     check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
-    if held is None:
+    if held is None or (new_identity and new.identity != held.identity):
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
@@ -177,15 +178,23 @@ class OfferedCard:
     held: Card | None
     changes: Sequence[str]
 
+    @property
+    def is_new_identity(self) -> bool:
+        """Tell whether it has another identity key than the card that is held, so that people must confirm it anew."""
+        return self.held is not None and self.held.identity != self.card.identity
 
-def read_offered_card(gw: Gateway, text: str) -> OfferedCard:
-    """Read a card as somebody sent it, and refuse it where it may not be added. Raises a Refusal, or NotAllowed."""
+
+def read_offered_card(gw: Gateway, text: str, *, new_identity: bool = False) -> OfferedCard:
+    """Read a card as somebody sent it, and refuse it where it may not be added. Raises a Refusal, or NotAllowed.
+
+    `new_identity`: as for `check_partner_card`.
+    """
     # Mail breaks lines, and editors write marks.
     token = "".join(text.split())
     new = card.read(token)
     is_held = is_card_held(gw, token)
     if not is_held:
-        check_partner_card(gw, token)
+        check_partner_card(gw, token, new_identity=new_identity)
     held = _find_held(gw, new.authority)
     changes = [] if held is None else [*list_changed_routes(gw, new), *_list_changed_contacts(held, new)]
     return OfferedCard(token, new, card.compute_fingerprint(new), is_held, is_fingerprint_known(gw, new), held, changes)
@@ -240,18 +249,22 @@ def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
     return held.fingerprint == card.compute_fingerprint(new)
 
 
-def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
-    """Keep a card whose fingerprint `by` has confirmed."""
-    new, now = check_partner_card(gw, token), gw.now()
-    partner = Partner(new.authority, new.serial, card.compute_fingerprint(new), token.strip(), now, by)
+def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False) -> Card:
+    """Keep a card whose fingerprint `by` has confirmed. `new_identity`: as for `check_partner_card`."""
+    new, now = check_partner_card(gw, token, new_identity=new_identity), gw.now()
+    fingerprint = card.compute_fingerprint(new)
+    partner = Partner(new.authority, new.serial, fingerprint, token.strip(), now, by)
 
     def write(tx: Tx) -> None:
+        before = next((it.fingerprint for it in partners.list_partners(tx) if it.authority == new.authority), None)
         partners.replace_partner(tx, partner)
         partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
         partner_cards.set_card_due(tx, new.authority, now)
-        audit_log.append_entries(
-            tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
-        )
+        entries = [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
+        if before not in (None, fingerprint):
+            detail: dict[str, str | int] = {"before": before or "", "now": fingerprint}
+            entries.append(AuditEntry("partner.identity-changed", by, new.authority, new.authority, detail=detail))
+        audit_log.append_entries(tx, now, entries)
 
     gw.store.run(write)
     gw.refresh_trust()

@@ -51,22 +51,28 @@ def partner_add(
     card_file: Annotated[Path, typer.Argument(help="The card file from the partner.")],
     home: Home = DEFAULT_HOME,
     fingerprint: Annotated[str | None, typer.Option(help="For scripts: the fingerprint that they read out.")] = None,
+    new_identity: Annotated[
+        bool,
+        typer.Option("--new-identity", help="Their identity key was changed: confirm the new fingerprint by phone."),
+    ] = False,
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
     with open_gateway(home) as gw:
-        offered = partners.read_offered_card(gw, decode_text(read_bytes(card_file)))
+        offered = partners.read_offered_card(gw, decode_text(read_bytes(card_file)), new_identity=new_identity)
         new, shown = offered.card, offered.fingerprint
         whose = f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
         if offered.is_held:
             done = f"You already have this card of {whose}."
         else:
+            if offered.is_new_identity:
+                err.print(f"[bold]{whose} has a new identity key.[/bold] Ask them why, and who decided it.")
             if offered.changes:
                 err.print(escape("Its routes or contacts change:\n  " + "\n  ".join(offered.changes)))
             _confirm(offered.is_confirmed, whose, shown, fingerprint)
-            partners.add_partner(gw, offered.token, by=by)
+            partners.add_partner(gw, offered.token, by=by, new_identity=new_identity)
     print_answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 

@@ -92,6 +92,7 @@ SENTENCES = {
     "one.headings-accepted": "{who} accepted the headings of a file from ONE ({kind}; not read: {unknown}).",
     "one.taken-in": "The gateway processed a file of leavers.",
     "one.written": "{who} created a Common Transfer File from a notice.",
+    "partner.identity-changed": "{who} confirmed a new identity key of {partner} by phone (fingerprint {now}).",
     "partner.added": "{who} confirmed the card of {partner} (serial {serial}).",
     "person.added": "{who} added the user {about} ({roles}).",
     "person.away": "{who} recorded that {about} is away from {since} to {until} (deputy: {deputy}).",

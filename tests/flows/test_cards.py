@@ -1,5 +1,6 @@
 """Cards travel by themselves: a newer card of a confirmed identity is taken, whichever way it comes; no other is."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from keys import card
 from keys.card import MAX_CARD_BYTES, Card, Route
 from keys.ring import Ring
 from tests.children import notice
+from tests.command import run_command
 from tests.conftest import introduce, make
 from tests.flows.test_exchange import codes, until, whole
 
@@ -355,3 +357,48 @@ def test_what_a_partner_says_it_holds_is_believed_only_where_it_can_be(body: byt
     assert card_rounds._read_held(PartnerAnswer(200, body, {}), 3) is None
     assert card_rounds._read_held(PartnerAnswer(200, b'{"held": 5}', {}), 3) == 5
     assert card_rounds._read_held(PartnerAnswer(404, b'{"held": 5}', {}), 3) is None
+
+
+def test_a_new_identity_key_needs_people_and_is_in_the_log(two: Pair, tmp_path: Path) -> None:
+    sandwell, worcestershire = two
+    before = card.compute_fingerprint(worcestershire.own_card)
+    own = Ed25519PrivateKey.generate()
+    new = replace(worcestershire.own_card, serial=1, identity=own.public_key().public_bytes_raw())
+    file = tmp_path / "theirs.card"
+    file.write_text(card.write(new, own))
+    words = ("partner", "add", str(file), "--home", str(sandwell.config.home))
+    told = card.compute_fingerprint(new)
+    assert "(card.other-identity)" in run_command(*words, "--fingerprint", told).stderr
+    assert "(partner.fingerprint)" in run_command(*words, "--new-identity", "--fingerprint", before).stderr
+    sandwell.refresh_trust()
+    assert sandwell.trust.get_card("885") == worcestershire.own_card
+    done = run_command(*words, "--new-identity", "--fingerprint", told)
+    assert (done.returncode, "new identity key" in done.stderr) == (0, True)
+    sandwell.refresh_trust()
+    assert sandwell.trust.get_card("885").identity == new.identity
+    [entry] = sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="partner.identity-changed"))
+    assert json.loads(entry.entry)["detail"] == {"before": before, "now": told}
+
+
+async def test_a_card_is_fetched_by_a_command_and_shown_with_what_was_refused(two: Pair) -> None:
+    sandwell, worcestershire = two
+    home = str(sandwell.config.home)
+    fetch = ("partner", "fetch-card", "885", "--home", home)
+    gone = await asyncio.to_thread(run_command, *fetch)
+    assert (gone.returncode, "(card.not-fetched)" in gone.stderr) == (1, True)
+    assert "the partner's gateway cannot be reached" in run_command("partner", "show", "885", "--home", home).stdout
+    nobody = run_command("partner", "fetch-card", "330", "--home", home)
+    assert "(card.unknown-authority)" in nobody.stderr
+    async with app.run_gateway(worcestershire):
+        same = await asyncio.to_thread(run_command, *fetch, "--json")
+        assert json.loads(same.stdout) == {"authority": "885", "serial": 1, "taken": False}
+        await asyncio.to_thread(home_folder.renew_card, worcestershire.config.home, by="ines")
+        await until(lambda: worcestershire.own_card.serial == 2)
+        taken = await asyncio.to_thread(run_command, *fetch)
+        assert "Card number 2 of Worcestershire (885) replaces number 1." in taken.stdout
+        worcestershire.own_card_text = forge(worcestershire.own_card, identity_of(worcestershire))
+        refused = await asyncio.to_thread(run_command, *fetch)
+        assert (refused.returncode, "(card.not-taken)" in refused.stderr) == (5, True)
+    shown = run_command("partner", "show", "885", "--home", home).stdout
+    assert "number 2" in shown
+    assert "It is not signed with the identity key that was confirmed" in shown
