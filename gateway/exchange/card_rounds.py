@@ -48,6 +48,10 @@ ASK_EVERY = timedelta(hours=6)
 ASK_AGAIN = timedelta(minutes=30)
 # A card that was left, and of which nobody has said that it came.
 LEAVE_AGAIN = timedelta(days=7)
+# And where a key of ours is not known there.
+LEAVE_AT_LEAST = timedelta(hours=1)
+# How long its receipt is looked for.
+RECEIPT_DAYS = timedelta(days=1)
 # Of that time, more or less, so that 152 partners do not come together.
 JITTER = 0.25
 # However often a partner's messages name a key that we do not know.
@@ -167,8 +171,8 @@ def _list_https_addresses(gw: Gateway, theirs: Card) -> list[RouteAddress]:
 async def _offer_card(gw: Gateway, authority: str, before: CardExchange) -> None:
     """Show a partner our newest card, and note which it holds then. It is shown again at the next visit.
 
-    Where its gateway cannot be asked, the card is left where the partner fetches its messages; a receipt says later
-    that it has come.
+    Where its gateway cannot be asked, the card is left where the partner fetches its messages, and a receipt says
+    later that it has come; but not at the first visit, for a person has just given it to them.
     """
     serial, now = gw.own_card.serial, gw.now()
     values: dict[str, object] = {"offered": serial}
@@ -179,7 +183,7 @@ async def _offer_card(gw: Gateway, authority: str, before: CardExchange) -> None
                 answer = await carrier.post_card(address, gw.own_card_text, MOST_ANSWER)
                 values |= {"held": _read_held(answer, serial), "offered_at": now}
     is_left = before.offered == serial and before.offered_at and now - before.offered_at < LEAVE_AGAIN
-    if values.get("held") is None and not is_left:
+    if values.get("held") is None and not is_left and before.offered is not None:
         values["offered_at"] = now if await _leave_card(gw, authority) else None
 
     def write(tx: Tx) -> None:
@@ -221,10 +225,12 @@ async def note_card_receipts(gw: Gateway, authority: str, tokens: Mapping[str, s
             await gw.store.write(lambda tx: partner_cards.note_card_exchange(tx, authority, held=serial))
 
 
-def list_card_receipts_awaited(tx: Tx, serial: int) -> list[str]:
-    """List to whom this card of ours was left, who has not said that it came."""
+def list_card_receipts_awaited(tx: Tx, gw: Gateway) -> list[str]:
+    """List to whom our card was left since yesterday, who has not said that it came."""
+    serial, since = gw.own_card.serial, gw.now() - RECEIPT_DAYS
     exchanges = partner_cards.list_card_exchanges(tx).values()
-    return [it.authority for it in exchanges if it.offered == serial and it.offered_at and it.held != serial]
+    left = [it for it in exchanges if it.offered == serial and it.offered_at and it.offered_at > since]
+    return [it.authority for it in left if it.held != serial and gw.trust.knows(it.authority)]
 
 
 def _read_held(answer: PartnerAnswer, ours: int) -> int | None:
@@ -249,7 +255,9 @@ async def ask_soon(gw: Gateway, authority: str) -> None:
     def write(tx: Tx) -> None:
         before = partner_cards.get_card_exchange(tx, authority)
         last = before.asked_at
-        partner_cards.note_card_exchange(tx, authority, held=None)
+        is_old = before.offered_at is not None and now - before.offered_at > LEAVE_AT_LEAST
+        values: dict[str, object] = {"offered_at": None} if is_old else {}
+        partner_cards.note_card_exchange(tx, authority, held=None, **values)
         partner_cards.set_card_due(tx, authority, max(now, last + LEAST_PAUSE) if last and last <= now else now)
 
     await gw.store.write(write)

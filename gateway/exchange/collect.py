@@ -71,8 +71,7 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
 def _list_awaited(tx: Tx, gw: Gateway) -> list[str]:
     """List the partners who owe us a receipt, for a message or for our card."""
-    cards = [code for code in list_card_receipts_awaited(tx, gw.own_card.serial) if gw.trust.knows(code)]
-    return sorted({*outbox.list_partners_awaited(tx), *cards})
+    return sorted({*outbox.list_partners_awaited(tx), *list_card_receipts_awaited(tx, gw)})
 
 
 async def _forget_left(gw: Gateway, visited: set[tuple[str, str]]) -> None:

@@ -52,7 +52,7 @@ def check_messages(owner: str, sender: str, lines: Sequence[bytes]) -> None:
     """
     for line in lines:
         # It proves itself, and its owner will judge it.
-        if CARD.fullmatch(line) and card.find_claimed_authority(line) == sender:
+        if _find_card_authority(line) == sender:
             continue
         try:
             outside = envelope.peek(line)
@@ -180,7 +180,12 @@ def _parse_claimed_receipt(line: bytes) -> Receipt | None:
         return None
 
 
+def _find_card_authority(line: bytes) -> str | None:
+    """Return whose card the line says it is; None where it is none, or cannot be handed out."""
+    return card.find_claimed_authority(line) if CARD.fullmatch(line) else None
+
+
 READABLE: tuple[tuple[Kind, Callable[[bytes], object]], ...] = (
-    ("messages", lambda line: SEALED.fullmatch(line) or CARD.fullmatch(line)),
+    ("messages", lambda line: SEALED.fullmatch(line) or _find_card_authority(line)),
     ("receipts", _parse_claimed_receipt),
 )

@@ -4,11 +4,11 @@ import re
 from itertools import combinations
 from pathlib import Path
 
-from gateway.home_folder import PASSPHRASE, TLS_KEY, TLS_NEXT
+from gateway.home_folder import PASSPHRASE, TLS_KEY
 from tests.conftest import make
 
 INSTALLS = 3
-SECRET_FILES = (PASSPHRASE, TLS_KEY, TLS_NEXT, "keys/ring.json")
+SECRET_FILES = (PASSPHRASE, TLS_KEY, "keys/ring.json")
 # What is random is long; names of members and times are not.
 LONG = re.compile(rb"[A-Za-z0-9+/_=-]{20,}")
 

@@ -70,6 +70,12 @@ def find_held(gw: Gateway, authority: str) -> int | None:
     return exchange(gw, authority).held
 
 
+def note_shown(gw: Gateway, authority: str) -> None:
+    """A partner was shown our card of now before."""
+    serial = gw.own_card.serial
+    gw.store.run(lambda tx: partner_cards.note_card_exchange(tx, authority, offered=serial))
+
+
 def refusals(gw: Gateway) -> list[str]:
     """What was refused, as the audit log has it, the oldest first."""
     kept = gw.store.look(lambda tx: audit_log.list_newest_entries(tx, act="card.refused"))

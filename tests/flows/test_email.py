@@ -27,7 +27,7 @@ from tests import mail
 from tests.children import notice
 from tests.conftest import free_port
 from tests.contract.worlds import World, email
-from tests.flows.test_cards import find_held
+from tests.flows.test_cards import find_held, note_shown
 from tests.flows.test_exchange import state, until
 from tests.mail import Servers
 
@@ -161,6 +161,7 @@ def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Pat
 
 async def test_a_newer_card_goes_by_mail_and_a_receipt_says_that_it_came(world: World) -> None:
     sandwell, worcestershire = world.sandwell, world.worcestershire
+    note_shown(sandwell, "885")
     newest = home_folder.renew_card(sandwell.config.home, by="ines").serial
     assert worcestershire.trust.get_card("333").serial < newest
     for gw in (sandwell, worcestershire):

@@ -26,7 +26,7 @@ from keys import bearer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.contract.worlds import hosting, with_mailbox
-from tests.flows.test_cards import find_held
+from tests.flows.test_cards import find_held, note_shown
 from tests.flows.test_exchange import state, until, whole
 
 Three = tuple[Gateway, Gateway, Gateway]
@@ -242,6 +242,7 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
 
 async def test_a_newer_card_waits_in_the_mailbox_and_a_receipt_says_that_it_came(three: Three) -> None:
     sandwell, worcestershire, host = three
+    note_shown(sandwell, "885")
     home_folder.renew_card(sandwell.config.home, by="ines")
     for gw in (sandwell, worcestershire):
         gw.carriers = {kind: carrier for kind, carrier in gw.carriers.items() if kind != "https"}

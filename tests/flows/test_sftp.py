@@ -23,7 +23,7 @@ from gateway.monitoring import doctor
 from gateway.store import audit_log, inbox, outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
-from tests.flows.test_cards import find_held
+from tests.flows.test_cards import find_held, note_shown
 from tests.flows.test_exchange import Pair, state, until, whole
 from tests.sshd import Sshd, new_key, sshd
 
@@ -339,6 +339,7 @@ async def test_a_newer_card_lies_there_for_who_cannot_be_asked_and_a_receipt_say
 ) -> None:
     """Neither asks the other over HTTPS: the card goes by SFTP alone."""
     sandwell, worcestershire = pair
+    note_shown(sandwell, "885")
     home_folder.renew_card(sandwell.config.home, by="ines")
     for gw in pair:
         gw.carriers = {kind: carrier for kind, carrier in gw.carriers.items() if kind != "https"}
