@@ -32,7 +32,7 @@ from gateway.background import run_every
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.errors import NotFound
-from gateway.exchange.newer_cards import CardVerdict, take_newer_card
+from gateway.exchange.newer_cards import ASKED, CardVerdict, take_newer_card
 from gateway.logs import log_failure
 from gateway.store import outbox, partner_cards
 from gateway.store.database import Tx
@@ -126,7 +126,7 @@ async def fetch_card(gw: Gateway, authority: str) -> CardVerdict:
     now = gw.now()
     due_at = now + _spread(ASK_EVERY)
     await gw.store.write(lambda tx: note(tx, asked_at=now, answered_at=now, trouble=None, due_at=due_at))
-    return await take_newer_card(gw, token, authority, "https")
+    return await take_newer_card(gw, token, authority, ASKED)
 
 
 def _spread(pause: timedelta) -> timedelta:

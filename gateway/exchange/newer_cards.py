@@ -16,10 +16,10 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from keys import card
 from keys.card import Card
-from keys.errors import Refusal, read_texts
+from keys.errors import Refusal, RefusalCode, read_texts
 
-# In place of a kind of route: their gateway showed it to ours; it came with what is sent; a person added it.
-SHOWN, AMONG_MESSAGES, BY_HAND = "shown", "among messages", "by hand"
+# How it came: their gateway was asked, over HTTPS; it showed it; it came with what is sent; a person added it.
+ASKED, SHOWN, AMONG_MESSAGES, BY_HAND = "https", "shown", "among messages", "by hand"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class CardVerdict:
 
 
 async def take_newer_card(gw: Gateway, token: str, partner: str, by: str) -> CardVerdict:
-    """Take a card that came as this partner's, if it is one and newer. `by`: the kind of route on which it came.
+    """Take a card that came as this partner's, if it is one and newer. `by`: how it came.
 
     Raises CardRefused where we hold no card of the partner, and StoreUnavailable; then nothing was noted.
     """
@@ -45,7 +45,7 @@ async def take_newer_card(gw: Gateway, token: str, partner: str, by: str) -> Car
     try:
         new = await asyncio.to_thread(_judge_card, gw, text, held)
     except (Refusal, NotAllowed) as why:
-        await gw.store.write(partial(_note_refused, gw=gw, partner=partner, code=why.code))
+        await gw.store.write(partial(_note_refused, gw=gw, partner=partner, code=why.code, by=by))
         return CardVerdict(held.serial, refused=why.code)
     is_taken = await gw.store.write(partial(_replace_card, gw=gw, new=new, text=text, by=by))
     await asyncio.to_thread(gw.refresh_trust)
@@ -101,9 +101,14 @@ def _count_changed_routes(held: Card, new: Card) -> int:
     return len(set(held.routes) ^ set(new.routes))
 
 
-def _note_refused(tx: Tx, gw: Gateway, partner: str, code: str) -> None:
-    """Note a refusal, and write it once for each cause; causes that take turns are one entry a minute."""
+def _note_refused(tx: Tx, gw: Gateway, partner: str, code: str, by: str) -> None:
+    """Note a refusal, and write it once for each cause; causes that take turns are one entry a minute.
+
+    That an older card came is noted with the partner only where its gateway itself gave it as its newest: anybody who
+    has one can bring it.
+    """
     before = partner_cards.get_card_exchange(tx, partner)
-    partner_cards.note_card_exchange(tx, partner, refused=code, refused_at=gw.now())
+    if code != RefusalCode.CARD_OLDER or by == ASKED:
+        partner_cards.note_card_exchange(tx, partner, refused=code, refused_at=gw.now())
     if before.refused != code:
         bursts.write_burst_in(tx, gw, AuditEntry("card.refused", SYSTEM, None, partner, detail={"code": code}))

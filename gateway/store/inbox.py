@@ -208,9 +208,9 @@ _UNMATCHED = exists().where(_TRACED, traced.c.state == MatchState.NONE)
 def find_own_receipts(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
     """Return our accepting receipts for those of these sealed messages that were kept before, by digest."""
     known = and_(receipts.c.digest.in_(digests), receipts.c.issuer == issuer, receipts.c.result == "accepted")
+    rows = tx.execute(select(receipts.c.number, receipts.c.digest, receipts.c.token).where(known))
     # Of several, the newest.
-    rows = select(receipts.c.digest, receipts.c.token).where(known).order_by(receipts.c.number)
-    return {row.digest: row.token for row in tx.execute(rows)}
+    return {row.digest: row.token for row in sorted(rows, key=lambda row: row.number)}
 
 
 def add_messages(tx: Connection, now: datetime, messages: Sequence[ArrivedMessage]) -> set[str]:

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -240,9 +241,31 @@ async def test_a_card_that_is_shown_is_judged_by_itself(two: Pair, tmp_path: Pat
         assert statuses[-1] == 429
     assert sandwell.trust.list_authorities() == ["885"]
     assert sandwell.trust.get_card("885").serial == 2
-    # Nothing of what proved nothing stands at the partner.
-    assert exchange(sandwell, "885").refused == "card.older"
+    # Nothing of what proved nothing stands at the partner, nor that somebody has an older card of it.
+    assert exchange(sandwell, "885").refused is None
+    assert refusals(sandwell) == ["card.older"]
     stranger.store.close()
+
+
+Answer = Callable[[aiohttp.web.Request], Awaitable[aiohttp.web.StreamResponse]]
+
+
+@asynccontextmanager
+async def in_the_middle(sandwell: Gateway, worcestershire: Gateway, answer: Answer) -> AsyncIterator[None]:
+    """At Worcestershire's port another server answers, with another certificate."""
+    served = aiohttp.web.Application()
+    served.router.add_get("/exchange/v1/card", answer)
+    runner = aiohttp.web.AppRunner(served)
+    await runner.setup()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    home = sandwell.config.home
+    context.load_cert_chain(home / home_folder.TLS_CERTIFICATE, home / home_folder.TLS_KEY)
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", worcestershire.config.listen.port, ssl_context=context).start()
+    try:
+        yield
+    finally:
+        await sandwell.carriers["https"].close()
+        await runner.cleanup()
 
 
 async def test_whatever_certificate_a_server_shows_and_nobody_is_told_who_asks(two: Pair) -> None:
@@ -255,21 +278,82 @@ async def test_whatever_certificate_a_server_shows_and_nobody_is_told_who_asks(t
         seen.append(dict(request.headers))
         return aiohttp.web.Response(text=answers[len(seen) - 1])
 
-    served = aiohttp.web.Application()
-    served.router.add_get("/exchange/v1/card", answer_card)
-    runner = aiohttp.web.AppRunner(served)
-    await runner.setup()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    home = sandwell.config.home
-    context.load_cert_chain(home / home_folder.TLS_CERTIFICATE, home / home_folder.TLS_KEY)
-    await aiohttp.web.TCPSite(runner, "127.0.0.1", worcestershire.config.listen.port, ssl_context=context).start()
-    try:
+    async with in_the_middle(sandwell, worcestershire, answer_card):
         assert (await card_rounds.fetch_card(sandwell, "885")).refused == "card.other-identity"
         assert (await card_rounds.fetch_card(sandwell, "885")).held == 2
-    finally:
-        await runner.cleanup()
-        await sandwell.carriers["https"].close()
+    assert len(seen) == 2
     assert all("authorization" not in {name.lower() for name in headers} for headers in seen)
+
+
+async def huge(_: aiohttp.web.Request) -> aiohttp.web.Response:
+    return aiohttp.web.Response(body=b"A" * 2_000_000)
+
+
+async def elsewhere(_: aiohttp.web.Request) -> aiohttp.web.Response:
+    raise aiohttp.web.HTTPFound("https://127.0.0.1:1/")
+
+
+async def broken(_: aiohttp.web.Request) -> aiohttp.web.Response:
+    return aiohttp.web.Response(status=500)
+
+
+async def slow(_: aiohttp.web.Request) -> aiohttp.web.Response:
+    await asyncio.sleep(5)
+    return aiohttp.web.Response()
+
+
+@pytest.mark.parametrize(
+    ("answer", "trouble"),
+    [
+        (huge, f"the answer is longer than {MAX_CARD_BYTES} bytes"),
+        (elsewhere, "the partner's gateway answered 302"),
+        (broken, "the partner's gateway answered 500"),
+        (slow, "the partner's gateway did not answer in time"),
+    ],
+)
+async def test_what_is_no_answer_is_noted_and_asked_again_later(
+    two: Pair, answer: Answer, trouble: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, worcestershire = two
+    monkeypatch.setattr(card_rounds, "ASK_SECONDS", 1)
+    async with in_the_middle(sandwell, worcestershire, answer):
+        with pytest.raises(NotReached, match=trouble):
+            await card_rounds.fetch_card(sandwell, "885")
+    noted = exchange(sandwell, "885")
+    assert noted.trouble == trouble
+    assert noted.asked_at
+    assert noted.due_at
+    assert card_rounds.ASK_AGAIN * 0.7 < noted.due_at - noted.asked_at < card_rounds.ASK_AGAIN * 1.3
+
+
+async def test_two_processes_take_a_card_once(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    token = newer(worcestershire)
+    other = home_folder.open_gateway(sandwell.config.home)
+    verdicts = await asyncio.gather(*(take_newer_card(gw, token, "885", "https") for gw in (sandwell, other)))
+    assert [verdict.held for verdict in verdicts] == [2, 2]
+    assert [verdict.refused for verdict in verdicts] == ["", ""]
+    assert len(sandwell.store.look(lambda tx: audit_log.list_newest_entries(tx, act="card.taken"))) == 1
+    # Nor does the slower of two take an older one over a newer.
+    newest = newer(worcestershire, 4)
+    await take_newer_card(other, newest, "885", "https")
+    await take_newer_card(sandwell, newer(worcestershire, 3), "885", "https")
+    assert partners.get_known_partner(sandwell, "885").confirmed.card == newest
+    other.store.close()
+
+
+async def test_a_card_that_has_expired_here_is_followed_by_the_next(two: Pair) -> None:
+    sandwell, worcestershire = two
+    short = newer(worcestershire, 2, expires_at=sandwell.now().replace(microsecond=0) + timedelta(seconds=60))
+    await take_newer_card(sandwell, short, "885", "https")
+    later = sandwell.now() + timedelta(minutes=2)
+    sandwell.now = lambda: later
+    home_folder.renew_card(worcestershire.config.home, by="ines")
+    home_folder.renew_card(worcestershire.config.home, by="ines")
+    assert home_folder.take_up_own(worcestershire)
+    async with app.run_gateway(worcestershire):
+        assert (await card_rounds.fetch_card(sandwell, "885")).held == 3
+    await sandwell.carriers["https"].close()
 
 
 async def test_health_names_a_partner_whose_card_could_not_be_renewed_before_it_ends(two: Pair) -> None:

@@ -199,6 +199,26 @@ async def test_a_new_certificate_stands_on_a_newer_card_before_it_is_shown(three
     assert [route.certificate for route in home_folder.renew_card(home, by="ines").routes] == [announced]
 
 
+async def test_a_certificate_that_was_changed_by_hand_has_the_newer_card_fetched_at_once(
+    three: dict[str, Gateway],
+) -> None:
+    """The old card pins what is not shown any more, and its gateway does not tell anybody."""
+    sandwell, worcestershire = three["333"], three["885"]
+    home, due_at = sandwell.config.home, sandwell.now() + timedelta(hours=6)
+    key, certificate = tls.self_signed("127.0.0.1", now=sandwell.now(), days=700)
+    (home / home_folder.TLS_KEY).write_bytes(key)
+    (home / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
+    home_folder.renew_card(home, by="ines")
+    renewed = home_folder.open_gateway(home)
+    renewed.carriers = {}
+    worcestershire.store.run(lambda tx: partner_cards.note_card_exchange(tx, "333", due_at=due_at, offered=1))
+    out = send(worcestershire, "333")
+    async with app.run_gateway(renewed), app.run_gateway(worcestershire):
+        await until(lambda: state(worcestershire, out) is DeliveryState.RECEIVED)
+    assert worcestershire.trust.get_card("333").serial == 2
+    renewed.store.close()
+
+
 def test_a_certificate_that_waits_is_shown_after_fourteen_days_and_before_the_old_one_ends(
     three: dict[str, Gateway],
 ) -> None:
