@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
-from adapters.route import NotReached, PartnerAnswer, RouteAddress
+from adapters.route import ANY_CERTIFICATE, NotReached, OtherCertificate, PartnerAnswer, RouteAddress
 from adapters.safe_addresses import CarefulResolver, is_name_or_may_be_called
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)
@@ -21,7 +21,7 @@ class Client:
         """Nothing is opened before the first request."""
         # For addresses on this machine, and for all others.
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        self._contexts: dict[str, ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 
     async def send_request(
         self, method: str, address: RouteAddress, path: str, *, body: bytes = b"", kind: str = "", most: int
@@ -29,21 +29,25 @@ class Client:
         """One request and its answer, read to its end. Raises NotReached, also where it is longer than `most` bytes."""
         if trouble := _not_to_be_called(address):
             raise NotReached(trouble)
-        headers = PLAIN | {"Authorization": f"Bearer {address.bearer()}"} | ({"Content-Type": kind} if kind else {})
+        token = address.bearer()
+        headers = (
+            PLAIN | ({"Authorization": f"Bearer {token}"} if token else {}) | ({"Content-Type": kind} if kind else {})
+        )
         try:
             async with self._session(address.loopback).request(
                 method,
                 f"{address.url}{path}",
                 data=BytesIO(body) if body else None,
                 headers=headers,
-                ssl=self._trusted(address.pin),
+                ssl=self._trusted(address.pin, address.other_pin),
                 allow_redirects=False,
             ) as answer:
                 return PartnerAnswer(answer.status, await read_answer(answer, most), dict(answer.headers))
         except TimeoutError:
             raise NotReached("the partner's gateway did not answer in time") from None
         except (aiohttp.ClientError, OSError) as why:
-            raise NotReached(_sentence(why)) from None
+            other = isinstance(why, aiohttp.ClientConnectorCertificateError)
+            raise (OtherCertificate if other else NotReached)(_sentence(why)) from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -58,16 +62,20 @@ class Client:
             )
         return self._sessions[loopback]
 
-    def _trusted(self, certificate: str | None) -> ssl.SSLContext:
-        """What checks the server's TLS: this certificate and no other, or the public authorities where none
-        is pinned.
+    def _trusted(self, certificate: str | None, other: str | None) -> ssl.SSLContext:
+        """What checks the server's TLS: this certificate or the other and no third, or the public authorities where
+        none is pinned.
         """
         pinned = certificate or ""
-        if pinned not in self._contexts:
-            context = ssl.create_default_context(cadata=b64decode(pinned)) if pinned else ssl.create_default_context()
+        by = pinned, other or ""
+        if by not in self._contexts:
+            trusted = None if pinned in ("", ANY_CERTIFICATE) else b64decode(pinned) + b64decode(other or "")
+            context = ssl.create_default_context(cadata=trusted)
+            if pinned == ANY_CERTIFICATE:
+                context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
             context.minimum_version = ssl.TLSVersion.TLSv1_3
-            self._contexts[pinned] = context
-        return self._contexts[pinned]
+            self._contexts[by] = context
+        return self._contexts[by]
 
 
 def _not_to_be_called(address: RouteAddress) -> str | None:

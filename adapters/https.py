@@ -15,6 +15,7 @@ from adapters.statuses import Means, get_meaning, not_taken
 
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
+CARD_TYPE = "application/vnd.cme-exchange.card"
 # 100 receipts of 16 KiB, and more than any partner has reason to send.
 MAX_ANSWER_BYTES = 4_194_304
 
@@ -37,7 +38,7 @@ class Https:
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=MAX_ANSWER_BYTES
             )
         except NotReached as why:
-            return [TryLater(str(why))] * len(parcels)
+            return [TryLater(str(why), code=why.short)] * len(parcels)
         if answer.status != 200:
             if get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES:
                 return await in_halves(self, address, parcels)
@@ -53,6 +54,12 @@ class Https:
     async def ask(self, address: RouteAddress, question: str, most: int) -> PartnerAnswer:
         """GET it."""
         return await self._client.send_request("GET", address, question, most=most)
+
+    async def post_card(self, address: RouteAddress, card: str, most: int) -> PartnerAnswer:
+        """POST it."""
+        return await self._client.send_request(
+            "POST", address, "/card", body=card.encode("ascii"), kind=CARD_TYPE, most=most
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -124,13 +124,16 @@ def _by_itself(content: bytes, name: str) -> Bundle | None:
 
 
 def _tell(line: bytes) -> tuple[str, str] | None:
-    """Say what a line says of itself: a sealed message or a receipt, and of whom."""
+    """Say what a line says of itself: a sealed message, a card or a receipt, and of whom."""
     halves = line.split(b".")
     head = _members(halves[0])
     if len(halves) == 2 and {"suite", "kid", "iss", "aud", "jti"} <= head.keys():
         return _named("sealed", head["iss"])
     if len(halves) == 3 and head.get("typ") == "cme-receipt+jwt":
         return _named("receipts", _members(halves[1]).get("iss"))
+    # A card comes among messages.
+    if len(halves) == 3 and head.get("typ") == "cme-card+jwt":
+        return _named("sealed", _members(halves[1]).get("iss"))
     return None
 
 

@@ -19,6 +19,13 @@ from importlib.metadata import entry_points
 from typing import Literal, Protocol, runtime_checkable
 
 ENTRY_POINTS = "cme_gateway.carriers"
+# In place of a certificate: whichever the server shows. Only for what proves itself, and where nobody is told who asks.
+ANY_CERTIFICATE = "any"
+
+
+def tell_nobody() -> str:
+    """Return no token, in place of one that says who we are."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +80,7 @@ class RouteAddress:
     """Where a route leads: whose it is, and who comes there.
 
     `pin` is what the card says the server must show: a certificate (DER in base64), or a host key as OpenSSH writes it.
-    `bearer` makes a fresh token that says who we are.
+    `bearer` makes a fresh token that says who we are; an empty one (`tell_nobody`): nobody is told.
     """
 
     us: str
@@ -85,6 +92,8 @@ class RouteAddress:
     mail: MailAccount | None = None
     # This machine may be called: our own gateway is reached there.
     loopback: bool = False
+    # Another certificate that the server may show, while its own changes.
+    other_pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +334,23 @@ class Asker(Protocol):
         """
 
 
+@runtime_checkable
+class CardPoster(Protocol):
+    """A carrier by which a card is shown to a partner's gateway, which answers at once."""
+
+    async def post_card(self, address: RouteAddress, card: str, most: int) -> "PartnerAnswer":
+        """Show it, and return the answer, whatever its status.
+
+        Args:
+            address: of the partner's gateway.
+            card: as it is signed.
+            most: bytes of the answer that are read.
+
+        Raises:
+            NotReached: the gateway does not answer, or what it sends cannot be read (`route.not-reached`).
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerAnswer:
     """What came back."""
@@ -353,6 +379,14 @@ class NotReached(Exception):  # noqa: N818 - servers come and go
     """There was nothing to be fetched from, for now: one sentence."""
 
     code = "route.not-reached"
+    # As the code of a try; None: there is no more to say than the sentence.
+    short: str | None = None
+
+
+class OtherCertificate(NotReached):
+    """The server shows another certificate than the one that the card names: one sentence."""
+
+    short = "other-certificate"
 
 
 class NotDone(NotReached):

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway import home_folder
 from gateway.access import tell_manager
 from gateway.api import application as api
 from gateway.api.call import PREFIX
@@ -29,6 +30,7 @@ from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
+from gateway.exchange.card_rounds import exchange_cards_forever
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
 from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
@@ -42,7 +44,7 @@ from gateway.retention import purge
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
-from gateway.store import heartbeats, outbox, processes
+from gateway.store import audit_log, heartbeats, outbox, processes
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.processes import SharedWork, Sharing
@@ -61,6 +63,8 @@ EXPIRE_EVERY = 3600.0
 NOTE_EVERY = 15.0
 # A process of which nothing was seen for so long will not come back.
 GONE_AFTER = timedelta(days=1)
+# Seconds between two looks at the card, keys and certificate on the disk.
+TAKE_UP_EVERY = 2.0
 # Seconds until a process whose connection for that was lost asks again who leads.
 SHARE_AGAIN = 1.0
 # Of all connections, so that no port shuts another.
@@ -122,7 +126,8 @@ def _hold_home_folder(home: Path) -> Iterator[None]:
 
 @asynccontextmanager
 async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
-    ports = await _open_ports(gw)
+    server_tls = _load_server_tls(gw.config)
+    ports = await _open_ports(gw, server_tls)
     gc.set_threshold(*COLLECT_AFTER)
     await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
     gw.looked.clear()
@@ -139,6 +144,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             import_results.watch_forever,
             children_index.watch_extracts_forever,
             match_incoming.match_forever,
+            exchange_cards_forever,
             witness.watch_logs_forever,
             statements.compare_forever,
             send_reminders.remind_forever,
@@ -154,6 +160,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             _expire_mailboxes,
             _note_heartbeats,
             _share_work,
+            partial(_take_up_files, server_tls=server_tls),
         )
     ]
     try:
@@ -181,14 +188,14 @@ def build_console_site(gw: Gateway) -> web.Application:
 Place = ListenSettings | ConsoleSettings | MetricsSettings
 
 
-async def _open_ports(gw: Gateway) -> list[Port]:
+async def _open_ports(gw: Gateway, server_tls: ssl.SSLContext) -> list[Port]:
     """Open the port for partners, and those for browsers and Prometheus where set. Raises Unusable; then none is."""
     config = gw.config
     wanted: list[tuple[web.Application, Place, ssl.SSLContext | None, float, list[str]]] = [
         (
             build_exchange_application(gw),
             config.listen,
-            _load_server_tls(config),
+            server_tls,
             EXCHANGE_SHARE,
             _list_proxies(config.listen),
         )
@@ -287,6 +294,26 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
         log_failure("noting the loops", why)
 
 
+async def _take_up_files(gw: Gateway, stop: asyncio.Event, server_tls: ssl.SSLContext) -> None:
+    """Take up a renewed card, new keys and the next certificate while the gateway runs, each process for itself."""
+
+    async def take_up() -> None:
+        if await asyncio.to_thread(home_folder.take_next_certificate, gw):
+            entry = AuditEntry("card.certificate-changed", SYSTEM, gw.code, detail={"serial": gw.own_card.serial})
+            await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+        stamp = home_folder.stamp_own_files(gw.config.home)
+        if stamp == gw.own_files:
+            return
+        if await asyncio.to_thread(home_folder.take_up_own, gw):
+            detail: dict[str, str | int] = {"serial": gw.own_card.serial}
+            await audit.sign_checkpoint(gw, AuditEntry("card.taken-up", SYSTEM, gw.code, detail=detail))
+        # For connections that begin from now on.
+        _load_server_certificate(server_tls, gw.config)
+        gw.own_files = stamp
+
+    await run_every(gw, stop, "taking up keys", take_up, seconds=TAKE_UP_EVERY, everywhere=True)
+
+
 async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
     """Lead where no other process does, and be woken by what others queue. With SQLite there is no other."""
     if not gw.store.is_shared:
@@ -313,11 +340,17 @@ async def _sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> None:
 def _load_server_tls(config: Config) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
+    home_folder.finish_next_certificate(config.home)
+    _load_server_certificate(context, config)
+    return context
+
+
+def _load_server_certificate(context: ssl.SSLContext, config: Config) -> None:
+    """Show the certificate of the home folder. Raises ConfigProblem."""
     try:
         context.load_cert_chain(config.home / TLS_CERTIFICATE, config.home / TLS_KEY)
     except OSError as why:
         raise unreadable_tls(type(why).__name__) from None
-    return context
 
 
 async def serve_until_stopped(gw: Gateway, *, until: asyncio.Event | None = None) -> None:

@@ -97,11 +97,17 @@ class Gateway:
     strange: dict[tuple[str, str], int] = field(default_factory=dict)
     # Who wants us to compare with its statement, since when.
     asked: dict[str, datetime] = field(default_factory=dict)
+    # Whose card is wanted soon, since when.
+    cards_wanted: dict[str, datetime] = field(default_factory=dict)
     # By how much partners' are before ours, as they answered.
     clocks: dict[str, timedelta] = field(default_factory=dict)
     # Each loop of a gateway that runs, and when it last did.
     looked: dict[str, Heartbeat] = field(default_factory=dict)
-    _serials: dict[str, int] = field(default_factory=dict)
+    # Our own card, as it is signed.
+    own_card_text: str = ""
+    # What tells whether our card, keys and certificate on the disk are still those.
+    own_files: tuple[object, ...] = ()
+    _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -194,7 +200,16 @@ class Gateway:
             self.logins.get(authority),
             self.mail,
             self._is_here,
+            self._find_other_pin(authority, route),
         )
+
+    def _find_other_pin(self, authority: str, route: Route) -> str | None:
+        """Return the other certificate that may be shown at this address: the card names both while it changes."""
+        # Of whoever has no card, a letter goes to people.
+        known = self.trust.get_card(authority).routes if self.trust.knows(authority) else ()
+        routes = self.own_card.routes if authority == self.code else known
+        named = (each.certificate for each in routes if (each.kind, each.url) == (route.kind, route.url))
+        return next((certificate for certificate in named if certificate not in (None, route.certificate)), None)
 
     @property
     def _is_here(self) -> bool:

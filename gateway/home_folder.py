@@ -18,20 +18,26 @@ from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
-from gateway.store import audit_log, owner
+from gateway.store import audit_log, owner, partner_cards
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Store, Tx, has_table
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
-from keys.ring import Ring
+from keys.ring import RING_FILE, Ring
 from keys.trust import Trust
 from schemas import layout
 
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
+# The next certificate of the exchange port with its key, PEM, until the port shows it.
+TLS_NEXT = "tls-next.pem"
 # Last: with it, a gateway is whole.
 PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)
 CARD_LIFE = timedelta(days=365)
+# Until a new certificate is shown, for partners of whom we do not know that they hold the card which names it.
+CERTIFICATE_PATIENCE = timedelta(days=14)
+# Before the old one ends: by then the new one is shown in any case.
+CERTIFICATE_LAST = timedelta(days=1)
 # Of the home folder and what lies in it.
 PRIVATE = 0o700
 TLS_DAYS = 730
@@ -188,6 +194,92 @@ def _write_certificate(home: Path, host: str, now: datetime) -> None:
     _replace_files({home / TLS_KEY: key_pem, home / TLS_CERTIFICATE: certificate_pem})
 
 
+def _write_next_certificate(home: Path, host: str, now: datetime) -> None:
+    """Make the certificate that the next card names too, unless one waits already."""
+    if not (home / TLS_NEXT).exists():
+        _replace_files({home / TLS_NEXT: b"".join(tls.self_signed(host, now=now, days=TLS_DAYS))})
+
+
+def _read_next_certificate(home: Path) -> bytes | None:
+    """Read the certificate that waits, with its key, PEM; None where none does. Raises ConfigProblem."""
+    try:
+        pem = (home / TLS_NEXT).read_bytes()
+        tls.read_expiry(pem)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as why:
+        raise ConfigProblem("tls.unreadable", why=type(why).__name__, certificate=TLS_NEXT, key=TLS_NEXT) from None
+    return pem
+
+
+def take_next_certificate(gw: Gateway) -> bool:
+    """Have the exchange port show the certificate that waits, once partners know it by our card; tell whether it does.
+
+    They know it where each has said that it holds this card or a newer one, or has had fourteen days to fetch it. In
+    the old one's last day it is taken in any case. A crash in between leaves the file that waits, and it is done again.
+    Raises ConfigProblem, Unusable.
+    """
+    home, now = gw.config.home, gw.now()
+    pem = _read_next_certificate(home)
+    ours = {route.certificate for route in gw.own_card.routes if route.kind == "https"}
+    if pem is None or tls.der_base64(pem) not in ours:
+        return False
+    held = gw.store.look(partner_cards.list_card_exchanges)
+    all_hold = all(
+        (held[code].held or 0) >= gw.own_card.serial if code in held else False for code in gw.trust.list_authorities()
+    )
+    is_last = tls.read_expiry(read_certificate(home)) - now < CERTIFICATE_LAST
+    if not (all_hold or is_last or now - gw.own_card.issued_at >= CERTIFICATE_PATIENCE):
+        return False
+    try:
+        _replace_files({home / TLS_KEY: pem, home / TLS_CERTIFICATE: tls.without_key(pem)})
+        (home / TLS_NEXT).unlink(missing_ok=True)
+    except OSError as why:
+        raise Unusable("home.unwritable", home=home, why=why.strerror) from None
+    return True
+
+
+def finish_next_certificate(home: Path) -> None:
+    """Finish what a crash broke off, where the key of the next certificate is in place and the certificate is not.
+
+    Raises ConfigProblem.
+    """
+    pem = _read_next_certificate(home)
+    with suppress(FileNotFoundError):
+        if pem is not None and (home / TLS_KEY).read_bytes() == pem:
+            _replace_files({home / TLS_CERTIFICATE: tls.without_key(pem)})
+            (home / TLS_NEXT).unlink(missing_ok=True)
+
+
+def stamp_own_files(home: Path) -> tuple[object, ...]:
+    """Return what is another value once our card, keys or certificate are other files than they were."""
+
+    def stamp(path: Path) -> tuple[int, int, int] | None:
+        with suppress(OSError):
+            status = path.stat()
+            return status.st_mtime_ns, status.st_ino, status.st_size
+        return None
+
+    return tuple(stamp(home / name) for name in (CARD_FILE, f"{KEYS}/{RING_FILE}", TLS_KEY, TLS_CERTIFICATE))
+
+
+def take_up_own(gw: Gateway) -> bool:
+    """Take up our card and keys as they are on the disk now; tell whether they are others than this process had.
+
+    New keys count once the card on the disk has them: before, no partner could know them.
+
+    Raises ConfigProblem, or a Refusal.
+    """
+    ours, text = _read_own_card(gw.config.home)
+    ring = Ring.unlock(gw.config.home / KEYS, passphrase=gw.config.read_passphrase())
+    is_ours = (ours.authority, ours.identity, ring.authority) == (gw.code, gw.own_card.identity, gw.code)
+    is_new = text != gw.own_card_text or ring.newest_id != gw.ring.newest_id
+    if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
+        return False
+    gw.own_card, gw.own_card_text, gw.ring = ours, text, ring
+    return True
+
+
 def read_certificate(home: Path) -> bytes:
     """Read the certificate of the exchange port, PEM. Raises ConfigProblem."""
     try:
@@ -215,7 +307,9 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
     phrase = config.read_passphrase()
     ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
     identity = Ring.open_identity(config.home / KEYS, passphrase=phrase)
-    certificate = tls.der_base64(read_certificate(config.home))
+    certificates = [tls.der_base64(read_certificate(config.home))]
+    if (waits := _read_next_certificate(config.home)) is not None:
+        certificates.append(tls.der_base64(waits))
     who = config.authority
     issued = now.replace(microsecond=0)
     ours = Card(
@@ -226,7 +320,11 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
         keys=ring.public_keys(),
-        routes=(Route("https", config.exchange_url, "sealed", certificate), *_list_fetched_routes(config, host)),
+        # The same address twice, where the certificate will change: either may be shown there.
+        routes=(
+            *(Route("https", config.exchange_url, "sealed", certificate) for certificate in certificates),
+            *_list_fetched_routes(config, host),
+        ),
         contacts=list_contacts(config),
         mash=build_mash_contact(config),
         schema_versions=(layout.VERSION,),
@@ -265,7 +363,7 @@ def _replace_files(files: Mapping[Path, bytes]) -> None:
         for path, content in files.items():
             _write_private(fresh[path], content)
         for path, temporary in fresh.items():
-            if path.name != TLS_KEY:
+            if path.name not in (TLS_KEY, TLS_NEXT):
                 temporary.chmod(0o644)
             temporary.replace(path)
     except OSError:
@@ -278,10 +376,12 @@ def _replace_files(files: Mapping[Path, bytes]) -> None:
 def _list_fetched_routes(config: Config, host: Card | None) -> Iterator[Route]:
     """Yield our routes for those whom no connection to us reaches."""
     if host is not None:
-        theirs = next((route for route in host.routes if route.kind == "https"), None)
-        if theirs is None:
+        theirs = [route for route in host.routes if route.kind == "https"]
+        if not theirs:
             raise ConfigProblem("config.mailbox", host=host.name)
-        yield Route("mailbox", f"{theirs.url}/mailboxes/{config.authority.code}", "sealed", theirs.certificate)
+        for route in theirs:
+            if route.url == theirs[0].url:
+                yield Route("mailbox", f"{route.url}/mailboxes/{config.authority.code}", "sealed", route.certificate)
     if config.sftp.url:
         yield Route("sftp", config.sftp.url, "sealed", config.sftp.host_key)
     if config.email.address:
@@ -289,19 +389,25 @@ def _list_fetched_routes(config: Config, host: Card | None) -> Iterator[Route]:
 
 
 def renew_card(home: Path, *, by: str) -> Card:
-    """Sign our card anew with the settings and keys of today, for another year. The gateway takes it up when restarted.
+    """Sign our card anew with the settings and keys of today, for another year. A gateway that runs takes it up.
 
-    Where the certificate of the exchange port is our own and ends before the new card does, there is a new one too.
+    Where the certificate of the exchange port is our own and ends before the new card does, the card names the next one
+    too. The port shows that once partners hold the card (`take_next_certificate`). The serial is higher than that of
+    any card of ours that a partner has told us of, as before a backup was restored.
     """
     gw = open_gateway(home)
     try:
         certificate = read_certificate(home)
         host = tls.own_host(certificate)
         if host and tls.read_expiry(certificate) < gw.now() + CARD_LIFE:
-            _write_certificate(home, host, gw.now())
+            _write_next_certificate(home, host, gw.now())
         mailbox = gw.config.mailbox.host
         hosted_by = gw.trust.get_card(mailbox) if mailbox else None
-        ours = _write_card(gw.config, serial=gw.own_card.serial + 1, now=gw.now(), host=hosted_by)
+        known = [
+            gw.own_card.serial,
+            *(it.held or 0 for it in gw.store.look(partner_cards.list_card_exchanges).values()),
+        ]
+        ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by)
         _log_and_sign(gw, AuditEntry("card.renewed", by, gw.code, detail={"serial": ours.serial}))
     finally:
         gw.store.close()
@@ -328,7 +434,8 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     """Open the gateway in this folder, unlocked and with its partners' cards read. Close its store when done."""
     config = load(home)
     _make_private(home)
-    own_card = _read_own_card(home)
+    own_files = stamp_own_files(home)
+    own_card, own_card_text = _read_own_card(home)
     ring = Ring.unlock(home / KEYS, passphrase=config.read_passphrase())
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
@@ -342,6 +449,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
         if not is_named:
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
+        gw.own_card_text, gw.own_files = own_card_text, own_files
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()
@@ -389,9 +497,10 @@ def _not_ours_error(why: str) -> ConfigProblem:
     return ConfigProblem("store.not-ours", why=why, file=FILE)
 
 
-def _read_own_card(home: Path) -> Card:
+def _read_own_card(home: Path) -> tuple[Card, str]:
     try:
-        return card.read((home / CARD_FILE).read_text("ascii"))
+        text = (home / CARD_FILE).read_text("ascii").strip()
+        return card.read(text), text
     except OSError:
         what = "cannot be read"
     except (UnicodeDecodeError, CardRefused):

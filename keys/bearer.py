@@ -12,7 +12,7 @@ from secrets import token_urlsafe
 from typing import Any
 
 from keys import jose, shape
-from keys.errors import RefusalCode, build_refusal
+from keys.errors import BearerRefused, RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -95,6 +95,18 @@ def verify(token: str, *, audience: str, trust: Trust, now: datetime, owner: str
     # (6).
     jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
     return caller
+
+
+def find_claimed_caller(token: str) -> str | None:
+    """Return who a caller's token says is calling; None where it cannot be read. It proves nothing.
+
+    Args:
+        token: as the caller sent it, unchecked.
+    """
+    try:
+        return _read_claims(jose.read_object(jose.read(KIND, token).payload))[0]
+    except (BearerRefused, jose.UnreadableToken):
+        return None
 
 
 def _read_claims(claims: dict[str, Any]) -> tuple[str, str, datetime, datetime]:

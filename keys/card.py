@@ -3,11 +3,16 @@
 A card is a JWT (RFC 7519) that its own identity key signs; that key lies within. So a card proves that it is whole,
 not whose it is: that is settled once, by two people who read its fingerprint to each other over the telephone. From
 then on only a card of the same identity key, with a higher serial, takes its place.
+
+What is to come has a member of its own, `extensions`: an object whose members a reader ignores where it does not know
+them, and of which none may change what the other members mean. It is written only where something stands in it, so a
+card that says nothing new is one that every reader since version 0.1 reads.
 """
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, cast
@@ -17,11 +22,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
-from keys.errors import RefusalCode, build_refusal
+from keys.errors import CardRefused, RefusalCode, build_refusal
 
 # Thirty-two keys with their certificates fit; a card is read before anything is trusted.
 MAX_CARD_BYTES = 65_536
-# Of keys, routes, contacts or versions.
+# Of keys, routes, contacts, versions or extensions.
 MAX_ROWS = 32
 # 132 bits: nobody finds a second key with the same.
 FINGERPRINT_DIGITS = 40
@@ -103,6 +108,8 @@ class Card:
     contacts: tuple[CardContact, ...]
     mash: CardContact | None
     schema_versions: tuple[str, ...]
+    # What this version does not know, by name: whatever JSON can say.
+    extensions: Mapping[str, Any] = field(default_factory=dict)
 
 
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
@@ -132,7 +139,7 @@ def write(card: Card, identity_private: Ed25519PrivateKey) -> str:
         "contacts": [asdict(contact) for contact in card.contacts],
         "mash": asdict(card.mash) if card.mash else None,
         "schema_versions": list(card.schema_versions),
-    }
+    } | ({"extensions": dict(card.extensions)} if card.extensions else {})
     kid = key_id(card.authority, "id", SIGNING, card.identity)
     token = jose.sign(KIND, json.dumps(claims).encode(), kid=kid, alg=SIGNING, key=identity_private)
     read(token)
@@ -161,6 +168,18 @@ def read(token: str) -> Card:
     return card
 
 
+def find_claimed_authority(line: bytes) -> str | None:
+    """Return whose card this says it is; None where it is no card. It proves nothing.
+
+    Args:
+        line: anything, such as a line of a bundle that somebody left.
+    """
+    try:
+        return shape.read_name(jose.read_object(jose.read(KIND, line).payload).get("iss"))
+    except (CardRefused, jose.UnreadableToken):
+        return None
+
+
 def check_replacement(new: Card, old: Card, now: datetime) -> None:
     """Check that a card may take the place of the one that we hold.
 
@@ -171,12 +190,15 @@ def check_replacement(new: Card, old: Card, now: datetime) -> None:
 
     Raises:
         CardOlder: its serial is not higher (`card.older`).
-        CardRefused: `card.other-authority`, `card.other-identity`, or as `check_dates` does.
+        CardRefused: `card.other-authority`, `card.other-identity`; `card.serial-reused` where it has the serial of the
+            other and says something else; or as `check_dates` does.
     """
     if new.authority != old.authority:
         raise build_refusal(RefusalCode.CARD_OTHER_AUTHORITY)
     if new.identity != old.identity:
         raise build_refusal(RefusalCode.CARD_OTHER_IDENTITY)
+    if new.serial == old.serial and new != old:
+        raise build_refusal(RefusalCode.CARD_SERIAL_REUSED)
     if new.serial <= old.serial:
         raise build_refusal(RefusalCode.CARD_OLDER)
     check_dates(new, now)
@@ -206,6 +228,14 @@ def _is_plain(route: Route) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and not any(part in (".", "..") for part in unquote(parts.path).split("/"))
+
+
+def list_ways(card: Card) -> list[Route]:
+    """List the routes of a card in order, each address once, also where it may show either of two certificates."""
+    ways: dict[tuple[str, str], Route] = {}
+    for route in card.routes:
+        ways.setdefault((route.kind, route.url), route)
+    return list(ways.values())
 
 
 def check_dates(card: Card, now: datetime) -> None:
@@ -243,7 +273,8 @@ def _key_claims(key: CardKey) -> dict[str, Any]:
 
 
 def _read_card(claims: dict[str, Any]) -> Card:
-    shape.read_members(claims, "iss name serial iat exp identity keys routes contacts mash schema_versions")
+    members = "iss name serial iat exp identity keys routes contacts mash schema_versions"
+    shape.read_members(claims, members, optional="extensions")
     keys = tuple(_read_key(row) for row in shape.read_rows(claims["keys"], MAX_ROWS))
     if len({key.kid for key in keys}) != len(keys):
         raise jose.UnreadableToken("two keys with one id")
@@ -260,7 +291,15 @@ def _read_card(claims: dict[str, Any]) -> Card:
         tuple(_read_contact(row) for row in shape.read_rows(claims["contacts"], MAX_ROWS)),
         None if mash is None else _read_contact(mash),
         tuple(shape.read_line(row) for row in shape.read_rows(claims["schema_versions"], MAX_ROWS)),
+        _read_extensions(claims.get("extensions", {})),
     )
+
+
+def _read_extensions(claims: object) -> dict[str, Any]:
+    """Take what stands there as it is: none is known yet, so none is looked into."""
+    if not isinstance(claims, dict) or len(claims) > MAX_ROWS:
+        raise jose.UnreadableToken("extensions")
+    return {shape.read_name(name): value for name, value in claims.items()}
 
 
 def _read_identity(jwk: object) -> bytes:

@@ -49,6 +49,7 @@ class RefusalCode(StrEnum):
     CARD_FROM_THE_FUTURE = "card.from-the-future"
     CARD_ROUTE = "card.route"
     CARD_OLDER = "card.older"
+    CARD_SERIAL_REUSED = "card.serial-reused"
     CARD_OTHER_IDENTITY = "card.other-identity"
     CARD_OTHER_AUTHORITY = "card.other-authority"
     ENVELOPE_TOO_LARGE = "envelope.too-large"
@@ -276,6 +277,18 @@ def build_refusal(code: RefusalCode, detail: str = "") -> Refusal:
     """
     kind = _CAUGHT_ALONE.get(code) or _FAMILIES[code.partition(".")[0]]
     return kind(code, detail)
+
+
+# Refusals that a newer card heals, or signing anew: keys were changed on one of the two sides.
+NAMES_A_KEY = frozenset(
+    {
+        RefusalCode.KEY_UNKNOWN,
+        RefusalCode.KEY_NOT_YET,
+        RefusalCode.KEY_OUT_OF_DATE,
+        RefusalCode.KEY_REVOKED,
+        RefusalCode.CARD_EXPIRED,
+    }
+)
 
 
 def is_passing(code: str) -> bool:

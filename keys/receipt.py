@@ -5,13 +5,14 @@ the issuer's audit log rides along: every partner comes to hold signed snapshots
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
 from typing import Any, Literal, cast
 
 from keys import jose, shape
+from keys.card import CardKey
 from keys.errors import RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
@@ -167,6 +168,23 @@ def claimed_digest(token: str) -> str:
         return _read_receipt(jose.read_object(jose.read(KIND, token).payload)).sha256
     except jose.UnreadableToken:
         raise build_refusal(RefusalCode.RECEIPT_MALFORMED) from None
+
+
+def has_valid_key(token: str, keys: Iterable[CardKey]) -> bool:
+    """Tell whether a receipt names a key that counts for the time at which it says it was signed.
+
+    Args:
+        token: a receipt that its issuer signed.
+        keys: those on the issuer's newest card.
+
+    Raises:
+        ReceiptRefused: as `read_claimed` does.
+    """
+    kid, at = jose.read(KIND, token).kid, read_claimed(token).issued_at
+    return any(
+        (key.kid, key.use) == (kid, "sig") and key.status != "revoked" and key.not_before <= at < key.not_after
+        for key in keys
+    )
 
 
 def _read_receipt(claims: dict[str, Any]) -> Receipt:

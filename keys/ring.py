@@ -29,6 +29,9 @@ from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrap
 from keys.wrapping import WrappingKeys
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
+# How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
+# start. A stolen key ends at once.
+OVERLAP = timedelta(hours=6)
 # Thousands of keys; a larger file is not ours.
 MAX_FILE_BYTES = 1_048_576
 
@@ -81,6 +84,16 @@ class Ring:
     def has_one_key_for_two(self) -> bool:
         """Is the wrapping key the root too, as in a home of version 0.1 whose keys were not rotated since?"""
         return _find_root(self._keys) is None
+
+    @property
+    def newest_id(self) -> str:
+        """Return the id of the key that signs now."""
+        return self.signing.kid
+
+    @property
+    def newest_since(self) -> datetime:
+        """Return since when the key that signs now is valid, in UTC."""
+        return _get_active(self._keys, "sig").not_before
 
     def __repr__(self) -> str:
         return f"Ring({self.authority!r}, {len(self._keys)} keys)"
@@ -217,7 +230,7 @@ def _end_key(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
     if key.use == "root" or not (revoke or _is_rotated(key)):
         return key
     # What was signed in this very second still counts.
-    ended = whole_second(now) + timedelta(seconds=1)
+    ended = whole_second(now) + (timedelta(seconds=1) if revoke else OVERLAP)
     return replace(key, status="revoked" if revoke else "retired", not_after=min(key.not_after, ended))
 
 

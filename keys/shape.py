@@ -11,17 +11,18 @@ from keys.jose import UnreadableToken
 _NAME = re.compile(r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,79})", re.ASCII)
 
 
-def read_members(value: object, names: str) -> dict[str, Any]:
+def read_members(value: object, names: str, *, optional: str = "") -> dict[str, Any]:
     """Return an object with these members, all of them, and no other.
 
     Args:
         value: as JSON gave it.
         names: of the members, with spaces between them.
+        optional: of members that may be missing, with spaces between them.
 
     Raises:
         UnreadableToken: it is no object, or has others.
     """
-    if not isinstance(value, dict) or value.keys() != set(names.split()):
+    if not isinstance(value, dict) or value.keys() - set(optional.split()) != set(names.split()):
         raise UnreadableToken("members")
     return value
 

@@ -73,6 +73,15 @@ def der_base64(cert_pem: bytes) -> str:
     return b64encode(x509.load_pem_x509_certificate(cert_pem).public_bytes(Encoding.DER)).decode()
 
 
+def without_key(pem: bytes) -> bytes:
+    """Return the certificates of a PEM that holds a key too, as PEM.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    return b"".join(each.public_bytes(Encoding.PEM) for each in x509.load_pem_x509_certificates(pem))
+
+
 def read_expiry(cert_pem: bytes) -> datetime:
     """Return when the certificate ceases to be valid, in UTC.
 

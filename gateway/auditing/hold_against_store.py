@@ -22,6 +22,9 @@ from keys.errors import Refusal
 from keys.receipt import Receipt
 from keys.ring import Ring
 
+# Each replaced the sealed bytes; the first replaced our copy and the time too.
+SEALED_AGAIN = ("notice.sealed-anew", "notice.signed-anew")
+
 
 @dataclass(slots=True)
 class GivenCheckpoints:
@@ -65,8 +68,9 @@ def _check_message(held_message: HeldMessage, ring: Ring | None) -> Iterator[str
         yield f"{name} is in the {'outbox' if held_message.sent else 'inbox'}, but has no entry."
         return
     sealed = [first_entry, *(entry for entry in held_message.noted if entry.act == "notice.sealed-anew")][-1]
+    signed = [sealed, *(entry for entry in held_message.noted if entry.act in SEALED_AGAIN)][-1]
     fits_by_part = {
-        "digest": held_message.digest == sealed.digest,
+        "digest": held_message.digest == signed.digest,
         "day": held_message.at == sealed.at,
         "sender": held_message.by in (None, first_entry.actor),
     }

@@ -15,10 +15,12 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
 from gateway.errors import NotAllowed, NotFound
-from gateway.store import access_changes, audit_log, audit_search, inbox, partners
+from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
+from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
+from gateway.store.partner_cards import CardExchange
 from gateway.store.partners import Partner
 from keys import card, tls
 from keys.card import Card, CardContact, Route
@@ -44,8 +46,21 @@ class KnownPartner:
     # The first to end first.
     ends: Sequence[PartnerEnd]
     last_contact: datetime | None
+    # How its newer cards come to us.
+    exchange: CardExchange
     # Its replies to what we do not know.
     about_nothing: int = 0
+
+    def describe_exchange(self) -> list[tuple[str, str]]:
+        """Describe for people when it was asked for a newer card, what came of it, and which of ours it holds."""
+        its, when = self.exchange, "%d %b %Y %H:%M"
+        asked = f"{its.asked_at:{when}}" if its.asked_at else "Not yet"
+        rows = [("Asked", f"{asked}: {its.trouble}" if its.trouble else asked)]
+        if its.taken_at and its.taken_by != BY_HAND:
+            rows.append(("Renewed", f"{its.taken_at:{when}}, by itself"))
+        if its.refused and its.refused_at:
+            rows.append(("Refused", f"{its.refused_at:{when}}: {explain_refusal(its.refused)}"))
+        return [*rows, ("Your card", f"number {its.held}" if its.held else "Not known which number they hold")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +86,11 @@ def list_known_partners(gw: Gateway) -> list[KnownPartner]:
     """List all partners, by authority."""
 
     def look(tx: Tx) -> list[KnownPartner]:
-        last = audit_search.list_last_acts(tx, IN_TOUCH)
-        return [_build_known_partner(partner, last.get(partner.authority)) for partner in partners.list_partners(tx)]
+        last, exchanged = audit_search.list_last_acts(tx, IN_TOUCH), partner_cards.list_card_exchanges(tx)
+        return [
+            _build_known_partner(partner, last.get(partner.authority), exchanged.get(partner.authority))
+            for partner in partners.list_partners(tx)
+        ]
 
     return gw.store.look(look)
 
@@ -82,16 +100,19 @@ def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
 
     def look(tx: Tx) -> KnownPartner:
         known = _build_known_partner(
-            partners.get_partner(tx, authority), audit_search.list_last_acts(tx, IN_TOUCH).get(authority)
+            partners.get_partner(tx, authority),
+            audit_search.list_last_acts(tx, IN_TOUCH).get(authority),
+            partner_cards.get_card_exchange(tx, authority),
         )
         return replace(known, about_nothing=inbox.count_replies_about_nothing(tx).get(authority, (0,))[0])
 
     return gw.store.look(look)
 
 
-def _build_known_partner(confirmed: Partner, last: datetime | None) -> KnownPartner:
+def _build_known_partner(confirmed: Partner, last: datetime | None, exchange: CardExchange | None) -> KnownPartner:
     theirs = card.read(confirmed.card)
-    return KnownPartner(confirmed, theirs, sorted(_list_ends(theirs), key=lambda end: end.at), last)
+    ends = sorted(_list_ends(theirs), key=lambda end: end.at)
+    return KnownPartner(confirmed, theirs, ends, last, exchange or CardExchange(confirmed.authority))
 
 
 def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
@@ -103,38 +124,36 @@ def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
     for use, what in (("enc", "encryption key"), ("sig", "signing key")):
         if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
             yield PartnerEnd(what, max(left))
-    for route in theirs.routes:
-        if route.certificate and (at := tls.find_pinned_expiry(route.certificate)):
-            yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
+    for route, at in list_certificate_ends(theirs):
+        yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
 
 
-def check_partner_card(gw: Gateway, token: str) -> Card:
+def list_certificate_ends(theirs: Card) -> Iterator[tuple[Route, datetime]]:
+    """List for each address that pins certificates when the last of them ends."""
+    for way in card.list_ways(theirs):
+        same = [route for route in theirs.routes if (route.kind, route.url) == (way.kind, way.url)]
+        ends = [at for route in same if route.certificate and (at := tls.find_pinned_expiry(route.certificate))]
+        if ends:
+            yield way, max(ends)
+
+
+def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -> Card:
     """Read a card that somebody sent, and refuse it where it may not take the place of the one we hold.
 
+    `new_identity`: it may have another identity key than that one, which people then confirm as they did the first.
     Raises a keys.errors.Refusal, or NotAllowed for our own card.
     """
     new = card.read(token.strip())
     if new.authority == gw.code:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
-    _check_own_door(gw, new)
+    check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
-    if held is None:
+    if held is None or (new_identity and new.identity != held.identity):
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
     return new
-
-
-def _check_own_door(gw: Gateway, new: Card) -> None:
-    """Refuse a card that names another authority's gateway as its own: tokens for the one would be made
-    for the other.
-    """
-    addresses = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
-    others = [gw.own_card, *(card.read(partner.card) for partner in gw.store.look(partners.list_partners))]
-    for other in others:
-        if other.authority != new.authority and any((r.url, r.certificate) in addresses for r in other.routes):
-            raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")
 
 
 def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
@@ -162,15 +181,23 @@ class OfferedCard:
     held: Card | None
     changes: Sequence[str]
 
+    @property
+    def is_new_identity(self) -> bool:
+        """Tell whether it has another identity key than the card that is held, so that people must confirm it anew."""
+        return self.held is not None and self.held.identity != self.card.identity
 
-def read_offered_card(gw: Gateway, text: str) -> OfferedCard:
-    """Read a card as somebody sent it, and refuse it where it may not be added. Raises a Refusal, or NotAllowed."""
+
+def read_offered_card(gw: Gateway, text: str, *, new_identity: bool = False) -> OfferedCard:
+    """Read a card as somebody sent it, and refuse it where it may not be added. Raises a Refusal, or NotAllowed.
+
+    `new_identity`: as for `check_partner_card`.
+    """
     # Mail breaks lines, and editors write marks.
     token = "".join(text.split())
     new = card.read(token)
     is_held = is_card_held(gw, token)
     if not is_held:
-        check_partner_card(gw, token)
+        check_partner_card(gw, token, new_identity=new_identity)
     held = _find_held(gw, new.authority)
     changes = [] if held is None else [*list_changed_routes(gw, new), *_list_changed_contacts(held, new)]
     return OfferedCard(token, new, card.compute_fingerprint(new), is_held, is_fingerprint_known(gw, new), held, changes)
@@ -225,21 +252,26 @@ def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
     return held.fingerprint == card.compute_fingerprint(new)
 
 
-def add_partner(gw: Gateway, token: str, *, by: str) -> Card:
-    """Keep a card whose fingerprint `by` has confirmed."""
-    new, now = check_partner_card(gw, token), gw.now()
-    partner = Partner(new.authority, new.serial, card.compute_fingerprint(new), token.strip(), now, by)
-    is_new = not is_fingerprint_known(gw, new)
+def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False) -> Card:
+    """Keep a card whose fingerprint `by` has confirmed. `new_identity`: as for `check_partner_card`."""
+    new, now = check_partner_card(gw, token, new_identity=new_identity), gw.now()
+    fingerprint = card.compute_fingerprint(new)
+    partner = Partner(new.authority, new.serial, fingerprint, token.strip(), now, by)
 
     def write(tx: Tx) -> None:
+        before = next((it.fingerprint for it in partners.list_partners(tx) if it.authority == new.authority), None)
         partners.replace_partner(tx, partner)
-        if is_new:
+        partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
+        partner_cards.set_card_due(tx, new.authority, now)
+        entries = [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
+        if before not in (None, fingerprint):
+            detail: dict[str, str | int] = {"before": before or "", "now": fingerprint}
+            entries.append(AuditEntry("partner.identity-changed", by, new.authority, new.authority, detail=detail))
+        audit_log.append_entries(tx, now, entries)
+        if before != fingerprint:
             whom = labels.name_authority_in_full(new.authority)
             change = AccessChange(str(uuid4()), now, AccessGrant.PARTNER_ADDED, whom, by, frozenset())
             access_changes.add_access_change(tx, change)
-        audit_log.append_entries(
-            tx, now, [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
-        )
 
     gw.store.run(write)
     gw.refresh_trust()

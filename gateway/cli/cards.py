@@ -1,5 +1,6 @@
 """Commands on cards and keys: our partners', and our own."""
 
+import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from adapters.route import NotReached
 from gateway import home_folder
 from gateway.authorities import correspondents, partners
 from gateway.cli.output import (
@@ -23,9 +25,12 @@ from gateway.cli.output import (
     print_answer,
     read_bytes,
 )
+from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
-from gateway.errors import NotAllowed
+from gateway.errors import NotAllowed, Unusable
+from gateway.exchange.card_rounds import fetch_card
+from gateway.exchange.newer_cards import CardVerdict, explain_refusal
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
@@ -46,22 +51,28 @@ def partner_add(
     card_file: Annotated[Path, typer.Argument(help="The card file from the partner.")],
     home: Home = DEFAULT_HOME,
     fingerprint: Annotated[str | None, typer.Option(help="For scripts: the fingerprint that they read out.")] = None,
+    new_identity: Annotated[
+        bool,
+        typer.Option("--new-identity", help="Their identity key was changed: confirm the new fingerprint by phone."),
+    ] = False,
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Add a partner's card after you confirm its fingerprint by phone."""
     with open_gateway(home) as gw:
-        offered = partners.read_offered_card(gw, decode_text(read_bytes(card_file)))
+        offered = partners.read_offered_card(gw, decode_text(read_bytes(card_file)), new_identity=new_identity)
         new, shown = offered.card, offered.fingerprint
         whose = f"{escape(new.name)} ({new.authority})"
         done = f"[green]{whose} is now a partner.[/green]"
         if offered.is_held:
             done = f"You already have this card of {whose}."
         else:
+            if offered.is_new_identity:
+                err.print(f"[bold]{whose} has a new identity key.[/bold] Ask them why, and who decided it.")
             if offered.changes:
                 err.print(escape("Its routes or contacts change:\n  " + "\n  ".join(offered.changes)))
             _confirm(offered.is_confirmed, whose, shown, fingerprint)
-            partners.add_partner(gw, offered.token, by=by)
+            partners.add_partner(gw, offered.token, by=by, new_identity=new_identity)
     print_answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 
@@ -172,18 +183,50 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         "fingerprint": partner.fingerprint,
         "confirmed_at": partner.confirmed_at,
         "confirmed_by": partner.confirmed_by,
+        "exchange": asdict(known.exchange),
     }
     lines = [
         ("Name", f"{theirs.name} ({theirs.authority})"),
         ("Fingerprint", partner.fingerprint),
         ("Confirmed", f"{format_moment(partner.confirmed_at)} by {partner.confirmed_by}"),
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
+        *known.describe_exchange(),
         *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),
         *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
         *(("MASH", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in (theirs.mash,) if c),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
+
+
+@partner_commands.command("fetch-card")
+def partner_fetch_card(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    home: Home = DEFAULT_HOME,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch a partner's newest card now. The gateway also does this by itself."""
+    with open_gateway(home) as gw:
+        held_before = gw.trust.get_card(authority).serial
+        try:
+            verdict = asyncio.run(_fetch_card(gw, authority))
+        except NotReached as why:
+            raise Unusable("card.not-fetched", authority=labels.name_authority_in_full(authority), why=why) from None
+    whose = labels.name_authority_in_full(authority)
+    if verdict.refused:
+        raise NotAllowed("card.not-taken", authority=whose, why=explain_refusal(verdict.refused))
+    value = {"authority": authority, "serial": verdict.held, "taken": verdict.held > held_before}
+    done = f"[green]Card number {verdict.held} of {whose} replaces number {held_before}.[/green]"
+    same = f"You already have the newest card of {whose}: number {verdict.held}."
+    print_answer(as_json, value, lambda: done if verdict.held > held_before else same)
+
+
+async def _fetch_card(gw: Gateway, authority: str) -> CardVerdict:
+    try:
+        return await fetch_card(gw, authority)
+    finally:
+        for carrier in gw.carriers.values():
+            await carrier.close()
 
 
 @card_commands.command("export")
@@ -224,6 +267,7 @@ def _show_card(ours: Card, home: Path, as_json: bool) -> None:
         value,
         lambda: (
             f"[green]Card number {ours.serial} is valid until {ours.expires_at:%d %b %Y}.[/green]\n"
-            f"Next: restart the gateway, and send {escape(str(value['card']))} to every partner."
+            "A gateway that runs uses it within seconds, and partners fetch it by themselves.\n"
+            f"To a partner with an older version, send {escape(str(value['card']))}."
         ),
     )

@@ -40,6 +40,19 @@ class Expiry:
 
 
 @dataclass(frozen=True, slots=True)
+class CardHealth:
+    """How the newest card of one partner comes to us, and ours to it."""
+
+    asked_at: datetime | None = None
+    # Why it gave none the last time; empty: it gave one.
+    trouble: str = ""
+    # Why the last was not taken; empty: it was.
+    refused: str = ""
+    # By how many our own card is behind the one that it holds, as after a backup was restored here.
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PartnerHealth:
     """One partner: what waits for it, how its routes are, when what it has ends, how its clock stands to ours."""
 
@@ -60,6 +73,7 @@ class PartnerHealth:
     about_nothing_since: datetime | None = None
     # Who there, and the number; empty: none is known.
     ring: str = ""
+    card: CardHealth = CardHealth()
 
     @property
     def waiting(self) -> int:

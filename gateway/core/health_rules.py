@@ -4,6 +4,7 @@ The alert rules in docs/monitoring/alerts.yml draw the same lines.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from statistics import median
 
@@ -18,7 +19,16 @@ from gateway.core.findings import (
     pass_check,
     warn_check,
 )
-from gateway.core.health import PASSWORDS, DiskHealth, FolderHealth, Health, LoopHealth, PartnerHealth, RouteHealth
+from gateway.core.health import (
+    PASSWORDS,
+    CardHealth,
+    DiskHealth,
+    FolderHealth,
+    Health,
+    LoopHealth,
+    PartnerHealth,
+    RouteHealth,
+)
 
 # The purge runs every night.
 PURGE_LATE = timedelta(hours=36)
@@ -162,12 +172,13 @@ def _ahead_or_behind(by: timedelta) -> str:
 def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
     for expiry in partner.expiries:
         renew = (
-            "Ask for their new card, and add it.",
-            "Ask for their new card. Add it with `cme-gateway partner add CARD`.",
+            f"{_say_call(partner)} They must renew their card. It comes by itself if their gateway can be reached.",
+            f"Call them: they must renew their card. Then run `cme-gateway partner fetch-card {partner.authority}`.",
         )
         check = check_expiry(f"{expiry.what} of {partner.authority}", expiry.ends_at, now, *renew)
         if check.level is not FindingLevel.OK:
-            yield check
+            yield replace(check, sentence=f"{check.sentence} {_explain_not_renewed(partner.card)}")
+    yield from _check_cards(partner)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"
@@ -200,6 +211,26 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         )
 
 
+def _explain_not_renewed(card: CardHealth) -> str:
+    """Say why no newer card has come."""
+    if card.refused:
+        return f"A newer card was refused. {card.refused}"
+    if card.asked_at is None:
+        return "They have not been asked for a newer card yet."
+    asked = f"They were last asked for a newer card on {card.asked_at:%d %b %Y %H:%M}"
+    return f"{asked}, and it could not be fetched: {card.trouble}." if card.trouble else f"{asked}, and have none."
+
+
+def _check_cards(partner: PartnerHealth) -> Iterator[HealthFinding]:
+    """Yield that a card of theirs was refused here, or that they hold one of ours that we do not know."""
+    if partner.card.refused:
+        name = f"newer card of {partner.authority}"
+        yield warn_check(name, partner.card.refused, _say_call(partner), "Call them on a number you know.")
+    if partner.card.ahead:
+        says = "They hold a newer card of this authority than this gateway has. A backup may have been restored here."
+        yield fail_check(f"our card at {partner.authority}", says, *RENEW_CARD)
+
+
 def _say_call(partner: PartnerHealth) -> str:
     """Say whom to call there, and the number."""
     return f"Call {partner.ring}." if partner.ring else "Call them: no telephone number of theirs is known here."
@@ -223,8 +254,8 @@ def _check_believed(health: Health) -> Iterator[HealthFinding]:
     who = [authority for authority, code in failing.items() if code in NOT_BELIEVED]
     if who:
         level = fail_check if len(who) == len(failing) and len(who) > 1 else warn_check
-        on_page = "Check this server's clock. Then renew the card, and send it to them."
-        in_terminal = "Check this server's clock. Then run `cme-gateway card renew`, and send them the new card."
+        on_page = "Check this server's clock. Then renew the card: they fetch it by themselves."
+        in_terminal = "Check this server's clock. Then run `cme-gateway card renew`: they fetch it by themselves."
         named = ", ".join(map(labels.name_authority_in_full, who))
         yield level("who we are", f"{named} answer 401 or 403 to every message.", on_page, in_terminal)
 

@@ -10,10 +10,11 @@ TRIES, LOCKED = 5, timedelta(minutes=15)
 
 
 class Entrance(StrEnum):
-    """Where a secret is shown."""
+    """Where a secret is shown, or a card."""
 
     CONSOLE = "console"
     API = "api"
+    EXCHANGE = "exchange"
 
 
 def is_locked(until: datetime | None, now: datetime) -> bool:

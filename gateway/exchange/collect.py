@@ -26,6 +26,7 @@ from adapters.route import (
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import StoreUnavailable
+from gateway.exchange.card_rounds import ask_soon, list_card_receipts_awaited, note_card_receipts
 from gateway.exchange.deliver import write_endings
 from gateway.exchange.delivery_result import settle_try
 from gateway.exchange.hear_mail import receive_mail
@@ -35,7 +36,7 @@ from gateway.store import audit_log, left_behind, outbox, partner_health
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from keys import receipt
-from keys.card import Route
+from keys.card import Card, Route, list_ways
 from keys.errors import Refusal
 
 # Seconds.
@@ -54,7 +55,7 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
 
     async def visit_places() -> None:
         await _queue_overdue(gw)
-        places = await gw.store.read(lambda tx: list(_list_places(gw, outbox.list_partners_awaited(tx))))
+        places = await gw.store.read(lambda tx: list(_list_places(gw, _list_awaited(tx, gw))))
         await _forget_left(gw, {(kind, address.authority) for kind, address in places})
         for kind, address in places:
             where = address.authority, address.url
@@ -66,6 +67,11 @@ async def collect_forever(gw: Gateway, stop: asyncio.Event) -> None:
         # A visit may wait half a minute for something to come; what it broke off lies there still.
         task.cancel()
     await asyncio.gather(*under_way.values(), return_exceptions=True)
+
+
+def _list_awaited(tx: Tx, gw: Gateway) -> list[str]:
+    """List the partners who owe us a receipt, for a message or for our card."""
+    return sorted({*outbox.list_partners_awaited(tx), *list_card_receipts_awaited(tx, gw)})
 
 
 async def _forget_left(gw: Gateway, visited: set[tuple[str, str]]) -> None:
@@ -186,16 +192,16 @@ def _note_own_route(tx: Tx, gw: Gateway, kind: str, trouble: str | None) -> None
 
 def _list_places(gw: Gateway, sent_to: list[str]) -> Iterator[tuple[str, RouteAddress]]:
     """Yield where something may lie for us: at our own routes, and at those of partners who owe us a receipt."""
-    for route in _list_collected_routes(gw, gw.own_card.routes):
+    for route in _list_collected_routes(gw, gw.own_card):
         yield route.kind, gw.build_address(gw.code, route)
     for partner in sent_to:
         with suppress(Refusal):
-            for route in _list_collected_routes(gw, gw.trust.get_card(partner).routes):
+            for route in _list_collected_routes(gw, gw.trust.get_card(partner)):
                 yield route.kind, gw.build_address(partner, route)
 
 
-def _list_collected_routes(gw: Gateway, routes: tuple[Route, ...]) -> list[Route]:
-    return [route for route in routes if isinstance(gw.carriers.get(route.kind), Collector)]
+def _list_collected_routes(gw: Gateway, whose: Card) -> list[Route]:
+    return [route for route in list_ways(whose) if isinstance(gw.carriers.get(route.kind), Collector)]
 
 
 async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
@@ -206,6 +212,7 @@ async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
         with suppress(Refusal):
             token = line.decode("ascii", "replace")
             tokens[receipt.claimed_digest(token)] = token
+    await note_card_receipts(gw, partner, tokens)
     awaited = await gw.store.read(lambda tx: outbox.list_awaiting_receipt(tx, partner, list(tokens)))
     endings = [
         settle_try(gw, claimed, Receipted(tokens[claimed.digest]), route=kind, jitter=random.random())  # noqa: S311 - spreads load only
@@ -213,6 +220,8 @@ async def _settle_by_receipts(gw: Gateway, kind: str, bundle: Bundle) -> None:
     ]
     if endings:
         await gw.store.write(lambda tx: write_endings(tx, gw, partner, endings))
+    if any(ending.names_key for ending in endings):
+        await ask_soon(gw, partner)
 
 
 async def _queue_overdue(gw: Gateway) -> None:

@@ -20,12 +20,13 @@ from gateway.context import DeliverySignal, Gateway
 from gateway.core import labels
 from gateway.errors import StoreUnavailable
 from gateway.exchange import letters, reseal
+from gateway.exchange.card_rounds import ask_soon
 from gateway.exchange.delivery_result import TryEnding, settle_try
 from gateway.logs import log_failure
 from gateway.store import audit_log, inbox, outbox, partner_health
 from gateway.store.database import Tx
 from gateway.store.outbox import CLAIM, ClaimedDelivery
-from keys.card import Route
+from keys.card import Route, list_ways
 from keys.errors import Refusal
 from schemas.shapes import MessageId
 
@@ -146,6 +147,8 @@ async def _deliver_batches(
                 _add_lane(gw, partner, lanes, held, stop)
             claimed = await reseal.reseal_in_true_time(gw, claimed)
             endings = await _settle_tries(gw, claimed, await _carry_claimed(gw, partner, claimed))
+            if any(ending.names_key for ending in endings):
+                await ask_soon(gw, partner)
     except Exception as why:  # noqa: BLE001 - what was claimed is tried again when its claim has run out
         log_failure(f"delivery to {partner}", why)
     finally:
@@ -250,8 +253,8 @@ def _join_attempts(before: Carried, after: Carried) -> Attempt:
 
 def list_sealed_routes(gw: Gateway, partner: str) -> list[Route]:
     """List the routes of their card that we serve and that keep a message sealed. Weaker ones are never a fallback."""
-    card = gw.trust.current_card(partner, gw.now())
-    return [r for r in card.routes if r.kind in gw.carriers and r.protection == "sealed"]
+    routes = list_ways(gw.trust.current_card(partner, gw.now()))
+    return [r for r in routes if r.kind in gw.carriers and r.protection == "sealed"]
 
 
 def _settle_and_claim(
@@ -268,6 +271,7 @@ def write_endings(tx: Tx, gw: Gateway, partner: str, endings: Sequence[TryEnding
     """
     now = gw.now()
     outbox.settle_deliveries(tx, now, [ending.settled for ending in endings])
+    reseal.sign_anew(tx, gw, [ending.sign_anew for ending in endings if ending.sign_anew])
     waits = [e.settled.due_at for e in endings if e.partner_down and e.settled.due_at is not None]
     if waits:
         outbox.postpone_deliveries(tx, partner, min(waits))

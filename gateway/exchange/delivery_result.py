@@ -1,10 +1,11 @@
 """How a try ended, to a delivery's next state. Deciding is pure; writing it is one transaction in `deliver`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from adapters.route import Attempt, HandedOver, Receipted, Refused, TryLater
+from adapters.route import Attempt, HandedOver, OtherCertificate, Receipted, Refused, TryLater
 from gateway.context import SYSTEM, Gateway
 from gateway.core import delivery
 from gateway.core.checkpoint_rules import BroughtCheckpoint
@@ -13,9 +14,12 @@ from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
 from gateway.store.inbox import StoredReceipt
 from gateway.store.outbox import ClaimedDelivery, SettledTry
-from keys import receipt
-from keys.errors import Refusal, is_passing
+from keys import envelope, receipt
+from keys.errors import NAMES_A_KEY, Refusal, RefusalCode, is_passing
 from keys.receipt import Receipt as SignedReceipt
+
+# The codes of answers: they do not know our key, or their server shows a certificate that we do not know.
+NOT_KNOWN = frozenset({"refused.401", OtherCertificate.short})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,10 @@ class TryEnding:
     partner_down: bool = False
     # The checkpoint in the receipt.
     brought: BroughtCheckpoint | None = None
+    # One side named a key that the other's card does not have: a newer card is wanted.
+    names_key: bool = False
+    # It was sealed with keys that do not count any more.
+    sign_anew: ClaimedDelivery | None = None
 
 
 def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route: str, jitter: float) -> TryEnding:
@@ -55,7 +63,8 @@ def settle_try(gw: Gateway, claimed: ClaimedDelivery, attempt: Attempt, *, route
             wait = delivery.get_next_attempt(
                 claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter, after=after
             )
-            return _try_again(claimed, route, reason, wait, partner_down=True, code=code)
+            ending = _try_again(claimed, route, reason, wait, partner_down=True, code=code)
+            return replace(ending, names_key=code in NOT_KNOWN)
         # A person can mend it while we go on trying.
         case Refused(code, reason) if claimed.protection == "sealed":
             wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
@@ -76,12 +85,30 @@ def _settle_with_receipt(
         )
     except Refusal as why:
         wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
-        return _try_again(claimed, route, f"{delivery.NOT_HOLDING}: {why.sentence} [{why.code}]", wait)
+        ending = _try_again(claimed, route, f"{delivery.NOT_HOLDING}: {why.sentence} [{why.code}]", wait)
+        return replace(ending, names_key=why.code in NAMES_A_KEY)
     stored_receipt = StoredReceipt(claimed.recipient, claimed.digest, claimed.message_id, theirs.result, token)
     ending = _settle_by_result(claimed, theirs, stored_receipt, route, jitter, now)
+    if theirs.codes and set(theirs.codes) <= NAMES_A_KEY and ending.settled.state is DeliveryState.QUEUED:
+        anew = claimed if _has_old_keys(gw, claimed, theirs.codes, now) else None
+        ending = replace(ending, names_key=True, sign_anew=anew)
     return (
         replace(ending, brought=BroughtCheckpoint(theirs.checkpoint, theirs.issued_at)) if theirs.checkpoint else ending
     )
+
+
+def _has_old_keys(gw: Gateway, claimed: ClaimedDelivery, codes: Sequence[str], now: datetime) -> bool:
+    """Tell whether other keys would be used for it now, or a key of ours has ended, as the partner's card of us says.
+
+    A key that the partner does not know yet is not changed again: it is our newest card that it needs.
+    """
+    if set(codes) & {RefusalCode.KEY_OUT_OF_DATE, RefusalCode.KEY_REVOKED}:
+        return True
+    try:
+        outside = envelope.peek(claimed.sealed)
+        return outside.kid != gw.trust.sealing_key(claimed.recipient, now).kid or outside.iat < gw.ring.newest_since
+    except Refusal:
+        return False
 
 
 def _settle_by_result(
@@ -97,7 +124,7 @@ def _settle_by_result(
             claimed, DeliveryState.RECEIVED, route, "receipted", None, "receipt.verified", stored_receipt
         )
     reason = "refused by their gateway: " + ", ".join(theirs.codes)
-    if all(is_passing(code) for code in theirs.codes):
+    if all(is_passing(code) or code in NAMES_A_KEY for code in theirs.codes):
         wait = delivery.get_next_attempt(claimed.attempts, queued_at=claimed.queued_at, now=now, jitter=jitter)
         return _try_again(claimed, route, reason, wait)
     return _build_ending(claimed, DeliveryState.REJECTED, route, "rejected", reason, "notice.rejected", stored_receipt)

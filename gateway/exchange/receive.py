@@ -6,7 +6,7 @@ What was refused is judged again when it comes again: the reason may have passed
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
@@ -19,15 +19,17 @@ from gateway.core.replies import Misfit
 from gateway.core.search_terms import list_terms
 from gateway.exchange import import_queue, naming
 from gateway.exchange.alerts import raise_alerts
+from gateway.exchange.card_rounds import ask_soon
+from gateway.exchange.newer_cards import AMONG_MESSAGES, take_newer_card
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, searches
 from gateway.store.audit_log import AuditEntry
 from gateway.store.blind_index import IndexedMessage
 from gateway.store.database import Tx
 from gateway.store.inbox import ArrivedMessage
-from keys import at_rest, blind, envelope, receipt
+from keys import at_rest, blind, card, envelope, receipt
 from keys.envelope import Opened
-from keys.errors import Refusal, RefusalCode, build_refusal
+from keys.errors import NAMES_A_KEY, Refusal, RefusalCode, build_refusal
 from keys.jose import CLOCK_SKEW
 from schemas import rules, xml
 from schemas.message import OPENS_A_CASE, SEARCHES, Acknowledgement, Message
@@ -39,6 +41,9 @@ ID_REUSED = "message.id-reused"
 NOT_THE_CALLER = "message.not-the-callers"
 # A fault of ours, which must not hold up what came with it.
 UNFORESEEN = "message.unforeseen"
+# Of one batch, where one is enough.
+TOO_MANY_CARDS = "message.too-many-cards"
+MOST_CARDS = 4
 # Messages of one caller in a minute; more of them are one entry.
 REFUSED_SINGLY = 20
 # Messages that go through each step together (some 19 ms); after them, other work has its turn.
@@ -81,7 +86,11 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
     Raises StoreUnavailable where nothing can be kept now; then none of it has happened, and the caller tries later.
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
+    cards = await _receive_cards(gw, [line for line in parcels if card.find_claimed_authority(line)], caller)
     standing = await gw.store.read(lambda tx: inbox.find_own_receipts(tx, gw.code, digests))
+    if ended := [digest for digest, token in standing.items() if _has_ended(gw, token)]:
+        standing |= await gw.store.write(lambda tx: _issue_anew(tx, gw, {it: standing[it] for it in ended}, caller))
+    standing |= cards
     fresh = {digest: sealed for digest, sealed in zip(digests, parcels, strict=True) if digest not in standing}
     new = list(fresh.items())
     judged: list[AcceptedParcel | RefusedParcel] = []
@@ -110,8 +119,27 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
             for parcel in refused
         }
         await gw.store.write(lambda tx: _note_refusals(tx, gw, refused, rejections, caller))
+        # Its keys may have been changed, or ours.
+        if gw.trust.knows(caller) and NAMES_A_KEY & {code for parcel in refused for code in parcel.codes}:
+            await ask_soon(gw, caller)
         standing |= rejections
     return [standing[digest] for digest in digests]
+
+
+async def _receive_cards(gw: Gateway, lines: Sequence[bytes], caller: str) -> dict[str, str]:
+    """Take the cards that came among messages; return a receipt for each, by digest, so that the caller knows of it."""
+    receipts = dict[str, str]()
+    for number, line in enumerate(lines):
+        digest = sha256(line).hexdigest()
+        try:
+            many = number >= MOST_CARDS
+            refused = (
+                TOO_MANY_CARDS if many else (await take_newer_card(gw, line.decode(), caller, AMONG_MESSAGES)).refused
+            )
+        except Refusal as why:
+            refused = why.code
+        receipts[digest] = _issue_receipt(gw, digest, None, caller, (refused,) if refused else ())
+    return receipts
 
 
 def _judge_parcels(
@@ -234,6 +262,29 @@ def _issue_receipt(gw: Gateway, digest: str, message_id: MessageId | None, to: s
         ring=gw.ring,
         now=gw.now(),
     )
+
+
+def _has_ended(gw: Gateway, token: str) -> bool:
+    """Tell whether the key that signed a receipt of ours did not count any more, as partners see it by our card.
+
+    So it is where a process went on with the old keys after they were changed, or they were revoked after a theft.
+    """
+    return gw.card_has_our_keys() and not receipt.has_valid_key(token, gw.own_card.keys)
+
+
+def _issue_anew(tx: Tx, gw: Gateway, ended: Mapping[str, str], caller: str) -> dict[str, str]:
+    """Sign again, with the key of now, for what was kept; return the new receipts, by digest."""
+    now, again = gw.now(), dict[str, str]()
+    for digest, token in ended.items():
+        message_id = receipt.read_claimed(token).message_id
+        assert message_id is not None  # noqa: S101 - it says of what was kept that it was
+        again[digest] = _issue_receipt(gw, digest, MessageId(message_id), caller, ())
+        stored = inbox.StoredReceipt(gw.code, digest, MessageId(message_id), "accepted", again[digest])
+        inbox.add_receipts(tx, now, [stored])
+        detail = {"receipt": audit_log.digest_text(again[digest])}
+        entry = AuditEntry("receipt.issued-anew", SYSTEM, message_id, caller, digest, detail)
+        audit_log.append_entries(tx, now, [entry])
+    return again
 
 
 def _store_accepted(tx: Tx, gw: Gateway, fit: Sequence[AcceptedParcel]) -> tuple[set[str], list[AcceptedParcel]]:

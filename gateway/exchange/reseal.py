@@ -1,7 +1,8 @@
-"""What was sealed while our clock ran fast bears a false time, and is refused until that time comes: it is sealed
-again, under its id.
+"""A message is sealed again, under its id: one whose seal bears the false time of a clock of ours that ran fast, and
+one that a partner refused because keys were changed, here or there.
 
-Of the notice only the time at which it was made changes. The log says that it was done, with the digests of now.
+Of the first only the time at which it was made changes, of the second not even that. The log says that it was done,
+with the digests of now.
 """
 
 from collections.abc import Sequence
@@ -55,3 +56,26 @@ def _reseal_claimed(tx: Tx, gw: Gateway, claimed: ClaimedDelivery) -> ClaimedDel
     entry = AuditEntry("notice.sealed-anew", SYSTEM, claimed.message_id, claimed.recipient, digest, detail)
     audit_log.append_entries(tx, now, [entry])
     return replace(claimed, digest=digest, sealed=sealed, queued_at=now)
+
+
+def sign_anew(tx: Tx, gw: Gateway, refused: Sequence[ClaimedDelivery]) -> None:
+    """Sign and seal again, with the keys of now, what a partner refused for its keys, where it still waits.
+
+    The partner has said for these very bytes that it did not keep them; so it is not asked to keep a message twice.
+    """
+    now, entries = gw.now(), list[AuditEntry]()
+    for claimed in refused:
+        held = copies.take_sent(tx, gw, claimed.message_id, Machine.DELIVER)
+        try:
+            message = copies.open_copy(gw, held)
+            head = message.header
+            names = envelope.Names(head.message_id, head.sender.authority, head.recipient.authority)
+            sealed = envelope.seal(xml.write(message), names=names, ring=gw.ring, trust=gw.trust, now=now)
+        except (Refusal, xml.Unreadable) as why:
+            # As of a card that has ended: it is tried as it is, and holds up no other.
+            log_failure("signing a message anew", why)
+            continue
+        digest = sha256(sealed).hexdigest()
+        if outbox.replace_signed(tx, claimed.message_id, digest=digest, sealed=sealed):
+            entries.append(AuditEntry("notice.signed-anew", SYSTEM, claimed.message_id, claimed.recipient, digest, {}))
+    audit_log.append_entries(tx, now, entries)

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import home_folder
+from gateway.authorities.partners import list_certificate_ends
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -22,6 +23,7 @@ from gateway.core.findings import HealthFinding
 from gateway.core.health import (
     STUCK,
     WAITING,
+    CardHealth,
     DatabaseHealth,
     DiskHealth,
     Expiry,
@@ -38,6 +40,7 @@ from gateway.core.health import (
 )
 from gateway.core.health_rules import list_findings
 from gateway.errors import ConfigProblem, StoreUnavailable
+from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.install_checks import check_installation
 from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
@@ -50,6 +53,7 @@ from gateway.store import (
     inbox,
     mailboxes,
     outbox,
+    partner_cards,
     partner_checkpoints,
     partner_health,
     partners,
@@ -57,6 +61,7 @@ from gateway.store import (
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
+from gateway.store.partner_cards import CardExchange
 from gateway.store.partner_health import STATEMENT, RouteReach
 from keys import tls
 from keys.card import Card
@@ -150,6 +155,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
     tried = partner_health.list_route_reach(tx)
     confirmed = partners.list_card_confirmations(tx)
     nothing = inbox.count_replies_about_nothing(tx)
+    exchanged = partner_cards.list_card_exchanges(tx)
     for code in sorted({*gw.trust.list_authorities(), *gw.correspondents, *counts, *nothing}):
         card = gw.trust.get_card(code) if gw.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
@@ -169,7 +175,16 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             about_nothing,
             nothing_since,
             gw.whom_to_ring(code),
+            _build_card_health(gw, exchanged.get(code)),
         )
+
+
+def _build_card_health(gw: Gateway, exchange: CardExchange | None) -> CardHealth:
+    if exchange is None:
+        return CardHealth()
+    refused = explain_refusal(exchange.refused) if exchange.refused else ""
+    ahead = max(0, (exchange.held or 0) - gw.own_card.serial)
+    return CardHealth(exchange.asked_at, exchange.trouble or "", refused, ahead)
 
 
 def _build_route_health(reach: RouteReach) -> RouteHealth:
@@ -180,8 +195,8 @@ def _list_expiries(card: Card) -> Iterator[Expiry]:
     """When a card ends, the certificates that it pins, and of each use the key that lasts longest."""
     yield Expiry(card.authority, "card", card.expires_at)
     yield from _key_expiries(card)
-    for route in card.routes:
-        if route.kind == "https" and route.certificate and (ends := tls.find_pinned_expiry(route.certificate)):
+    for route, ends in list_certificate_ends(card):
+        if route.kind == "https":
             yield Expiry(card.authority, "certificate", ends)
 
 
@@ -197,7 +212,11 @@ def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
     yield from _key_expiries(gw.own_card)
     # `check_installation` says that it cannot be read.
     with suppress(ConfigProblem):
-        yield Expiry(gw.code, "certificate", tls.read_expiry(home_folder.read_certificate(gw.config.home)))
+        shown = tls.read_expiry(home_folder.read_certificate(gw.config.home))
+        # The card names the next one, which is shown before this one ends.
+        named = [ends for route, ends in list_certificate_ends(gw.own_card) if route.kind == "https"]
+        waits = len({route.certificate for route in gw.own_card.routes if route.kind == "https"}) > 1
+        yield Expiry(gw.code, "certificate", max([shown, *named]) if waits else shown)
 
 
 def _measure_disk(gw: Gateway) -> DiskHealth:

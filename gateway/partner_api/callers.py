@@ -16,10 +16,11 @@ from aiohttp import web
 
 from gateway.auditing import bursts
 from gateway.context import Gateway
+from gateway.exchange.card_rounds import ask_soon
 from gateway.partner_api.addresses import get_caller_address
 from gateway.partner_api.problems import BodyRefused, build_problem
 from keys import bearer
-from keys.errors import Refusal
+from keys.errors import NAMES_A_KEY, Refusal
 
 # A caller that is slower than this holds up a place for others.
 READ_SECONDS = 30
@@ -90,6 +91,9 @@ async def identify_caller(request: web.Request, *, owner: str | None = None) -> 
     try:
         return bearer.verify(token, audience=gw.code, owner=owner, trust=gw.trust, now=gw.now())
     except Refusal as why:
+        claimed = bearer.find_claimed_caller(token) if why.code in NAMES_A_KEY else None
+        if claimed and gw.trust.knows(claimed):
+            await ask_soon(gw, claimed)
         ours = gw.config.listen
         address = get_caller_address(request, ours.address_header, ours.proxies)
         await bursts.write_refused_caller(gw, why.code, address)

@@ -7,6 +7,7 @@ home/
   passphrase       unlocks the keys (or another file, or the environment: [keys] passphrase_file)
   keys/            ring.json, identity.json
   tls.key tls.pem  the exchange port's certificate, pinned through our card
+  tls-next.pem     the next one with its key, which our card announces, until the port shows it
   card.jwt         our card, as partners get it
   store.db         unless [store] url says otherwise
 """

@@ -208,7 +208,9 @@ _UNMATCHED = exists().where(_TRACED, traced.c.state == MatchState.NONE)
 def find_own_receipts(tx: Connection, issuer: str, digests: Sequence[str]) -> dict[str, str]:
     """Return our accepting receipts for those of these sealed messages that were kept before, by digest."""
     known = and_(receipts.c.digest.in_(digests), receipts.c.issuer == issuer, receipts.c.result == "accepted")
-    return {row.digest: row.token for row in tx.execute(select(receipts.c.digest, receipts.c.token).where(known))}
+    rows = tx.execute(select(receipts.c.number, receipts.c.digest, receipts.c.token).where(known))
+    # Of several, the newest.
+    return {row.digest: row.token for row in sorted(rows, key=lambda row: row.number)}
 
 
 def add_messages(tx: Connection, now: datetime, messages: Sequence[ArrivedMessage]) -> set[str]:

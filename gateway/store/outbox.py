@@ -300,6 +300,16 @@ def replace_sealed(
     tx.execute(mine.values(sealed=sealed, data_key=data_key, content=content))
 
 
+def replace_signed(tx: Connection, message_id: MessageId, *, digest: str, sealed: bytes) -> bool:
+    """Replace the sealed bytes of a message that still waits; tell whether it does."""
+    mine = and_(outbox.c.message_id == message_id, outbox.c.state == DeliveryState.QUEUED)
+    if not tx.execute(update(outbox).where(mine).values(digest=digest)).rowcount:
+        return False
+    contents = update(outbox_contents).where(outbox_contents.c.message_id == message_id)
+    tx.execute(contents.values(sealed=sealed))
+    return True
+
+
 def count_queued_ahead(tx: Connection, beyond: datetime) -> int:
     """Count those still under way that were queued at a time that has not come."""
     ours = and_(outbox.c.queued_at > beyond, outbox.c.state.in_((*OPEN, DeliveryState.FAILED)))
@@ -389,6 +399,13 @@ def make_retries_due(tx: Connection, now: datetime) -> None:
     """Make due what waits after a try that failed: whoever starts a gateway anew may just have mended the reason."""
     waits = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
     tx.execute(update(outbox).where(waits).values(due_at=_due_in_turn(now)))
+
+
+def make_partner_due(tx: Connection, now: datetime, recipient: str) -> None:
+    """Make due what waits for one partner after a try that failed: its card, or ours there, is a newer one now."""
+    waits = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
+    tx.execute(update(outbox).where(waits, outbox.c.recipient == recipient).values(due_at=_due_in_turn(now)))
+    notify_processes(tx)
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:

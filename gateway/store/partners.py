@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from gateway.core import labels
 from gateway.errors import NotFound
@@ -29,6 +29,13 @@ def replace_partner(tx: Connection, partner: Partner) -> None:
     tx.execute(insert(partners).values(get_values(partner)))
 
 
+def replace_card(tx: Connection, authority: str, *, fingerprint: str, serial: int, token: str) -> bool:
+    """Keep a newer card of a partner under the identity that a person confirmed; tell whether it was newer."""
+    at = partners.c
+    mine = update(partners).where(at.authority == authority, at.fingerprint == fingerprint, at.serial < serial)
+    return tx.execute(mine.values(serial=serial, card=token)).rowcount == 1
+
+
 def list_partners(tx: Connection) -> list[Partner]:
     """List all partners, by authority."""
     return [Partner(**row._mapping) for row in tx.execute(select(partners).order_by(partners.c.authority))]
@@ -42,9 +49,10 @@ def get_partner(tx: Connection, authority: str) -> Partner:
     return Partner(**row._mapping)
 
 
-def list_card_serials(tx: Connection) -> dict[str, int]:
-    """Return the serial of each partner's card: what tells whether the cards in memory are still the newest."""
-    return {row.authority: row.serial for row in tx.execute(select(partners.c.authority, partners.c.serial))}
+def list_card_serials(tx: Connection) -> dict[str, tuple[int, str]]:
+    """Return serial and fingerprint of each partner's card: what tells whether the cards in memory are the newest."""
+    columns = partners.c.authority, partners.c.serial, partners.c.fingerprint
+    return {row.authority: (row.serial, row.fingerprint) for row in tx.execute(select(*columns))}
 
 
 def list_card_confirmations(tx: Connection) -> dict[str, datetime]:

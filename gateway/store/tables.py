@@ -377,6 +377,31 @@ partners = Table(
     Column("confirmed_by", String(80), nullable=False),
 )
 
+# How their newer cards come to us, and ours to them.
+partner_cards = Table(
+    "partner_cards",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    # When it is asked next; null: now.
+    Column("due_at", Instant),
+    Column("asked_at", Instant),
+    # When it last gave a card, whatever became of that.
+    Column("answered_at", Instant),
+    # Why it gave none, the last time.
+    Column("trouble", Text),
+    # A newer card.
+    Column("taken_at", Instant),
+    # The kind of route, or what stands in its place.
+    Column("taken_by", String(20)),
+    # The code for which the last was refused, since one was taken.
+    Column("refused", String(60)),
+    Column("refused_at", Instant),
+    Column("offered_at", Instant),
+    # Serials of our own card: the last that was offered, and the one that they said they hold.
+    Column("offered", Integer),
+    Column("held", Integer),
+)
+
 # Authorities that have no gateway.
 correspondents = Table(
     "correspondents",

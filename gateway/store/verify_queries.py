@@ -29,11 +29,11 @@ from schemas.shapes import MessageId
 
 AT_ONCE = 500
 # For which we signed a receipt.
-GIVEN = ("message.kept", "message.refused")
+GIVEN = ("message.kept", "message.refused", "receipt.issued-anew")
 # For which we were given one.
 GOT = ("receipt.verified", "notice.rejected")
 PURGED = "case.purged"
-ACCEPTED = ("message.kept", "receipt.verified")
+ACCEPTED = ("message.kept", "receipt.issued-anew", "receipt.verified")
 
 
 @dataclass(frozen=True, slots=True)

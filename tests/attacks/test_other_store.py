@@ -21,7 +21,7 @@ CODES = ("333", "885", "330", "335", "860")
 COMMANDS = (["doctor"], ["outbox"], ["serve"], ["keys", "rotate"], ["audit", "verify"], ["card", "renew"])
 # What came after it.
 LATER = (
-    "ALTER TABLE outbox DROP COLUMN claimed_by; DROP TABLE wrong_tries; DROP INDEX outbox_unreceipted; ALTER TABLE outbox DROP COLUMN receipt_due; DROP TABLE left_behind; ALTER TABLE"
+    "DROP INDEX outbox_unreceipted; ALTER TABLE outbox DROP COLUMN receipt_due; DROP TABLE left_behind; ALTER TABLE"
     " reached DROP COLUMN code; DROP TABLE mail_replies; DROP TABLE accepted_headings; DROP INDEX intake_child; ALTER"
     " TABLE intake DROP COLUMN child; ALTER TABLE intake DROP COLUMN person; ALTER TABLE intake DROP COLUMN said; ALTER"
     " TABLE drafts DROP COLUMN person; ALTER TABLE drafts DROP COLUMN carried; ALTER TABLE drafts DROP COLUMN corrects;"
@@ -29,7 +29,8 @@ LATER = (
     " DROP TABLE alerts; DROP TABLE not_asked; DROP TABLE officer_mails; DROP INDEX marked_version; ALTER TABLE marked"
     " DROP COLUMN version; DROP TABLE access_changes; DROP TABLE absences; DROP TABLE case_notes;"
     " DROP TABLE saved_views; DROP TABLE backup_codes; DROP TABLE holds; DROP TABLE purge_runs; DROP TABLE kept_figures;"
-    " DROP INDEX inbox_held; DROP INDEX outbox_contents_held; DROP INDEX intake_message; DROP INDEX drafts_message"
+    " DROP INDEX inbox_held; DROP INDEX outbox_contents_held; DROP INDEX intake_message; DROP INDEX drafts_message;"
+    " DROP TABLE partner_cards; ALTER TABLE outbox DROP COLUMN claimed_by; DROP TABLE wrong_tries"
     + "".join(
         f"; ALTER TABLE {table} RENAME COLUMN case_id TO conversation_id"
         for table in ("outbox", "inbox", "reviews", "assignments")

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 
+from adapters.route import NotReached
 from gateway import home_folder
 from gateway.access import tell_manager
 from gateway.authorities import partners
@@ -16,8 +17,10 @@ from gateway.console.application import MAX_FORM_BYTES, build_application
 from gateway.core.access_rules import AccessGrant
 from gateway.core.permissions import Permission, Reach, Role, get_reach
 from gateway.errors import NotAllowed
+from gateway.exchange import card_rounds
+from gateway.exchange.newer_cards import take_newer_card
 from gateway.settings.rules import FILE
-from gateway.store import access_changes, audit_log
+from gateway.store import access_changes, audit_log, partner_cards
 from keys import card
 from tests.conftest import make
 from tests.consoles import house, session, sign_in_name
@@ -156,3 +159,33 @@ def test_the_flow_itself_refuses_what_nobody_read_out(visitor: Visitor) -> None:
             partners.add_offered_card(visitor.gw, offered, told, by="test")
         assert refused.value.code == code
     assert known(visitor) == []
+
+
+async def test_the_page_of_a_partner_says_when_it_was_asked_what_was_refused_and_which_of_ours_it_holds(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    gw = visitor.gw
+    partners.add_partner(gw, read_file(visitor).decode(), by="test")
+    page = await visitor.get(ADMIN, "/partners/885")
+    assert "Not known which number they hold" in page
+    with pytest.raises(NotReached):
+        await card_rounds.fetch_card(gw, "885")
+    await gw.carriers["https"].close()
+    home_folder.renew_card(visitor.there.config.home, by="test")
+    await take_newer_card(gw, read_file(visitor).decode(), "885", "https")
+    stranger = make(tmp_path / "stranger", "885", "Worcestershire")
+    await take_newer_card(gw, stranger.own_card_text, "885", "https")
+    stranger.store.close()
+    gw.store.run(lambda tx: partner_cards.note_card_exchange(tx, "885", held=1, trouble="its gateway <b>is</b> away"))
+    page = await visitor.get(ADMIN, "/partners/885")
+    for said in (
+        "Serial 2, issued",
+        "Last asked for a newer card",
+        "its gateway <b>is</b> away",
+        "Newer card accepted",
+        "It is not signed with the identity key that was confirmed",
+        "number 1",
+    ):
+        assert said in unescape(page)
+    assert "<b>is</b>" not in page
+    assert "Newer card of Worcestershire (885)" in await visitor.get(Role.SERVICE_MANAGER, "/health")

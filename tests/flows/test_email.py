@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.route import Bundle, Collector, HandedOver, Parcel, TryLater
-from gateway import app
+from gateway import app, home_folder
 from gateway.core.delivery import DeliveryState
 from gateway.errors import ConfigProblem
 
@@ -27,6 +27,7 @@ from tests import mail
 from tests.children import notice
 from tests.conftest import free_port
 from tests.contract.worlds import World, email
+from tests.flows.test_cards import find_held, note_shown
 from tests.flows.test_exchange import state, until
 from tests.mail import Servers
 
@@ -156,3 +157,15 @@ def test_what_the_servers_are_told_is_only_a_login_a_ca_and_places(tmp_path: Pat
     account = parse(text, tmp_path).mail_account()
     assert account is not None
     assert "password" not in repr(account)
+
+
+async def test_a_newer_card_goes_by_mail_and_a_receipt_says_that_it_came(world: World) -> None:
+    sandwell, worcestershire = world.sandwell, world.worcestershire
+    note_shown(sandwell, "885")
+    newest = home_folder.renew_card(sandwell.config.home, by="ines").serial
+    assert worcestershire.trust.get_card("333").serial < newest
+    for gw in (sandwell, worcestershire):
+        gw.carriers = {kind: carrier for kind, carrier in gw.carriers.items() if kind != "https"}
+    async with world.serving(), app.run_gateway(sandwell), app.run_gateway(worcestershire):
+        await until(lambda: worcestershire.trust.get_card("333").serial == newest)
+        await until(lambda: find_held(sandwell, "885") == newest)

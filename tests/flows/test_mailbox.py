@@ -26,6 +26,7 @@ from keys import bearer
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.contract.worlds import hosting, with_mailbox
+from tests.flows.test_cards import find_held, note_shown
 from tests.flows.test_exchange import state, until, whole
 
 Three = tuple[Gateway, Gateway, Gateway]
@@ -237,3 +238,19 @@ async def test_health_says_when_nobody_can_look_into_our_own_mailbox(three: Thre
             holder.config, worcestershire.now = kept, clock
             await until(lambda: not failing())
             assert findings() == []
+
+
+async def test_a_newer_card_waits_in_the_mailbox_and_a_receipt_says_that_it_came(three: Three) -> None:
+    sandwell, worcestershire, host = three
+    note_shown(sandwell, "885")
+    home_folder.renew_card(sandwell.config.home, by="ines")
+    for gw in (sandwell, worcestershire):
+        gw.carriers = {kind: carrier for kind, carrier in gw.carriers.items() if kind != "https"}
+    async with app.run_gateway(host), app.run_gateway(sandwell), app.run_gateway(worcestershire):
+        await until(lambda: worcestershire.trust.get_card("333").serial == 2)
+        await until(lambda: find_held(sandwell, "885") == 2)
+        await until(lambda: not host.store.look(lambda tx: mailboxes.sum_mailbox_bytes(tx, "885")))
+    assert "message.refused" not in {
+        entry.act for entry in worcestershire.store.look(lambda tx: list(audit_log.list_entries(tx)))
+    }
+    host.store.run(lambda tx: mailbox.forget_unreadable(tx, host, "885"))

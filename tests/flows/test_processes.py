@@ -3,11 +3,13 @@ overtakes an earlier one of its case, and of one that is killed another takes ov
 """
 
 import asyncio
+import gc
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -24,11 +26,12 @@ from gateway.exchange.send import send_notices
 from gateway.partner_api.callers import get_shared_budget
 from gateway.store import heartbeats, outbox, tables, wrong_tries
 from gateway.store.database import Tx
-from gateway.store.processes import LEADING
+from gateway.store.processes import LEADING, SharedWork, share_work
+from keys.ring import RING_FILE
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import free_port
-from tests.flows.test_exchange import Pair, state, until
+from tests.flows.test_exchange import Pair, state, until, whole
 from tests.flows.test_order import CASE, claimed
 from tests.flows.test_sharing import another_home
 from tests.loaded import Loaded, start_gateway
@@ -180,3 +183,52 @@ def test_a_process_that_stops_takes_only_its_own_heartbeats_away(pair: Pair, sec
         gw.store.run(partial(heartbeats.replace_heartbeats, process=gw.process, looked=looked))
     second.store.run(lambda tx: heartbeats.delete_heartbeats(tx, second.process))
     assert list(sandwell.store.look(heartbeats.list_heartbeats)) == [sandwell.process]
+
+
+async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_lost_in_between(
+    pair: Pair, second: Gateway
+) -> None:
+    sandwell, worcestershire = pair
+    homes = sandwell.config.home, second.config.home
+    sent: list[tuple[Gateway, MessageId]] = []
+
+    async def keep_sending() -> None:
+        while True:
+            for gw, other in ((sandwell, "885"), (second, "885"), (worcestershire, "333")):
+                [message_id] = await asyncio.to_thread(send_notices, gw, [notice(gw.code, other)], by="olive")
+                sent.append((gw, message_id))
+            await asyncio.sleep(0.3)
+
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell), app.run_gateway(second):
+        sending = asyncio.create_task(keep_sending())
+        await asyncio.to_thread(home_folder.rotate_keys, homes[0], by="ines")
+        await until(lambda: worcestershire.trust.get_card("333").serial == 2)
+        assert second.own_card.serial == 1
+        # As the page of the process says: the keys first, then the card.
+        for name in (f"{home_folder.KEYS}/{RING_FILE}", home_folder.CARD_FILE):
+            (homes[1] / name).write_bytes((homes[0] / name).read_bytes())
+        await until(lambda: second.own_card.serial == 2)
+        assert second.ring.newest_id == sandwell.ring.newest_id
+        sending.cancel()
+        await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
+    assert len(sent) > 5
+    assert not whole(sandwell).faults
+
+
+@pytest.mark.filterwarnings("error")
+async def test_a_process_that_stops_while_it_connects_leaves_no_connection_behind(pair: Pair) -> None:
+    sandwell, _ = pair
+    work = SharedWork(lambda: None, lambda _: None, _free_nothing)
+    for hundredths in range(30):
+        sharing = asyncio.create_task(share_work(sandwell.store.engine.url, "a process", sandwell.now, work))
+        await asyncio.sleep(hundredths / 500)
+        sharing.cancel()
+        with suppress(asyncio.CancelledError):
+            await sharing
+    # What is left behind complains when it is collected.
+    gc.collect()
+    ours = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+    await until(lambda: sandwell.store.look(lambda tx: tx.scalar(ours)) == 1)
+
+
+async def _free_nothing(_: Collection[str]) -> None: ...

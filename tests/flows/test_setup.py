@@ -154,7 +154,10 @@ def test_a_certificate_that_would_end_before_the_card_is_made_anew(tmp_path: Pat
     (tmp_path / "333" / home_folder.TLS_KEY).write_bytes(key)
     (tmp_path / "333" / home_folder.TLS_CERTIFICATE).write_bytes(certificate)
     ours = home_folder.renew_card(tmp_path / "333", by="ines")
-    renewed = home_folder.read_certificate(tmp_path / "333")
+    renewed = (tmp_path / "333" / home_folder.TLS_NEXT).read_bytes()
     assert tls.read_expiry(renewed) > ours.expires_at
     assert tls.own_host(renewed) == "gateway.sandwell.example"
-    assert ours.routes[0].certificate == tls.der_base64(renewed)
+    # The port goes on with the old one, until partners know the next.
+    assert home_folder.read_certificate(tmp_path / "333") == certificate
+    assert [route.certificate for route in ours.routes] == [tls.der_base64(each) for each in (certificate, renewed)]
+    assert (tmp_path / "333" / home_folder.TLS_NEXT).stat().st_mode & 0o077 == 0

@@ -23,7 +23,8 @@ from gateway.monitoring import doctor
 from gateway.store import audit_log, inbox, outbox
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
-from tests.flows.test_exchange import Pair, state, until
+from tests.flows.test_cards import find_held, note_shown
+from tests.flows.test_exchange import Pair, state, until, whole
 from tests.sshd import Sshd, new_key, sshd
 
 
@@ -331,3 +332,25 @@ def test_doctor_says_whose_login_is_missing(pair: Pair) -> None:
     for gw, name, result in ((sandwell, "route to 885", "warn"), (worcestershire, "our SFTP folder", "fail")):
         gw.logins = {}
         assert (name, result) in {(one.name, one.result) for one in doctor.run_checks(gw)}
+
+
+async def test_a_newer_card_lies_there_for_who_cannot_be_asked_and_a_receipt_says_that_it_came(
+    pair: Pair, server: Sshd
+) -> None:
+    """Neither asks the other over HTTPS: the card goes by SFTP alone."""
+    sandwell, worcestershire = pair
+    note_shown(sandwell, "885")
+    home_folder.renew_card(sandwell.config.home, by="ines")
+    for gw in pair:
+        gw.carriers = {kind: carrier for kind, carrier in gw.carriers.items() if kind != "https"}
+    async with app.run_gateway(sandwell):
+        await until(lambda: len(files(server, "in")) == 1)
+        async with app.run_gateway(worcestershire):
+            await until(lambda: worcestershire.trust.get_card("333").serial == 2)
+            await until(lambda: find_held(sandwell, "885") == 2)
+        await until(lambda: not files(server, "out"))
+    # Nothing of it was taken for a message.
+    acts = [entry.act for entry in worcestershire.store.look(lambda tx: list(audit_log.list_entries(tx)))]
+    assert acts.count("card.taken") == 1
+    assert not {"message.refused", "message.kept", "route.strange"} & set(acts)
+    assert not whole(worcestershire).faults

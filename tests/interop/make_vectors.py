@@ -399,6 +399,18 @@ def replacements(world: World) -> Iterator[Row]:
         ("newer", None, "Same identity, higher serial.", card.write(newer, held.identity)),
         ("same again", "card.older", "The serial must rise.", held.token()),
         ("older", "card.older", "The serial only rises.", card.write(replace(newer, serial=6), held.identity)),
+        (
+            "same serial, other content",
+            "card.serial-reused",
+            "A serial stands for one card.",
+            card.write(replace(newer, serial=7), held.identity),
+        ),
+        (
+            "newer, with something that nobody knows yet",
+            None,
+            "What stands in `extensions` is ignored where it is not known.",
+            card.write(replace(newer, extensions={"to-come": {"any": [1, None]}}), held.identity),
+        ),
         ("other identity", "card.other-identity", "Telephone first.", card.write(stolen, usurper)),
         ("other authority", "card.other-authority", "330's card is not 885's.", world.other.token()),
         ("expired", "card.expired", "Its time has passed.", card.write(late, held.identity)),

@@ -86,6 +86,7 @@ RUN_ELSEWHERE = {
         "find",
         "init",
         "partner add",
+        "partner fetch-card",
     ),
     "serve",
 }

@@ -17,7 +17,7 @@ from gateway.core.audit_sentences import KINDS, list_acts, name_act
 from gateway.core.audit_sentences_en import SENTENCES
 from gateway.core.labels_en import ACTS
 from gateway.errors import read_texts
-from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, UNFORESEEN
+from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, TOO_MANY_CARDS, UNFORESEEN
 from gateway.settings.file import ONE_CLOSURES, SECTIONS
 from gateway.settings.sections import LoginSettings
 
@@ -48,7 +48,7 @@ def codes() -> set[str]:
         if name in ("ProblemPage", "build_problem", "problem") and texts and CODE.fullmatch(texts[0])
     }
     of_the_table = {code for code, _ in read_texts() if "." in code} - SHOWN_AS_ANOTHER
-    return used | of_the_table | {NO_SUCH_SIZE, NotReached.code, ID_REUSED, NOT_THE_CALLER, UNFORESEEN}
+    return used | of_the_table | {NO_SUCH_SIZE, NotReached.code, ID_REUSED, NOT_THE_CALLER, TOO_MANY_CARDS, UNFORESEEN}
 
 
 def acts() -> set[str]:

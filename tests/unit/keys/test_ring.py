@@ -11,7 +11,7 @@ from keys import at_rest, blind
 from keys.algorithms import KEMS
 from keys.digests import Purpose
 from keys.errors import RefusalCode
-from keys.ring import IDENTITY_FILE, RING_FILE, Ring
+from keys.ring import IDENTITY_FILE, OVERLAP, RING_FILE, Ring
 from tests.refusals import expect_refusal
 from tests.unit.keys.parties import NOW
 
@@ -199,7 +199,7 @@ def test_rotation_new_keys_sign_and_old_keys_open(folder: Path) -> None:
     ring = Ring.unlock(folder, passphrase=PASSPHRASE)
     was = {key.kid: key for key in ring.public_keys() if key.status == "retired"}
     assert set(was) == {key.kid for key in old.public_keys()}
-    assert was[old.signing.kid].not_after == later + timedelta(seconds=1)
+    assert was[old.signing.kid].not_after == later + OVERLAP
     assert ring.signing.kid not in was
     assert all(ring.get_sealing_key(kid) for kid, key in was.items() if key.use == "enc")
     digests = {

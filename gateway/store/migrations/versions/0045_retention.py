@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0045"
-down_revision = "0042"
+down_revision = "0043"
 
 # As `gateway.store.tables` wrote moments and numbers of rows when this was made.
 # PostgreSQL keeps samples of a column's values to plan by, also after they were deleted: of these it needs none. What is
