@@ -41,7 +41,9 @@ async def take_newer_card(gw: Gateway, token: str, partner: str, by: str) -> Car
     held = gw.trust.get_card(partner)
     text = token.strip()
     if await gw.store.read(lambda tx: partners.get_partner(tx, partner).card) == text:
-        return CardVerdict(held.serial)
+        # Another process may have taken it just now.
+        await asyncio.to_thread(gw.refresh_trust)
+        return CardVerdict(gw.trust.get_card(partner).serial)
     try:
         new = await asyncio.to_thread(_judge_card, gw, text, held)
     except (Refusal, NotAllowed) as why:

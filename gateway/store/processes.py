@@ -5,9 +5,7 @@ All hang on one connection for each process. Its locks end with that connection,
 ask leads, and what the dead one was trying is tried by others. SQLite has one process that serves, so that one leads.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -22,7 +20,6 @@ LEADING, CLAIMING, ALIVE = 0x636D66, 0x636D67, 0x636D68
 DUE = "cme_gateway_due"
 # Seconds between two looks at who leads.
 LOOK_EVERY = 2.0
-CONNECT_SECONDS = 5
 # Seconds of silence, between two probes, and probes: the server notices within ten that a machine has gone.
 KEEPALIVE = "SET tcp_keepalives_idle = 4; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3"
 
@@ -68,10 +65,13 @@ async def share_work(url: URL, process: str, now: Callable[[], datetime], work: 
 
     Raises psycopg.Error where the database goes away; then this process does not lead.
     """
+    # Only here: SQLite needs no driver of PostgreSQL's.
+    from psycopg import AsyncConnection
+
     place = url.set(drivername="postgresql").render_as_string(hide_password=False)
     sharing = Sharing(leads=False)
     try:
-        async with await _connect(place) as connection:
+        async with await AsyncConnection.connect(place, autocommit=True) as connection:
             await connection.execute(KEEPALIVE)
             await connection.execute(f"LISTEN {DUE}")
             await connection.execute("SELECT pg_advisory_lock_shared(%s, hashtext(%s))", (ALIVE, process))
@@ -92,20 +92,6 @@ async def share_work(url: URL, process: str, now: Callable[[], datetime], work: 
                     work.wake()
     finally:
         work.set_sharing(Sharing(False, sharing.processes, sharing.database_ahead))
-
-
-async def _connect(place: str) -> "AsyncConnection":
-    """Connect; whoever is cancelled meanwhile leaves no connection behind."""
-    # Only here: SQLite needs no driver of PostgreSQL's.
-    from psycopg import AsyncConnection
-
-    connecting = asyncio.ensure_future(AsyncConnection.connect(place, autocommit=True, connect_timeout=CONNECT_SECONDS))
-    try:
-        return await asyncio.shield(connecting)
-    except asyncio.CancelledError:
-        with suppress(Exception):
-            await (await connecting).close()
-        raise
 
 
 async def _try_to_lead(connection: "AsyncConnection", *, leads: bool) -> bool:

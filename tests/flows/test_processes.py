@@ -3,13 +3,11 @@ overtakes an earlier one of its case, and of one that is killed another takes ov
 """
 
 import asyncio
-import gc
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -26,7 +24,7 @@ from gateway.exchange.send import send_notices
 from gateway.partner_api.callers import get_shared_budget
 from gateway.store import heartbeats, outbox, tables, wrong_tries
 from gateway.store.database import Tx
-from gateway.store.processes import LEADING, SharedWork, share_work
+from gateway.store.processes import LEADING
 from keys.ring import RING_FILE
 from schemas.shapes import MessageId
 from tests.children import notice
@@ -213,22 +211,3 @@ async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_l
         await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
     assert len(sent) > 5
     assert not whole(sandwell).faults
-
-
-@pytest.mark.filterwarnings("error")
-async def test_a_process_that_stops_while_it_connects_leaves_no_connection_behind(pair: Pair) -> None:
-    sandwell, _ = pair
-    work = SharedWork(lambda: None, lambda _: None, _free_nothing)
-    for hundredths in range(30):
-        sharing = asyncio.create_task(share_work(sandwell.store.engine.url, "a process", sandwell.now, work))
-        await asyncio.sleep(hundredths / 500)
-        sharing.cancel()
-        with suppress(asyncio.CancelledError):
-            await sharing
-    # What is left behind complains when it is collected.
-    gc.collect()
-    ours = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
-    await until(lambda: sandwell.store.look(lambda tx: tx.scalar(ours)) == 1)
-
-
-async def _free_nothing(_: Collection[str]) -> None: ...
