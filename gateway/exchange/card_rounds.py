@@ -55,7 +55,7 @@ RECEIPT_DAYS = timedelta(days=1)
 # Of that time, more or less, so that 152 partners do not come together.
 JITTER = 0.25
 # However often a partner's messages name a key that we do not know.
-LEAST_PAUSE = timedelta(seconds=30)
+LEAST_PAUSE = timedelta(seconds=10)
 # Partners that are visited at once, and seconds in which one must have given its card.
 AT_ONCE = 8
 ASK_SECONDS = 30

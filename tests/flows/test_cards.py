@@ -419,7 +419,7 @@ async def test_a_key_that_is_not_known_has_the_card_fetched_at_once_and_not_more
     await card_rounds.ask_soon(sandwell, "885")
     soon = exchange(sandwell, "885")
     assert (soon.due_at, soon.held) == (now + card_rounds.LEAST_PAUSE, None)
-    # A hundred more within half a minute write nothing.
+    # A hundred more at once write nothing.
     written = sandwell.store.look(audit_log.get_tree_head)
     sandwell.store.run(lambda tx: partner_cards.note_card_exchange(tx, "885", held=7))
     for _ in range(100):

@@ -19,7 +19,7 @@ from gateway import app, home_folder
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.lockout import Entrance
-from gateway.exchange import deliver
+from gateway.exchange import card_rounds, deliver
 from gateway.exchange.send import send_notices
 from gateway.partner_api.callers import get_shared_budget
 from gateway.store import heartbeats, outbox, tables, wrong_tries
@@ -184,9 +184,10 @@ def test_a_process_that_stops_takes_only_its_own_heartbeats_away(pair: Pair, sec
 
 
 async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_lost_in_between(
-    pair: Pair, second: Gateway
+    pair: Pair, second: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sandwell, worcestershire = pair
+    monkeypatch.setattr(card_rounds, "LEAST_PAUSE", timedelta(seconds=1))
     homes = sandwell.config.home, second.config.home
     sent: list[tuple[Gateway, MessageId]] = []
 
@@ -197,17 +198,20 @@ async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_l
                 sent.append((gw, message_id))
             await asyncio.sleep(0.3)
 
-    async with app.run_gateway(worcestershire), app.run_gateway(sandwell), app.run_gateway(second):
-        sending = asyncio.create_task(keep_sending())
-        await asyncio.to_thread(home_folder.rotate_keys, homes[0], by="ines")
-        await until(lambda: worcestershire.trust.get_card("333").serial == 2)
-        assert second.own_card.serial == 1
-        # As the page of the process says: the keys first, then the card.
-        for name in (f"{home_folder.KEYS}/{RING_FILE}", home_folder.CARD_FILE):
-            (homes[1] / name).write_bytes((homes[0] / name).read_bytes())
-        await until(lambda: second.own_card.serial == 2)
-        assert second.ring.newest_id == sandwell.ring.newest_id
-        sending.cancel()
-        await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
+    async with app.run_gateway(worcestershire), app.run_gateway(second):
+        await until(lambda: second.leads)
+        async with app.run_gateway(sandwell):
+            sending = asyncio.create_task(keep_sending())
+            await asyncio.to_thread(home_folder.rotate_keys, homes[0], by="ines")
+            # The process that leads has not the new card, and shows it to nobody: a key that is not known tells of it.
+            await until(lambda: worcestershire.trust.get_card("333").serial == 2)
+            assert second.own_card.serial == 1
+            # As the page of the process says: the keys first, then the card.
+            for name in (f"{home_folder.KEYS}/{RING_FILE}", home_folder.CARD_FILE):
+                (homes[1] / name).write_bytes((homes[0] / name).read_bytes())
+            await until(lambda: second.own_card.serial == 2)
+            assert second.ring.newest_id == sandwell.ring.newest_id
+            sending.cancel()
+            await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
     assert len(sent) > 5
     assert not whole(sandwell).faults
