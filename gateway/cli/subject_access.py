@@ -14,8 +14,13 @@ commands = typer.Typer()
 
 @commands.command("subject-access")
 def subject_access_command(
-    who: Annotated[list[str], typer.Argument(help="A UPN, or a name and date of birth, or a whole case reference.")],
     by: By,
+    who: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="A UPN, or a name and date of birth, or a whole case reference. Left out, you are asked for it."
+        ),
+    ] = None,
     html: Html = None,
     pdf: Pdf = None,
     home: Home = DEFAULT_HOME,
@@ -25,7 +30,9 @@ def subject_access_command(
     wanted = WantedFile(None, html, pdf, as_json=as_json)
     if not wanted.files:
         raise NotAllowed("report.to-a-file")
+    # A name that is typed here stays in no history of commands.
+    typed = " ".join(who) if who else typer.prompt("UPN, or name and date of birth, or case reference", err=True)
     with open_gateway(home) as gw:
-        page = subject_access.collect_child(gw, " ".join(who), by)
+        page = subject_access.collect_child(gw, typed, by)
     written = wanted.write(page)
     written.print_answer({"cases": len(page.tables[0].rows)} | written.describe_files(), lambda: "")

@@ -50,6 +50,8 @@ MIGRATE_SECONDS = 600
 MIGRATING = 0x636D65
 # How long a writer waits for another process's writer before it says so.
 BUSY_SECONDS = 20
+# How long a table is waited for that is to be written anew: others wait behind who waits, and a backup takes hours.
+LOCK_SECONDS = 3
 READERS = 2
 PRIVATE = 0o600
 MIGRATIONS = files("gateway.store") / "migrations"
@@ -172,36 +174,38 @@ class Store:
 
         Raises StoreUnavailable where others held the database for too long: nothing is lost, and it can be done again.
         """
+        if self.engine.dialect.name == "sqlite":
+            self._cut_sqlite_log()
+        else:
+            with self._translate_errors():
+                self._write_anew(tables)
+
+    def _cut_sqlite_log(self) -> None:
         for attempt in Retrying(
             retry=retry_if_exception(_is_temporary),
             stop=stop_after_delay(BUSY_SECONDS),
             wait=wait_random_exponential(multiplier=0.01, max=0.5),
             reraise=True,
         ):
-            with attempt, self._translate_errors():
-                if self.engine.dialect.name == "sqlite":
-                    self._cut_sqlite_log()
-                else:
-                    self._write_anew(tables)
-
-    def _cut_sqlite_log(self) -> None:
-        with closing(self.engine.raw_connection()) as connection:
-            cursor = connection.cursor()
-            busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            cursor.close()
-        if busy:
-            raise StoreUnavailable("store.busy", passes=True)
+            with attempt, self._translate_errors(), closing(self.engine.raw_connection()) as connection:
+                cursor = connection.cursor()
+                busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                cursor.close()
+                if busy:
+                    raise StoreUnavailable("store.busy", passes=True)
 
     def _write_anew(self, tables: Sequence[str]) -> None:
         outside = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         with outside.connect() as connection:
-            connection.exec_driver_sql(f"SET lock_timeout = '{BUSY_SECONDS}s'")
-            for table in tables:
-                connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
-                self._drop_old_samples(connection, table)
-            # Samples of columns are kept there; who does not own the database is only warned.
-            connection.exec_driver_sql("VACUUM FULL pg_statistic")
-            connection.exec_driver_sql("RESET lock_timeout")
+            connection.exec_driver_sql(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            try:
+                for table in tables:
+                    connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE) {table}")
+                    self._drop_old_samples(connection, table)
+                # Samples of columns are kept there; who does not own the database is only warned.
+                connection.exec_driver_sql("VACUUM FULL pg_statistic")
+            finally:
+                connection.exec_driver_sql("RESET lock_timeout")
 
     def _drop_old_samples(self, connection: Connection, table: str) -> None:
         """Drop the samples of the values of an empty table, which no ANALYZE renews: to say again of which type a

@@ -17,6 +17,7 @@ from gateway.store.calls import RECEIVED
 from gateway.store.compositions import CompositionState
 from gateway.store.database import is_among
 from gateway.store.tables import (
+    api_answers,
     assignments,
     calls,
     case_notes,
@@ -50,6 +51,7 @@ TOUCHED = tuple(
         matches,
         reviews,
         assignments,
+        api_answers,
     )
 )
 
@@ -133,14 +135,14 @@ def _list_locked_rows(
 
 
 def count_ended_records(tx: Connection, before: datetime) -> int:
-    """Count the leaver records that were discarded, and unfinished notices that ended, by then."""
+    """Count what ended by then outside cases: discarded leavers, unfinished notices, answers of the API."""
     return sum(
         tx.scalar(select(func.count()).select_from(table).where(ended)) or 0 for table, ended in _list_ended(before)
     )
 
 
 def delete_ended_records(tx: Connection, before: datetime) -> int:
-    """Delete the leaver records that were discarded, and unfinished notices that ended, by then; return how many."""
+    """Delete what ended by then outside cases; return how many."""
     count = 0
     for table, ended in _list_ended(before):
         tx.execute(update(table).where(ended).values(data_key=None))
@@ -151,3 +153,5 @@ def delete_ended_records(tx: Connection, before: datetime) -> int:
 def _list_ended(before: datetime) -> Iterator[tuple[Table, ColumnElement[bool]]]:
     yield drafts, and_(drafts.c.state == DraftState.DISCARDED, drafts.c.ended_at <= before)
     yield compositions, and_(compositions.c.state != CompositionState.WRITING, compositions.c.changed_at <= before)
+    # They go after a day, where the API is used.
+    yield api_answers, api_answers.c.begun_at <= before

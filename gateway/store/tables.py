@@ -831,7 +831,7 @@ purge_runs = Table(
     Column("begun_at", Instant, nullable=False),
     Column("by", String(80), nullable=False),
     Column("cases", Integer, nullable=False),
-    # Outside cases: leaver records and unfinished notices that had ended.
+    # Outside cases: what had ended of leaver records, unfinished notices, and answers of the API.
     Column("records", Integer, nullable=False),
     Column("files", Integer, nullable=False),
     # Of the cases and records, those whose bytes can no longer be read from the database's files.

@@ -512,3 +512,26 @@ async def test_the_runs_that_are_kept_do_not_grow_without_end(pair: Pair, monkey
     count = sandwell.store.look(lambda tx: tx.scalar(select(func.count()).select_from(tables.purge_runs)))
     assert count is not None
     assert count <= 7
+
+
+async def test_what_ended_outside_cases_goes_too_and_what_waits_for_an_officer_stays(pair: Pair) -> None:
+    sandwell, _ = pair
+    ids = [f"{number}".ljust(36, "0") for number in range(3)]
+    for draft_id in ids:
+        add_leaver(sandwell, MessageId(draft_id))
+    states = (DraftState.DISCARDED, DraftState.OPEN, DraftState.SENT)
+
+    def set_states(tx: Tx) -> None:
+        for draft_id, draft_state in zip(ids, states, strict=True):
+            mine = tables.drafts.c.draft_id == draft_id
+            tx.execute(tables.drafts.update().where(mine).values(state=draft_state, message_id=None))
+        answer = {"client": "one", "key": "k", "said": "f" * 64, "claim": "c", "begun_at": sandwell.now()}
+        tx.execute(tables.api_answers.insert().values(**answer, data_key=b"k" * 60, content=b"c" * 60))
+
+    sandwell.store.run(set_states)
+    assert purge.run_purge(sandwell, "test").records == 0
+    later(pair, DAYS + 1)
+    assert purge.preview_purge(sandwell).records == 2
+    assert purge.run_purge(sandwell, "test").records == 2
+    left = sandwell.store.look(lambda tx: set(tx.scalars(select(tables.drafts.c.draft_id))))
+    assert left == {ids[1], ids[2]}

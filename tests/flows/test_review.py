@@ -20,6 +20,7 @@ from gateway.exchange.send import queue_messages as put
 from gateway.exchange.stand_down import stand_down_search
 from gateway.exchange.withdraw import withdraw_notice
 from gateway.monitoring import doctor
+from gateway.retention import purge
 from gateway.searches import review, search
 from gateway.store import audit_log, inbox, outbox, reviews
 from schemas import xml
@@ -259,3 +260,26 @@ def test_the_fortnight_at_the_command_line(home: Path) -> None:
     assert "The gateway is telling 0 authorities" in run("located", case, "in-education").stdout
     ended = run("located", case, "in-education")
     assert "amend.told-already" in ended.stderr
+
+
+async def test_a_case_under_review_is_kept_whole_and_purged_when_its_search_has_ended(
+    world: dict[str, Gateway],
+) -> None:
+    sandwell = world["333"]
+    first = asked(world, "885", "330")
+    for code in first.asked:
+        await hand_over(sandwell, world[code])
+    await answers(world, "885", first.asked["885"], NO_TRACE)
+    await answers(world, "330", first.asked["330"], NO_TRACE)
+    on(world, 200)
+    assert purge.run_purge(sandwell, "test").cases == 0
+    # At who answered, it has ended.
+    assert purge.run_purge(world["885"], "test").cases == 1
+    review.end_review(sandwell, first.case, "left-country", by="tara")
+    for code in first.asked:
+        await hand_over(sandwell, world[code])
+    on(world, 280)
+    assert purge.run_purge(sandwell, "test").cases == 0
+    on(world, 291)
+    assert purge.run_purge(sandwell, "test").cases == 1
+    assert review.list_reviews(sandwell) == []

@@ -192,3 +192,7 @@ async def test_the_command_writes_a_file_for_its_owner_alone(pair: Pair, tmp_pat
     assert "Grandmother called." in file.read_text()
     ran = run_command("subject-access", *ADA.split(), "--by", "Mona", CME_GATEWAY_HOME=home)
     assert ran.returncode != 0
+    file.unlink()
+    ran = run_command("subject-access", "--by", "Mona", "--html", str(file), say=f"{ADA}\n", CME_GATEWAY_HOME=home)
+    assert ran.returncode == 0, ran.stderr
+    assert "Grandmother called." in file.read_text()
