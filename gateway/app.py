@@ -44,10 +44,11 @@ from gateway.retention import purge
 from gateway.searches import children_index, match_incoming
 from gateway.settings.config import Config
 from gateway.settings.sections import ConsoleSettings, ListenSettings, MetricsSettings
-from gateway.store import audit_log, heartbeats, outbox, processes
+from gateway.store import audit_log, heartbeats, outbox, processes, running_processes
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.processes import SharedWork, Sharing
+from gateway.store.running_processes import RunningProcess
 
 # Seconds: how much of the log a partner's newest snapshot may lack.
 CHECKPOINT_EVERY = 10.0
@@ -282,6 +283,7 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 
         def write(tx: Tx) -> None:
             heartbeats.replace_heartbeats(tx, gw.process, looked)
+            running_processes.replace_running_process(tx, _describe_process(gw))
             if gw.leads:
                 heartbeats.delete_late_heartbeats(tx, gw.now() - GONE_AFTER)
 
@@ -289,9 +291,20 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 
     await run_every(gw, stop, "noting the loops", note, seconds=NOTE_EVERY, waits_first=True, everywhere=True)
     try:
-        await gw.store.write(lambda tx: heartbeats.delete_heartbeats(tx, gw.process))
+        await gw.store.write(partial(_forget_process, process=gw.process))
     except StoreUnavailable as why:
         log_failure("noting the loops", why)
+
+
+def _describe_process(gw: Gateway) -> RunningProcess:
+    return RunningProcess(
+        gw.process, gw.own_card.serial, gw.ring.newest_id, gw.config.compute_shared_digest(), gw.now()
+    )
+
+
+def _forget_process(tx: Tx, process: str) -> None:
+    heartbeats.delete_heartbeats(tx, process)
+    running_processes.delete_running_process(tx, process)
 
 
 async def _take_up_files(gw: Gateway, stop: asyncio.Event, server_tls: ssl.SSLContext) -> None:

@@ -205,6 +205,17 @@ class LoopHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class ProcessHealth:
+    """With what a process of this gateway runs that serves now."""
+
+    name: str
+    card_serial: int
+    signing_key: str
+    # A digest.
+    settings: str
+
+
+@dataclass(frozen=True, slots=True)
 class LogAlarm:
     """A partner's audit log is not the one that we saw."""
 
@@ -243,6 +254,7 @@ class Health:
     loops: tuple[LoopHealth, ...]
     log: LogHealth
     retention: RetentionHealth | None = None
+    processes: tuple[ProcessHealth, ...] = ()
     findings: tuple[HealthFinding, ...] = ()
 
     @property

@@ -65,6 +65,7 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield from _check_database(health)
     yield _check_space(health.disk)
     yield from _check_loops(health)
+    yield from _check_processes(health)
     for expiry in health.expiries:
         yield check_expiry(f"our {expiry.what}", expiry.ends_at, health.at, *RENEW_CARD)
     yield from _check_queue(health)
@@ -111,6 +112,22 @@ def _check_loops(health: Health) -> Iterator[HealthFinding]:
         yield _find_stopped(loop)
     if health.loops and not health.stopped:
         yield pass_check("loops", f"All {len(health.loops)} running")
+
+
+def _check_processes(health: Health) -> Iterator[HealthFinding]:
+    """Yield each process that has an older card or other keys than the one with the newest, and other settings."""
+    newest = max(health.processes, key=lambda process: process.card_serial, default=None)
+    if newest is None:
+        return
+    for process in health.processes:
+        if (process.card_serial, process.signing_key) != (newest.card_serial, newest.signing_key):
+            says = f"It runs with card {process.card_serial} and its keys. {newest.name} has card {newest.card_serial}."
+            copy = f"Copy keys/, card.jwt, tls.key and tls.pem from the home folder of {newest.name}."
+            yield fail_check(f"process: {process.name}", says, "Copy the newest keys and card to it.", copy)
+    if len({process.settings for process in health.processes}) > 1:
+        says = f"Not the same: {', '.join(process.name for process in health.processes)}."
+        compare = "Compare gateway.toml in their home folders. Only ports may differ. Then restart them."
+        yield warn_check("settings of processes", says, "Make the settings the same, and restart them.", compare)
 
 
 def _find_stopped(loop: LoopHealth) -> HealthFinding:

@@ -747,6 +747,7 @@ CHECKS = {
     "database": "Database",
     "free space": "Free disk space",
     "loops": "Background jobs",
+    "settings of processes": "Settings of the processes",
     "signing in": "Sign-in",
     "own access": "Access that administrators gave themselves",
     "gateway": "Gateway",
@@ -798,6 +799,7 @@ CHECKS = {
 # A pattern of such names, and the label with what it found: an authority by its name, and anything else as it is.
 CHECK_PATTERNS = {
     "loop: (?P<rest>.+)": "Background job: {rest}",
+    "process: (?P<rest>.+)": "Process {rest}",
     "card of (?P<authority>[0-9]{3})": "Card of {authority}",
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
     "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",

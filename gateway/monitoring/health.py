@@ -35,6 +35,7 @@ from gateway.core.health import (
     LoopHealth,
     MailboxHealth,
     PartnerHealth,
+    ProcessHealth,
     RetentionHealth,
     RouteHealth,
 )
@@ -58,6 +59,7 @@ from gateway.store import (
     partner_health,
     partners,
     purge_runs,
+    running_processes,
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
@@ -67,6 +69,8 @@ from keys import tls
 from keys.card import Card
 
 KEYS = {"sig": "signing key", "enc": "sealing key"}
+# Each writes every fifteen seconds.
+SERVES_WITHIN = timedelta(minutes=1)
 NO_LOG = LogHealth(0, 0, None, ())
 # How names begin that whoever writes a file has not finished.
 OURS = (".", "~")
@@ -84,6 +88,7 @@ class _Stored:
     log: LogHealth = NO_LOG
     waiting: tuple[HealthFinding, ...] = ()
     retention: RetentionHealth | None = None
+    processes: tuple[ProcessHealth, ...] = ()
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -105,6 +110,7 @@ def measure_health(gw: Gateway) -> Health:
         tuple(_list_loops(gw, stored.loops)),
         stored.log,
         stored.retention,
+        stored.processes,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -132,6 +138,10 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         _measure_log(tx, gw),
         tuple(check_queues(tx, gw)),
         _measure_retention(tx),
+        tuple(
+            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings)
+            for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
+        ),
     )
 
 

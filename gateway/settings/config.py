@@ -1,7 +1,9 @@
 """`Config`: every setting of one gateway, and the secrets that its settings point to."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
 from pathlib import Path
 
 from adapters.openid import Registration
@@ -78,6 +80,19 @@ class Config:
     sign_in: SignInSettings = field(default_factory=SignInSettings)
     # By what the identity provider calls them.
     sign_in_roles: Mapping[str, Role] = field(default_factory=dict)
+
+    def compute_shared_digest(self) -> str:
+        """Return a digest of the settings that all processes of a gateway must have alike: all but their ports."""
+        shared = asdict(
+            replace(
+                self,
+                home=Path(),
+                listen=replace(self.listen, host="", port=0),
+                console=replace(self.console, host="", port=0),
+                metrics=replace(self.metrics, host="", port=0),
+            )
+        )
+        return sha256(json.dumps(shared, sort_keys=True, default=str).encode()).hexdigest()
 
     @property
     def store_url(self) -> str:

@@ -1027,6 +1027,17 @@ webhooks = Table(
     Column("failed_as", String(80)),
 )
 
+# With what each process that serves runs.
+running_processes = Table(
+    "running_processes",
+    metadata,
+    Column("process", String(80), primary_key=True),
+    Column("card_serial", BigInteger, nullable=False),
+    Column("signing_key", String(80), nullable=False),
+    Column("settings", String(64), nullable=False),
+    Column("noted_at", Instant, nullable=False),
+)
+
 # Of each address that showed wrong secrets, how many there were since when.
 wrong_tries = Table(
     "wrong_tries",

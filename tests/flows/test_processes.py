@@ -8,6 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -18,13 +19,16 @@ from sqlalchemy import select, text
 from gateway import app, home_folder
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
+from gateway.core.findings import FindingLevel
 from gateway.core.lockout import Entrance
 from gateway.exchange import card_rounds, deliver
 from gateway.exchange.send import send_notices
+from gateway.monitoring import health
 from gateway.partner_api.callers import get_shared_budget
-from gateway.store import heartbeats, outbox, tables, wrong_tries
+from gateway.store import heartbeats, outbox, running_processes, tables, wrong_tries
 from gateway.store.database import Tx
 from gateway.store.processes import LEADING
+from gateway.store.running_processes import RunningProcess
 from keys.ring import RING_FILE
 from schemas.shapes import MessageId
 from tests.children import notice
@@ -215,3 +219,34 @@ async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_l
             await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
     assert len(sent) > 5
     assert not whole(sandwell).faults
+
+
+async def test_health_names_the_process_that_has_the_old_card_or_other_settings(
+    pair: Pair, second: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandwell, _ = pair
+    monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
+    async with app.run_gateway(sandwell), app.run_gateway(second):
+        await until(lambda: len(_list_running(sandwell)) == 2)
+        assert _find_troubles(sandwell) == {}
+        # In one home folder only.
+        home_folder.renew_card(sandwell.config.home, by="ines")
+        await until(lambda: {each.card_serial for each in _list_running(sandwell)} == {1, 2})
+        for gw in (sandwell, second):
+            [(name, says)] = _find_troubles(gw).items()
+            assert name == f"process: {second.process}"
+            assert says == f"It runs with card 1 and its keys. {sandwell.process} has card 2."
+        second.config = replace(second.config, limits=replace(second.config.limits, messages_per_minute=17))
+        await until(lambda: "settings of processes" in _find_troubles(sandwell))
+    # Whoever stops is compared with nobody.
+    assert _list_running(sandwell) == []
+
+
+def _list_running(gw: Gateway) -> list[RunningProcess]:
+    return gw.store.look(lambda tx: running_processes.list_running_processes(tx, gw.now() - timedelta(minutes=1)))
+
+
+def _find_troubles(gw: Gateway) -> dict[str, str]:
+    """Find what Health has against processes, by name."""
+    findings = health.measure_health(gw).findings
+    return {it.name: it.sentence for it in findings if "process" in it.name and it.level is not FindingLevel.OK}
