@@ -22,8 +22,8 @@ from tests.flows.test_retention import finish_case, is_held, list_faults
 from tests.loaded import start_gateway
 from tests.remains import find_remains, list_data_files, list_secrets, read_files, write_back
 
-KILLS = 5
-CASES = 20
+KILLS = 4
+CASES = 12
 # The samples were written for the end of October.
 DAYS = 14
 SEED = random.SystemRandom().randrange(2**32)
