@@ -134,7 +134,7 @@ async def test_the_inbox_is_a_file_with_every_row_in_the_order_and_with_the_filt
     assert f'"names":{SHOWN + 4},"rows":{SHOWN + 6}' in str(logged["entry"])
     assert len(exports(visitor, sibling.header.message_id)) == 1
     audit = await visitor.get(Role.AUDITOR, "/audit?kind=list.exported")
-    assert f"downloaded a list with {SHOWN + 4} children&#39;s names (inbox, {SHOWN + 6} rows)" in audit
+    assert f"downloaded a list of children (inbox). Rows: {SHOWN + 6}. Names on it: {SHOWN + 4}." in audit
     assert [exports(visitor, message.header.message_id) for message in hidden] == [[], []]
 
 

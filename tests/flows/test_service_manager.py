@@ -145,16 +145,17 @@ async def test_the_service_manager_is_told_once_who_got_access_to_children(sandw
     account, sandwell.mail = sandwell.mail, None
     assert await tell_manager.tell_access_changes(sandwell) == 0
     sandwell.mail = account
-    assert [await tell_manager.tell_access_changes(sandwell) for _ in range(2)] == [2, 0]
+    assert [await tell_manager.tell_access_changes(sandwell) for _ in range(2)] == [3, 0]
     for carrier in sandwell.carriers.values():
         await carrier.close()
     await until(lambda: len(servers.list_mails(MANAGER)) == 1)
     told = message_from_bytes(servers.list_mails(MANAGER)[0], _class=EmailMessage, policy=policy.SMTP)
-    assert told["Subject"] == "2 changes to who can see children's records (333)"
+    assert told["Subject"] == "3 changes to who can see children's records (333)"
     body = told.get_body(("plain",))
     assert body is not None
     text = " ".join(body.get_content().split())
     assert "- root gave Agnes Testadmin (agnes@sandwell.example) this access: Administrator." in text
+    assert "- test added Worcestershire (885) as a partner authority." in text
     assert "gave themselves this access, because no other administrator could: CME officer." in text
     [shown] = [one for one in health.measure_health(sandwell).findings if one.name == "own access"]
     assert "The service manager was told by email." in shown.sentence
