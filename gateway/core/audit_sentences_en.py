@@ -9,6 +9,7 @@ from collections.abc import Mapping
 SENTENCES = {
     "notice.urgent-seen": "{who} marked an urgent message from {partner} as dealt with.",
     "audit.child-reviewed": "{who} asked who viewed a child's details ({by}; cases found: {found}).",
+    "audit.evidence-exported": "{who} saved evidence of an exchange with {partner}.",
     "audit.exported": "{who} exported the audit log.",
     "audit.list-exported": "{who} downloaded {entries} entries of the audit log.",
     "audit.reviewed": "{who} viewed the audit log.",

@@ -75,7 +75,18 @@ CHANGES_A_HOME = (
 )
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
-    *("--version", "audit clear-warning", "audit verify --ask", "compare", "demo", "find", "init", "partner add"),
+    *(
+        "--version",
+        "audit clear-warning",
+        "audit evidence",
+        "audit verify --ask",
+        "audit verify-evidence",
+        "compare",
+        "demo",
+        "find",
+        "init",
+        "partner add",
+    ),
     "serve",
 }
 # what stands for a name that is in no home: 4 says that it is not there
