@@ -19,6 +19,7 @@ SENTENCES = {
     "case.assigned": "{who} assigned the case to {to}.",
     "case.closed": "{who} closed the case without an outcome: {ground}.",
     "case.note-added": "{who} added a note to the case.",
+    "case.not-shared": "{who} recorded a decision not to share information in the case.",
     "case.visit-recorded": "{who} recorded a visit in the case.",
     "case.stood-down": "{who} ended the search.",
     "case.unassigned": "{who} removed {from} from the case.",

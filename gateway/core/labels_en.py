@@ -231,7 +231,13 @@ VISIT_RESULTS = {
     "other": "Something else",
 }
 # What was written down, as the timeline has it.
-CASE_NOTES = {"note": "Note", "visit": "Visit", "visit/on": "Visit on {on}: {result}"}
+CASE_NOTES = {
+    "note": "Note",
+    "visit": "Visit",
+    "visit/on": "Visit on {on}: {result}",
+    "not-shared": "Decision not to share information",
+    "not-shared/on": "Decision not to share information, made by {decided_by} on {on}",
+}
 # Of somebody who is away today.
 AWAY = {"": "{person} (away until {until}; no deputy)", "deputy": "{person} (away until {until}; deputy: {deputy})"}
 # How a report counts what was done, or should have been.
@@ -542,6 +548,7 @@ ACTS = {
     "case.stood-down": "Search ended",
     "case.note-added": "Note added",
     "case.visit-recorded": "Visit recorded",
+    "case.not-shared": "Decision not to share information recorded",
     "statement.difference": "{kind} differs from the records of {partner}",
     "message.kept": "{kind} received from {partner}",
     "message.refused": "{kind} from {partner} refused",
@@ -916,6 +923,7 @@ BANNERS = {
     "search-ended": ACTIONS["located"].done,
     "note": "Note added.",
     "visit": "Visit recorded.",
+    "not-shared": "Decision recorded.",
     "reply": "Email reply recorded.",
     "try-again": "The gateway is trying to deliver it again.",
 }

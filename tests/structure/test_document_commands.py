@@ -65,7 +65,15 @@ ONLY_READ = {
 CHANGES_A_HOME = (
     *("users add", "users deactivate", "users reset", "api add", "api new-secret", "api resume", "api remove"),
     *("partner add-email", "validate", "send", "enquire", "retry", "close-case", "withdraw", "accept", "put-aside"),
-    *("record-call", "record-handover", "partner remove-email", "postcodes import", "postcodes find", "one pupils"),
+    *(
+        "record-call",
+        "record-not-shared",
+        "record-handover",
+        "partner remove-email",
+        "postcodes import",
+        "postcodes find",
+        "one pupils",
+    ),
     *("leavers send", "leavers correct", "leavers discard", "replies judge", "matches reply-all", "review record"),
     *("leavers show", "matches show", "answer", "correct", "redirect", "remind", "send-outcome", "record-outcome"),
     *("one accept", "one put-aside", "one s2s", "report statistics"),
