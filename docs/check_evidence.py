@@ -125,6 +125,13 @@ def check_evidence(file: dict[str, Any], cards: dict[str, dict[str, Any]]) -> It
         yield "the contents are not those that the log names"
     begun = [(entry["act"], entry["about"], entry.get("digest")) for entry in entries]
     named = [entry.get("detail", {}).get("receipt") for entry in entries]
+    # Entries of older versions say that there was a receipt, and not which.
+    unnamed = [
+        (entry["about"], entry.get("digest"))
+        for entry in entries
+        if entry["act"] in ("receipt.verified", "notice.rejected", "message.kept", "message.refused")
+        and "receipt" not in entry.get("detail", {})
+    ]
     for message in messages:
         if {message["sender"], message["recipient"]} != {own, partner}:
             yield "a message went between other authorities"
@@ -133,7 +140,10 @@ def check_evidence(file: dict[str, Any], cards: dict[str, dict[str, Any]]) -> It
             yield "a message was not sent or received with this digest"
         for token in message["receipts"]:
             yield from check_receipt(token, message, cards[message["recipient"]])
-            if sha256(token.encode()).hexdigest() not in named:
+            listed = (
+                sha256(token.encode()).hexdigest() in named or (message["message_id"], message["digest"]) in unnamed
+            )
+            if not listed:
                 yield "a receipt is not named by any entry"
     if contents["partner_checkpoint"] is not None:
         read_checkpoint(contents["partner_checkpoint"], cards[partner])

@@ -7,7 +7,8 @@ In this order, and all that is wrong is told:
 3. each entry leads to the root that is signed there (RFC 9162, 2.1.3.2), and is about this exchange
 4. the last entry names the SHA-256 of the contents: nothing was put in, taken out or exchanged since
 5. an entry says of each message that it was sent or received, with these bytes
-6. each receipt is signed by the recipient, for these bytes; an entry names it; the checkpoint in it is the recipient's
+6. each receipt is signed by the recipient, for these bytes; an entry names it (an entry of an older version says only
+   that there was one); the checkpoint in it is the recipient's
 7. the checkpoint of the partner's log is the partner's
 
 What it does not show: that the log was shown to nobody in another form. Partners that hold checkpoints of it tell that
@@ -36,6 +37,7 @@ from schemas.shapes import MessageId
 # Some thousand entries, each with its path.
 MAX_EVIDENCE_BYTES = 8_388_608
 CLOSING = "audit.evidence-exported"
+RECEIPTED = ("receipt.verified", "notice.rejected", "message.kept", "message.refused")
 BEGINNINGS = ("notice.queued", "message.kept")
 FILE_MEMBERS = {"format", "contents", "closing", "proofs", "checkpoint"}
 CONTENTS_MEMBERS = {"authority", "case_id", "messages", "entries", "partner_checkpoint", "notice"}
@@ -195,6 +197,12 @@ def _check_receipts(
 ) -> tuple[list[VerifiedReceipt], list[EvidenceFault]]:
     holding, faults = list[VerifiedReceipt](), list[EvidenceFault]()
     named = {fact.get("detail", {}).get("receipt") for fact in facts}
+    # Of before entries named the receipt.
+    unnamed = {
+        (fact.get("about"), fact.get("digest"))
+        for fact in facts
+        if fact.get("act") in RECEIPTED and "receipt" not in fact.get("detail", {})
+    }
     tokens = [(message, token) for message in evidence.messages for token in message.receipts]
     for number, (message, token) in enumerate(tokens, 1):
         part = f"receipt {number}"
@@ -205,7 +213,7 @@ def _check_receipts(
             continue
         if signed.message_id not in (None, message.message_id):
             faults.append(_describe_fault(part, Unusable("evidence.other-receipt", number=number)))
-        if digest_text(token) not in named:
+        if digest_text(token) not in named and (message.message_id, message.digest) not in unnamed:
             faults.append(_describe_fault(part, Unusable("evidence.no-entry", number=number)))
         if signed.checkpoint is not None:
             faults += _check_note(part, signed.checkpoint, message.recipient, trust)

@@ -18,6 +18,7 @@ import pytest
 from gateway import app
 from gateway.auditing import check_evidence, evidence
 from gateway.context import Gateway
+from gateway.core import merkle
 from gateway.core.delivery import DeliveryState
 from gateway.core.permissions import Role
 from gateway.errors import NotAllowed, Unusable
@@ -25,6 +26,7 @@ from gateway.exchange import respond
 from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.store import audit_log
+from keys import note, receipt
 from keys.trust import Trust
 from schemas.message import Acknowledgement
 from schemas.shapes import MessageId
@@ -32,6 +34,7 @@ from tests.children import notice
 from tests.command import run_command
 from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_exchange import OFFICER, seal, state, until
+from tests.proofs import build_inclusion_proof
 
 # Its SQL is held by the first test; the rest is about a file.
 ON_SQLITE = pytest.mark.parametrize("pair", ["sqlite"], indirect=True)
@@ -360,3 +363,60 @@ async def test_an_auditor_saves_it_from_an_entry_about_a_notice_and_only_there(v
     assert "Save evidence" not in await visitor.get(Role.AUDITOR, "/audit/entries/0")
     await visitor.post(Role.AUDITOR, "/audit/entries/0/evidence", status=404)
     await visitor.post(Role.CME_OFFICER, f"/audit/entries/{about}/evidence", status=403)
+
+
+def sign_again(exchange: Exchange, entries: list[dict[str, Any]]) -> dict[str, Any]:
+    """Evidence of a log of Sandwell's that has these entries and no other, properly signed: it lies, or is older."""
+    file = copy.deepcopy(exchange.file)
+    contents = file["contents"]
+    contents["entries"] = [write_entry(entry | {"number": number}) for number, entry in enumerate(entries)]
+    closing = json.loads(file["closing"]) | {"number": len(entries), "digest": evidence.digest_contents(contents)}
+    file["closing"] = write_entry(closing)
+    leaves = [merkle.hash_leaf(text.encode()) for text in (*contents["entries"], file["closing"])]
+    proofs = [build_inclusion_proof(leaves, number) for number in range(len(leaves))]
+    file["proofs"] = [[b64encode(step).decode() for step in path] for path in proofs]
+    origin, root = note.origin_of("333"), merkle.root(leaves)
+    file["checkpoint"] = note.sign_checkpoint(origin=origin, size=len(leaves), root=root, ring=exchange.sandwell.ring)
+    return file
+
+
+def write_entry(entry: dict[str, Any]) -> str:
+    return json.dumps(entry, separators=(",", ":"), sort_keys=True)
+
+
+@ON_SQLITE
+def test_what_an_authority_signs_and_its_own_entries_do_not_say_is_refused_but_for_what_older_versions_left_out(
+    exchange: Exchange, tmp_path: Path
+) -> None:
+    entries = [json.loads(text) for text in exchange.file["contents"]["entries"]]
+    older = [
+        entry | {"detail": {k: v for k, v in entry.get("detail", {}).items() if k != "receipt"}} for entry in entries
+    ]
+    logs: dict[str, tuple[list[dict[str, Any]], set[str]]] = {
+        "as it was": (entries, set()),
+        "of an older version": (older, set()),
+        "no receipt": ([entry for entry in entries if entry["act"] != "receipt.verified"], {"evidence.no-entry"}),
+        "never sent": ([entry for entry in entries if entry["act"] != "notice.queued"], {"evidence.no-beginning"}),
+        "with another": ([*entries, entries[0] | {"partner": "330"}], {"evidence.other-entry"}),
+    }
+    for name, (some, codes) in logs.items():
+        file = sign_again(exchange, some)
+        assert exchange.codes(file) == codes, name
+        assert run_in_process(tmp_path, exchange, file) == bool(codes), name
+
+
+@ON_SQLITE
+def test_a_receipt_for_the_same_bytes_under_another_id_is_refused(exchange: Exchange, tmp_path: Path) -> None:
+    theirs, message = exchange.worcestershire, exchange.file["contents"]["messages"][0]
+    now = theirs.now()
+    token = receipt.issue(
+        audience="333", message_id="m-1", sha256=message["digest"], codes=(), checkpoint=None, ring=theirs.ring, now=now
+    )
+    message["receipts"] = [token]
+    entries = [json.loads(text) for text in exchange.file["contents"]["entries"]]
+    for entry in entries:
+        if entry["act"] == "receipt.verified":
+            entry["detail"]["receipt"] = audit_log.digest_text(token)
+    file = sign_again(exchange, entries)
+    assert exchange.codes(file) == {"evidence.other-receipt"}
+    assert run_in_process(tmp_path, exchange, file) == 1
