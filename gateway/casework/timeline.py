@@ -142,8 +142,9 @@ def _build_call_step(gw: Gateway, stored_call: calls.StoredCall, called: StaffNa
 
 def _build_note_step(gw: Gateway, stored_note: StoredCaseNote, called: StaffNames) -> CaseEvent:
     note = case_notes.open_case_note(gw, stored_note)
-    on = format_day(note.visited_on) if note and note.visited_on else ""
-    what = labels.describe_case_note(stored_note.kind, on, note.result if note and note.result else "")
+    day = (note.visited_on or note.decided_on) if note else None
+    result, decided_by = (note.result or "", note.decided_by or "") if note else ("", "")
+    what = labels.describe_case_note(stored_note.kind, format_day(day) if day else "", result, decided_by)
     text = note.text if note else "What was written has been permanently deleted."
     return CaseEvent(stored_note.at, what, _name_user(stored_note.by, called.list_at(stored_note.at)), text)
 

@@ -76,6 +76,12 @@ class Commands(LazyGroup):
         ),
         CommandRow("record-call", "by_hand", "Record that you called the sender of a notice you received.", REPLIES),
         CommandRow(
+            "record-not-shared",
+            "by_hand",
+            "Record a decision not to share information about a child (Children Act 2004, s.16LA).",
+            REPLIES,
+        ),
+        CommandRow(
             "record-outcome",
             "by_hand",
             "Record a result that another authority gave by phone or letter. This closes the case.",

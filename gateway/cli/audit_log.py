@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -12,7 +14,8 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, browse, partners_view, witness
+from gateway.auditing import audit, browse, check_evidence, evidence, partners_view, witness
+from gateway.auditing.check_evidence import EvidenceVerdict
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -20,8 +23,10 @@ from gateway.cli.output import (
     Home,
     Limit,
     build_table,
+    count_of,
     err,
     format_for_list,
+    format_moment,
     get_user_name,
     join_lines,
     open_gateway,
@@ -161,6 +166,91 @@ def audit_export(folder: Path, home: Home = DEFAULT_HOME, by: By = get_user_name
             f" audit verify --export {escape(str(folder))} --card CARD"
         ),
     )
+
+
+@commands.command("evidence")
+def audit_evidence(
+    message: Annotated[str, typer.Argument(help="The id of the notice that was sent or received.")],
+    file: Annotated[Path, typer.Option("--out", help="The file to write, such as evidence.json.")],
+    with_notice: Annotated[
+        bool, typer.Option("--with-notice", help="Include what the notice says about the child. This is recorded.")
+    ] = False,
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Save evidence of one exchange: receipts, replies and audit entries, with proofs."""
+    try:
+        # First, so that nothing is recorded as saved that is not.
+        new = os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+    except OSError as why:
+        raise Unusable("evidence.not-written", file=file, why=why.strerror) from None
+    try:
+        with new, open_gateway(home) as gw:
+            raw = asyncio.run(evidence.export_evidence(gw, message, by, with_notice=with_notice))
+            new.write(raw)
+    except OSError as why:
+        file.unlink()
+        raise Unusable("evidence.not-written", file=file, why=why.strerror) from None
+    except BaseException:
+        file.unlink()
+        raise
+    print_answer(
+        as_json,
+        {"file": str(file), "bytes": len(raw)},
+        lambda: (
+            f"Evidence saved in {escape(str(file))}.\nTo check it anywhere: cme-gateway audit verify-evidence"
+            f" {escape(str(file))} --card THEIRS --card OURS"
+        ),
+    )
+
+
+@commands.command("verify-evidence")
+def audit_verify_evidence(
+    file: Annotated[Path, typer.Argument(help="The file, as audit evidence wrote it.")],
+    card_files: Annotated[
+        list[Path], typer.Option("--card", help="The newest card of each of the two authorities. Give it twice.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Check evidence of one exchange, without any gateway."""
+    cards = [card.read(read_bytes(path).decode("ascii", "replace").strip()) for path in card_files]
+    trust = Trust({each.authority: each for each in cards})
+    raw = read_bytes(file, check_evidence.MAX_EVIDENCE_BYTES)
+    verdict = check_evidence.verify_evidence(raw, trust, datetime.now(UTC))
+    fingerprints = {each.authority: card.compute_fingerprint(each) for each in cards}
+    print_answer(
+        as_json, asdict(verdict) | {"fingerprints": fingerprints}, lambda: describe_evidence(verdict, fingerprints)
+    )
+    if verdict.faults:
+        raise typer.Exit(1)
+
+
+def describe_evidence(verdict: EvidenceVerdict, fingerprints: Mapping[str, str]) -> str:
+    """Return the verdict on evidence for a person: every fault, or what was proved of which exchange."""
+    if verdict.faults:
+        return "\n".join(f"[red]{escape(f'{fault.sentence} [{fault.code}]')}[/red]" for fault in verdict.faults)
+    lines = [
+        f"[green]No problems found.[/green] Evidence of {_name_escaped(verdict.authority)}, case {verdict.case_id}:",
+        *(
+            f"{labels.name_kind(sent.kind)} {escape(sent.message_id)} from {_name_escaped(sent.sender)}"
+            f" to {_name_escaped(sent.recipient)}"
+            for sent in verdict.messages
+        ),
+        *(
+            f"{_name_escaped(signed.issuer)} signed a delivery receipt ({signed.result}) on"
+            f" {format_moment(signed.issued_at)} UTC, for {escape(signed.message_id)}"
+            for signed in verdict.receipts
+        ),
+        f"{count_of(verdict.entries, 'entry')} of the audit log, which has {verdict.size:,} and is signed.",
+        "Fingerprints of the cards, to be confirmed by phone:",
+        *(f"{_name_escaped(code)}: {fingerprint}" for code, fingerprint in fingerprints.items()),
+    ]
+    return "\n".join(lines)
+
+
+def _name_escaped(authority: str) -> str:
+    return escape(labels.name_authority_in_full(authority))
 
 
 @commands.command("search")

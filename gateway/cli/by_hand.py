@@ -1,12 +1,14 @@
 """Commands for what officers do outside of the gateway: calls, reminders, and cases that they close or send on."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from gateway.casework import by_hand, message_status, messages
 from gateway.casework.by_hand import PhoneCall
+from gateway.casework.case_notes import CaseNote, add_case_note
 from gateway.cli.output import (
     DEFAULT_HOME,
     AsJson,
@@ -24,7 +26,7 @@ from gateway.core import labels
 from gateway.core.calendar import LONDON
 from gateway.exchange.send_on import send_notice_on
 from gateway.reconciliation import send_reminders
-from schemas.shapes import MessageId
+from schemas.shapes import CaseId, MessageId
 
 SpokenTo = Annotated[str, typer.Option("--spoken-to", help="Who you spoke to. It is encrypted, like a notice.")]
 At = Annotated[
@@ -81,6 +83,27 @@ def record_call(
         call = _call(gw, spoken_to, at, note_text(note_file))
         by_hand.record_received_call(gw, name, call, by)
     print_answer(as_json, {"message_id": name.message_id, "called_at": call.at}, lambda: "Call recorded.")
+
+
+@commands.command("record-not-shared")
+def record_not_shared(
+    case_id: str,
+    decided_by: Annotated[str, typer.Option("--decided-by", help="The name and role of who decided. It is encrypted.")],
+    decided_on: Annotated[
+        datetime, typer.Option("--on", formats=["%Y-%m-%d"], help="The day of the decision, such as 2026-11-25.")
+    ],
+    reason_file: Annotated[
+        Path, typer.Option("--reason-file", allow_dash=True, help="A text file with the reason, or - to type it.")
+    ],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Record a decision not to share information about a child (Children Act 2004, s.16LA)."""
+    with open_gateway(home) as gw:
+        note = CaseNote(note_text(reason_file) or "", decided_by=decided_by.strip(), decided_on=decided_on.date())
+        add_case_note(gw, CaseId(case_id), note, by)
+    print_answer(as_json, {"case_id": case_id, "decided_on": note.decided_on}, lambda: "Decision recorded.")
 
 
 @commands.command("record-outcome")

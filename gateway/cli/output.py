@@ -199,7 +199,7 @@ def join_lines(*texts: str | None) -> str:
     return "\n  ".join((first, *rest))
 
 
-PLURALS = {"enquiry": "enquiries"}
+PLURALS = {"enquiry": "enquiries", "entry": "entries"}
 
 
 def count_of(number: int, thing: str) -> str:
@@ -239,11 +239,11 @@ def note_text(file: Path | None) -> str | None:
     return note or None
 
 
-def read_bytes(file: Path) -> bytes:
-    """Return a file, up to what any message or card may hold. Raises Unusable."""
+def read_bytes(file: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """Return a file, up to what any message or card may hold, or `most` bytes. Raises Unusable."""
     try:
         with file.open("rb") as stream:
-            return stream.read(MAX_FILE_BYTES + 1)
+            return stream.read(most + 1)
     except FileNotFoundError:
         raise NotFound("file.not-found", file=file) from None
     except OSError as why:

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 
 from gateway.access import people
-from gateway.auditing import browse
+from gateway.auditing import browse, evidence
 from gateway.auditing.browse import AuditLine, AuditQuestion
 from gateway.auditing.who_viewed import MOST_IN_FILE
 from gateway.console import files, forms
@@ -218,7 +218,21 @@ async def _describe_search(request: ConsoleRequest, answers: Answers) -> Sequenc
 async def show_entry(request: ConsoleRequest) -> web.StreamResponse:
     """Show one entry as it stands in the log."""
     placed = await asyncio.to_thread(browse.read_entry, request.gw, int(request.get_part("number")), request.by)
-    return request.render_page("audit-entry.html", placed=placed)
+    line = placed.line
+    exchange = await asyncio.to_thread(evidence.find_exchange, request.gw, line.about, line.partner)
+    return request.render_page("audit-entry.html", placed=placed, is_exchange=exchange is not None)
+
+
+async def save_evidence(request: ConsoleRequest) -> web.StreamResponse:
+    """Give the evidence of the exchange that an entry is about; that it was saved is an entry too."""
+    placed = await asyncio.to_thread(browse.read_entry, request.gw, int(request.get_part("number")), request.by)
+    line = placed.line
+    exchange = await asyncio.to_thread(evidence.find_exchange, request.gw, line.about, line.partner)
+    if exchange is None:
+        raise NotFound("inbox.not-found")
+    raw = await evidence.export_evidence(request.gw, exchange, request.by)
+    name = f"evidence-{exchange.message_id}.json"
+    return web.Response(body=raw, headers=files.build_file_headers(name, "application/json"))
 
 
 async def show_proof(request: ConsoleRequest) -> web.StreamResponse:
@@ -233,4 +247,5 @@ ENDPOINTS = (
     Endpoint("POST", "/audit/file", Permission.AUDIT, download_entries),
     Endpoint("GET", f"/audit/entries/{NUMBER}", Permission.AUDIT, show_entry),
     Endpoint("GET", f"/audit/entries/{NUMBER}/proof", Permission.AUDIT, show_proof),
+    Endpoint("POST", f"/audit/entries/{NUMBER}/evidence", Permission.AUDIT, save_evidence),
 )

@@ -1,4 +1,4 @@
-"""Notes and visits: what an officer writes down about a case, for colleagues and nobody else."""
+"""Notes, visits and decisions: what an officer writes down about a case, for colleagues and nobody else."""
 
 import asyncio
 from collections.abc import Sequence
@@ -34,11 +34,23 @@ QUESTIONS = {
         ),
         Question("text", "What you saw and were told", "note", LOCKED, optional=True),
     ),
+    CaseNoteKind.NOT_SHARED: (
+        Question("decided_by", "Who made the decision?", hint="Name and role", missing="Enter who made the decision"),
+        Question("on", "Date of the decision", "day", missing="Enter the date of the decision"),
+        Question(
+            "text",
+            "Why would sharing be more harmful to the child than not sharing?",
+            "note",
+            LOCKED,
+            missing="Enter the reason",
+            noun="The reason",
+        ),
+    ),
 }
 
 
 async def ask_note(kind: CaseNoteKind, request: ConsoleRequest) -> web.StreamResponse:
-    """Ask for the note or the visit."""
+    """Ask for the note, the visit or the decision."""
     return await _render_note(request, kind, Answers({}, {}))
 
 
@@ -52,6 +64,8 @@ async def add_note(kind: CaseNoteKind, request: ConsoleRequest) -> web.StreamRes
     note = CaseNote(answers.get_text("text"))
     if kind is CaseNoteKind.VISIT:
         note = CaseNote(note.text, answers.get_day("on"), VisitResult(answers.get_text("result")))
+    elif kind is CaseNoteKind.NOT_SHARED:
+        note = CaseNote(note.text, decided_by=answers.get_text("decided_by"), decided_on=answers.get_day("on"))
     try:
         await asyncio.to_thread(case_notes.add_case_note, request.gw, case_id, note, request.by)
     except NotAllowed as why:
@@ -64,19 +78,24 @@ async def _render_note(request: ConsoleRequest, kind: CaseNoteKind, answers: Ans
         "case-note.html",
         status=422 if answers.wrong else 200,
         kind=kind,
-        is_note=kind is CaseNoteKind.NOTE,
+        is_decision=kind is CaseNoteKind.NOT_SHARED,
         about=await read_subject(request),
         asked=QUESTIONS[kind],
         answers=answers,
     )
 
 
-def _build_endpoints(kind: CaseNoteKind) -> Sequence[Endpoint]:
+def _build_endpoints(kind: CaseNoteKind, act: Permission) -> Sequence[Endpoint]:
     address = f"/cases/{CASE}/{kind}"
     return (
-        Endpoint("GET", address, Permission.WRITE_DOWN, partial(ask_note, kind)),
-        Endpoint("POST", address, Permission.WRITE_DOWN, partial(add_note, kind)),
+        Endpoint("GET", address, act, partial(ask_note, kind)),
+        Endpoint("POST", address, act, partial(add_note, kind)),
     )
 
 
-ENDPOINTS = (*_build_endpoints(CaseNoteKind.NOTE), *_build_endpoints(CaseNoteKind.VISIT))
+ENDPOINTS = (
+    *_build_endpoints(CaseNoteKind.NOTE, Permission.WRITE_DOWN),
+    *_build_endpoints(CaseNoteKind.VISIT, Permission.WRITE_DOWN),
+    # Who may answer another authority may decide not to.
+    *_build_endpoints(CaseNoteKind.NOT_SHARED, Permission.ANSWER),
+)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 SENTENCES = {
     "notice.urgent-seen": "{who} marked an urgent message from {partner} as dealt with.",
     "audit.child-reviewed": "{who} asked who viewed a child's details ({by}; cases found: {found}).",
+    "audit.evidence-exported": "{who} saved evidence of an exchange with {partner}.",
     "audit.exported": "{who} exported the audit log.",
     "audit.list-exported": "{who} downloaded {entries} entries of the audit log.",
     "audit.reviewed": "{who} viewed the audit log.",
@@ -20,6 +21,7 @@ SENTENCES = {
     "case.assigned": "{who} assigned the case to {to}.",
     "case.closed": "{who} closed the case without an outcome: {ground}.",
     "case.note-added": "{who} added a note to the case.",
+    "case.not-shared": "{who} recorded a decision not to share information in the case.",
     "case.visit-recorded": "{who} recorded a visit in the case.",
     "case.held": "{who} put the case on legal hold ({reason}).",
     "case.purged": (

@@ -435,11 +435,14 @@ def name_visit_result(code: str) -> str:
     return texts.VISIT_RESULTS[code]
 
 
-def describe_case_note(kind: str, on: str = "", result: str = "") -> str:
-    """Return what was written down about a case; of a visit, on which day it was and what came of it."""
-    if not (on and result):
+def describe_case_note(kind: str, on: str = "", result: str = "", decided_by: str = "") -> str:
+    """Return what was written down about a case; of a visit, on which day it was and what came of it; of a decision,
+    who made it and when.
+    """
+    if not (on and (result or decided_by)):
         return texts.CASE_NOTES[kind]
-    return texts.CASE_NOTES["visit/on"].format(on=on, result=name_visit_result(result).lower())
+    came = name_visit_result(result).lower() if result else ""
+    return texts.CASE_NOTES[f"{kind}/on"].format(on=on, result=came, decided_by=decided_by)
 
 
 def describe_away(person: str, until: str, deputy: str = "") -> str:

@@ -249,7 +249,13 @@ VISIT_RESULTS = {
     "other": "Something else",
 }
 # What was written down, as the timeline has it.
-CASE_NOTES = {"note": "Note", "visit": "Visit", "visit/on": "Visit on {on}: {result}"}
+CASE_NOTES = {
+    "note": "Note",
+    "visit": "Visit",
+    "visit/on": "Visit on {on}: {result}",
+    "not-shared": "Decision not to share information",
+    "not-shared/on": "Decision not to share information, made by {decided_by} on {on}",
+}
 # Of somebody who is away today.
 AWAY = {"": "{person} (away until {until}; no deputy)", "deputy": "{person} (away until {until}; deputy: {deputy})"}
 # How a report counts what was done, or should have been.
@@ -565,6 +571,7 @@ ACTS = {
     "case.purged": "Details deleted: their retention time had passed",
     "case.note-added": "Note added",
     "case.visit-recorded": "Visit recorded",
+    "case.not-shared": "Decision not to share information recorded",
     "statement.difference": "{kind} differs from the records of {partner}",
     "message.kept": "{kind} received from {partner}",
     "message.refused": "{kind} from {partner} refused",
@@ -943,6 +950,7 @@ BANNERS = {
     "search-ended": ACTIONS["located"].done,
     "note": "Note added.",
     "visit": "Visit recorded.",
+    "not-shared": "Decision recorded.",
     "reply": "Email reply recorded.",
     "hold": "The case is on legal hold. Its details are not deleted.",
     "release": "The legal hold is released.",

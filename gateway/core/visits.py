@@ -1,4 +1,4 @@
-"""What officers write down about a case: a note, or a visit and what came of it. It is never sent."""
+"""What officers write down about a case: a note, a visit and what came of it, a decision. It is never sent."""
 
 from enum import StrEnum
 
@@ -8,6 +8,8 @@ class CaseNoteKind(StrEnum):
 
     NOTE = "note"
     VISIT = "visit"
+    # Sharing would harm the child more than not sharing: Children Act 2004, section 16LA.
+    NOT_SHARED = "not-shared"
 
 
 class VisitResult(StrEnum):

@@ -799,7 +799,7 @@ case_notes = Table(
     metadata,
     Column("note_id", ID, primary_key=True),
     Column("case_id", ID, nullable=False),
-    # A note, or a visit.
+    # A note, a visit, or a decision not to share what is known.
     Column("kind", String(10), nullable=False),
     Column("at", Instant, nullable=False),
     Column("by", String(80), nullable=False),

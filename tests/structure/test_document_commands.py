@@ -65,7 +65,15 @@ ONLY_READ = {
 CHANGES_A_HOME = (
     *("users add", "users deactivate", "users reset", "api add", "api new-secret", "api resume", "api remove"),
     *("partner add-email", "validate", "send", "enquire", "retry", "close-case", "withdraw", "accept", "put-aside"),
-    *("record-call", "record-handover", "partner remove-email", "postcodes import", "postcodes find", "one pupils"),
+    *(
+        "record-call",
+        "record-not-shared",
+        "record-handover",
+        "partner remove-email",
+        "postcodes import",
+        "postcodes find",
+        "one pupils",
+    ),
     *("leavers send", "leavers correct", "leavers discard", "replies judge", "matches reply-all", "review record"),
     *("leavers show", "matches show", "answer", "correct", "redirect", "remind", "send-outcome", "record-outcome"),
     *("retention preview", "retention hold", "retention holds", "retention release", "retention purge"),
@@ -77,10 +85,12 @@ CHANGES_A_HOME = (
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
     *(
-        "subject-access",
         "--version",
         "audit clear-warning",
+        "audit evidence",
         "audit verify --ask",
+        "audit verify-evidence",
+        "subject-access",
         "compare",
         "demo",
         "find",
