@@ -766,6 +766,8 @@ CHECKS = {
     "what is owed": "Outstanding replies and decisions",
     "reviews of searches": "14-day reviews",
     "checkpoint": "Signing of the audit log",
+    "restored": "Restored gateway",
+    "restored by hand": "Restored gateway",
     "audit log": "Audit log",
     "ONE's folder": "Folder for leavers from ONE",
     "ONE's import folder": "Folder for import into ONE",

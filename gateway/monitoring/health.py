@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import home_folder
+from gateway.auditing import restores
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
@@ -33,6 +34,7 @@ from gateway.core.health import (
     LoopHealth,
     MailboxHealth,
     PartnerHealth,
+    RestoreHealth,
     RouteHealth,
 )
 from gateway.core.health_rules import list_findings
@@ -276,7 +278,17 @@ def _measure_log(tx: Tx, gw: Gateway) -> LogHealth:
             partner_alarm.authority,
             labels.explain_contradiction(partner_alarm.alarm),
             gw.whom_to_ring(partner_alarm.authority) or partner_alarm.authority,
+            _read_word(tx, partner_alarm.authority),
         )
         for partner_alarm in partner_checkpoints.list_alarms(tx)
     )
-    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms))
+    ours = (
+        RestoreHealth(known.at, known.backup_at, known.holder or "")
+        for known in restores.list_own_restores(tx, gw.now())
+    )
+    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms), tuple(ours))
+
+
+def _read_word(tx: Tx, partner: str) -> RestoreHealth | None:
+    word = restores.find_word(tx, partner)
+    return RestoreHealth(word.restored_at, word.backup_at) if word else None
