@@ -26,6 +26,7 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.database import PRIVATE, Store, Tx, list_known_revisions
 from gateway.store.database_copy import fill_database
 from keys.backup_file import BackupOpener
+from keys.ring import Ring
 
 ASIDE = ".restore"
 COPY = ".restore-database"
@@ -96,6 +97,8 @@ def _open_aside(aside: Path, backup: Backup, store_url: str, by: str) -> None:
     config = _read_settings(aside, store_url)
     if config.authority.code != backup.header.authority:
         raise Unusable("backup.content")
+    # Where it is kept elsewhere and is not here, or is another, the database is not touched.
+    Ring.unlock(aside / home_folder.KEYS, passphrase=config.read_passphrase())
     placed = _place_database(aside, config, backup)
     try:
         gw = home_folder.open_gateway(aside)

@@ -159,6 +159,31 @@ def test_nothing_is_restored_over_a_gateway_or_into_a_database_in_use(made: Path
     home_folder.open_gateway(tmp_path / "333").store.close()
 
 
+def test_without_the_passphrase_of_the_keys_the_database_is_not_touched(
+    pair: Pair, tmp_path: Path, store_url: str
+) -> None:
+    sandwell, _ = pair
+    home, elsewhere = sandwell.config.home, tmp_path / "elsewhere"
+    (home / "passphrase").rename(elsewhere)
+    settings = home / "gateway.toml"
+    settings.write_text(
+        settings.read_text().replace('passphrase_file = "passphrase"', f'passphrase_file = "{elsewhere}"')
+    )
+    file = make_backup(sandwell, tmp_path / "made.cme-backup", PASSPHRASE, by="ada").backup.file
+    right = elsewhere.read_bytes()
+    url = store_url or f"sqlite:///{tmp_path}/restored.db"
+    target = RestoreTarget(tmp_path / "new", url)
+    for wrong in (None, b"another"):
+        elsewhere.unlink() if wrong is None else elsewhere.write_bytes(wrong)
+        with pytest.raises((ConfigProblem, Refusal)):
+            restore_backup(file, PASSPHRASE, target, by="ada")
+    elsewhere.write_bytes(right)
+    restore_backup(file, PASSPHRASE, target, by="ada")
+    gw = home_folder.open_gateway(tmp_path / "new")
+    assert gw.config.store_url == url
+    gw.store.close()
+
+
 def test_no_plain_copy_of_anything_is_left_beside_a_backup(made: Path, tmp_path: Path) -> None:
     assert [path for path in (tmp_path / "333").iterdir() if path.name.startswith(".")] == []
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
