@@ -96,7 +96,7 @@ def create_gateway(
     NotAllowed where a gateway, a part of one, or its database is there; ConfigProblem; Unusable where nothing can be
     written there.
     """
-    _check_no_gateway(home)
+    check_no_gateway(home)
     settings = _format_settings(new)
     aside = home / ".init"
     parse(settings, aside)
@@ -127,7 +127,8 @@ def _make_private(home: Path) -> None:
             home.chmod(PRIVATE)
 
 
-def _check_no_gateway(home: Path) -> None:
+def check_no_gateway(home: Path) -> None:
+    """Raises NotAllowed where a gateway, or a part of one, is in this folder."""
     if (home / FILE).exists():
         raise NotAllowed("home.exists", home=home)
     if parts := [part for part in PARTS if (home / part).exists()]:

@@ -17,6 +17,7 @@
       SmimeRefused            a certificate or a key for letters to people: smime.*
       IdTokenRefused          what the identity provider says of who signs in: id-token.*
       ApiTokenRefused         what a case system shows at the API: api-token.*
+      BackupRefused           a backup, or the passphrase of one: backup.*
 
 What each says is a row of `refusals.csv`, by its code. An empty `next_in_terminal` means the same as on a page. `again`
 says whether the same bytes may be taken another time ("later", for instance once a newer card has come) or not
@@ -130,6 +131,12 @@ class RefusalCode(StrEnum):
     API_TOKEN_OTHER_AUDIENCE = "api-token.other-audience"
     API_TOKEN_EXPIRED = "api-token.expired"
     API_TOKEN_FROM_THE_FUTURE = "api-token.from-the-future"
+    BACKUP_UNREADABLE = "backup.unreadable"
+    BACKUP_NEWER = "backup.newer"
+    BACKUP_PASSPHRASE = "backup.passphrase"
+    BACKUP_WEAK_PASSPHRASE = "backup.weak-passphrase"
+    BACKUP_ALTERED = "backup.altered"
+    BACKUP_CUT = "backup.cut"
 
 
 _HEADINGS = ("code", "sentence", "what to do next, on a page", "in a terminal", "again")
@@ -246,6 +253,10 @@ class ApiTokenRefused(Refusal):
     """A case system has not shown that it may call."""
 
 
+class BackupRefused(Refusal):
+    """A backup cannot be used, or made."""
+
+
 _FAMILIES: Mapping[str, type[Refusal]] = {
     "key": KeyRefused,
     "card": CardRefused,
@@ -259,6 +270,7 @@ _FAMILIES: Mapping[str, type[Refusal]] = {
     "smime": SmimeRefused,
     "id-token": IdTokenRefused,
     "api-token": ApiTokenRefused,
+    "backup": BackupRefused,
 }
 _CAUGHT_ALONE: Mapping[RefusalCode, type[Refusal]] = {
     RefusalCode.CARD_ROUTE: CardRoute,

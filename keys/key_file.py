@@ -98,8 +98,8 @@ def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
         passphrase: any bytes.
     """
     salt = token_bytes(16)
-    kek = _key_from(passphrase, salt, SCRYPT)
-    kdf = {"name": "scrypt", "salt": b64encode(salt).decode()} | SCRYPT
+    kek = derive_cipher(passphrase, salt, SCRYPT)
+    kdf = write_cost(salt, SCRYPT)
     version = VERSION if any(key.use == "root" for key in keys) else 1
     document = {"v": version, "authority": authority, "kdf": kdf, "keys": [_write_row(key, kek) for key in keys]}
     return json.dumps(document, indent=1).encode()
@@ -124,7 +124,7 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
         if version < 1:
             raise jose.UnreadableToken("version")
         document = shape.read_members(whole, "v authority kdf keys")
-        kek = _key_from(passphrase, *_read_cost(document["kdf"]))
+        kek = derive_cipher(passphrase, *read_cost(document["kdf"]))
         authority = shape.read_name(document["authority"])
         return authority, tuple(_unlock_rows(document["keys"], authority, kek))
     except ValueError:
@@ -136,7 +136,20 @@ def whole_second(now: datetime) -> datetime:
     return jose.read_moment(jose.write_seconds(now))
 
 
-def _read_cost(claims: object) -> tuple[bytes, dict[str, int]]:
+def write_cost(salt: bytes, cost: Mapping[str, int]) -> dict[str, str | int]:
+    """Return the salt and the costs of scrypt (RFC 7914) as a JSON object of a file has them."""
+    return {"name": "scrypt", "salt": b64encode(salt).decode(), **cost}
+
+
+def read_cost(claims: object) -> tuple[bytes, dict[str, int]]:
+    """Read what `write_cost` wrote: the salt and the costs.
+
+    Args:
+        claims: as JSON gave it.
+
+    Raises:
+        UnreadableToken: it is anything else, or would take more than 1 GiB.
+    """
     kdf = shape.read_members(claims, "name salt n r p")
     cost = {name: shape.read_count(kdf[name]) for name in ("n", "r", "p")}
     if kdf["name"] != "scrypt" or cost["n"] > MAX_SCRYPT_N or cost["r"] * cost["p"] > 16:
@@ -172,7 +185,14 @@ def _public_bytes(alg: str, secret: bytes) -> bytes:
     return KEMS[alg].public_bytes(secret)
 
 
-def _key_from(passphrase: bytes, salt: bytes, cost: dict[str, int]) -> AESGCM:
+def derive_cipher(passphrase: bytes, salt: bytes, cost: Mapping[str, int]) -> AESGCM:
+    """Derive the key of AES-256-GCM from a passphrase with scrypt (RFC 7914).
+
+    Args:
+        passphrase: any bytes.
+        salt: 16 random bytes.
+        cost: n, r and p.
+    """
     return AESGCM(Scrypt(salt=salt, length=32, **cost).derive(passphrase))
 
 

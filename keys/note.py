@@ -8,17 +8,25 @@
 
 What is signed is the text down to and with the line break before the empty line. Signatures of others (witnesses) may
 follow and are passed over, as the specification asks. Extension lines are refused: no gateway writes any.
+
+The word of a restored gateway is such a note too, and its first line is that of no checkpoint:
+
+    cme-gateway/333/restored
+    1795770161                               when it was restored (NumericDate)
+    1795597361                               of when its backup is; - where nobody knows
 """
 
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from keys import jose
 from keys.errors import NoteSignature, RefusalCode, build_refusal
 from keys.ring import Ring
 from keys.trust import Trust
@@ -31,6 +39,8 @@ ROOT_BYTES = 32
 # Signature type.
 _ED25519 = b"\x01"
 _KEY_ID_BYTES = 4
+# After the name of the log.
+_RESTORED = "/restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,14 @@ class Checkpoint:
     origin: str
     size: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreWord:
+    """What an authority says of itself: that it was restored, or noticed it, and of when its backup is, if it knows."""
+
+    restored_at: datetime
+    backup_at: datetime | None
 
 
 def origin_of(authority: str) -> str:
@@ -88,6 +106,47 @@ def verify_checkpoint_with_trust(text: str, *, authority: str, trust: Trust, rev
     return _verify_with_any(text, origin_of(authority), (key.public for key in keys))
 
 
+def sign_restore_word(word: RestoreWord, *, ring: Ring) -> str:
+    """Sign that we were restored: return a note.
+
+    Args:
+        word: both times know their zone.
+        ring: our keys. Its newest signing key signs.
+    """
+    origin = origin_of(ring.authority)
+    made = "-" if word.backup_at is None else jose.write_seconds(word.backup_at)
+    text = f"{origin}{_RESTORED}\n{jose.write_seconds(word.restored_at)}\n{made}\n"
+    return sign(text, name=origin, private=ring.signing.private)
+
+
+def verify_restore_word(text: str, *, authority: str, trust: Trust) -> RestoreWord:
+    """Check that a partner signed that it was restored, with a key that counts.
+
+    Args:
+        text: the signed note, as it came.
+        authority: the partner's DfE code.
+        trust: the cards that count.
+
+    Raises:
+        NoteSignature: none of its keys signed it (`note.signature`).
+        NoteRefused: `note.malformed`, `note.other-origin`.
+        CardRefused: we hold no card of the authority (`card.unknown-authority`).
+    """
+    origin = origin_of(authority)
+    signed_text, _ = _split_note(text)
+    first, _, times = signed_text.partition("\n")
+    if first != origin + _RESTORED:
+        raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
+    _check_signed_by_any(text, origin, (key.public for key in trust.signing_keys(authority, revoked=False)))
+    try:
+        restored, made, end = times.split("\n")
+        if end:
+            raise ValueError("lines")
+        return RestoreWord(_read_time(restored), None if made == "-" else _read_time(made))
+    except ValueError:
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
+
+
 def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
     """Write any signed note (C2SP signed-note) with one signature.
 
@@ -130,13 +189,24 @@ def _verify_with_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey])
     checkpoint = _read_checkpoint(_split_note(signed)[0])
     if checkpoint.origin != origin:
         raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
+    _check_signed_by_any(signed, origin, keys)
+    return checkpoint
+
+
+def _check_signed_by_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> None:
     for public in keys:
         try:
             verify(signed, name=origin, public=public)
         except NoteSignature:
             continue
-        return checkpoint
+        return
     raise build_refusal(RefusalCode.NOTE_SIGNATURE)
+
+
+def _read_time(digits: str) -> datetime:
+    if not (digits.isascii() and digits.isdecimal()) or len(digits) > MAX_SIZE_DIGITS:
+        raise ValueError("time")
+    return jose.read_moment(int(digits))
 
 
 def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:

@@ -204,6 +204,7 @@ class Hooks:
 class MessageId:
     """Which message: two authorities may use one id."""
 
+    # Empty in an event that is about the gateway itself.
     id: str
     sender: str
 

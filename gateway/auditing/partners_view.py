@@ -18,8 +18,8 @@ from gateway.errors import Unusable
 from keys.note import MAX_NOTE_CHARACTERS
 
 QUESTION = "/log/seen"
-# A note, and what JSON makes of its characters.
-MAX_ANSWER_BYTES = 4 * MAX_NOTE_CHARACTERS
+# Three notes, and what JSON makes of their characters.
+MAX_ANSWER_BYTES = 12 * MAX_NOTE_CHARACTERS
 # `audit witness --json` has a few hundred bytes for each authority, and each alarm.
 MAX_FILE_BYTES = 16 * 2**20
 
@@ -65,12 +65,20 @@ async def ask_seen_by_partners(gw: Gateway) -> tuple[dict[str, str], dict[str, s
 
 
 async def _ask_partner(gw: Gateway, partner: str) -> str | None:
+    return (await ask_for_notes(gw, partner, QUESTION)).get("checkpoint")
+
+
+async def ask_for_notes(gw: Gateway, partner: str, question: str) -> dict[str, str]:
+    """Ask a partner's gateway a question that it answers with signed notes, by name; what is no note is left out.
+
+    Raises NotReached, also where its version does not know the question.
+    """
     asker, address = find_way_to_ask(gw, partner)
-    answer = await asker.ask(address, QUESTION, MAX_ANSWER_BYTES)
+    answer = await asker.ask(address, question, MAX_ANSWER_BYTES)
     if answer.status != 200:
         raise NotReached(f"the partner's gateway answered {answer.status}")
     try:
-        note = json.loads(answer.body)["checkpoint"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+        members = dict(json.loads(answer.body))
+    except (ValueError, TypeError, RecursionError):
         raise NotReached("the partner's gateway gave an answer that cannot be read") from None
-    return note if isinstance(note, str) and len(note) <= MAX_NOTE_CHARACTERS else None
+    return {name: note for name, note in members.items() if isinstance(note, str) and len(note) <= MAX_NOTE_CHARACTERS}

@@ -160,6 +160,12 @@ async def find_seen_checkpoint(gw: Gateway, partner: str) -> str | None:
     return summary.note if summary else None
 
 
+async def find_alarmed_checkpoint(gw: Gateway, partner: str) -> AlarmedCheckpoint | None:
+    """Return the two checkpoints that do not go together, where a warning about this partner's log stands."""
+    alarms = await gw.store.read(partner_checkpoints.list_alarms)
+    return next((alarm for alarm in alarms if alarm.authority == partner), None)
+
+
 def list_witnessed(gw: Gateway) -> tuple[list[CheckpointSummary], list[AlarmedCheckpoint]]:
     """Return how far each partner's log is known, and every alarm that stands."""
 

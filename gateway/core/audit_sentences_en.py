@@ -52,7 +52,10 @@ SENTENCES = {
     "draft.read": "{who} viewed a leaver record.",
     "draft.renewed": "The gateway updated a leaver record.",
     "draft.sent": "{who} sent a notice made from a leaver record.",
+    "backup.made": "{who} made a backup ({files} files, SHA-256 {sha256}).",
     "gateway.made": "This gateway was set up.",
+    "gateway.restore-noticed": "{partner} holds a later audit log of this gateway ({held} entries; here {here}).",
+    "gateway.restored": "{who} restored this gateway from the backup of {made_at}. Later entries were lost.",
     "gateway.started": "The gateway started.",
     "gateway.stopped": "The gateway stopped.",
     "index.renewed": "The gateway made {notices} older notices findable (version {version} of the search index).",
@@ -149,6 +152,7 @@ SENTENCES = {
     "webhook.given-up": "Notifications to a connected system stopped after repeated failures ({why}).",
     "webhook.removed": "{who} stopped notifications to a connected system.",
     "webhook.resumed": "{who} restarted notifications to a connected system.",
+    "witness.explained": "{partner} signed that it was restored on {restored_at}.",
     "witness.accepted": "{who} cleared the warning about {partner}'s audit log.",
     "witness.alarm": "Warning: the audit log of {partner} does not match earlier copies ({alarm}).",
 }

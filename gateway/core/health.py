@@ -223,6 +223,18 @@ class LogAlarm:
     sentence: str
     # Who there, and the number.
     ring: str
+    # What they signed since; None where nothing.
+    restored: "RestoreHealth | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreHealth:
+    """A gateway was restored: when, or when that was noticed, and of when its backup is, if that is known."""
+
+    at: datetime
+    backup_at: datetime | None
+    # The partner that holds a later log of ours; empty where it is said otherwise.
+    holder: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +247,8 @@ class LogHealth:
     covered: int
     checkpoint_at: datetime | None
     alarms: tuple[LogAlarm, ...]
+    # Of our own gateway, in the last thirty days.
+    restores: tuple[RestoreHealth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

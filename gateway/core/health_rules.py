@@ -25,8 +25,10 @@ from gateway.core.health import (
     DiskHealth,
     FolderHealth,
     Health,
+    LogAlarm,
     LoopHealth,
     PartnerHealth,
+    RestoreHealth,
     RouteHealth,
 )
 
@@ -369,7 +371,33 @@ def _check_log(health: Health) -> Iterator[HealthFinding]:
     sign = ("Start the gateway, which signs the rest.", "Run `cme-gateway serve`, which signs the rest.")
     yield warn_check("checkpoint", f"{says}.", *sign) if behind else pass_check("checkpoint", says)
     for alarm in log.alarms:
-        says = f"{alarm.sentence[:1].upper()}{alarm.sentence[1:]}. They may have restored a backup."
+        says = f"{alarm.sentence[:1].upper()}{alarm.sentence[1:]}. {_explain_alarm(alarm)}"
         clear = f"Call {alarm.ring}. When you know the cause, run `cme-gateway audit clear-warning {alarm.authority}`."
         on_page = f"Call {alarm.ring}. Do not rely on their records until this is explained."
-        yield fail_check(f"audit log of {alarm.authority}", says, on_page, clear)
+        check = warn_check if alarm.restored else fail_check
+        yield check(f"audit log of {alarm.authority}", says, on_page, clear)
+    for restore in log.restores:
+        yield _check_restore(restore)
+
+
+def _explain_alarm(alarm: LogAlarm) -> str:
+    if alarm.restored is None:
+        return "They may have restored a backup."
+    return f"They signed that they were restored on {alarm.restored.at:%d %b %Y}{_name_backup(alarm.restored)}."
+
+
+def _name_backup(restore: RestoreHealth) -> str:
+    return f" from the backup of {restore.backup_at:%d %b %Y %H:%M}" if restore.backup_at else ""
+
+
+def _check_restore(restore: RestoreHealth) -> HealthFinding:
+    on_page = "Ask your IT team whether everything that is to be done after a restore is done."
+    in_terminal = 'Do what "After a restore" in the operator\'s guide lists. This is shown for 30 days.'
+    if not restore.holder:
+        says = f"This gateway was restored on {restore.at:%d %b %Y}{_name_backup(restore)}."
+        return warn_check("restored", says, on_page, in_terminal)
+    says = (
+        f"{labels.name_authority_in_full(restore.holder)} holds a later audit log of this gateway. Its database was"
+        " restored, or its machine copied."
+    )
+    return warn_check("restored by hand", says, on_page, in_terminal)

@@ -353,6 +353,7 @@ EVENTS = {
     "notice.state": "Status of a message may have changed",
     "receipt.received": "Delivery receipt received",
     "notice.urgent": "Urgent safeguarding notice received",
+    "gateway.restored": "Gateway restored from a backup",
 }
 
 # The same for those who write a connected system.
@@ -361,6 +362,7 @@ EVENTS_IN_FULL = {
     "notice.state": "The status of a message may have changed: get its status",
     "receipt.received": "A delivery receipt was received for a message you sent",
     "notice.urgent": "A message was received that is about the safety of a child",
+    "gateway.restored": "The gateway was restored from a backup: check everything that is open",
 }
 
 RESTRICTIONS = {"none": "None", "address-withheld": "Address withheld", "phone-only": "Phone only"}
@@ -797,6 +799,8 @@ CHECKS = {
     "what is owed": "Outstanding replies and decisions",
     "reviews of searches": "14-day reviews",
     "checkpoint": "Signing of the audit log",
+    "restored": "Restored gateway",
+    "restored by hand": "Restored gateway",
     "audit log": "Audit log",
     "ONE's folder": "Folder for leavers from ONE",
     "ONE's import folder": "Folder for import into ONE",

@@ -18,6 +18,8 @@ class WebhookEvent(StrEnum):
     RECEIPT = "receipt.received"
     # About the safety of a child.
     URGENT = "notice.urgent"
+    # About no message: what was said since the backup may be forgotten.
+    RESTORED = "gateway.restored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +27,14 @@ class Happening:
     """It happened to this message."""
 
     event: WebhookEvent
+    # Empty: to the gateway itself.
     message_id: MessageId
     # Of the message; empty: we sent it.
     sender: str
 
 
+# Acts that say that the gateway was restored.
+RESTORES = ("gateway.restored", "gateway.restore-noticed")
 # Acts after which the message that they are about may stand otherwise.
 MOVES = (
     "receipt.verified",
@@ -58,6 +63,8 @@ def list_entry_events(
     """List what an entry tells of; `changed` are the messages that this one answers, takes back or replaces."""
     if about is None:
         return []
+    if act in RESTORES:
+        return [Happening(WebhookEvent.RESTORED, MessageId(""), "")]
     message_id = MessageId(about)
     events = []
     if act == "message.kept":

@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import home_folder
+from gateway.auditing import restores
 from gateway.authorities.partners import list_certificate_ends
 from gateway.context import Gateway
 from gateway.core import labels
@@ -36,6 +37,7 @@ from gateway.core.health import (
     MailboxHealth,
     PartnerHealth,
     ProcessHealth,
+    RestoreHealth,
     RetentionHealth,
     RouteHealth,
 )
@@ -319,7 +321,17 @@ def _measure_log(tx: Tx, gw: Gateway) -> LogHealth:
             partner_alarm.authority,
             labels.explain_contradiction(partner_alarm.alarm),
             gw.whom_to_ring(partner_alarm.authority) or partner_alarm.authority,
+            _read_word(tx, partner_alarm.authority),
         )
         for partner_alarm in partner_checkpoints.list_alarms(tx)
     )
-    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms))
+    ours = (
+        RestoreHealth(known.at, known.backup_at, known.holder or "")
+        for known in restores.list_own_restores(tx, gw.now())
+    )
+    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms), tuple(ours))
+
+
+def _read_word(tx: Tx, partner: str) -> RestoreHealth | None:
+    word = restores.find_word(tx, partner)
+    return RestoreHealth(word.restored_at, word.backup_at) if word else None

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from gateway.auditing import audit
-from gateway.auditing.witness import NO_SUCH_SIZE, find_seen_checkpoint
+from gateway.auditing.restores import sign_own_restore
+from gateway.auditing.witness import NO_SUCH_SIZE, find_alarmed_checkpoint, find_seen_checkpoint
 from gateway.exchange.statements import MAX_PAGES, issue_statement
 from gateway.partner_api.callers import GATEWAY, identify_caller, refuse_too_many
 from gateway.partner_api.problems import build_problem
@@ -36,6 +37,7 @@ def add_audit_routes(app: web.Application) -> None:
     app[ONE_AT_A_TIME] = asyncio.Lock()
     app.router.add_get("/exchange/v1/log/consistency", answer_consistency)
     app.router.add_get("/exchange/v1/log/seen", answer_seen_checkpoint)
+    app.router.add_get("/exchange/v1/log/restored", answer_restored)
     app.router.add_get("/exchange/v1/statements", answer_statement_page)
     app.router.add_get("/exchange/v1/statements/missing", note_missing_report)
 
@@ -60,12 +62,29 @@ async def answer_consistency(request: web.Request) -> web.Response:
 
 
 async def answer_seen_checkpoint(request: web.Request) -> web.Response:
-    """Answer with the newest checkpoint of the asking partner's own log that we hold, and nothing of ours."""
+    """Answer with the newest checkpoint of the asking partner's own log that we hold, with the two of a warning, and
+    with nothing of ours.
+    """
     gw = request.app[GATEWAY]
     partner = await identify_caller(request)
     if refused := refuse_too_many(request, partner, 1):
         return refused
-    content = {"checkpoint": await find_seen_checkpoint(gw, partner)}
+    alarmed = await find_alarmed_checkpoint(gw, partner)
+    content = {
+        "checkpoint": await find_seen_checkpoint(gw, partner),
+        "contradicted": alarmed.note if alarmed else None,
+        "before": alarmed.against if alarmed else None,
+    }
+    return web.Response(text=json.dumps(content), content_type="application/json")
+
+
+async def answer_restored(request: web.Request) -> web.Response:
+    """Answer with our signed word that we were restored, if we were."""
+    gw = request.app[GATEWAY]
+    partner = await identify_caller(request)
+    if refused := refuse_too_many(request, partner, 1):
+        return refused
+    content = {"restored": await sign_own_restore(gw)}
     return web.Response(text=json.dumps(content), content_type="application/json")
 
 

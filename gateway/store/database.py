@@ -1,4 +1,5 @@
-"""Connect, migrate, and run a piece of work in one transaction: the only file that knows SQLite from PostgreSQL.
+"""Connect, migrate, and run a piece of work in one transaction: the only file, beside `database_copy`, that
+knows SQLite from PostgreSQL.
 
 A piece of work is a plain function of a connection. It runs in a thread of its own, so it can await nothing: no
 transaction is ever open across a network call. Writers take turns in one thread per process; SQLite would make them

@@ -32,6 +32,7 @@ from gateway.exchange.send import send_notices
 from gateway.monitoring import doctor
 from gateway.store import audit_log, outbox
 from gateway.store import webhooks as kept
+from gateway.store.audit_log import AuditEntry
 from gateway.store.webhooks import Webhook
 from keys import tls
 from schemas.message import Acknowledgement, Needs, Officer
@@ -158,6 +159,16 @@ async def test_what_is_urgent_is_told_as_such_once_it_was_received(told: Told) -
     await webhooks.send_events_due(gw)
     assert receiver.events == [("notice.received", ordinary), ("notice.received", urgent), ("notice.urgent", urgent)]
     assert b"harm" not in b"".join(body for _, body in receiver.told)
+
+
+async def test_a_restore_is_told_to_those_who_asked_for_it(told: Told) -> None:
+    gw, _, receiver = told
+    hooked(gw, receiver.url)
+    hooked(gw, receiver.url, WebhookEvent.RECEIVED)
+    for act in ("gateway.restored", "gateway.restore-noticed"):
+        gw.store.run(lambda tx, act=act: audit_log.append_entries(tx, gw.now(), [AuditEntry(act, "ada", gw.code)]))  # type: ignore[misc]
+    await webhooks.send_events_due(gw)
+    assert receiver.events == [("gateway.restored", "")] * 2
 
 
 async def test_only_those_events_are_told_that_were_asked_for(told: Told) -> None:

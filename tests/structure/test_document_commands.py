@@ -30,7 +30,9 @@ DOCUMENTS = sorted(
     {*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*/README.md")} - {ROOT / "CHANGELOG.md"}
 )
 PROGRAM = "cme-gateway"
-FENCED = re.compile(r"^ *```(?:sh|bash|shell|console)?\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+# Blocks of every language, or the end of one would be taken for the beginning of the next.
+FENCED = re.compile(r"^ *```(\w*)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
+SHELLS = {"", "sh", "bash", "shell", "console"}
 ANY_FENCED = re.compile(r"^ *```.*?^ *```", re.MULTILINE | re.DOTALL)
 INDENTED = re.compile(rf"^    ({PROGRAM} .*(?:\\\n.*)*)", re.MULTILINE)
 INLINE = re.compile(rf"`({PROGRAM} [^`]+)`")
@@ -98,7 +100,7 @@ RUN_ELSEWHERE = {
         "partner add",
         "partner fetch-card",
     ),
-    "serve",
+    *("serve", "backup create", "backup verify", "restore"),
 }
 # what stands for a name that is in no home: 4 says that it is not there
 NAMES_NOTHING = {"ID", "NAME", "CASE", "7"}
@@ -136,7 +138,7 @@ def list_examples() -> Iterator[Example]:
     """List every command of this program in every document, in the order in which they are read."""
     for document in DOCUMENTS:
         name, text = str(document.relative_to(ROOT)), document.read_text("utf-8")
-        for block in FENCED.findall(text):
+        for block in (block for language, block in FENCED.findall(text) if language in SHELLS):
             lines = re.findall(rf"^ *({PROGRAM} .*(?:\\\n.*)*)", block, re.MULTILINE)
             yield from (Example(name, line, whole=True) for line in lines)
         prose = ANY_FENCED.sub("", text)

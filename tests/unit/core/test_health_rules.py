@@ -22,6 +22,7 @@ from gateway.core.health import (
     LoopHealth,
     MailboxHealth,
     PartnerHealth,
+    RestoreHealth,
     RouteHealth,
 )
 from gateway.core.health_rules import list_findings
@@ -153,6 +154,12 @@ MAILBOX = MailboxHealth("885", 3, 90, 100, NOW - DAY)
         ({"log": LogHealth(8, 7, NOW - 11 * MINUTE, ())}, {"checkpoint"}),
         ({"log": LogHealth(7, 7, NOW - DAY, ())}, set()),
         ({"log": LogHealth(7, 7, NOW, (LogAlarm("885", "It forked", "Otto"),))}, {"audit log of 885"}),
+        (
+            {"log": LogHealth(7, 7, NOW, (LogAlarm("885", "It forked", "Otto", RestoreHealth(NOW, None)),))},
+            {"audit log of 885"},
+        ),
+        ({"log": LogHealth(7, 7, NOW, (), (RestoreHealth(NOW, NOW - DAY),))}, {"restored"}),
+        ({"log": LogHealth(7, 7, NOW, (), (RestoreHealth(NOW, None, "885"),))}, {"restored by hand"}),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_else(said: dict[str, object], names: set[str]) -> None:
