@@ -136,7 +136,12 @@ class Commands(LazyGroup):
         ),
         CommandRow("keys", "cards:keys_commands", "The gateway's own keys.", PARTNERS, True),
         CommandRow("backup", "backups:backup_commands", "Make and check backups.", PARTNERS, True),
-        CommandRow("restore", "backups", "Restore a backup into a new home folder and an empty database.", PARTNERS),
+        CommandRow(
+            "restore",
+            "backups",
+            "Restore a backup into a new home folder and an empty database, and delete again what was due.",
+            PARTNERS,
+        ),
         CommandRow("postcodes", "places", "Which authority a postcode is in (ONS Postcode Directory).", PARTNERS, True),
         CommandRow("one", "case_system", "Files to and from ONE, or another case management system.", PARTNERS, True),
         CommandRow("users", "people", "Who can sign in to the console, and their roles.", USERS, True, ("people",)),

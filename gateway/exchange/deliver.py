@@ -25,7 +25,7 @@ from gateway.exchange.delivery_result import TryEnding, settle_try
 from gateway.logs import log_failure
 from gateway.store import audit_log, inbox, outbox, partner_health
 from gateway.store.database import Tx
-from gateway.store.outbox import CLAIM, ClaimedDelivery
+from gateway.store.outbox import CLAIM, ClaimedDelivery, Claimer
 from keys.card import Route, list_ways
 from keys.errors import Refusal
 from schemas.shapes import MessageId
@@ -71,7 +71,7 @@ async def deliver_forever(gw: Gateway, stop: asyncio.Event) -> None:
                 await loop.run_in_executor(None, gw.refresh_trust)
                 refresh_at = loop.time() + LOOK_EVERY
             if not started:
-                await gw.store.write(lambda tx: outbox.make_retries_due(tx, gw.claim_time()))
+                await gw.store.write(lambda tx: outbox.make_retries_due(tx, gw.now(), gw.claim_time()))
                 started = True
             for partner in await _list_partners_due(gw):
                 _add_lane(gw, partner, lanes.setdefault(partner, set()), held, stop)
@@ -101,9 +101,9 @@ async def _renew_claims(gw: Gateway, ended: asyncio.Event, held: set[MessageId])
 
 async def _list_partners_due(gw: Gateway) -> list[str]:
     """List for whom something is due; what a clock that ran fast had put off is."""
-    if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.claim_time())):
-        await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.claim_time()))
-    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.claim_time()))
+    if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.now(), gw.claim_time())):
+        await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.now(), gw.claim_time()))
+    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now(), gw.claim_time()))
 
 
 def _add_lane(
@@ -262,7 +262,9 @@ def _settle_and_claim(
 ) -> list[ClaimedDelivery]:
     if endings:
         write_endings(tx, gw, partner, endings)
-    return [] if stop.is_set() else outbox.claim_deliveries(tx, gw.claim_time(), partner, BATCH, gw.process)
+    if stop.is_set():
+        return []
+    return outbox.claim_deliveries(tx, gw.now(), partner, BATCH, Claimer(gw.process, gw.claim_time()))
 
 
 def write_endings(tx: Tx, gw: Gateway, partner: str, endings: Sequence[TryEnding]) -> None:

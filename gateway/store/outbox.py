@@ -254,39 +254,40 @@ def find_cases_with(tx: Connection, recipient: str, cases: Collection[CaseId]) -
     return {row.case_id for row in tx.execute(query) if row.recipient == recipient}
 
 
-def list_partners_due(tx: Connection, now: datetime) -> list[str]:
+def list_partners_due(tx: Connection, now: datetime, claims_at: datetime | None = None) -> list[str]:
     """List the authorities for which something is due."""
+    shared = claims_at or now
     due_partners: set[str] = set()
     for whom in (partners.c.authority, correspondents.c.authority):
-        for due in (_is_due(now), _is_receipt_due(now)):
+        for due in (_is_due(now, shared), _is_receipt_due(now, shared)):
             something = select(outbox.c.message_id).where(due, outbox.c.recipient == whom).exists()
             due_partners.update(tx.scalars(select(whom).where(something)))
     return sorted(due_partners)
 
 
-def _is_misplaced(now: datetime) -> list[ColumnElement[bool]]:
+def _is_misplaced(now: datetime, claims_at: datetime) -> list[ColumnElement[bool]]:
     """Build the conditions for what waits for a time that no wait reaches: it was written while our clock ran fast."""
     return [
         and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now + FARTHEST),
         and_(outbox.c.state == DeliveryState.SENT, outbox.c.due_at > now + 2 * RECEIPT_WAIT),
-        and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.claimed_until > now + 2 * CLAIM),
+        and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.claimed_until > claims_at + 2 * CLAIM),
         and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.queued_at > now + CLOCK_SKEW, outbox.c.due_at > now),
     ]
 
 
-def has_misplaced(tx: Connection, now: datetime) -> bool:
+def has_misplaced(tx: Connection, now: datetime, claims_at: datetime | None = None) -> bool:
     """Tell whether anything waits for a time that no wait reaches."""
     return any(
         tx.scalar(select(whom).where(select(outbox.c.message_id).where(which, outbox.c.recipient == whom).exists()))
         is not None
         for whom in (partners.c.authority, correspondents.c.authority)
-        for which in _is_misplaced(now)
+        for which in _is_misplaced(now, claims_at or now)
     )
 
 
-def correct_misplaced(tx: Connection, now: datetime) -> None:
+def correct_misplaced(tx: Connection, now: datetime, claims_at: datetime | None = None) -> None:
     """Make due now what waits for a time that no wait reaches, and let go of such claims."""
-    for which in _is_misplaced(now):
+    for which in _is_misplaced(now, claims_at or now):
         tx.execute(update(outbox).where(which).values(due_at=now, claimed_until=None))
 
 
@@ -326,18 +327,26 @@ def list_unbelieved_receipts(tx: Connection, queued_before: datetime) -> list[tu
     return [(r[0], r[1], r[2], r[3]) for r in tx.execute(query.group_by(at.recipient).order_by(at.recipient))]
 
 
+class Claimer(NamedTuple):
+    """A process that claims, and the time by the clock that all processes share (`Gateway.claim_time`)."""
+
+    process: str
+    at: datetime
+
+
 def claim_deliveries(
-    tx: Connection, now: datetime, recipient: str, most: int, process: str = ""
+    tx: Connection, now: datetime, recipient: str, most: int, by: Claimer | None = None
 ) -> list[ClaimedDelivery]:
     """Claim up to `most` deliveries to one authority, in the order in which they fell due, for the time of a claim.
 
-    `now` is of the clock that all processes share (`Gateway.claim_time`).
+    `by`: the process that claims; None: the only one.
 
     A message waits for an earlier one of its case that is under way or due later, for ORDER_WAIT at most. With
     PostgreSQL many processes may claim at once, of each partner's one after the other; rows that another has locked are
     passed over. The index has this very order, so a long queue is not sorted for every batch.
     """
     hold_partner(tx, recipient)
+    process, shared = by or Claimer("", now)
     waits = (
         select(_earlier.c.message_id)
         .where(
@@ -345,14 +354,16 @@ def claim_deliveries(
             _earlier.c.recipient == outbox.c.recipient,
             _earlier.c.sequence < outbox.c.sequence,
             _earlier.c.state == DeliveryState.QUEUED,
-            or_(_earlier.c.due_at > outbox.c.due_at, _earlier.c.claimed_until > now),
+            or_(_earlier.c.due_at > outbox.c.due_at, _earlier.c.claimed_until > shared),
         )
         .exists()
     )
     columns = [outbox.c[name] for name in ("message_id", "recipient", "digest", "queued_at", "attempts", "protection")]
     due = (
         select(*columns)
-        .where(_is_due(now), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT))
+        .where(
+            _is_due(now, shared), outbox.c.recipient == recipient, or_(~waits, outbox.c.queued_at < now - ORDER_WAIT)
+        )
         .order_by(outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)
         .limit(most)
         .with_for_update(skip_locked=True)
@@ -360,7 +371,7 @@ def claim_deliveries(
     rows = tx.execute(due).all()
     asked = (
         select(*columns)
-        .where(_is_receipt_due(now), outbox.c.recipient == recipient)
+        .where(_is_receipt_due(now, shared), outbox.c.recipient == recipient)
         .order_by(outbox.c.receipt_due)
         .limit(most - len(rows))
         .with_for_update(skip_locked=True)
@@ -374,7 +385,7 @@ def claim_deliveries(
     )
     sealed = {row.message_id: bytes(row.sealed) for row in tx.execute(contents)}
     held = update(outbox).where(outbox.c.message_id.in_(ids))
-    tx.execute(held.values(claimed_until=now + CLAIM, claimed_by=process, attempts=outbox.c.attempts + 1))
+    tx.execute(held.values(claimed_until=shared + CLAIM, claimed_by=process, attempts=outbox.c.attempts + 1))
     return [
         ClaimedDelivery(r[0], r[1], r.digest, sealed[r[0]], r.queued_at, r.attempts + 1, r.protection, r in answered)
         for r in (*rows, *answered)
@@ -395,9 +406,9 @@ def free_claims(tx: Connection, processes: Collection[str]) -> None:
         notify_processes(tx)
 
 
-def make_retries_due(tx: Connection, now: datetime) -> None:
+def make_retries_due(tx: Connection, now: datetime, claims_at: datetime | None = None) -> None:
     """Make due what waits after a try that failed: whoever starts a gateway anew may just have mended the reason."""
-    waits = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now, _is_unclaimed(now))
+    waits = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at > now, _is_unclaimed(claims_at or now))
     tx.execute(update(outbox).where(waits).values(due_at=_due_in_turn(now)))
 
 
@@ -408,15 +419,15 @@ def make_partner_due(tx: Connection, now: datetime, recipient: str) -> None:
     notify_processes(tx)
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at <= now, _is_unclaimed(now))
+def _is_due(now: datetime, claims_at: datetime) -> ColumnElement[bool]:
+    return and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.due_at <= now, _is_unclaimed(claims_at))
 
 
-def _is_receipt_due(now: datetime) -> ColumnElement[bool]:
+def _is_receipt_due(now: datetime, claims_at: datetime) -> ColumnElement[bool]:
     """Build the condition that the receipt alone is asked for; what is queued is delivered, and gets it so."""
     at = outbox.c
     due = or_(at.receipt_due <= now, at.receipt_due > now + 2 * RECEIPT_WAIT)
-    free = or_(_is_unclaimed(now), at.claimed_until > now + 2 * CLAIM)
+    free = or_(_is_unclaimed(claims_at), at.claimed_until > claims_at + 2 * CLAIM)
     return and_(at.receipt_due.is_not(None), due, at.state != DeliveryState.QUEUED, free)
 
 

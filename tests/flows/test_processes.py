@@ -27,6 +27,7 @@ from gateway.monitoring import health
 from gateway.partner_api.callers import get_shared_budget
 from gateway.store import heartbeats, outbox, running_processes, tables, wrong_tries
 from gateway.store.database import Tx
+from gateway.store.outbox import Claimer
 from gateway.store.processes import LEADING
 from gateway.store.running_processes import RunningProcess
 from keys.ring import RING_FILE
@@ -106,7 +107,9 @@ def _find_claimer(gw: Gateway, message_id: MessageId) -> str | None:
 async def test_a_process_that_is_started_anew_tries_at_once_what_it_was_trying(pair: Pair) -> None:
     sandwell, worcestershire = pair
     [sent] = send_notices(sandwell, [notice()], by="olive")
-    sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, sandwell.process))
+    sandwell.store.run(
+        lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, Claimer(sandwell.process, sandwell.now()))
+    )
     begun = time.monotonic()
     async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
         await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
@@ -117,7 +120,9 @@ async def test_a_process_whose_clock_is_wrong_takes_nothing_that_another_is_tryi
     sandwell, worcestershire = pair
     second.now = lambda: sandwell.now() + timedelta(minutes=1)
     send_notices(sandwell, [notice()], by="olive")
-    [held] = sandwell.store.run(lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, "elsewhere:1"))
+    [held] = sandwell.store.run(
+        lambda tx: outbox.claim_deliveries(tx, sandwell.now(), "885", 9, Claimer("elsewhere:1", sandwell.now()))
+    )
     async with app.run_gateway(worcestershire), app.run_gateway(second):
         await until(lambda: second.leads)
         assert abs(second.claim_time() - sandwell.now()) < timedelta(seconds=10)
