@@ -227,7 +227,7 @@ def take_next_certificate(gw: Gateway) -> bool:
         return False
     held = gw.store.look(partner_cards.list_card_exchanges)
     all_hold = all(
-        (held[code].held or 0) >= gw.own_card.serial if code in held else False for code in gw.trust.list_authorities()
+        code in held and (held[code].held or 0) >= gw.own_card.serial for code in gw.trust.list_authorities()
     )
     is_last = tls.read_expiry(read_certificate(home)) - now < CERTIFICATE_LAST
     if not (all_hold or is_last or now - gw.own_card.issued_at >= CERTIFICATE_PATIENCE):

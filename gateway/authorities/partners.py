@@ -14,7 +14,7 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
-from gateway.errors import NotAllowed, NotFound
+from gateway.errors import NotAllowed
 from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
 from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
 from gateway.store.access_changes import AccessChange
@@ -204,10 +204,8 @@ def read_offered_card(gw: Gateway, text: str, *, new_identity: bool = False) -> 
 
 
 def _find_held(gw: Gateway, authority: str) -> Card | None:
-    try:
-        return card.read(gw.store.look(lambda tx: partners.get_partner(tx, authority)).card)
-    except NotFound:
-        return None
+    held = gw.store.look(lambda tx: partners.find_partner(tx, authority))
+    return card.read(held.card) if held else None
 
 
 def _list_changed_contacts(held: Card, new: Card) -> list[str]:
@@ -245,11 +243,8 @@ def is_card_held(gw: Gateway, token: str) -> bool:
 
 def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
     """Tell whether this card's fingerprint was confirmed before, with an older card of the same authority."""
-    try:
-        held = gw.store.look(lambda tx: partners.get_partner(tx, new.authority))
-    except NotFound:
-        return False
-    return held.fingerprint == card.compute_fingerprint(new)
+    held = gw.store.look(lambda tx: partners.find_partner(tx, new.authority))
+    return held is not None and held.fingerprint == card.compute_fingerprint(new)
 
 
 def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False) -> Card:
@@ -259,7 +254,8 @@ def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False)
     partner = Partner(new.authority, new.serial, fingerprint, token.strip(), now, by)
 
     def write(tx: Tx) -> None:
-        before = next((it.fingerprint for it in partners.list_partners(tx) if it.authority == new.authority), None)
+        held = partners.find_partner(tx, new.authority)
+        before = held.fingerprint if held else None
         partners.replace_partner(tx, partner)
         partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
         partner_cards.set_card_due(tx, new.authority, now)

@@ -86,7 +86,8 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
     Raises StoreUnavailable where nothing can be kept now; then none of it has happened, and the caller tries later.
     """
     digests = [sha256(sealed).hexdigest() for sealed in parcels]
-    cards = await _receive_cards(gw, [line for line in parcels if card.find_claimed_authority(line)], caller)
+    lines = {digest: line for digest, line in zip(digests, parcels, strict=True) if card.find_claimed_authority(line)}
+    cards = await _receive_cards(gw, lines, caller)
     standing = await gw.store.read(lambda tx: inbox.find_own_receipts(tx, gw.code, digests))
     if ended := [digest for digest, token in standing.items() if _has_ended(gw, token)]:
         standing |= await gw.store.write(lambda tx: _issue_anew(tx, gw, {it: standing[it] for it in ended}, caller))
@@ -126,11 +127,10 @@ async def receive_parcels(gw: Gateway, parcels: Sequence[bytes], caller: str) ->
     return [standing[digest] for digest in digests]
 
 
-async def _receive_cards(gw: Gateway, lines: Sequence[bytes], caller: str) -> dict[str, str]:
-    """Take the cards that came among messages; return a receipt for each, by digest, so that the caller knows of it."""
+async def _receive_cards(gw: Gateway, lines: Mapping[str, bytes], caller: str) -> dict[str, str]:
+    """Take the cards that came among messages, by digest; return a receipt for each, so that the caller knows of it."""
     receipts = dict[str, str]()
-    for number, line in enumerate(lines):
-        digest = sha256(line).hexdigest()
+    for number, (digest, line) in enumerate(lines.items()):
         try:
             many = number >= MOST_CARDS
             refused = (

@@ -43,10 +43,15 @@ def list_partners(tx: Connection) -> list[Partner]:
 
 def get_partner(tx: Connection, authority: str) -> Partner:
     """Return one partner. Raises NotFound."""
-    row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
-    if row is None:
+    if (partner := find_partner(tx, authority)) is None:
         raise NotFound("partner.not-found", authority=labels.name_authority_in_full(authority))
-    return Partner(**row._mapping)
+    return partner
+
+
+def find_partner(tx: Connection, authority: str) -> Partner | None:
+    """Return one partner; None where it is none."""
+    row = tx.execute(select(partners).where(partners.c.authority == authority)).first()
+    return Partner(**row._mapping) if row else None
 
 
 def list_card_serials(tx: Connection) -> dict[str, tuple[int, str]]:

@@ -79,7 +79,7 @@ async def share_work(url: URL, process: str, now: Callable[[], datetime], work: 
             work.wake()
             missing_before: frozenset[str] = frozenset()
             while True:
-                leads = await _try_to_lead(connection, leads=sharing.leads)
+                leads = sharing.leads or await _try_to_lead(connection)
                 asked_at = now()
                 at, alive, missing = await _look_around(connection)
                 sharing = Sharing(leads, max(alive, 1), at - asked_at)
@@ -94,11 +94,8 @@ async def share_work(url: URL, process: str, now: Callable[[], datetime], work: 
         work.set_sharing(Sharing(False, sharing.processes, sharing.database_ahead))
 
 
-async def _try_to_lead(connection: "AsyncConnection", *, leads: bool) -> bool:
-    """Ask for the lock; whoever has it asks only whether the connection still stands."""
-    if leads:
-        await connection.execute("SELECT 1")
-        return True
+async def _try_to_lead(connection: "AsyncConnection") -> bool:
+    """Ask for the lock, which ends with the connection; tell whether this process has it now."""
     row = await (await connection.execute("SELECT pg_try_advisory_lock(%s)", (LEADING,))).fetchone()
     return bool(row and row[0])
 
