@@ -90,8 +90,6 @@ def run_servers(
     (home / "exim.conf").write_text(_exim(made, offer_tls, smtps) + exim)
     (home / "dovecot.conf").write_text(_dovecot(made) + dovecot)
     (home / "exim.conf").chmod(0o644)
-    # Those of another run may be on their way out.
-    _wait_until_free((smtp, imap))
     with (
         _run_server(home, [str(EXIM), "-C", str(home / "exim.conf"), "-bdf", "-q1s"], "exim") as exim_process,
         _run_server(home, [str(DOVECOT), "-F", "-c", str(home / "dovecot.conf")], "dovecot") as dovecot_process,
@@ -108,18 +106,18 @@ def _run_server(home: Path, words: Sequence[str], name: str) -> Iterator[subproc
     try:
         yield process
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        # Dovecot's children would outlive it for seconds, hold the port, and answer nobody.
+        _signal_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(2)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
 
 
-def _wait_until_free(ports: Sequence[int]) -> None:
-    until = time.monotonic() + 10
-    while any(_somebody_listens(port) for port in ports) and time.monotonic() < until:
-        time.sleep(0.05)
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    # All of them may have ended.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
 
 
 def _somebody_listens(port: int) -> bool:
