@@ -169,7 +169,7 @@ class Port:
         self._most, self._of_one, self._proxies = most, max(LEAST_OF_ONE, most // SHARE), proxies
         self._by_address: dict[str, dict[Held, None]] = {}
         self._count = 0
-        self._accepting: list[asyncio.Task[None]] = []
+        self._listening: list[socket.socket] = []
         self._runner = web.AppRunner(
             app,
             access_log_class=Answered,
@@ -188,14 +188,15 @@ class Port:
         server = self._runner.server
         assert server is not None  # noqa: S101 - that is what `setup` is for
         server.request_handler = _begun(server.request_handler)
-        listening = await self._listen(host, port)
-        self._accepting = [self.loop.create_task(self._accept_forever(listener, tls)) for listener in listening]
+        self._listening = await self._listen(host, port)
+        for listener in self._listening:
+            self.loop.add_reader(listener, self._accept, listener, tls)
 
     async def close(self) -> None:
         """Accept no more, let what is under way end, and let go of the rest."""
-        for task in self._accepting:
-            task.cancel()
-        await asyncio.gather(*self._accepting, return_exceptions=True)
+        for listener in self._listening:
+            self.loop.remove_reader(listener)
+            listener.close()
         await self._runner.cleanup()
         for connection in [connection for several in self._by_address.values() for connection in several]:
             connection.drop_connection()
@@ -219,20 +220,29 @@ class Port:
             raise
         return made
 
-    async def _accept_forever(self, listening: socket.socket, tls: ssl.SSLContext | None) -> None:
-        with listening:
-            while True:
-                try:
-                    taken, peer = await self.loop.sock_accept(listening)
-                except OSError as why:
-                    # No descriptor is left, or the caller is gone already.
-                    log_seldom("accepting connections", why)
-                    self._make_room(self._by_address)
-                    await asyncio.sleep(ACCEPT_AGAIN)
-                    continue
-                self._take(taken, str(peer[0]), tls)
-                # Whoever is being answered has a turn between any two who come.
-                await asyncio.sleep(0)
+    def _accept(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        """Accept one: whoever is being answered has a turn between any two who come.
+
+        No task does it, for one that is cancelled while it accepts loses the connection, which then hangs.
+        """
+        try:
+            taken, peer = listener.accept()
+        except BlockingIOError:
+            return
+        except OSError as why:
+            # No descriptor is left, or the caller is gone already.
+            log_seldom("accepting connections", why)
+            self._make_room(self._by_address)
+            self.loop.remove_reader(listener)
+            self.loop.call_later(ACCEPT_AGAIN, self._accept_again, listener, tls)
+            return
+        taken.setblocking(False)
+        self._take(taken, str(peer[0]), tls)
+
+    def _accept_again(self, listener: socket.socket, tls: ssl.SSLContext | None) -> None:
+        # It is closed when the port is.
+        if listener.fileno() != -1:
+            self.loop.add_reader(listener, self._accept, listener, tls)
 
     def _take(self, taken: socket.socket, peer: str, tls: ssl.SSLContext | None) -> None:
         connection = Held(self, find_first_address(peer), proxy=is_known_peer(peer, self._proxies))

@@ -3,12 +3,15 @@ short.
 """
 
 import asyncio
+import gc
 import json
+import os
 import random
+import resource
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import aiohttp
@@ -209,22 +212,57 @@ async def test_a_deadline_holds_from_accept_to_the_headers_and_between_two_reque
 async def test_where_no_descriptor_is_left_that_is_one_line_a_minute_and_it_goes_on(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, left = asyncio.get_running_loop(), [random.Random(SEED).randint(3, 9)]
-    accept = loop.sock_accept
-
-    async def fail(sock: socket.socket) -> tuple[socket.socket, object]:
-        if left[0]:
-            left[0] -= 1
-            raise OSError(24, "Too many open files")
-        return await accept(sock)
-
-    monkeypatch.setattr(loop, "sock_accept", fail)
     monkeypatch.setattr(connections, "ACCEPT_AGAIN", 0.01)
+    # Whatever other tests made it say in this minute.
+    monkeypatch.setattr("gateway.logs._seen", {})
+    loop = asyncio.get_running_loop()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     async with listening(40) as port:
-        assert await ask(port, "127.0.0.1") == 200
-    said = capsys.readouterr().err
-    assert said.count("accepting connections") <= 1
+        with socket.socket() as caller:
+            caller.setblocking(False)
+            # The next descriptor would be above the limit.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (caller.fileno() + 1, hard))
+            try:
+                fillers = fill_descriptors()
+                await loop.sock_connect(caller, ("127.0.0.1", port))
+                await loop.sock_sendall(caller, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+                await asyncio.sleep(random.Random(SEED).uniform(0.03, 0.2))
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+                for filler in fillers:
+                    os.close(filler)
+            async with asyncio.timeout(20):
+                assert (await loop.sock_recv(caller, 100)).startswith(b"HTTP/1.1 200")
+    said = "".join(capsys.readouterr())
+    assert said.count("accepting connections") == 1
     assert "Traceback" not in said
+
+
+def fill_descriptors() -> list[int]:
+    """Take every descriptor that is left below the limit."""
+    fillers = []
+    while True:
+        try:
+            fillers.append(os.open(os.devnull, os.O_RDONLY))
+        except OSError:
+            return fillers
+
+
+async def test_a_caller_who_comes_while_the_port_closes_is_let_go(recwarn: pytest.WarningsRecorder) -> None:
+    """Whatever the moment: none is taken and then forgotten, which would leave its connection to the collector."""
+    chance = random.Random(SEED)
+    for turns in range(12):
+        async with listening(40) as port:
+            with ExitStack() as callers:
+                several = [callers.enter_context(socket.socket()) for _ in range(chance.randint(1, 4))]
+                for caller in several:
+                    caller.connect(("127.0.0.1", port))
+                for _ in range(turns // 2):
+                    await asyncio.sleep(0)
+        # What is closed is closed within a turn or two.
+        await asyncio.sleep(0.01)
+    gc.collect()
+    assert [str(one.message) for one in recwarn if issubclass(one.category, ResourceWarning)] == []
 
 
 async def test_every_answer_names_us_without_versions_whatever_was_asked() -> None:
