@@ -22,7 +22,7 @@ from gateway import home_folder
 from gateway.access import tell_manager
 from gateway.api import application as api
 from gateway.api.call import PREFIX
-from gateway.auditing import audit, bursts, restores, witness
+from gateway.auditing import audit, bursts, outside_witnesses, restores, witness
 from gateway.background import run_every
 from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find_index
@@ -147,6 +147,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             match_incoming.match_forever,
             exchange_cards_forever,
             witness.watch_logs_forever,
+            outside_witnesses.ask_forever,
             restores.watch_restores_forever,
             statements.compare_forever,
             send_reminders.remind_forever,

@@ -38,7 +38,7 @@ MAX_SIZE_DIGITS = 15
 ROOT_BYTES = 32
 # Signature type.
 _ED25519 = b"\x01"
-_KEY_ID_BYTES = 4
+KEY_ID_BYTES = 4
 # After the name of the log.
 _RESTORED = "/restored"
 
@@ -50,6 +50,16 @@ class Checkpoint:
     origin: str
     size: int
     root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """One signature under a note: the line as it stands there, whose name it bears, and its two parts."""
+
+    line: str
+    name: str
+    key_id: bytes
+    signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +143,7 @@ def verify_restore_word(text: str, *, authority: str, trust: Trust) -> RestoreWo
         CardRefused: we hold no card of the authority (`card.unknown-authority`).
     """
     origin = origin_of(authority)
-    signed_text, _ = _split_note(text)
+    signed_text, _ = split_note(text)
     first, _, times = signed_text.partition("\n")
     if first != origin + _RESTORED:
         raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
@@ -172,21 +182,65 @@ def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
         NoteSignature: it did not (`note.signature`).
         NoteRefused: it is no signed note (`note.malformed`).
     """
-    text, stamps = _split_note(signed)
+    text, stamps = split_note(signed)
     wanted = key_id(name, public)
-    for signer, stamp in stamps:
-        if signer == name and stamp[:_KEY_ID_BYTES] == wanted and _is_signed(text, stamp[_KEY_ID_BYTES:], public):
+    for stamp in stamps:
+        if stamp.name == name and stamp.key_id == wanted and _is_signed(text, stamp.signature, public):
             return text
     raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
 def key_id(name: str, public: Ed25519PublicKey) -> bytes:
     """Return the first four bytes of SHA-256(name, line break, type, public key), as C2SP signed-note has it."""
-    return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:_KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:KEY_ID_BYTES]
+
+
+def split_note(signed: str) -> tuple[str, list[Stamp]]:
+    """Split a signed note into its text, line break included, and the signatures under it, none of them checked.
+
+    Args:
+        signed: the whole note, as it came.
+
+    Raises:
+        NoteRefused: it is no signed note (`note.malformed`).
+    """
+    lines = signed.removesuffix("\n").split("\n")
+    if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
+    text, gap, stamps = signed.rpartition("\n\n")
+    if not gap or not text:
+        raise build_refusal(RefusalCode.NOTE_MALFORMED)
+    try:
+        return text + "\n", list(_read_stamps(stamps))
+    except ValueError:
+        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
+
+
+def read_size(signed: str) -> int:
+    """Return how many entries a checkpoint covers; its signatures are not checked.
+
+    Args:
+        signed: the whole note, as it came.
+
+    Raises:
+        NoteRefused: it is no checkpoint (`note.malformed`).
+    """
+    return _read_checkpoint(split_note(signed)[0]).size
+
+
+def write_log_key(authority: str, public: Ed25519PublicKey) -> str:
+    """Write one of our signing keys as those who check our log take it (C2SP signed-note, "Verifier keys").
+
+    Args:
+        authority: our DfE code.
+        public: the key.
+    """
+    name = origin_of(authority)
+    return f"{name}+{key_id(name, public).hex()}+{b64encode(_ED25519 + public.public_bytes_raw()).decode()}"
 
 
 def _verify_with_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
-    checkpoint = _read_checkpoint(_split_note(signed)[0])
+    checkpoint = _read_checkpoint(split_note(signed)[0])
     if checkpoint.origin != origin:
         raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
     _check_signed_by_any(signed, origin, keys)
@@ -217,20 +271,7 @@ def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
     return True
 
 
-def _split_note(signed: str) -> tuple[str, list[tuple[str, bytes]]]:
-    lines = signed.removesuffix("\n").split("\n")
-    if len(signed) > MAX_NOTE_CHARACTERS or not signed.endswith("\n") or not all(map(str.isprintable, lines)):
-        raise build_refusal(RefusalCode.NOTE_MALFORMED)
-    text, gap, stamps = signed.rpartition("\n\n")
-    if not gap or not text:
-        raise build_refusal(RefusalCode.NOTE_MALFORMED)
-    try:
-        return text + "\n", list(_read_stamps(stamps))
-    except ValueError:
-        raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
-
-
-def _read_stamps(lines: str) -> Iterator[tuple[str, bytes]]:
+def _read_stamps(lines: str) -> Iterator[Stamp]:
     rows = lines.removesuffix("\n").split("\n")
     if len(rows) > MAX_SIGNATURES:
         raise ValueError("signatures")
@@ -238,7 +279,8 @@ def _read_stamps(lines: str) -> Iterator[tuple[str, bytes]]:
         dash, name, stamp = row.split(" ")
         if dash != "—" or not name:
             raise ValueError("signature line")
-        yield name, _decode_base64(stamp)
+        raw = _decode_base64(stamp)
+        yield Stamp(row, name, raw[:KEY_ID_BYTES], raw[KEY_ID_BYTES:])
 
 
 def _read_checkpoint(text: str) -> Checkpoint:

@@ -6,6 +6,7 @@ An export is a folder of two files: `entries.jsonl`, one entry a line, each line
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -19,10 +20,12 @@ from gateway.context import Gateway
 from gateway.core import merkle
 from gateway.core.merkle import Frontier, hash_leaf
 from gateway.errors import Unusable
-from gateway.store import audit_log, inbox, outbox
+from gateway.settings.witness_policy import WitnessPolicy
+from gateway.store import audit_log, cosignatures, inbox, outbox
 from gateway.store.audit_log import AuditEntry, LoggedEntry
 from gateway.store.database import Tx
 from keys import note
+from keys.cosignature import find_cosignature
 from keys.errors import NoteSignature, Refusal
 from keys.ring import Ring
 from keys.trust import Trust
@@ -70,6 +73,7 @@ class LogVerdict:
 
     The newest checkpoint lies over the first `covered` entries; the next one will lie over all. `revoked` checkpoints
     agree with the entries, but were signed with a key that counts no more, so only a newer one proves what they did.
+    Enough outside witnesses cosigned the first `witnessed` entries; None where nobody said which are believed.
     """
 
     size: int
@@ -78,6 +82,7 @@ class LogVerdict:
     revoked: int
     covered: int
     faults: tuple[str, ...]
+    witnessed: int | None = None
 
 
 async def sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> str | None:
@@ -130,7 +135,8 @@ async def prove_growth(gw: Gateway, old: int, new: int) -> Sequence[bytes]:
 def verify_own_log(gw: Gateway, *, seen: Mapping[str, str] = NONE_SEEN, watch: Watch = _watch_nothing) -> LogVerdict:
     """Verify our own log, and hold it against our database; `seen` is what partners saw of it."""
     trust = Trust({gw.code: gw.own_card})
-    return gw.store.look(lambda tx: verify_log(tx, trust, gw.code, ring=gw.ring, seen=seen, watch=watch))
+    policy = gw.config.read_witness_policy()
+    return gw.store.look(lambda tx: verify_log(tx, trust, gw.code, ring=gw.ring, seen=seen, watch=watch, policy=policy))
 
 
 def verify_log(
@@ -141,12 +147,13 @@ def verify_log(
     ring: Ring | None = None,
     seen: Mapping[str, str] = NONE_SEEN,
     watch: Watch = _watch_nothing,
+    policy: WitnessPolicy | None = None,
 ) -> LogVerdict:
     """Check the log in the database, and all that it tells of: entries, head, checkpoints, messages, receipts,
     accounts.
 
     With the `ring`, every copy is opened too. `seen` are checkpoints of ours that partners hold, each with whose
-    word that is: see `seen`.
+    word that is. `policy`: the outside witnesses that are believed.
     """
     faults: list[str] = []
     blocks = audit_log.list_block_roots(tx)
@@ -181,6 +188,8 @@ def verify_log(
     held = list(islice(hold_against_store.list_faults(tx, authority, ring, ends), MOST_FAULTS))
     elsewhere = _find_elsewhere(tx, ends, seen)
     verdict = check_entries(check_lines(), audit_log.list_checkpoints(tx), trust, authority, elsewhere)
+    if policy:
+        verdict = _add_witnessed(verdict, cosignatures.list_cosigned_checkpoints(tx), policy)
     if next(blocks, None) is not None:
         faults.append("A root is stored for a block, but some of its entries are missing.")
     head = audit_log.get_tree_head(tx)
@@ -218,8 +227,16 @@ def _join_mentions(
         faults.append(f"Notices can be found by entry {number:.0f}, which is missing.")
 
 
-def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[str, str] = NONE_SEEN) -> LogVerdict:
-    """Check an export, from its two files and the authority's card alone; and by what partners saw.
+def verify_export(
+    folder: Path,
+    trust: Trust,
+    authority: str,
+    *,
+    seen: Mapping[str, str] = NONE_SEEN,
+    policy: WitnessPolicy | None = None,
+) -> LogVerdict:
+    """Check an export, from its two files and the authority's card alone; by what partners saw; and by which outside
+    witnesses cosigned, if a policy says who is believed.
 
     Raises Unusable where one cannot be read.
     """
@@ -227,8 +244,11 @@ def verify_export(folder: Path, trust: Trust, authority: str, *, seen: Mapping[s
         with (folder / ENTRIES).open(encoding="utf-8") as file:
             notes = (folder / CHECKPOINTS).read_text("utf-8").split(PARTING)
             signed = [note_text for note_text in notes if note_text.strip()]
-            beyond = {note: who for note, who in seen.items() if note not in signed}
-            return check_entries((line.rstrip("\n") for line in file), signed, trust, authority, beyond)
+            ours = {_drop_cosignatures(note_text) for note_text in signed}
+            beyond = {note: who for note, who in seen.items() if note not in ours}
+            lines = (line.rstrip("\n") for line in file)
+            verdict = check_entries(lines, signed, trust, authority, beyond)
+            return _add_witnessed(verdict, signed, policy) if policy else verdict
     except (OSError, UnicodeDecodeError):
         raise Unusable("audit.not-an-export", folder=folder, entries=ENTRIES, checkpoints=CHECKPOINTS) from None
 
@@ -297,6 +317,25 @@ def check_entries(
     return LogVerdict(tree.size, tree.root(), len(signed), len(revoked), covered, tuple(faults))
 
 
+def _add_witnessed(verdict: LogVerdict, notes: Iterable[str], policy: WitnessPolicy) -> LogVerdict:
+    """Add how far enough outside witnesses cosigned; the checkpoints themselves have been checked."""
+    witnessed = 0
+    for text in notes:
+        with suppress(Refusal):
+            if policy.is_met_by([each.key for each in policy.witnesses if find_cosignature(text, each.key)]):
+                witnessed = max(witnessed, note.read_size(text))
+    if witnessed:
+        return replace(verdict, witnessed=witnessed)
+    missing = "No checkpoint is cosigned by as many outside witnesses as the policy asks for."
+    return replace(verdict, faults=(*verdict.faults, missing), witnessed=0)
+
+
+def _drop_cosignatures(signed: str) -> str:
+    """Return a checkpoint as its log signed it: with the first signature only."""
+    text, gap, stamps = signed.partition("\n\n")
+    return text + gap + stamps.split("\n", 1)[0] + "\n"
+
+
 def _read_elsewhere(
     elsewhere: Mapping[str, str], trust: Trust, authority: str, faults: list[str]
 ) -> dict[int, list[tuple[bytes, str]]]:
@@ -349,7 +388,7 @@ async def export_log(gw: Gateway, folder: Path, by: str, *, watch: Watch = _watc
                     logged.entry + "\n"
                     for logged in watch(audit_log.list_entries(tx), audit_log.get_tree_head(tx).size)
                 )
-            (folder / CHECKPOINTS).write_text(PARTING.join(audit_log.list_checkpoints(tx)), "utf-8")
+            (folder / CHECKPOINTS).write_text(PARTING.join(cosignatures.list_cosigned_checkpoints(tx)), "utf-8")
         except OSError as why:
             raise Unusable("audit.not-written", "folder", folder=folder, why=why.strerror) from None
 
@@ -365,7 +404,7 @@ def export_zip(gw: Gateway, file: IO[bytes]) -> None:
             with archive.open(ENTRIES, "w", force_zip64=True) as entries:
                 for logged in audit_log.list_entries(tx):
                     entries.write(logged.entry.encode() + b"\n")
-            archive.writestr(CHECKPOINTS, PARTING.join(audit_log.list_checkpoints(tx)))
+            archive.writestr(CHECKPOINTS, PARTING.join(cosignatures.list_cosigned_checkpoints(tx)))
             archive.writestr(CARD, (gw.config.home / CARD).read_bytes())
             archive.writestr("README.txt", HOW_TO_CHECK)
 

@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.progress import track
 
-from gateway.auditing import audit, browse, check_evidence, evidence, partners_view, witness
+from gateway.auditing import audit, browse, check_evidence, evidence, outside_witnesses, partners_view, witness
 from gateway.auditing.check_evidence import EvidenceVerdict
 from gateway.cli.output import (
     DEFAULT_HOME,
@@ -37,6 +37,7 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.entry_filter import EntryFilter
 from gateway.errors import ConfigProblem, Unusable
+from gateway.settings.witness_policy import parse_policy
 from keys import card
 from keys.card import Card
 from keys.trust import Trust
@@ -76,6 +77,12 @@ def audit_verify(
         Path | None,
         typer.Option("--seen", help="Compare with what a partner saw: the output of its audit partners --json."),
     ] = None,
+    witness_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--witnesses", help="With --export: which outside witnesses must have cosigned (C2SP tlog-policy)."
+        ),
+    ] = None,
     ask: Annotated[
         bool,
         typer.Option("--ask", help="Ask each partner's gateway for the newest checkpoint of this log that it holds."),
@@ -91,10 +98,19 @@ def audit_verify(
         raise typer.BadParameter(
             "Use it with --export only. The log of this gateway is checked with its own card.", param_hint="--card"
         )
+    if witness_file and not export:
+        raise typer.BadParameter(
+            "Use it with --export only. For this log it is set in gateway.toml.", param_hint="--witnesses"
+        )
     if export:
         whose = _whose(card_file, home)
         saw = partners_view.read_seen_file(seen_file, whose.authority) if seen_file else {}
-        verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw)
+        policy = (
+            parse_policy(read_bytes(witness_file).decode("utf-8", "replace"), str(witness_file))
+            if witness_file
+            else None
+        )
+        verdict = audit.verify_export(export, Trust({whose.authority: whose}), whose.authority, seen=saw, policy=policy)
     else:
         with open_gateway(home) as gw:
             verdict = _verified(gw, seen_file, ask)
@@ -143,6 +159,8 @@ def describe_verdict(verdict: audit.LogVerdict) -> str:
         f"[green]No problems found: {verdict.size:,} entries and {verdict.checkpoints:,} signed checkpoints.[/green]",
         f"The newest checkpoint covers {verdict.covered:,} entries. Root of all: {b64encode(verdict.root).decode()}",
     ]
+    if verdict.witnessed:
+        lines.append(f"Enough outside witnesses have cosigned the first {verdict.witnessed:,} entries.")
     if verdict.size > verdict.covered:
         lines.append(f"The next checkpoint covers the last {verdict.size - verdict.covered:,}. `serve` signs it.")
     if verdict.revoked:
@@ -287,6 +305,45 @@ def audit_search(
             "Audit log", ("Number", "Date", "Activity", "Partner", "Reference"), rows, empty="No entries found."
         ),
     )
+
+
+@commands.command("log-keys")
+def audit_log_keys(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """Show the keys that an outside witness needs to know this audit log."""
+    with open_gateway(home) as gw:
+        lines = outside_witnesses.list_log_keys(gw)
+    print_answer(as_json, {"keys": lines}, lambda: escape("\n".join(lines)))
+
+
+@commands.command("outside-witnesses")
+def audit_outside_witnesses(
+    home: Home = DEFAULT_HOME,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask each for a cosignature first.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show who, outside, cosigns this audit log, and how far."""
+    with open_gateway(home) as gw:
+        if ask:
+            asyncio.run(outside_witnesses.ask_witnesses(gw))
+        witnesses = outside_witnesses.list_witnesses(gw)
+    rows = [
+        (
+            each.name,
+            each.cosigned or None,
+            format_for_list(each.cosigned_at) if each.cosigned_at else None,
+            labels.explain_witness_trouble(each.trouble) if each.trouble else None,
+        )
+        for each in witnesses
+    ]
+    print_answer(
+        as_json,
+        {"witnesses": [asdict(each) for each in witnesses]},
+        lambda: build_table(
+            "Outside witnesses", ("Name", "Entries", "Cosigned", "Warning"), rows, empty="No outside witness is set."
+        ),
+    )
+    if any(each.trouble for each in witnesses):
+        raise typer.Exit(1)
 
 
 @commands.command("partners")

@@ -29,7 +29,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "route.strange",
     ),
     "gateway": ("gateway.", "backup.", "card.", "index.", "keys.", "mailbox.", "route.", "caller."),
-    "log": ("audit.", "report."),
+    "log": ("audit.", "report.", "outside-witness."),
 }
 
 

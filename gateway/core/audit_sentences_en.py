@@ -141,6 +141,9 @@ SENTENCES = {
     "subject-access.made": (
         "{who} created a file of everything held about a child, found by {by} ({cases} cases, {messages} messages)."
     ),
+    "outside-witness.alarm": (
+        "Warning: an outside witness, {cosigner}, cosigned an audit log that this one does not continue ({alarm})."
+    ),
     "review.done": "{who} recorded a 14-day review.",
     "route.strange": "{count} unrecognised files or emails were found on a route to {partner}.",
     "search.called": "{who} recorded a call to {partner}, which a search could not ask ({result}).",

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
+from gateway.core.witness_answers import WitnessTrouble
 
 # Not yet with the partner, as far as we know.
 WAITING = (DeliveryState.QUEUED, DeliveryState.SENT)
@@ -238,6 +239,31 @@ class RestoreHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideWitnessHealth:
+    """How an outside witness of our audit log answered last."""
+
+    # As the file of witnesses calls it.
+    name: str
+    # None: it is well, or was not asked yet.
+    trouble: WitnessTrouble | None
+    since: datetime | None
+    # How many entries it holds, where those are more than ours.
+    holds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessedHealth:
+    """Who, outside, cosigns our audit log: each witness, and how far enough of them have cosigned."""
+
+    witnesses: tuple[OutsideWitnessHealth, ...]
+    # Entries, and when; 0 and None: enough never have.
+    size: int
+    at: datetime | None
+    # Is any cosignature needed at all?
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class LogHealth:
     """Our audit log, as far as it can be said without reading it."""
 
@@ -249,6 +275,8 @@ class LogHealth:
     alarms: tuple[LogAlarm, ...]
     # Of our own gateway, in the last thirty days.
     restores: tuple[RestoreHealth, ...] = ()
+    # None where no outside witness is asked.
+    witnessed: WitnessedHealth | None = None
 
 
 @dataclass(frozen=True, slots=True)

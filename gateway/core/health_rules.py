@@ -30,7 +30,9 @@ from gateway.core.health import (
     PartnerHealth,
     RestoreHealth,
     RouteHealth,
+    WitnessedHealth,
 )
+from gateway.core.witness_answers import ALARMS, WitnessTrouble
 
 # The purge runs every night.
 PURGE_LATE = timedelta(hours=36)
@@ -48,6 +50,8 @@ FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)
 # One is signed every ten seconds in which the log grew.
 CHECKPOINT_LATE = timedelta(minutes=10)
+# Outside witnesses are asked each hour.
+COSIGNED_LATE = timedelta(days=1)
 # From five on, messages are refused.
 SKEW = timedelta(minutes=2)
 # A reply may come before what it is about, by another route.
@@ -58,6 +62,18 @@ LITTLE_SPACE, NO_SPACE = 2**30, 2**27
 LITTLE_SHARE = 0.1
 # Of a mailbox.
 FULL_SHARE = 0.9
+INTRODUCE_LOG = (
+    "Your IT team gives the outside witness the keys of this audit log.",
+    "Run `cme-gateway audit log-keys`, and give each line to the operator of the outside witness.",
+)
+ASK_WITNESS = (
+    "Your IT team calls the operator of the outside witness.",
+    "Check its address in the policy file. Then call its operator.",
+)
+EXPLAIN_TO_WITNESS = (
+    "Tell your IT team at once. The database was restored, or audit entries were changed.",
+    "Run `cme-gateway audit verify --ask`. If the database was restored, tell the operator of the outside witness.",
+)
 SET_CLOCKS = "Have both clocks set by NTP."
 RENEW_CARD = ("Renew the card on the server.", "Run `cme-gateway card renew`.")
 
@@ -378,6 +394,31 @@ def _check_log(health: Health) -> Iterator[HealthFinding]:
         yield check(f"audit log of {alarm.authority}", says, on_page, clear)
     for restore in log.restores:
         yield _check_restore(restore)
+    if log.witnessed:
+        yield from _check_witnessed(log.witnessed, log.size, health.at)
+
+
+def _check_witnessed(witnessed: WitnessedHealth, size: int, at: datetime) -> Iterator[HealthFinding]:
+    for witness in witnessed.witnesses:
+        if witness.trouble in ALARMS:
+            holds = "" if witness.holds is None else f": it cosigned {witness.holds:,} entries, and there are {size:,}"
+            says = f"{witness.name} cosigned an audit log that this one does not continue{holds}."
+            yield fail_check(f"outside witness {witness.name}", says, *EXPLAIN_TO_WITNESS)
+        elif witness.trouble:
+            since = f" since {witness.since:%d %b %Y %H:%M}" if witness.since else ""
+            says = f"{labels.explain_witness_trouble(witness.trouble)}{since}."
+            unknown = witness.trouble in (WitnessTrouble.UNKNOWN_LOG, WitnessTrouble.UNKNOWN_KEY)
+            next_step = INTRODUCE_LOG if unknown else ASK_WITNESS
+            yield warn_check(f"outside witness {witness.name}", says, *next_step)
+    if not witnessed.needed:
+        return
+    if witnessed.at is None or at - witnessed.at > COSIGNED_LATE:
+        last = f" since {witnessed.at:%d %b %Y %H:%M}" if witnessed.at else " yet"
+        yield warn_check(
+            "outside witnesses", f"Not enough outside witnesses have cosigned the audit log{last}.", *ASK_WITNESS
+        )
+    else:
+        yield pass_check("outside witnesses", f"{witnessed.size:,} entries cosigned by enough outside witnesses")
 
 
 def _explain_alarm(alarm: LogAlarm) -> str:

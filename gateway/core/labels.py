@@ -17,6 +17,7 @@ from gateway.core.failure_cause import find_failure_cause
 from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import Direction
 from gateway.core.message_protection import Protection
+from gateway.core.witness_answers import WitnessTrouble
 from schemas import codes
 from schemas.message import Acknowledgement, Body, MessageKind, RestrictionLevel
 
@@ -600,6 +601,11 @@ def ask_for_other_names() -> str:
 def explain_contradiction(contradiction: str) -> str:
     """Return in what way a partner's log is not the one that was seen (`checkpoint_rules.LogContradiction`)."""
     return texts.CONTRADICTIONS[contradiction]
+
+
+def explain_witness_trouble(trouble: WitnessTrouble) -> str:
+    """Return why an outside witness did not cosign, without a full stop."""
+    return texts.WITNESS_TROUBLES[trouble]
 
 
 def name_check(name: str) -> str:

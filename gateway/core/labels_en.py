@@ -749,6 +749,16 @@ CONTRADICTIONS = {
     "no-proof": "it cannot show that its log today continues the earlier copies",
 }
 
+# Why an outside witness did not cosign our audit log, by `witness_answers.WitnessTrouble`.
+WITNESS_TROUBLES = {
+    "not-reached": "The outside witness has given no answer",
+    "unknown-log": "The outside witness has not known this audit log",
+    "unknown-key": "The outside witness has not known the key that signs this audit log",
+    "not-signed": "The outside witness has answered without a valid signature",
+    "ahead": "The outside witness has held a longer audit log",
+    "contradicts": "The outside witness has held another audit log",
+}
+
 # What a check of health is about, by its name (`findings.HealthFinding`), which programs look for.
 CHECKS = {
     "settings, keys, database": "Settings, keys and database",
@@ -802,6 +812,7 @@ CHECKS = {
     "restored": "Restored gateway",
     "restored by hand": "Restored gateway",
     "audit log": "Audit log",
+    "outside witnesses": "Outside witnesses of the audit log",
     "ONE's folder": "Folder for leavers from ONE",
     "ONE's import folder": "Folder for import into ONE",
     "ONE's answers folder": "Folder for results from ONE",
@@ -827,6 +838,7 @@ CHECK_PATTERNS = {
     "letters to (?P<authority>[0-9]{3})": "Emails to {authority}",
     "route to (?P<authority>[0-9]{3})": "Route to {authority}",
     "route (?P<rest>[a-z]+) to (?P<authority>[0-9]{3})": "{rest} route to {authority}",
+    "outside witness (?P<rest>.+)": "Outside witness {rest}",
     "our (?P<rest>[a-z]+) route": "{rest} route of this authority",
     "left at our (?P<rest>[a-z]+) route": "Not processed on the {rest} route of this authority",
     "left at (?P<authority>[0-9]{3})'s (?P<rest>[a-z]+) route": "Not processed on the {rest} route to {authority}",

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gateway import home_folder
-from gateway.auditing import restores
+from gateway.auditing import outside_witnesses, restores
 from gateway.authorities.partners import list_certificate_ends
 from gateway.context import Gateway
 from gateway.core import labels
@@ -35,13 +35,16 @@ from gateway.core.health import (
     LogHealth,
     LoopHealth,
     MailboxHealth,
+    OutsideWitnessHealth,
     PartnerHealth,
     ProcessHealth,
     RestoreHealth,
     RetentionHealth,
     RouteHealth,
+    WitnessedHealth,
 )
 from gateway.core.health_rules import list_findings
+from gateway.core.witness_answers import WitnessTrouble
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.install_checks import check_installation
@@ -52,6 +55,7 @@ from gateway.searches import children_index as our_children
 from gateway.store import (
     audit_log,
     children,
+    cosignatures,
     heartbeats,
     inbox,
     mailboxes,
@@ -329,7 +333,30 @@ def _measure_log(tx: Tx, gw: Gateway) -> LogHealth:
         RestoreHealth(known.at, known.backup_at, known.holder or "")
         for known in restores.list_own_restores(tx, gw.now())
     )
-    return LogHealth(audit_log.get_tree_head(tx).size, covered, at, tuple(alarms), tuple(ours))
+    size = audit_log.get_tree_head(tx).size
+    return LogHealth(size, covered, at, tuple(alarms), tuple(ours), _measure_witnessed(tx, gw))
+
+
+def _measure_witnessed(tx: Tx, gw: Gateway) -> WitnessedHealth | None:
+    # What is wrong with the file, `doctor` says.
+    policy = None
+    with suppress(ConfigProblem):
+        policy = gw.config.read_witness_policy()
+    if policy is None:
+        return None
+    standings = cosignatures.list_standings(tx)
+    witnesses = (
+        OutsideWitnessHealth(
+            witness.name, WitnessTrouble(standing.trouble) if standing.trouble else None, standing.since, standing.holds
+        )
+        for witness in policy.witnesses
+        if witness.url and (standing := standings.get(witness.key.name))
+    )
+    reached = outside_witnesses.find_witnessed_log(tx, policy)
+    needed = policy.quorum is not None
+    if reached is None:
+        return WitnessedHealth(tuple(witnesses), 0, None, needed)
+    return WitnessedHealth(tuple(witnesses), reached.size, reached.at, needed)
 
 
 def _read_word(tx: Tx, partner: str) -> RestoreHealth | None:

@@ -185,6 +185,8 @@ def _build_log(health: Health) -> Iterator[Metric]:
     yield _build_value(
         "audit_alarms", "Partners whose audit log does not match earlier copies.", len(health.log.alarms)
     )
+    age = _count_seconds(health.log.witnessed.at, health.at) if health.log.witnessed else None
+    yield _build_value("audit_cosigned_age_seconds", "Time since enough outside witnesses cosigned.", age)
 
 
 def _build_value(name: str, says: str, value: float | None) -> Metric:

@@ -28,12 +28,14 @@ from gateway.settings.sections import (
     OneAnswersSettings,
     OneColumnsSettings,
     OneSettings,
+    OutsideWitnessSettings,
     RetentionSettings,
     SearchSettings,
     SftpSettings,
     SignInSettings,
     StoreSettings,
 )
+from gateway.settings.witness_policy import WitnessPolicy, parse_policy
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
 
@@ -58,6 +60,7 @@ class Config:
     help: HelpSettings = field(default_factory=HelpSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    outside_witnesses: OutsideWitnessSettings = field(default_factory=OutsideWitnessSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
@@ -153,6 +156,19 @@ class Config:
         """
         file = self.api.webhook_ca_file
         return self._issuers(file, "[api] webhook_ca_file") if file else None
+
+    def read_witness_policy(self) -> WitnessPolicy | None:
+        """Return which outside witnesses we ask, if it is said. Raises ConfigProblem where the file is not right."""
+        file = self.outside_witnesses.policy_file
+        if not file:
+            return None
+        text = self._secret(file, "[outside_witnesses] policy_file").decode("utf-8", "replace")
+        return parse_policy(text.removeprefix("\ufeff").replace("\r\n", "\n"), file)
+
+    def witness_ca(self) -> str | None:
+        """Who issued the certificates of outside witnesses, if it is said. Raises ConfigProblem."""
+        file = self.outside_witnesses.ca_file
+        return self._issuers(file, "[outside_witnesses] ca_file") if file else None
 
     def read_registration(self) -> Registration | None:
         """How the identity provider knows us, if there is one. Raises ConfigProblem where the secret cannot be read."""

@@ -85,6 +85,16 @@ class MetricsSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class OutsideWitnessSettings:
+    """Who, besides our partners, watches that our audit log only grows."""
+
+    # A file with their keys and addresses, and how many must have signed; empty: nobody is asked.
+    policy_file: str = ""
+    # Who issued the certificates of their servers, where the system does not know it.
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSettings:
     """What case systems may ask for at the API, which is served where the console is."""
 

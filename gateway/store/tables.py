@@ -660,6 +660,29 @@ audit_checkpoints = Table(
     UniqueConstraint("note"),
 )
 
+# What outside witnesses signed under our checkpoints: lines of C2SP tlog-cosignature.
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    # The name under which it signs.
+    Column("witness", String(200), primary_key=True),
+    # By the witness's clock.
+    Column("cosigned_at", Instant, nullable=False),
+    Column("line", Text, nullable=False),
+)
+
+# How each of them answered last.
+outside_witnesses = Table(
+    "outside_witnesses",
+    metadata,
+    Column("witness", String(200), primary_key=True),
+    Column("asked_at", Instant, nullable=False),
+    Column("trouble", String(20)),
+    Column("since", Instant),
+    Column("holds", BigInteger),
+)
+
 # Checkpoints of partners' audit logs, as their receipts brought them; evidence, so none is ever deleted.
 witnessed = Table(
     "witnessed",
@@ -1063,6 +1086,7 @@ APPEND_ONLY = (
     "audit_checkpoints",
     "audit_mentions",
     "audit_blocks",
+    "cosignatures",
     "receipts",
     "attempts",
     "owner",

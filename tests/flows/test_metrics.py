@@ -21,13 +21,15 @@ from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.partner_api import connections, metrics
 from gateway.settings.file import parse
-from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings
-from gateway.store import mailboxes, partner_health
+from gateway.settings.sections import HostingSettings, MetricsSettings, OneSettings, OutsideWitnessSettings
+from gateway.store import cosignatures, mailboxes, partner_health
+from gateway.store.cosignatures import KeptCosignature
 from gateway.store.mailboxes import MailboxBundle
 from tests.children import notice
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_exchange import Pair, state, until
 from tests.flows.test_matches import load
+from tests.outside_witness import Witness
 from tests.prometheus import scraping
 from tests.structure.test_monitoring import asked
 
@@ -45,11 +47,19 @@ async def scrape(port: int, path: str = "/metrics") -> tuple[int, str]:
 
 
 def with_everything(gw: Gateway, tmp_path: Path) -> None:
-    """A mailbox that it holds, a folder of ONE's, an index, a failure: all that a metric may speak of."""
+    """A mailbox that it holds, a folder of ONE's, an index, a failure, a cosignature: all that a metric may speak of."""
     (tmp_path / "one").mkdir()
     (gw.config.home / "taken-in" / "leavers" / "done").mkdir(parents=True)
     one = OneSettings(folder=str(tmp_path / "one"))
-    gw.config = replace(gw.config, hosting=HostingSettings(owners="885"), one=one)
+    north = Witness("north.example")
+    (gw.config.home / "witnesses.txt").write_text(f"witness north {north.vkey}\nquorum north\n")
+    gw.config = replace(
+        gw.config,
+        hosting=HostingSettings(owners="885"),
+        one=one,
+        outside_witnesses=OutsideWitnessSettings("witnesses.txt"),
+    )
+    gw.store.run(lambda tx: cosignatures.add_cosignature(tx, KeptCosignature(1, north.name, gw.now(), "a line")))
     load(gw)
     gw.store.run(
         lambda tx: mailboxes.add_bundle(tx, MailboxBundle("885", "messages", "b", "330", b"sealed.bundle", gw.now()))

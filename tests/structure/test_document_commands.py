@@ -40,6 +40,8 @@ INLINE = re.compile(rf"`({PROGRAM} [^`]+)`")
 ONLY_READ = {
     "api list",
     "api webhooks",
+    "audit log-keys",
+    "audit outside-witnesses",
     "audit partners",
     "audit search",
     "audit verify",

@@ -34,10 +34,11 @@ PLACES = (
     *("adapters", "gateway/api", "gateway/cli", "gateway/console", "gateway/demo", "gateway/one", "gateway/reports"),
     *("gateway/auditing", "gateway/casework", "gateway/reconciliation", "gateway/searches", "gateway/settings"),
 )
-# What this word is elsewhere: an accessibility statement, and codes that a person may have to type.
+# What this word is elsewhere: an accessibility statement, codes that a person may have to type, and who cosigns the
+# audit log as C2SP has it.
 NAMES = re.compile(
     r"accessibility statement|this statement applies|witness[- ]protection|ring-me|statement of special"
-    r"|why is no notice needed",
+    r"|why is no notice needed|outside[- ]witness(es)?",
     re.IGNORECASE,
 )
 
