@@ -48,7 +48,6 @@ from gateway.console import (
 from gateway.console.audit_proofs import CHECKS
 from gateway.console.console_request import GATEWAY
 from gateway.console.endpoints import add_endpoints
-from gateway.console.pages import PAGES, Pages
 from gateway.console.sign_in import CHECKING
 from gateway.context import Gateway
 from gateway.errors import Busy, ConfigProblem, GatewayError, StoreUnavailable
@@ -115,7 +114,7 @@ STATIC = "/static/"
 def build_application(gw: Gateway) -> web.Application:
     """Build the console of one authority."""
     app = web.Application(middlewares=[_guard_answers, _explain_errors], client_max_size=MAX_FORM_BYTES)
-    app[GATEWAY], app[PAGES], app[CHECKS] = gw, Pages(), VerifyRuns()
+    app[GATEWAY], app[CHECKS] = gw, VerifyRuns()
     app[CHECKING] = SlowChecks(gw)
     app.on_cleanup.append(_end_checks)
     for endpoints in ENDPOINT_GROUPS:

@@ -9,7 +9,7 @@ from multidict import MultiDict, MultiDictProxy
 
 from gateway.access.sessions import Session
 from gateway.console import navigation
-from gateway.console.pages import PAGES, Pages
+from gateway.console.pages import render_page
 from gateway.context import Gateway
 from gateway.core.inbox_order import InboxCounts
 from gateway.core.permissions import Permission, Reach, get_reach
@@ -58,8 +58,7 @@ class ConsoleRequest:
             "head": navigation.build_head(self.may_do, self.web_request.path, self.counts),
             **values,
         }
-        pages: Pages = self.web_request.app[PAGES]
-        return web.Response(text=pages.render(template, context), content_type="text/html", status=status)
+        return web.Response(text=render_page(template, context), content_type="text/html", status=status)
 
 
 def redirect_to(address: str) -> web.Response:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
-from aiohttp import web
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader
 from markupsafe import Markup
 
@@ -25,65 +25,67 @@ from schemas.reading import list_sections
 BRAND_COLOUR = "#1b4d6b"
 
 
-class Pages:
-    """The templates, read once."""
-
-    def __init__(self) -> None:
-        """Load the templates of this package and of `govuk_frontend_jinja`."""
-        macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
-        loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
-        self._environment = Environment(
-            autoescape=True, loader=loader, trim_blocks=True, lstrip_blocks=True, finalize=as_html.show_hidden_signs
-        )
-        self._environment.filters |= {
-            "day": format_day,
-            "iso_day": format_iso_day,
-            "moment": format_moment,
-            "second": format_second,
-            "kind": labels.name_kind,
-            "status": get_status,
-            "missing": labels.name_missing,
-            "restriction": labels.name_restriction,
-            "role": labels.name_role,
-            "route": labels.name_route,
-            "answering": labels.build_answering,
-            "contradiction": labels.explain_contradiction,
-            "match_reason": labels.name_match_reason,
-            "authority": labels.name_authority,
-            "authority_in_full": labels.name_authority_in_full,
-            "tail": shorten_id,
-            "hold_reason": labels.name_hold_reason,
-            "open_work": labels.describe_open_work,
-        }
-        self._environment.tests |= {"restricted": is_restricted, "phone_only": is_phone_only}
-        self._environment.globals |= {
-            "Act": Permission,
-            "sections": list_sections,
-            "drawn": draw_bars,
-            "labels": codes.get_labels,
-            "mail_says": describe_mail_reply,
-            "name_status": labels.name_status,
-            "describe_duty": labels.describe_duty,
-            "describe_review": labels.describe_review,
-            "explain_urgent": labels.explain_urgent,
-            "name_urgent": labels.name_urgent,
-            "tell_whom_to_call": labels.tell_whom_to_call,
-            "warn_of_no_alert": labels.warn_of_no_alert,
-            "find_authorities": find_authorities,
-            "find_exact_authority": find_exact_authority,
-            "explain_filled_in": labels.explain_filled_in,
-            "name_filled_in": labels.name_filled_in,
-            "explain_failure": labels.explain_failure,
-            "explain_mail_choice": labels.explain_mail_choice,
-        }
-        self._environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
-
-    def render(self, template: str, values: Mapping[str, Any]) -> str:
-        """Render a whole page."""
-        return self._environment.get_template(template).render(values)
+def render_page(template: str, values: Mapping[str, Any]) -> str:
+    """Render a whole page."""
+    return build_environment().get_template(template).render(values)
 
 
-PAGES = web.AppKey("pages", Pages)
+@cache
+def build_environment() -> Environment:
+    """Load the templates of this package and of `govuk_frontend_jinja`, once for the process."""
+    macros = PrefixLoader({"govuk_frontend_jinja": PackageLoader("govuk_frontend_jinja")})
+    loader = ChoiceLoader([PackageLoader("gateway.console"), macros])
+    environment = Environment(
+        autoescape=True,
+        loader=loader,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=as_html.show_hidden_signs,
+        auto_reload=False,
+    )
+    environment.filters |= {
+        "day": format_day,
+        "iso_day": format_iso_day,
+        "moment": format_moment,
+        "second": format_second,
+        "kind": labels.name_kind,
+        "status": get_status,
+        "missing": labels.name_missing,
+        "restriction": labels.name_restriction,
+        "role": labels.name_role,
+        "route": labels.name_route,
+        "answering": labels.build_answering,
+        "contradiction": labels.explain_contradiction,
+        "match_reason": labels.name_match_reason,
+        "authority": labels.name_authority,
+        "authority_in_full": labels.name_authority_in_full,
+        "tail": shorten_id,
+        "hold_reason": labels.name_hold_reason,
+        "open_work": labels.describe_open_work,
+    }
+    environment.tests |= {"restricted": is_restricted, "phone_only": is_phone_only}
+    environment.globals |= {
+        "Act": Permission,
+        "sections": list_sections,
+        "drawn": draw_bars,
+        "labels": codes.get_labels,
+        "mail_says": describe_mail_reply,
+        "name_status": labels.name_status,
+        "describe_duty": labels.describe_duty,
+        "describe_review": labels.describe_review,
+        "explain_urgent": labels.explain_urgent,
+        "name_urgent": labels.name_urgent,
+        "tell_whom_to_call": labels.tell_whom_to_call,
+        "warn_of_no_alert": labels.warn_of_no_alert,
+        "find_authorities": find_authorities,
+        "find_exact_authority": find_exact_authority,
+        "explain_filled_in": labels.explain_filled_in,
+        "name_filled_in": labels.name_filled_in,
+        "explain_failure": labels.explain_failure,
+        "explain_mail_choice": labels.explain_mail_choice,
+    }
+    environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
+    return environment
 
 
 def format_moment(at: datetime) -> str:

@@ -19,7 +19,7 @@ from gateway.casework.by_hand import PhoneCall
 from gateway.cli.output import _Terminal, in_ascii, note_text
 from gateway.console import forms
 from gateway.console.forms import Question
-from gateway.console.pages import Pages
+from gateway.console.pages import build_environment
 from gateway.context import Gateway
 from gateway.core import composition
 from gateway.core.permissions import Role
@@ -157,11 +157,8 @@ def of_terminal(said: str) -> str:
     return out.getvalue()
 
 
-PAGES = Pages()
-
-
 def of_a_page(said: str) -> str:
-    template = PAGES._environment.from_string("{{ said }}")
+    template = build_environment().from_string("{{ said }}")
     return str(template.render(said=said)).replace("&#39;", "'")
 
 
