@@ -24,7 +24,7 @@ from gateway.store.database import Store, Tx, has_table
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
-from keys.ring import RING_FILE, Ring
+from keys.ring import RING_FILE, KeyPlace, KeyPlaces, Ring
 from keys.trust import Trust
 from schemas import layout
 
@@ -272,13 +272,18 @@ def take_up_own(gw: Gateway) -> bool:
     Raises ConfigProblem, or a Refusal.
     """
     ours, text = _read_own_card(gw.config.home)
-    ring = Ring.unlock(gw.config.home / KEYS, passphrase=gw.config.read_passphrase())
+    ring = unlock_ring(gw.config)
     is_ours = (ours.authority, ours.identity, ring.authority) == (gw.code, gw.own_card.identity, gw.code)
     is_new = text != gw.own_card_text or ring.newest_id != gw.ring.newest_id
     if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
         return False
     gw.own_card, gw.own_card_text, gw.ring = ours, text, ring
     return True
+
+
+def unlock_ring(config: Config) -> Ring:
+    """Open our keys. Raises ConfigProblem, or RingRefused as `Ring.unlock` does; the HSM is not asked yet."""
+    return Ring.unlock(config.home / KEYS, passphrase=config.read_passphrase(), hsm=config.find_hsm())
 
 
 def read_certificate(home: Path) -> bytes:
@@ -305,9 +310,8 @@ def _write_private(path: Path, secret: bytes) -> None:
 
 def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
     """Sign our card with the identity key and keep it in the home folder."""
-    phrase = config.read_passphrase()
-    ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
-    identity = Ring.open_identity(config.home / KEYS, passphrase=phrase)
+    ring = unlock_ring(config)
+    identity = Ring.open_identity(config.home / KEYS, passphrase=config.read_passphrase())
     certificates = [tls.der_base64(read_certificate(config.home))]
     if (waits := _read_next_certificate(config.home)) is not None:
         certificates.append(tls.der_base64(waits))
@@ -415,16 +419,26 @@ def renew_card(home: Path, *, by: str) -> Card:
     return ours
 
 
-def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
+def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | None = None) -> Card:
     """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
 
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole.
-    A crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
+    `into`: where signing and wrapping keys are made, where not in the place of the old ones. A crash in between leaves
+    new keys under an old card; `doctor` says so, and `card renew` mends it.
+
+    Raises HsmUnavailable where the HSM makes none; then the old ones stay.
     """
     gw = open_gateway(home)
     try:
-        Ring.rotate(home / KEYS, passphrase=gw.config.read_passphrase(), now=gw.now(), revoke=revoke)
-        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no"})
+        fresh = Ring.rotate(
+            home / KEYS,
+            passphrase=gw.config.read_passphrase(),
+            now=gw.now(),
+            revoke=revoke,
+            places=KeyPlaces(gw.config.find_hsm(), into),
+        )
+        place = "hsm" if fresh.is_in_hsm else "file"
+        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no", "place": place})
         gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     finally:
         gw.store.close()
@@ -437,7 +451,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     _make_private(home)
     own_files = stamp_own_files(home)
     own_card, own_card_text = _read_own_card(home)
-    ring = Ring.unlock(home / KEYS, passphrase=config.read_passphrase())
+    ring = unlock_ring(config)
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
             raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)

@@ -15,10 +15,11 @@ from functools import cache
 from typing import Any, NoReturn
 
 import pybase64
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from jwt import PyJWS
 
 from keys.errors import RefusalCode, build_refusal
+from keys.hsm import SigningPrivateKey
 
 SIGNATURE_ALGORITHMS = ("EdDSA",)
 # By how much two authorities' clocks may differ; with NTP they do not.
@@ -160,7 +161,7 @@ def write_seconds(at: datetime) -> int:
     return int(at.timestamp())
 
 
-def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
+def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: SigningPrivateKey) -> str:
     """Write a token of this kind: a compact JWS (RFC 7515, 7.1).
 
     Args:

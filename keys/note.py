@@ -24,10 +24,11 @@ from datetime import datetime
 from hashlib import sha256
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from keys import jose
 from keys.errors import NoteSignature, RefusalCode, build_refusal
+from keys.hsm import SigningPrivateKey
 from keys.ring import Ring
 from keys.trust import Trust
 
@@ -147,7 +148,7 @@ def verify_restore_word(text: str, *, authority: str, trust: Trust) -> RestoreWo
         raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
 
 
-def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
+def sign(text: str, *, name: str, private: SigningPrivateKey) -> str:
     """Write any signed note (C2SP signed-note) with one signature.
 
     Args:

@@ -34,6 +34,7 @@ from gateway.exchange.newer_cards import CardVerdict, explain_refusal
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
+from keys.ring import KeyPlace
 
 KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
 KEY_EXPOSED = (
@@ -251,13 +252,25 @@ def keys_rotate(
     revoke: Annotated[
         bool, typer.Option("--revoke", help="After a theft: nothing signed with older keys is accepted any more.")
     ] = False,
+    into: Annotated[
+        KeyPlace | None,
+        typer.Option(
+            "--into",
+            help="Where the new signing and storage keys are made: the HSM of the settings, or the key file. Without"
+            " it, where the old ones are.",
+        ),
+    ] = None,
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace the gateway's keys. Older messages can still be opened."""
-    _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke, into=into), home, as_json)
     place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
+    if into == "hsm":
+        err.print(
+            "Back up the HSM too, with the vendor's tool. No backup of the gateway has the keys in it.", soft_wrap=True
+        )
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:

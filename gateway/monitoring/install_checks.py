@@ -9,7 +9,7 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.findings import HealthFinding, check_expiry, fail_check, pass_check, warn_check
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange import letters
 from gateway.reconciliation import deadlines
 from keys import smime, tls
@@ -36,6 +36,8 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
             "Replace the keys when it suits you.",
             "When it suits you, run `cme-gateway keys rotate`, then back up.",
         )
+    if gw.ring.is_in_hsm:
+        yield _check_hsm(gw)
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
@@ -72,6 +74,15 @@ def _check_terms(gw: Gateway) -> HealthFinding:
     return pass_check("term dates", f"Known to {last:%d %b %Y}")
 
 
+def _check_hsm(gw: Gateway) -> HealthFinding:
+    """Check that the HSM has our keys and works with them now."""
+    try:
+        gw.ring.try_keys()
+    except (HsmUnavailable, ConfigProblem) as why:
+        return fail_check("HSM", why.sentence, why.next_on_page, why.next_in_terminal)
+    return pass_check("HSM", f"Has the newest keys, and works with them: {gw.config.hsm.token}")
+
+
 def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:
     """That it is the one by which partners know us; when it ends, the figures say."""
     name = "card and certificate"
@@ -90,6 +101,7 @@ def _check_files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
         (home_folder.TLS_KEY, home / home_folder.TLS_KEY),
         ("passphrase", home / gw.config.keys.passphrase_file),
         ("keys", home / home_folder.KEYS),
+        *((("PIN of the HSM", home / gw.config.hsm.pin_file),) if gw.config.hsm.pin_file else ()),
     ):
         if not path.exists():
             yield fail_check(name, f"{path} does not exist.", "Restore it from backup.")

@@ -9,7 +9,8 @@ from pathlib import Path
 from adapters.openid import Registration
 from adapters.route import Login, MailAccount, TokenSource
 from gateway.core.permissions import Role
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
+from gateway.settings.pin_file import PinFile
 from gateway.settings.sections import (
     ApiSettings,
     AuthoritySettings,
@@ -19,6 +20,7 @@ from gateway.settings.sections import (
     EmailSettings,
     HelpSettings,
     HostingSettings,
+    HsmSettings,
     KeysSettings,
     LimitsSettings,
     ListenSettings,
@@ -36,6 +38,7 @@ from gateway.settings.sections import (
 )
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
+from keys.hsm import Hsm, open_hsm
 
 # In the place of roles.
 ALL_ROLES = "all"
@@ -60,6 +63,7 @@ class Config:
     api: ApiSettings = field(default_factory=ApiSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
+    hsm: HsmSettings = field(default_factory=HsmSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
@@ -120,6 +124,14 @@ class Config:
     def read_passphrase(self) -> bytes:
         """Return the passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
         return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
+
+    def find_hsm(self) -> Hsm | None:
+        """Return the HSM, if one is set; nothing is asked of it yet. It raises HsmUnavailable where it is no use."""
+        ours = self.hsm
+        if not ours.module:
+            return None
+        pin = PinFile(self.home / ours.pin_file, self.home)
+        return open_hsm(Path(ours.module), ours.token, pin, HsmUnavailable)
 
     def sign_ins(self) -> dict[str, Login]:
         """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""

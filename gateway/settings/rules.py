@@ -15,6 +15,7 @@ from gateway.settings.sections import (
     DeadlinesSettings,
     EmailSettings,
     HelpSettings,
+    HsmSettings,
     RetentionSettings,
     SignInSettings,
 )
@@ -100,6 +101,7 @@ def check(text: str, config: Config) -> None:
         raise build_problem(
             text, "url", "[sftp] url must be a folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
+    _check_hsm(text, config.hsm)
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
@@ -189,6 +191,21 @@ def _check_proxies(text: str, config: Config) -> None:
         except ValueError:
             wrong = f"[{section}] proxies must have addresses or networks only"
             raise build_problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
+
+
+def _check_hsm(text: str, ours: HsmSettings) -> None:
+    if ours == HsmSettings():
+        return
+    for key, example in (
+        ("module", "/usr/lib/softhsm/libsofthsm2.so"),
+        ("token", "cme-gateway"),
+        ("pin_file", "/run/credentials/hsm-pin"),
+    ):
+        if not getattr(ours, key):
+            raise build_problem(text, key, f"[hsm] needs {key}", f'{key} = "{example}"', "hsm")
+    if not ours.module.startswith("/"):
+        wrong = "[hsm] module must be the whole path of the vendor's library"
+        raise build_problem(text, "module", wrong, 'module = "/usr/lib/softhsm/libsofthsm2.so"', "hsm")
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:

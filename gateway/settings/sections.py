@@ -111,6 +111,17 @@ class KeysSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HsmSettings:
+    """The PKCS#11 token in which signing and wrapping keys may be."""
+
+    # The vendor's library; empty: there is none.
+    module: str = ""
+    # What the token is called there.
+    token: str = ""
+    pin_file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SftpSettings:
     """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import bearer, card, envelope, jose, note, receipt
 from keys.algorithms import KEMS
+from keys.hsm import SigningPrivateKey
 from keys.ring import Ring
 from keys.trust import Trust
 from tests.unit.keys.parties import NOW, Party, party, seed, trust_in, with_key
@@ -51,7 +52,7 @@ def flip(text: str, at: int) -> str:
     return text[:index] + other + text[index + 1 :]
 
 
-def handmade(header: Row, payload: bytes, private: Ed25519PrivateKey | None, hmac_key: bytes | None = None) -> str:
+def handmade(header: Row, payload: bytes, private: SigningPrivateKey | None, hmac_key: bytes | None = None) -> str:
     """A compact JWS with any header; unsigned, HMAC-signed, or Ed25519-signed."""
     text = f"{b64(compact(header))}.{b64(payload)}"
     if private:
