@@ -12,6 +12,7 @@ card that says nothing new is one that every reader since version 0.1 reads.
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -30,6 +31,9 @@ MAX_CARD_BYTES = 65_536
 MAX_ROWS = 32
 # 132 bits: nobody finds a second key with the same.
 FINGERPRINT_DIGITS = 40
+
+# An extension: when a person of the authority last checked each contact, by role (NumericDate).
+CONTACTS_CHECKED = "contacts_checked"
 
 KIND = jose.Kind(
     "cme-card+jwt",
@@ -178,6 +182,32 @@ def find_claimed_authority(line: bytes) -> str | None:
         return shape.read_name(jose.read_object(jose.read(KIND, line).payload).get("iss"))
     except (CardRefused, jose.UnreadableToken):
         return None
+
+
+def write_contact_dates(dates: Mapping[str, datetime]) -> dict[str, Any]:
+    """Return the extension that says when each contact was last checked; no extension where none was.
+
+    Args:
+        dates: by role, in any zone.
+    """
+    return {CONTACTS_CHECKED: {role: jose.write_seconds(at) for role, at in dates.items()}} if dates else {}
+
+
+def read_contact_dates(card: Card) -> dict[str, datetime]:
+    """Return when each contact was last checked, by role, as a card says it.
+
+    What has another form, or lies after the card's own date, is passed over: an extension never spoils a card.
+
+    Args:
+        card: as `read` returned it.
+    """
+    claims = card.extensions.get(CONTACTS_CHECKED)
+    dates = {}
+    for role, seconds in claims.items() if isinstance(claims, dict) else ():
+        with suppress(jose.UnreadableToken):
+            if (at := jose.read_moment(seconds)) <= card.issued_at + jose.CLOCK_SKEW:
+                dates[role] = at
+    return dates
 
 
 def check_replacement(new: Card, old: Card, now: datetime) -> None:

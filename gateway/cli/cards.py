@@ -185,6 +185,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         "confirmed_at": partner.confirmed_at,
         "confirmed_by": partner.confirmed_by,
         "exchange": asdict(known.exchange),
+        "contacts_checked": card.read_contact_dates(theirs),
     }
     lines = [
         ("Name", f"{theirs.name} ({theirs.authority})"),
@@ -193,8 +194,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
         *known.describe_exchange(),
         *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),
-        *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
-        *(("MASH", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in (theirs.mash,) if c),
+        *(("Contact", text) for text in partners.list_contact_lines(theirs, gw.now())),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
@@ -244,6 +244,25 @@ def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def card_renew(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Renew this authority's card for a year."""
     _show_card(home_folder.renew_card(home, by=by), home, as_json)
+
+
+@card_commands.command("confirm-contacts")
+def card_confirm_contacts(
+    home: Home = DEFAULT_HOME,
+    yes: Annotated[bool, typer.Option("--yes", help="For scripts: do not ask.")] = False,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Confirm that the contacts on this authority's card are right, and renew the card."""
+    with open_gateway(home) as gw:
+        for line in partners.list_own_contacts(gw):
+            err.print(escape(line))
+    if not yes:
+        try:
+            typer.confirm("Did you check today that each can be reached like this?", abort=True, err=True)
+        except typer.Abort:
+            raise NotAllowed("card.contacts-unconfirmed") from None
+    _show_card(home_folder.renew_card(home, by=by, confirms_contacts=True), home, as_json)
 
 
 @keys_commands.command("rotate")
