@@ -10,11 +10,13 @@ from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 from adapters.openid import IdentityProvider
 from adapters.route import load_carriers
 from gateway.auditing import audit
 from gateway.context import SYSTEM, Gateway, wall_clock
+from gateway.core import labels
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
@@ -28,6 +30,7 @@ from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
 from keys.ring import RING_FILE, KeyPlace, KeyPlaces, Ring
+from keys.signatures import SIGNATURE_ALGORITHMS
 from keys.trust import Trust
 from schemas import layout
 
@@ -44,8 +47,8 @@ CERTIFICATE_LAST = timedelta(days=1)
 # Of the home folder and what lies in it.
 PRIVATE = 0o700
 TLS_DAYS = 730
-# No contact has a date.
-NONE: Mapping[str, datetime] = {}
+# No extension of our card.
+NONE: Mapping[str, Any] = {}
 
 SETTINGS = """\
 # One gateway. What may be set here: docs/reference/settings.md. No secret belongs in this file.
@@ -314,9 +317,9 @@ def _write_private(path: Path, secret: bytes) -> None:
 
 
 def _write_card(
-    config: Config, *, serial: int, now: datetime, host: Card | None = None, checked: Mapping[str, datetime] = NONE
+    config: Config, *, serial: int, now: datetime, host: Card | None = None, extensions: Mapping[str, Any] = NONE
 ) -> Card:
-    """Sign our card with the identity key and keep it in the home folder. `checked`: when contacts were, by role."""
+    """Sign our card with the identity key and keep it in the home folder."""
     ring = unlock_ring(config)
     identity = Ring.open_identity(config.home / KEYS, passphrase=config.read_passphrase())
     certificates = [tls.der_base64(read_certificate(config.home))]
@@ -340,7 +343,7 @@ def _write_card(
         contacts=list_contacts(config),
         mash=build_mash_contact(config),
         schema_versions=(layout.VERSION,),
-        extensions=card.write_contact_dates(checked),
+        extensions=extensions,
     )
     try:
         card.check_routes(ours)
@@ -435,8 +438,8 @@ def _list_fetched_routes(config: Config, host: Card | None) -> Iterator[Route]:
 def renew_card(home: Path, *, by: str, confirms_contacts: bool = False) -> Card:
     """Sign our card anew with the settings and keys of today, for another year. A gateway that runs takes it up.
 
-    `confirms_contacts`: a person has checked every contact today. The card says when each was checked, unless a partner
-    could not read it then (`list_old_readers`).
+    `confirms_contacts`: a person has checked every contact today. The card says when each was checked, and which
+    signatures are verified here, unless a partner could not read it then (`list_old_readers`).
 
     Where the certificate of the exchange port is our own and ends before the new card does, the card names the next one
     too. The port shows that once partners hold the card (`take_next_certificate`). The serial is higher than that of
@@ -457,8 +460,10 @@ def renew_card(home: Path, *, by: str, confirms_contacts: bool = False) -> Card:
         checks = _list_checks_now(gw, by) if confirms_contacts else []
         checked = gw.store.look(lambda tx: find_contact_checks(tx, gw.config))
         checked |= {check.role: check.checked_at for check in checks}
-        shown = NONE if gw.store.look(lambda tx: list_old_readers(tx, gw)) else checked
-        ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by, checked=shown)
+        extensions = card.write_contact_dates(checked) | {card.SIGNATURES_READ: list(SIGNATURE_ALGORITHMS)}
+        if not gw.trust.list_authorities() or gw.store.look(lambda tx: list_old_readers(tx, gw)):
+            extensions = {}
+        ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by, extensions=extensions)
         gw.store.run(lambda tx: _keep_contact_checks(tx, gw, checks, by))
         _log_and_sign(gw, AuditEntry("card.renewed", by, gw.code, detail={"serial": ours.serial}))
     finally:
@@ -490,12 +495,13 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
     """
     gw = open_gateway(home)
     try:
+        _check_signatures_read(gw, into)
         fresh = Ring.rotate(
             home / KEYS,
             passphrase=gw.config.read_passphrase(),
             now=gw.now(),
             revoke=revoke,
-            places=KeyPlaces(gw.config.find_hsm(), into),
+            places=KeyPlaces(gw.config.find_hsm(), into, gw.config.hsm.signatures),
         )
         place = "hsm" if fresh.is_in_hsm else "file"
         entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no", "place": place})
@@ -503,6 +509,17 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
     finally:
         gw.store.close()
     return renew_card(home, by=by)
+
+
+def _check_signatures_read(gw: Gateway, into: KeyPlace | None) -> None:
+    """Raises NotAllowed where new keys would sign with what the gateway of some partner does not verify."""
+    wanted = gw.config.hsm.signatures
+    if into == "file" or (into is None and not gw.ring.is_in_hsm):
+        return
+    known = ((code, card.list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
+    if older := [code for code, read in known if wanted not in read]:
+        named = ", ".join(map(labels.name_authority_in_full, older))
+        raise NotAllowed("hsm.partners-older", partners=named, signatures=wanted)
 
 
 def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gateway:

@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.errors import CardRefused, RefusalCode, build_refusal
+from keys.signatures import EDDSA, SIGNATURE_ALGORITHMS, load_verifying_key
 
 # Thirty-two keys with their certificates fit; a card is read before anything is trusted.
 MAX_CARD_BYTES = 65_536
@@ -34,6 +35,8 @@ FINGERPRINT_DIGITS = 40
 
 # An extension: when a person of the authority last checked each contact, by role (NumericDate).
 CONTACTS_CHECKED = "contacts_checked"
+# An extension: the algorithms whose signatures the authority's gateway verifies; without it, EdDSA alone.
+SIGNATURES_READ = "signatures_read"
 
 KIND = jose.Kind(
     "cme-card+jwt",
@@ -55,7 +58,7 @@ class CardKey:
 
     kid: str
     use: Use
-    # Of a signing key "EdDSA"; of a sealing key its KEM.
+    # Of a signing key "EdDSA" or "ES256"; of a sealing key its KEM.
     alg: str
     public: bytes
     not_before: datetime
@@ -182,6 +185,16 @@ def find_claimed_authority(line: bytes) -> str | None:
         return shape.read_name(jose.read_object(jose.read(KIND, line).payload).get("iss"))
     except (CardRefused, jose.UnreadableToken):
         return None
+
+
+def list_signatures_read(card: Card) -> frozenset[str]:
+    """Return the algorithms whose signatures an authority verifies, as its card says it; EdDSA in any case.
+
+    Args:
+        card: as `read` returned it.
+    """
+    claims = card.extensions.get(SIGNATURES_READ)
+    return frozenset({EDDSA, *(it for it in (claims if isinstance(claims, list) else ()) if isinstance(it, str))})
 
 
 def write_contact_dates(dates: Mapping[str, datetime]) -> dict[str, Any]:
@@ -361,9 +374,9 @@ def _read_key(claims: object) -> CardKey:
 
 
 def _check_signing(alg: str, public: bytes) -> None:
-    if alg != SIGNING:
+    if alg not in SIGNATURE_ALGORITHMS:
         raise jose.UnreadableToken("algorithm")
-    Ed25519PublicKey.from_public_bytes(public)
+    load_verifying_key(alg, public)
 
 
 def _check_sealing(alg: str, public: bytes) -> None:

@@ -4,7 +4,8 @@ A key is made in the token, signs and wraps there, and cannot be read out of it,
 knows PKCS#11 (OASIS PKCS #11 3.0). What is asked of it is narrow: make a key, sign bytes, encrypt and decrypt a data
 key.
 
-    sig     Ed25519: CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA, so that partners need to know nothing of it
+    sig     Ed25519: CKM_EC_EDWARDS_KEY_PAIR_GEN, CKM_EDDSA, so that partners need to know nothing of it;
+            or P-256 for a token that lacks it: CKM_EC_KEY_PAIR_GEN, CKM_ECDSA over a SHA-256 that is made here
     rest    AES-256: CKM_AES_KEY_GEN, CKM_AES_GCM with our nonce (12 bytes), what it is bound to, and a tag of 16 bytes
 
 All calls of a process to a module are made in one thread, since the sessions of many modules cannot be shared between
@@ -21,6 +22,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from os import getpid
 from pathlib import Path
 from queue import SimpleQueue
@@ -28,10 +30,19 @@ from secrets import token_bytes
 from threading import Thread
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys.errors import HsmTrouble
+from keys.signatures import (
+    EDDSA,
+    ES256,
+    POINT_BYTES,
+    VerifyingKey,
+    is_text_signed,
+    load_verifying_key,
+    write_der_signature,
+)
 
 if TYPE_CHECKING:
     from pkcs11 import SecretKey, Session, Token
@@ -44,6 +55,8 @@ NONCE_BYTES = 12
 TAG_BITS = 128
 # RFC 8410, 3: id-Ed25519.
 ED25519 = "1.3.101.112"
+# RFC 5480, 2.1.1.1: secp256r1.
+P256 = "1.2.840.10045.3.1.7"
 # One signature takes a millisecond or some, over a network some hundred.
 MOST_SECONDS = 10.0
 # After a failure, until the token is tried again.
@@ -84,14 +97,16 @@ class Hsm:
         self._keys: dict[bytes, Any] = {}
         self._trouble: tuple[float, HsmTrouble] | None = None
 
-    def make_signing_key(self, label: str) -> tuple[bytes, bytes]:
-        """Make an Ed25519 key in the token; return by what it is found there (16 bytes), and its public half (32).
+    def make_signing_key(self, label: str, alg: str = EDDSA) -> tuple[bytes, bytes]:
+        """Make a signing key in the token; return by what it is found there (16 bytes), and its public half.
 
         Args:
             label: what people see in the vendor's tools.
+            alg: "EdDSA", with a public half of 32 bytes, or "ES256", of 65.
         """
         handle = token_bytes(HANDLE_BYTES)
-        return handle, self._run_there(lambda session: _make_signing_key(session.token, handle, label))
+        make = _make_p256_key if alg == ES256 else _make_ed25519_key
+        return handle, self._run_there(lambda session: make(session.token, handle, label))
 
     def make_wrapping_key(self, label: str) -> bytes:
         """Make an AES-256 key in the token; return by what it is found there (16 bytes).
@@ -103,18 +118,21 @@ class Hsm:
         self._run_there(lambda session: _make_wrapping_key(session.token, handle, label))
         return handle
 
-    def sign_text(self, handle: bytes, text: bytes) -> bytes:
-        """Return the signature (Ed25519, RFC 8032; 64 bytes).
+    def sign_text(self, handle: bytes, text: bytes, alg: str = EDDSA) -> bytes:
+        """Return the signature as JWS has it (64 bytes): of Ed25519 (RFC 8032), or of P-256 (RFC 7518, 3.4).
 
         Args:
             handle: as `make_signing_key` returned it.
             text: any bytes.
+            alg: as it was given to `make_signing_key`.
         """
         from pkcs11 import Mechanism, ObjectClass
 
+        asked, mechanism = (sha256(text).digest(), Mechanism.ECDSA) if alg == ES256 else (text, Mechanism.EDDSA)
+
         def sign_there(session: "Session") -> bytes:
             key = self._find_key(session, handle, ObjectClass.PRIVATE_KEY)
-            signature: bytes = key.sign(text, mechanism=Mechanism.EDDSA)
+            signature: bytes = key.sign(asked, mechanism=mechanism)
             return signature
 
         return self._run_there(sign_there)
@@ -210,6 +228,7 @@ class HsmSigner:
     _hsm: Hsm = field(repr=False)
     _handle: bytes = field(repr=False)
     _public: bytes
+    alg: str = EDDSA
 
     def sign(self, text: bytes) -> bytes:
         """Return the signature of any bytes, checked: what a partner would refuse does not leave the house.
@@ -220,16 +239,15 @@ class HsmSigner:
         Raises:
             Exception: what whoever opened the HSM wants (`Hsm`), also where the signature is not by this key.
         """
-        signature = self._hsm.sign_text(self._handle, text)
-        try:
-            self.public_key().verify(signature, text)
-        except InvalidSignature:
-            raise self._hsm._outage(HsmTrouble.NO_KEY) from None
+        signature = self._hsm.sign_text(self._handle, text, self.alg)
+        checked = write_der_signature(signature) if self.alg == ES256 else signature
+        if not is_text_signed(self.public_key(), checked, text):
+            raise self._hsm._outage(HsmTrouble.NO_KEY)
         return signature
 
-    def public_key(self) -> Ed25519PublicKey:
+    def public_key(self) -> VerifyingKey:
         """Return the public half."""
-        return Ed25519PublicKey.from_public_bytes(self._public)
+        return load_verifying_key(self.alg, self._public)
 
 
 # What signs.
@@ -350,7 +368,7 @@ def _build_template(*uses: Any) -> dict[Any, Any]:
     return hidden | dict.fromkeys(uses, True)
 
 
-def _make_signing_key(token: "Token", handle: bytes, label: str) -> bytes:
+def _make_ed25519_key(token: "Token", handle: bytes, label: str) -> bytes:
     from pkcs11 import Attribute, KeyType, Mechanism
     from pkcs11.util.ec import encode_named_curve_parameters
 
@@ -368,6 +386,21 @@ def _make_signing_key(token: "Token", handle: bytes, label: str) -> bytes:
         # An OCTET STRING of DER, or as PKCS#11 3.0 has it, the bytes alone.
         point: bytes = public[Attribute.EC_POINT]
     return point[-32:]
+
+
+def _make_p256_key(token: "Token", handle: bytes, label: str) -> bytes:
+    from pkcs11 import Attribute, KeyType
+    from pkcs11.util.ec import encode_named_curve_parameters
+
+    with token.open(rw=True) as session:
+        curve = session.create_domain_parameters(
+            KeyType.EC, {Attribute.EC_PARAMS: encode_named_curve_parameters(P256)}, local=True
+        )
+        public, _ = curve.generate_keypair(
+            store=True, id=handle, label=label, private_template=_build_template(Attribute.SIGN)
+        )
+        point: bytes = public[Attribute.EC_POINT]
+    return point[-POINT_BYTES:]
 
 
 def _make_wrapping_key(token: "Token", handle: bytes, label: str) -> None:

@@ -29,6 +29,7 @@ from keys.algorithms import KEMS, SIGNING, key_id
 from keys.card import Status
 from keys.errors import RefusalCode, build_refusal
 from keys.hsm import HANDLE_BYTES
+from keys.signatures import ES256, SIGNATURE_ALGORITHMS
 
 # 32 MiB and about a tenth of a second, once at the start of the process.
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}
@@ -49,7 +50,7 @@ VERSION = 3
 RingUse = Literal["sig", "enc", "rest", "root", "id"]
 # What a key of each use may be a key of.
 FITS: Mapping[RingUse, Collection[str]] = {
-    "sig": (SIGNING,),
+    "sig": SIGNATURE_ALGORITHMS,
     "id": (SIGNING,),
     "enc": KEMS.keys(),
     "rest": (AT_REST,),
@@ -101,18 +102,18 @@ class OwnKey:
         return cls(kid, use, alg, start, start + KEY_LIFE, "active", secret)
 
     @classmethod
-    def create_in_hsm(cls, authority: str, use: RingUse, handle: bytes, public: bytes, now: datetime) -> "OwnKey":
+    def create_in_hsm(cls, authority: str, alg: str, *, handle: bytes, public: bytes, now: datetime) -> "OwnKey":
         """Build a key that was made in an HSM. It starts now, in whole seconds, and lasts two years.
 
         Args:
             authority: our DfE code.
-            use: "sig" or "rest".
+            alg: "EdDSA" or "ES256" of a key that signs, `AT_REST` of one that wraps.
             handle: by what it is found there (16 bytes).
-            public: its public half; empty of use "rest".
+            public: its public half; empty of one that wraps.
             now: the time, in any zone.
         """
         start = whole_second(now)
-        alg = SIGNING if use == "sig" else AT_REST
+        use: RingUse = "rest" if alg == AT_REST else "sig"
         kid = _make_wrapping_kid(authority) if use == "rest" else key_id(authority, use, alg, public)
         return cls(kid, use, alg, start, start + KEY_LIFE, "active", handle + public, in_hsm=True)
 
@@ -252,7 +253,8 @@ def _unlock_rows(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
         in_hsm = "place" in row and bool(shape.read_one_of(row["place"], IN_HSM))
         kid, alg = shape.read_name(row["kid"]), shape.read_line(row["alg"])
         use = cast("RingUse", shape.read_one_of(row["use"], "sig enc rest root id"))
-        if alg not in FITS[use] or (in_hsm and use not in ("sig", "rest")):
+        # A key of ES256 is nowhere else.
+        if alg not in FITS[use] or (in_hsm and use not in ("sig", "rest")) or (alg == ES256 and not in_hsm):
             raise jose.UnreadableToken("algorithm")
         locked = b64decode(shape.read_line(row["private"]), validate=True)
         try:

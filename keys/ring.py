@@ -49,6 +49,8 @@ class KeyPlaces:
 
     hsm: Hsm | None = None
     into: KeyPlace | None = None
+    # What a signing key in the HSM signs with: "EdDSA", or "ES256" where it has no other.
+    signs_with: str = SIGNING
 
 
 NO_HSM = KeyPlaces()
@@ -294,17 +296,20 @@ def _new_key(authority: str, use: RingUse, alg: str, now: datetime) -> OwnKey:
 def _renew_key(authority: str, old: OwnKey, now: datetime, places: KeyPlaces) -> OwnKey:
     hsm, goes_into = places.hsm, "file" if old.use == "enc" else places.into or ("hsm" if old.in_hsm else "file")
     if goes_into == "file":
-        return _new_key(authority, old.use, old.alg, now)
+        return _new_key(authority, old.use, SIGNING if old.use == "sig" else old.alg, now)
     if hsm is None:
         raise build_refusal(RefusalCode.RING_NO_HSM)
     label = f"cme-gateway {authority} {old.use} {now:%Y-%m-%d}"
-    handle, public = hsm.make_signing_key(label) if old.use == "sig" else (hsm.make_wrapping_key(label), b"")
-    return OwnKey.create_in_hsm(authority, old.use, handle, public, now)
+    if old.use == "rest":
+        handle = hsm.make_wrapping_key(label)
+        return OwnKey.create_in_hsm(authority, old.alg, handle=handle, public=b"", now=now)
+    handle, public = hsm.make_signing_key(label, places.signs_with)
+    return OwnKey.create_in_hsm(authority, places.signs_with, handle=handle, public=public, now=now)
 
 
 def _signing_private(key: OwnKey, hsm: Hsm | None) -> SigningPrivateKey:
     if key.in_hsm and hsm:
-        return HsmSigner(hsm, key.handle, key.public)
+        return HsmSigner(hsm, key.handle, key.public, key.alg)
     return Ed25519PrivateKey.from_private_bytes(key.secret)
 
 

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from keys.algorithms import KEMS, Kem, SealingPublicKey
 from keys.card import Card, CardKey, check_dates
 from keys.errors import KeyRefused, Refusal, RefusalCode, build_refusal
+from keys.signatures import VerifyingKey, load_verifying_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class VerifyKey:
 
     kid: str
     alg: str
-    public: Ed25519PublicKey
+    public: VerifyingKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +166,7 @@ class Trust:
 
 
 def _verify_key(key: CardKey) -> VerifyKey:
-    return VerifyKey(key.kid, key.alg, Ed25519PublicKey.from_public_bytes(key.public))
+    return VerifyKey(key.kid, key.alg, load_verifying_key(key.alg, key.public))
 
 
 def _sealing_public(key: CardKey) -> SealingPublic:

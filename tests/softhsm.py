@@ -28,13 +28,13 @@ class SoftToken:
         """Put it back."""
         self.away.rename(self.folder)
 
-    def write_settings(self, home: Path, pin: str = PIN) -> Path:
-        """Have the gateway in this home use it; return the file with the PIN."""
+    def write_settings(self, home: Path, *, more: str = "") -> Path:
+        """Have the gateway in this home use it, with more settings of the section; return the file with the PIN."""
         pin_file = home.parent / f"{home.name}-pin"
         pin_file.touch(0o600)
-        pin_file.write_text(f"{pin}\n")
+        pin_file.write_text(f"{PIN}\n")
         with (home / FILE).open("a") as settings:
-            settings.write(f'\n[hsm]\nmodule = "{MODULE}"\ntoken = "{self.label}"\npin_file = "{pin_file}"\n')
+            settings.write(f'\n[hsm]\nmodule = "{MODULE}"\ntoken = "{self.label}"\npin_file = "{pin_file}"\n{more}')
         return pin_file
 
 

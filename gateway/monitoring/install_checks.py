@@ -13,7 +13,7 @@ from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange import letters
 from gateway.reconciliation import deadlines
 from keys import smime, tls
-from keys.card import Route
+from keys.card import Route, list_signatures_read
 from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
 
@@ -38,6 +38,7 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
         )
     if gw.ring.is_in_hsm:
         yield _check_hsm(gw)
+    yield from _check_signatures_read(gw)
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
@@ -81,6 +82,16 @@ def _check_hsm(gw: Gateway) -> HealthFinding:
     except (HsmUnavailable, ConfigProblem) as why:
         return fail_check("HSM", why.sentence, why.next_on_page, why.next_in_terminal)
     return pass_check("HSM", f"Has the newest keys, and works with them: {gw.config.hsm.token}")
+
+
+def _check_signatures_read(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield that a partner, added since, cannot read our card, whose signing key is of a kind that it does not know."""
+    signs_with = {key.alg for key in gw.own_card.keys if key.use == "sig"}
+    known = ((code, list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
+    if older := [code for code, read in known if not signs_with <= read]:
+        named = ", ".join(map(labels.name_authority_in_full, older))
+        says = f"These partners have an older version that may be unable to read this authority's card: {named}."
+        yield warn_check("signatures", says, "Ask them to upgrade their gateway and to renew their card.")
 
 
 def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:

@@ -203,6 +203,10 @@ def _check_hsm(text: str, ours: HsmSettings) -> None:
     ):
         if not getattr(ours, key):
             raise build_problem(text, key, f"[hsm] needs {key}", f'{key} = "{example}"', "hsm")
+    if ours.signatures not in ("EdDSA", "ES256"):
+        raise build_problem(
+            text, "signatures", "[hsm] signatures must be EdDSA or ES256", 'signatures = "EdDSA"', "hsm"
+        )
     if not ours.module.startswith("/"):
         wrong = "[hsm] module must be the whole path of the vendor's library"
         raise build_problem(text, "module", wrong, 'module = "/usr/lib/softhsm/libsofthsm2.so"', "hsm")

@@ -119,6 +119,8 @@ class HsmSettings:
     # What the token is called there.
     token: str = ""
     pin_file: str = ""
+    # What a signing key there signs with: EdDSA, or ES256 where it has no other.
+    signatures: str = "EdDSA"
 
 
 @dataclass(frozen=True, slots=True)

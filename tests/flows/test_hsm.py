@@ -4,6 +4,8 @@ is lost, and Health says what to do.
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +15,8 @@ import pkcs11
 import pytest
 
 from gateway import app, home_folder
+from gateway.auditing import evidence
+from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel, HealthFinding
@@ -24,7 +28,7 @@ from gateway.monitoring import health
 from gateway.settings.file import load
 from gateway.settings.pin_file import NOTE
 from gateway.settings.sections import OneSettings
-from gateway.store import audit_log, inbox, outbox
+from gateway.store import audit_log, inbox, outbox, partner_cards
 from keys import hsm
 from keys.ring import RING_FILE
 from schemas.message import Acknowledgement
@@ -33,6 +37,7 @@ from tests import folders
 from tests.children import notice
 from tests.command import run_command
 from tests.conftest import introduce, make, new_database
+from tests.flows.test_evidence import SCRIPT
 from tests.flows.test_exchange import OFFICER, Pair, state, until, whole
 from tests.flows.test_leavers_folder import ADA, put
 from tests.softhsm import MODULE, SoftHsm, SoftToken
@@ -241,6 +246,52 @@ def test_a_row_of_one_waits_for_the_hsm_and_does_not_become_a_task(tmp_path: Pat
     assert len(gw.store.look(outbox.search_outbox)) == 1
     for each in (gw, there):
         each.store.close()
+
+
+def announce_signatures(one: Gateway, other: Gateway) -> None:
+    """The card of one, renewed by its operator, says which signatures it verifies, and the other has taken it."""
+    one.store.run(lambda tx: partner_cards.note_card_exchange(tx, other.code, answered_at=one.now()))
+    renewed = run_command("card", "renew", "--home", str(one.config.home), "--by", "otto")
+    assert renewed.returncode == 0, renewed.stderr
+    add_partner(other, (one.config.home / home_folder.CARD_FILE).read_text("ascii"), by="ines")
+
+
+async def test_an_hsm_without_ed25519_signs_with_p256_once_every_partner_verifies_it(
+    tmp_path: Path, token: SoftToken
+) -> None:
+    sandwell, worcestershire = (
+        make(tmp_path / "333", "333", "Sandwell"),
+        make(tmp_path / "885", "885", "Worcestershire"),
+    )
+    introduce(sandwell, worcestershire)
+    home = sandwell.config.home
+    token.write_settings(home, more='signatures = "ES256"\n')
+    words = ("keys", "rotate", "--into", "hsm", "--home", str(home), "--by", "ines")
+    refused = await asyncio.to_thread(run_command, *words)
+    assert (refused.returncode, "hsm.partners-older" in refused.stderr) == (5, True)
+    assert "Worcestershire" in refused.stderr
+    await asyncio.to_thread(announce_signatures, worcestershire, sandwell)
+    done = await asyncio.to_thread(run_command, *words)
+    assert done.returncode == 0, done.stderr
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
+    sandwell, worcestershire = home_folder.open_gateway(home), home_folder.open_gateway(worcestershire.config.home)
+    assert [key.alg for key in sandwell.own_card.keys if key.status == "active"] == ["ES256", "MLKEM768_X25519"]
+    add_partner(worcestershire, sandwell.own_card_text, by="otto")
+    async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
+        [sent] = send_notices(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, sent) is DeliveryState.RECEIVED)
+        [theirs] = send_notices(worcestershire, [notice(sender="885", recipient="333")], by="otto")
+        await until(lambda: state(worcestershire, theirs) is DeliveryState.RECEIVED)
+        raw = json.loads(await evidence.export_evidence(sandwell, sent, "audrey"))
+    assert whole(sandwell).faults == () == whole(worcestershire).faults
+    (tmp_path / "evidence.json").write_text(json.dumps(raw))
+    cards = [str(gw.config.home / home_folder.CARD_FILE) for gw in (sandwell, worcestershire)]
+    script = [sys.executable, str(SCRIPT), str(tmp_path / "evidence.json"), *cards]
+    checked = await asyncio.to_thread(subprocess.run, script, capture_output=True, text=True, check=False, timeout=60)
+    assert (checked.returncode, "No problems found" in checked.stdout) == (0, True), checked.stdout
+    for gw in (sandwell, worcestershire):
+        gw.store.close()
 
 
 def test_no_key_is_made_and_nothing_changes_where_the_hsm_does_not_answer(

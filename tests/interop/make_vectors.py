@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from keys import bearer, card, envelope, jose, note, receipt
 from keys.algorithms import KEMS
@@ -281,7 +281,9 @@ def refused_tokens(world: World) -> Iterator[Row]:
         header = {"alg": "EdDSA", "kid": kid, "typ": typ}
         none, hs = header | {"alg": "none"}, header | {"alg": "HS256"}
         whole = handmade(header, compact(body), key)
-        public = key.public_key().public_bytes_raw()
+        verifies = key.public_key()
+        assert isinstance(verifies, Ed25519PublicKey)
+        public = verifies.public_bytes_raw()
         stranger = handmade(header, compact(body), us.identity)
         more = handmade(header, compact(body | {"admin": True}), key)
         for name, code, why, token in (
