@@ -4,6 +4,7 @@ is lost, and Health says what to do.
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ from gateway.monitoring import health
 from gateway.settings.file import load
 from gateway.settings.pin_file import NOTE
 from gateway.settings.sections import OneSettings
-from gateway.store import audit_log, inbox, outbox, partner_cards
+from gateway.store import audit_log, heartbeats, inbox, outbox, partner_cards
 from keys import hsm
 from keys.ring import RING_FILE
 from schemas.message import Acknowledgement
@@ -36,10 +37,12 @@ from schemas.shapes import MessageId
 from tests import folders
 from tests.children import notice
 from tests.command import run_command
-from tests.conftest import introduce, make, new_database
+from tests.conftest import free_port, introduce, make, new_database
 from tests.flows.test_evidence import SCRIPT
 from tests.flows.test_exchange import OFFICER, Pair, state, until, whole
 from tests.flows.test_leavers_folder import ADA, put
+from tests.flows.test_sharing import another_home
+from tests.loaded import start_gateway
 from tests.softhsm import MODULE, SoftHsm, SoftToken
 
 
@@ -308,3 +311,29 @@ def test_no_key_is_made_and_nothing_changes_where_the_hsm_does_not_answer(
     away = run_command("keys", "rotate", "--into", "hsm", "--home", str(home), "--by", "ines")
     assert (away.returncode, "hsm.no-token" in away.stderr) == (75, True)
     assert (home / home_folder.KEYS / RING_FILE).read_bytes() == before
+
+
+@pytest.mark.parametrize("pair", ["postgresql"], indirect=True)
+async def test_two_processes_work_with_one_token_and_one_goes_on_when_the_other_is_killed(
+    pair: Pair, tmp_path: Path
+) -> None:
+    sandwell, worcestershire = pair
+    second = home_folder.open_gateway(another_home(sandwell.config.home, tmp_path / "333-2", free_port()))
+    first = start_gateway("serve", "--home", str(sandwell.config.home), env=dict(os.environ))
+    try:
+        async with app.run_gateway(worcestershire), app.run_gateway(second):
+            await until(lambda: len(second.store.look(heartbeats.list_heartbeats)) > 1)
+            [theirs] = send_notices(worcestershire, [notice(sender="885", recipient="333")], by="otto")
+            [ours] = send_notices(second, [notice()], by="olive")
+            await until(lambda: state(second, ours) is DeliveryState.RECEIVED)
+            await until(lambda: state(worcestershire, theirs) is DeliveryState.RECEIVED)
+            first.kill()
+            [again] = send_notices(second, [notice()], by="olive")
+            await until(lambda: state(second, again) is DeliveryState.RECEIVED)
+            # It was signed for by the other process, and is opened by this one.
+            assert respond.read_incoming(second, theirs, by="olive")[1].kind == "TransferNotice"
+    finally:
+        first.kill()
+        first.wait()
+    assert whole(second).faults == ()
+    second.store.close()
