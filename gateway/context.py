@@ -161,7 +161,7 @@ class Gateway:
             if serials == self._serials:
                 return
             cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
-            self.trust, self._serials = Trust(cards), serials
+            self.trust, self._serials = Trust(cards, self.config.find_forbidden_suites()), serials
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""

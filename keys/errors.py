@@ -40,6 +40,7 @@ class RefusalCode(StrEnum):
     KEY_NOT_YET = "key.not-yet"
     KEY_OUT_OF_DATE = "key.out-of-date"
     KEY_REVOKED = "key.revoked"
+    KEY_FORBIDDEN = "key.forbidden"
     CARD_UNKNOWN_AUTHORITY = "card.unknown-authority"
     CARD_MALFORMED = "card.malformed"
     CARD_ALGORITHM = "card.algorithm"

@@ -773,6 +773,7 @@ CHECKS = {
     "identity key": "Identity key",
     "storage key": "Storage key",
     "HSM": "HSM",
+    "encryption": "Encryption to partners",
     "signatures": "Signatures of this gateway",
     "contacts on our card": "Contacts on the card",
     "PIN of the HSM": "PIN of the HSM",

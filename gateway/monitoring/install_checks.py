@@ -39,6 +39,7 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
     if gw.ring.is_in_hsm:
         yield _check_hsm(gw)
     yield from _check_signatures_read(gw)
+    yield from _check_suites(gw)
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
@@ -92,6 +93,22 @@ def _check_signatures_read(gw: Gateway) -> Iterator[HealthFinding]:
         named = ", ".join(map(labels.name_authority_in_full, older))
         says = f"These partners have an older version that may be unable to read this authority's card: {named}."
         yield warn_check("signatures", says, "Ask them to upgrade their gateway and to renew their card.")
+
+
+def _check_suites(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield the partners to whom nothing can be encrypted any more, or soon, because of the kind of their keys."""
+    for kind, since in gw.config.find_forbidden_suites().items():
+        cards = map(gw.trust.get_card, gw.trust.list_authorities())
+        kinds = {
+            it.authority: {key.alg for key in it.keys if (key.use, key.status) == ("enc", "active")} for it in cards
+        }
+        if held_up := [code for code, has in kinds.items() if has == {kind}]:
+            named = ", ".join(map(labels.name_authority_in_full, held_up))
+            call = "Call them: they must make new keys of another kind, and renew their card."
+            if gw.now() >= since:
+                yield fail_check("encryption", f"Nothing is sent to {named}: their only keys are {kind}.", call)
+            else:
+                yield warn_check("encryption", f"From {since:%d %b %Y}, nothing is sent to {named}: {kind} ends.", call)
 
 
 def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gateway.settings.sections import (
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    EncryptionSettings,
     HelpSettings,
     HostingSettings,
     HsmSettings,
@@ -64,6 +66,7 @@ class Config:
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
     hsm: HsmSettings = field(default_factory=HsmSettings)
+    encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
@@ -132,6 +135,13 @@ class Config:
             return None
         pin = PinFile(self.home / ours.pin_file, self.home)
         return open_hsm(Path(ours.module), ours.token, pin, HsmUnavailable)
+
+    def find_forbidden_suites(self) -> dict[str, datetime]:
+        """Return the kinds of keys to which nothing is encrypted from a moment on, which is the beginning of a day."""
+        ours = self.encryption
+        if not ours.forbidden:
+            return {}
+        return {ours.forbidden: datetime.combine(date.fromisoformat(ours.forbidden_from), time(), UTC)}
 
     def sign_ins(self) -> dict[str, Login]:
         """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""

@@ -3,6 +3,7 @@ to write instead.
 """
 
 import re
+from datetime import date
 from ipaddress import ip_network
 
 from gateway.core.permissions import Role
@@ -14,11 +15,13 @@ from gateway.settings.sections import (
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    EncryptionSettings,
     HelpSettings,
     HsmSettings,
     RetentionSettings,
     SignInSettings,
 )
+from keys.algorithms import KEMS
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
@@ -102,6 +105,7 @@ def check(text: str, config: Config) -> None:
             text, "url", "[sftp] url must be a folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
     _check_hsm(text, config.hsm)
+    _check_encryption(text, config.encryption)
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
@@ -210,6 +214,19 @@ def _check_hsm(text: str, ours: HsmSettings) -> None:
     if not ours.module.startswith("/"):
         wrong = "[hsm] module must be the whole path of the vendor's library"
         raise build_problem(text, "module", wrong, 'module = "/usr/lib/softhsm/libsofthsm2.so"', "hsm")
+
+
+def _check_encryption(text: str, ours: EncryptionSettings) -> None:
+    if ours == EncryptionSettings():
+        return
+    if ours.forbidden not in KEMS:
+        wrong = f"[encryption] forbidden must be one of {', '.join(KEMS)}"
+        raise build_problem(text, "forbidden", wrong, 'forbidden = "X25519"', "encryption")
+    try:
+        date.fromisoformat(ours.forbidden_from)
+    except ValueError:
+        wrong = "[encryption] forbidden_from must be a day"
+        raise build_problem(text, "forbidden_from", wrong, 'forbidden_from = "2030-01-01"', "encryption") from None
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:

@@ -124,6 +124,16 @@ class HsmSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """What messages are not encrypted with any more, from a day on."""
+
+    # A kind of key, as cards name it; empty: none.
+    forbidden: str = ""
+    # The first day.
+    forbidden_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SftpSettings:
     """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
 
