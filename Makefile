@@ -46,8 +46,8 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 
 lock: # Resolve the newest allowed versions into requirements.lock; of them, what runs the gateway, what builds it, and what builds the docs
 	@$(BIN)/python -m pip install --quiet uv
-	@$(LOCK) --extra pdf --group dev pyproject.toml -o requirements.lock
-	@$(LOCK) --extra pdf --constraint requirements.lock pyproject.toml -o requirements-run.lock
+	@$(LOCK) --extra pdf --extra pkcs11 --group dev pyproject.toml -o requirements.lock
+	@$(LOCK) --extra pdf --extra pkcs11 --constraint requirements.lock pyproject.toml -o requirements-run.lock
 	@$(LOCK) --group pyproject.toml:build --constraint requirements.lock -o requirements-build.lock
 	@$(LOCK) --group pyproject.toml:docs --constraint requirements.lock -o requirements-docs.lock
 

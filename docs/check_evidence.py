@@ -13,7 +13,11 @@ from hashlib import sha256
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, SECP256R1, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 
 def read_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -37,21 +41,52 @@ def is_signed(key: bytes, signature: bytes, signed: bytes) -> bool:
     return True
 
 
-def read_token(token: str, kind: str) -> tuple[str | None, dict[str, Any], bytes, bytes]:
-    """Read a signed token (RFC 7515): its key id, claims, signature and what is signed."""
+def is_signed_with_p256(key: bytes, signature: bytes, signed: bytes) -> bool:
+    """Tell whether this key of P-256 signed; the signature is in DER."""
+    try:
+        EllipticCurvePublicKey.from_encoded_point(SECP256R1(), key).verify(signature, signed, ECDSA(SHA256()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def is_token_signed(key: dict[str, Any], alg: str, signature: bytes, signed: bytes) -> bool:
+    """Tell whether this key of a card signed a token with this algorithm (RFC 7518, 3.4 has the form of ES256)."""
+    public = decode_url(key["public"])
+    if key["alg"] != alg:
+        return False
+    if alg == "EdDSA":
+        return is_signed(public, signature, signed)
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    return len(signature) == 64 and is_signed_with_p256(public, encode_dss_signature(r, s), signed)
+
+
+def is_note_signed(key: dict[str, Any], name: str, stamp: bytes, signed: bytes) -> bool:
+    """Tell whether this key of a card signed a note: its id is before the signature (C2SP signed-note)."""
+    public = decode_url(key["public"])
+    if key["alg"] == "EdDSA":
+        key_id = sha256(name.encode() + b"\n\x01" + public).digest()[:4]
+        return stamp[:4] == key_id and is_signed(public, stamp[4:], signed)
+    point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), public)
+    key_id = sha256(point.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()[:4]
+    return stamp[:4] == key_id and is_signed_with_p256(public, stamp[4:], signed)
+
+
+def read_token(token: str, kind: str) -> tuple[dict[str, Any], dict[str, Any], bytes, bytes]:
+    """Read a signed token (RFC 7515): its header, claims, signature and what is signed."""
     header, claims, signature = token.strip().split(".")
     head = json.loads(decode_url(header), object_pairs_hook=read_once)
-    if (head["typ"], head["alg"]) != (kind, "EdDSA"):
+    if head["typ"] != kind or head["alg"] not in ("EdDSA", "ES256"):
         raise ValueError(f"not a {kind}")
     payload = json.loads(decode_url(claims), object_pairs_hook=read_once)
-    return head.get("kid"), payload, decode_url(signature), f"{header}.{claims}".encode()
+    return head, payload, decode_url(signature), f"{header}.{claims}".encode()
 
 
 def read_card(token: str) -> tuple[dict[str, Any], str]:
     """Read a card: it is signed by the identity key that it names. Its fingerprint says whose it is."""
-    _, card, signature, signed = read_token(token, "cme-card+jwt")
+    head, card, signature, signed = read_token(token, "cme-card+jwt")
     identity = decode_url(card["identity"]["x"])
-    if not is_signed(identity, signature, signed):
+    if head["alg"] != "EdDSA" or not is_signed(identity, signature, signed):
         raise ValueError("the card is not signed by its identity key")
     digits = str(int.from_bytes(sha256(identity).digest(), "big") % 10**40).zfill(40)
     return card, " ".join(digits[at : at + 5] for at in range(0, 40, 5))
@@ -72,10 +107,7 @@ def read_checkpoint(text: str, card: dict[str, Any]) -> tuple[int, bytes]:
         _, signer, stamp = line.split(" ")
         raw = b64decode(stamp, validate=True)
         for key in list_keys(card):
-            public = decode_url(key["public"])
-            key_id = sha256(name.encode() + b"\n\x01" + public).digest()[:4]
-            named = (signer, origin, end, raw[:4]) == (name, name, "", key_id)
-            if named and is_signed(public, raw[4:], body.encode()):
+            if (signer, origin, end) == (name, name, "") and is_note_signed(key, name, raw, body.encode()):
                 return int(size), b64decode(root, validate=True)
     raise ValueError(f"the checkpoint is not signed by {card['iss']}")
 
@@ -151,9 +183,9 @@ def check_evidence(file: dict[str, Any], cards: dict[str, dict[str, Any]]) -> It
 
 def check_receipt(token: str, message: dict[str, Any], card: dict[str, Any]) -> Iterator[str]:
     """Yield what is wrong with a receipt, by the card of the recipient."""
-    kid, claims, signature, signed = read_token(token, "cme-receipt+jwt")
-    keys = [key for key in list_keys(card) if key["kid"] == kid and key["nbf"] <= claims["iat"] < key["exp"]]
-    if not (keys and is_signed(decode_url(keys[0]["public"]), signature, signed)):
+    head, claims, signature, signed = read_token(token, "cme-receipt+jwt")
+    keys = [key for key in list_keys(card) if key["kid"] == head["kid"] and key["nbf"] <= claims["iat"] < key["exp"]]
+    if not (keys and is_token_signed(keys[0], head["alg"], signature, signed)):
         yield "a receipt is not signed by the recipient"
     if (claims["iss"], claims["aud"]) != (message["recipient"], message["sender"]):
         yield "a receipt is between other authorities"

@@ -28,7 +28,7 @@ from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find_index
 from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
-from gateway.errors import NotAllowed, StoreUnavailable, Unusable
+from gateway.errors import HsmUnavailable, NotAllowed, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, statements
 from gateway.exchange.card_rounds import exchange_cards_forever
 from gateway.exchange.collect import collect_forever
@@ -130,7 +130,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
     server_tls = _load_server_tls(gw.config)
     ports = await _open_ports(gw, server_tls)
     gc.set_threshold(*COLLECT_AFTER)
-    await audit.sign_checkpoint(gw, AuditEntry("gateway.started", SYSTEM))
+    await _log_and_sign(gw, AuditEntry("gateway.started", SYSTEM))
     gw.looked.clear()
     gw.sharing = Sharing(leads=not gw.store.is_shared)
     # Of a process of this name, on this port, that was killed.
@@ -178,7 +178,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
         # What was counted in the last minute.
         with suppress(StoreUnavailable):
             await gw.store.write(partial(bursts.write_counted, gw=gw, everything=True))
-        await _sign_checkpoint(gw, AuditEntry("gateway.stopped", SYSTEM))
+        await _log_stop(gw)
 
 
 def build_console_site(gw: Gateway) -> web.Application:
@@ -321,7 +321,7 @@ async def _take_up_files(gw: Gateway, stop: asyncio.Event, server_tls: ssl.SSLCo
             return
         if await asyncio.to_thread(home_folder.take_up_own, gw):
             detail: dict[str, str | int] = {"serial": gw.own_card.serial}
-            await audit.sign_checkpoint(gw, AuditEntry("card.taken-up", SYSTEM, gw.code, detail=detail))
+            await _log_and_sign(gw, AuditEntry("card.taken-up", SYSTEM, gw.code, detail=detail))
         # For connections that begin from now on.
         _load_server_certificate(server_tls, gw.config)
         gw.own_files = stamp
@@ -345,9 +345,18 @@ async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
     await run_every(gw, stop, "sharing the work", share, seconds=SHARE_AGAIN, breaks_off=True, everywhere=True)
 
 
-async def _sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> None:
+async def _log_and_sign(gw: Gateway, entry: AuditEntry) -> None:
+    """Write an entry and sign the log; where the HSM does not answer, it is signed once it does."""
     try:
-        await audit.sign_checkpoint(gw, *entries)
+        await audit.sign_checkpoint(gw, entry)
+    except HsmUnavailable as why:
+        log_failure("checkpoint", why)
+        await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+
+
+async def _log_stop(gw: Gateway) -> None:
+    try:
+        await _log_and_sign(gw, AuditEntry("gateway.stopped", SYSTEM))
     except StoreUnavailable as why:
         log_failure("checkpoint", why)
 

@@ -12,7 +12,7 @@ from adapters.openid import IdentityProvider
 from adapters.route import Carrier, Login, MailAccount, NotReached, RouteAddress
 from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people
 from gateway.store.correspondents import Correspondent
@@ -161,7 +161,7 @@ class Gateway:
             if serials == self._serials:
                 return
             cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
-            self.trust, self._serials = Trust(cards), serials
+            self.trust, self._serials = Trust(cards, self.config.find_forbidden_suites()), serials
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""
@@ -236,6 +236,9 @@ class Gateway:
                     "no card held here is of the gateway that hosts their mailbox: ask that host, and them, for their"
                     " newest cards"
                 )
-            return bearer.issue(called, ring=self.ring, now=self.now())
+            try:
+                return bearer.issue(called, ring=self.ring, now=self.now())
+            except HsmUnavailable as why:
+                raise NotReached(f"not tried: {why.sentence}") from None
 
         return issue_bearer

@@ -2,6 +2,7 @@
 
 GatewayError           code, one sentence, what to do next on a page and in a terminal, the status at the API
   StoreUnavailable       the database cannot save or read now; nothing was lost
+    HsmUnavailable         the HSM in which our keys are does nothing now; nothing was lost
   ConfigProblem          a setting is wrong: which, on which line, what to write instead
   NotFound               there is nothing under this id
   Ambiguous              there is more than one under this id
@@ -25,13 +26,25 @@ from functools import cache
 from importlib.resources import files
 from typing import Self
 
-from keys.errors import Refusal
+from keys.errors import HsmTrouble, Refusal
 from schemas.findings import Finding
 
 # what is retried may find it gone
-WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable"}
+WITHOUT_A_HAND = {"store.busy", "store.full", "store.disk", "store.unreachable", "hsm.unavailable", "hsm.no-token"}
 # a supervisor need not try
-NOT_BY_WAITING = {"store.no-such-host", "store.not-let-in", "store.no-database", "store.newer"}
+NOT_BY_WAITING = {
+    "store.no-such-host",
+    "store.not-let-in",
+    "store.no-database",
+    "store.newer",
+    "hsm.no-library",
+    "hsm.no-module",
+    "hsm.two-tokens",
+    "hsm.pin",
+    "hsm.pin-last-try",
+    "hsm.no-key",
+    "hsm.no-mechanism",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,17 @@ class StoreUnavailable(GatewayError):
         self.passes = passes
         # EX_TEMPFAIL, EX_CONFIG
         self.exit_code = 75 if code in WITHOUT_A_HAND else 78 if code in NOT_BY_WAITING else 1
+
+
+class HsmUnavailable(StoreUnavailable):
+    """The HSM in which our keys are is no use now: nothing can be signed, and nothing stored can be opened.
+
+    Whoever waits for the database waits for it too, in the same way.
+    """
+
+    def __init__(self, trouble: HsmTrouble) -> None:
+        """`trouble`: what is in the way."""
+        super().__init__(trouble)
 
 
 class ConfigProblem(GatewayError):

@@ -2,29 +2,35 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from json import dumps
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 from adapters.openid import IdentityProvider
 from adapters.route import load_carriers
 from gateway.auditing import audit
 from gateway.context import SYSTEM, Gateway, wall_clock
+from gateway.core import labels
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
-from gateway.store import audit_log, owner, partner_cards
+from gateway.store import audit_log, contact_checks, owner, partner_cards
 from gateway.store.audit_log import AuditEntry
+from gateway.store.contact_checks import ContactCheck
 from gateway.store.database import Store, Tx, has_table
+from gateway.store.partner_cards import CardExchange
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
-from keys.ring import RING_FILE, Ring
+from keys.ring import RING_FILE, KeyPlace, KeyPlaces, Ring
+from keys.signatures import SIGNATURE_ALGORITHMS
 from keys.trust import Trust
 from schemas import layout
 
@@ -41,6 +47,8 @@ CERTIFICATE_LAST = timedelta(days=1)
 # Of the home folder and what lies in it.
 PRIVATE = 0o700
 TLS_DAYS = 730
+# No extension of our card.
+NONE: Mapping[str, Any] = {}
 
 SETTINGS = """\
 # One gateway. What may be set here: docs/reference/settings.md. No secret belongs in this file.
@@ -272,13 +280,18 @@ def take_up_own(gw: Gateway) -> bool:
     Raises ConfigProblem, or a Refusal.
     """
     ours, text = _read_own_card(gw.config.home)
-    ring = Ring.unlock(gw.config.home / KEYS, passphrase=gw.config.read_passphrase())
+    ring = unlock_ring(gw.config)
     is_ours = (ours.authority, ours.identity, ring.authority) == (gw.code, gw.own_card.identity, gw.code)
     is_new = text != gw.own_card_text or ring.newest_id != gw.ring.newest_id
     if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
         return False
     gw.own_card, gw.own_card_text, gw.ring = ours, text, ring
     return True
+
+
+def unlock_ring(config: Config) -> Ring:
+    """Open our keys. Raises ConfigProblem, or RingRefused as `Ring.unlock` does; the HSM is not asked yet."""
+    return Ring.unlock(config.home / KEYS, passphrase=config.read_passphrase(), hsm=config.find_hsm())
 
 
 def read_certificate(home: Path) -> bytes:
@@ -303,11 +316,12 @@ def _write_private(path: Path, secret: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None = None) -> Card:
+def _write_card(
+    config: Config, *, serial: int, now: datetime, host: Card | None = None, extensions: Mapping[str, Any] = NONE
+) -> Card:
     """Sign our card with the identity key and keep it in the home folder."""
-    phrase = config.read_passphrase()
-    ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
-    identity = Ring.open_identity(config.home / KEYS, passphrase=phrase)
+    ring = unlock_ring(config)
+    identity = Ring.open_identity(config.home / KEYS, passphrase=config.read_passphrase())
     certificates = [tls.der_base64(read_certificate(config.home))]
     if (waits := _read_next_certificate(config.home)) is not None:
         certificates.append(tls.der_base64(waits))
@@ -329,6 +343,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
         contacts=list_contacts(config),
         mash=build_mash_contact(config),
         schema_versions=(layout.VERSION,),
+        extensions=extensions,
     )
     try:
         card.check_routes(ours)
@@ -355,6 +370,37 @@ def build_mash_contact(config: Config) -> CardContact | None:
 def has_card_contacts(config: Config, ours: Card) -> bool:
     """Tell whether our card says whom to ring as the settings do."""
     return ours.contacts == list_contacts(config) and ours.mash == build_mash_contact(config)
+
+
+def digest_contacts(config: Config) -> dict[str, str]:
+    """Return a digest of whom partners may ring here, for each role, as the settings have it."""
+    by_role: dict[str, list[str]] = {}
+    mash = build_mash_contact(config)
+    for contact in (*list_contacts(config), *((mash,) if mash else ())):
+        by_role.setdefault(contact.role, []).append(f"{contact.name}\0{contact.telephone}\0{contact.email}")
+    return {role: sha256("\0\0".join(texts).encode()).hexdigest() for role, texts in by_role.items()}
+
+
+def find_contact_checks(tx: Tx, config: Config) -> dict[str, datetime]:
+    """Return when each contact was last checked, by role; one that is another since was not."""
+    now_set = digest_contacts(config)
+    checks = contact_checks.list_contact_checks(tx)
+    return {it.role: it.checked_at for it in checks if now_set.get(it.role) == it.digest}
+
+
+def list_old_readers(tx: Tx, gw: Gateway) -> list[str]:
+    """List the partners that may be unable to read a card with an extension: nothing shows that they exchange cards.
+
+    Gateways that do read them; those of version 0.2 and before refuse such a card (`docs/reference/versions.md`).
+    """
+    known = partner_cards.list_card_exchanges(tx)
+
+    def reads(code: str) -> bool:
+        its = known.get(code, CardExchange(code))
+        has_shown = its.held is not None or its.answered_at is not None
+        return has_shown or bool(gw.trust.get_card(code).extensions)
+
+    return [code for code in gw.trust.list_authorities() if not reads(code)]
 
 
 def _replace_files(files: Mapping[Path, bytes]) -> None:
@@ -389,8 +435,11 @@ def _list_fetched_routes(config: Config, host: Card | None) -> Iterator[Route]:
         yield Route("email", f"mailto:{config.email.address}", "sealed")
 
 
-def renew_card(home: Path, *, by: str) -> Card:
+def renew_card(home: Path, *, by: str, confirms_contacts: bool = False) -> Card:
     """Sign our card anew with the settings and keys of today, for another year. A gateway that runs takes it up.
+
+    `confirms_contacts`: a person has checked every contact today. The card says when each was checked, and which
+    signatures are verified here, unless a partner could not read it then (`list_old_readers`).
 
     Where the certificate of the exchange port is our own and ends before the new card does, the card names the next one
     too. The port shows that once partners hold the card (`take_next_certificate`). The serial is higher than that of
@@ -408,27 +457,69 @@ def renew_card(home: Path, *, by: str) -> Card:
             gw.own_card.serial,
             *(it.held or 0 for it in gw.store.look(partner_cards.list_card_exchanges).values()),
         ]
-        ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by)
+        checks = _list_checks_now(gw, by) if confirms_contacts else []
+        checked = gw.store.look(lambda tx: find_contact_checks(tx, gw.config))
+        checked |= {check.role: check.checked_at for check in checks}
+        extensions = card.write_contact_dates(checked) | {card.SIGNATURES_READ: list(SIGNATURE_ALGORITHMS)}
+        if not gw.trust.list_authorities() or gw.store.look(lambda tx: list_old_readers(tx, gw)):
+            extensions = {}
+        ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by, extensions=extensions)
+        gw.store.run(lambda tx: _keep_contact_checks(tx, gw, checks, by))
         _log_and_sign(gw, AuditEntry("card.renewed", by, gw.code, detail={"serial": ours.serial}))
     finally:
         gw.store.close()
     return ours
 
 
-def rotate_keys(home: Path, *, by: str, revoke: bool = False) -> Card:
+def _list_checks_now(gw: Gateway, by: str) -> list[ContactCheck]:
+    now = gw.now().replace(microsecond=0)
+    return [ContactCheck(role, digest, now, by) for role, digest in digest_contacts(gw.config).items()]
+
+
+def _keep_contact_checks(tx: Tx, gw: Gateway, checks: Sequence[ContactCheck], by: str) -> None:
+    for check in checks:
+        contact_checks.replace_contact_check(tx, check)
+    if checks:
+        detail: dict[str, str | int] = {"roles": " ".join(check.role for check in checks)}
+        audit_log.append_entries(tx, gw.now(), [AuditEntry("card.contacts-checked", by, gw.code, detail=detail)])
+
+
+def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | None = None) -> Card:
     """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
 
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole.
-    A crash in between leaves new keys under an old card; `doctor` says so, and `card renew` mends it.
+    `into`: where signing and wrapping keys are made, where not in the place of the old ones. A crash in between leaves
+    new keys under an old card; `doctor` says so, and `card renew` mends it.
+
+    Raises HsmUnavailable where the HSM makes none; then the old ones stay.
     """
     gw = open_gateway(home)
     try:
-        Ring.rotate(home / KEYS, passphrase=gw.config.read_passphrase(), now=gw.now(), revoke=revoke)
-        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no"})
+        _check_signatures_read(gw, into)
+        fresh = Ring.rotate(
+            home / KEYS,
+            passphrase=gw.config.read_passphrase(),
+            now=gw.now(),
+            revoke=revoke,
+            places=KeyPlaces(gw.config.find_hsm(), into, gw.config.hsm.signatures),
+        )
+        place = "hsm" if fresh.is_in_hsm else "file"
+        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no", "place": place})
         gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
     finally:
         gw.store.close()
     return renew_card(home, by=by)
+
+
+def _check_signatures_read(gw: Gateway, into: KeyPlace | None) -> None:
+    """Raises NotAllowed where new keys would sign with what the gateway of some partner does not verify."""
+    wanted = gw.config.hsm.signatures
+    if into == "file" or (into is None and not gw.ring.is_in_hsm):
+        return
+    known = ((code, card.list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
+    if older := [code for code, read in known if wanted not in read]:
+        named = ", ".join(map(labels.name_authority_in_full, older))
+        raise NotAllowed("hsm.partners-older", partners=named, signatures=wanted)
 
 
 def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gateway:
@@ -437,7 +528,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     _make_private(home)
     own_files = stamp_own_files(home)
     own_card, own_card_text = _read_own_card(home)
-    ring = Ring.unlock(home / KEYS, passphrase=config.read_passphrase())
+    ring = unlock_ring(config)
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
             raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)

@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.hpke import (
 )
 
 from keys.jose import encode
+from keys.signatures import EDDSA, ES256
 
-SIGNING = "EdDSA"
+SIGNING = EDDSA
 # Post-quantum and classical together: what is recorded today stays shut.
 DEFAULT_KEM = "MLKEM768_X25519"
 SEED_BYTES = 32
@@ -106,9 +107,13 @@ def compute_thumbprint(alg: str, public: bytes) -> bytes:
     SHA-256 of its bytes.
 
     Args:
-        alg: "EdDSA", or the name of a KEM (`KEMS`).
-        public: the raw bytes of the key: 32 of Ed25519 or X25519, 1216 of X-Wing.
+        alg: "EdDSA", "ES256", or the name of a KEM (`KEMS`).
+        public: the raw bytes of the key: 32 of Ed25519 or X25519, 65 of P-256, 1216 of X-Wing.
     """
+    if alg == ES256:
+        # RFC 7518, 6.2.1.
+        point = {"crv": "P-256", "kty": "EC", "x": encode(public[1:33]), "y": encode(public[33:])}
+        return sha256(json.dumps(point, separators=(",", ":"), sort_keys=True).encode()).digest()
     if alg not in _OKP_CURVES:
         return sha256(public).digest()
     jwk = {"crv": _OKP_CURVES[alg], "kty": "OKP", "x": encode(public)}

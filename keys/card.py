@@ -12,6 +12,7 @@ card that says nothing new is one that every reader since version 0.1 reads.
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.errors import CardRefused, RefusalCode, build_refusal
+from keys.signatures import EDDSA, SIGNATURE_ALGORITHMS, load_verifying_key
 
 # Thirty-two keys with their certificates fit; a card is read before anything is trusted.
 MAX_CARD_BYTES = 65_536
@@ -30,6 +32,11 @@ MAX_CARD_BYTES = 65_536
 MAX_ROWS = 32
 # 132 bits: nobody finds a second key with the same.
 FINGERPRINT_DIGITS = 40
+
+# An extension: when a person of the authority last checked each contact, by role (NumericDate).
+CONTACTS_CHECKED = "contacts_checked"
+# An extension: the algorithms whose signatures the authority's gateway verifies; without it, EdDSA alone.
+SIGNATURES_READ = "signatures_read"
 
 KIND = jose.Kind(
     "cme-card+jwt",
@@ -51,7 +58,7 @@ class CardKey:
 
     kid: str
     use: Use
-    # Of a signing key "EdDSA"; of a sealing key its KEM.
+    # Of a signing key "EdDSA" or "ES256"; of a sealing key its KEM.
     alg: str
     public: bytes
     not_before: datetime
@@ -178,6 +185,42 @@ def find_claimed_authority(line: bytes) -> str | None:
         return shape.read_name(jose.read_object(jose.read(KIND, line).payload).get("iss"))
     except (CardRefused, jose.UnreadableToken):
         return None
+
+
+def list_signatures_read(card: Card) -> frozenset[str]:
+    """Return the algorithms whose signatures an authority verifies, as its card says it; EdDSA in any case.
+
+    Args:
+        card: as `read` returned it.
+    """
+    claims = card.extensions.get(SIGNATURES_READ)
+    return frozenset({EDDSA, *(it for it in (claims if isinstance(claims, list) else ()) if isinstance(it, str))})
+
+
+def write_contact_dates(dates: Mapping[str, datetime]) -> dict[str, Any]:
+    """Return the extension that says when each contact was last checked; no extension where none was.
+
+    Args:
+        dates: by role, in any zone.
+    """
+    return {CONTACTS_CHECKED: {role: jose.write_seconds(at) for role, at in dates.items()}} if dates else {}
+
+
+def read_contact_dates(card: Card) -> dict[str, datetime]:
+    """Return when each contact was last checked, by role, as a card says it.
+
+    What has another form, or lies after the card's own date, is passed over: an extension never spoils a card.
+
+    Args:
+        card: as `read` returned it.
+    """
+    claims = card.extensions.get(CONTACTS_CHECKED)
+    dates = {}
+    for role, seconds in claims.items() if isinstance(claims, dict) else ():
+        with suppress(jose.UnreadableToken):
+            if (at := jose.read_moment(seconds)) <= card.issued_at + jose.CLOCK_SKEW:
+                dates[role] = at
+    return dates
 
 
 def check_replacement(new: Card, old: Card, now: datetime) -> None:
@@ -331,9 +374,9 @@ def _read_key(claims: object) -> CardKey:
 
 
 def _check_signing(alg: str, public: bytes) -> None:
-    if alg != SIGNING:
+    if alg not in SIGNATURE_ALGORITHMS:
         raise jose.UnreadableToken("algorithm")
-    Ed25519PublicKey.from_public_bytes(public)
+    load_verifying_key(alg, public)
 
 
 def _check_sealing(alg: str, public: bytes) -> None:

@@ -40,6 +40,7 @@ class RefusalCode(StrEnum):
     KEY_NOT_YET = "key.not-yet"
     KEY_OUT_OF_DATE = "key.out-of-date"
     KEY_REVOKED = "key.revoked"
+    KEY_FORBIDDEN = "key.forbidden"
     CARD_UNKNOWN_AUTHORITY = "card.unknown-authority"
     CARD_MALFORMED = "card.malformed"
     CARD_ALGORITHM = "card.algorithm"
@@ -94,6 +95,7 @@ class RefusalCode(StrEnum):
     RING_NEWER = "ring.newer"
     RING_PASSPHRASE = "ring.passphrase"
     RING_IDENTITY_AWAY = "ring.identity-away"
+    RING_NO_HSM = "ring.no-hsm"
     AT_REST_DESTROYED = "at-rest.destroyed"
     AT_REST_ALTERED = "at-rest.altered"
     AT_REST_UNKNOWN_KEY = "at-rest.unknown-key"
@@ -137,6 +139,20 @@ class RefusalCode(StrEnum):
     BACKUP_WEAK_PASSPHRASE = "backup.weak-passphrase"
     BACKUP_ALTERED = "backup.altered"
     BACKUP_CUT = "backup.cut"
+
+
+class HsmTrouble(StrEnum):
+    """Why the HSM with our keys is no use now: no refusal, since nothing is wrong with what was asked (`hsm.py`)."""
+
+    NO_LIBRARY = "hsm.no-library"
+    NO_MODULE = "hsm.no-module"
+    NO_TOKEN = "hsm.no-token"
+    TWO_TOKENS = "hsm.two-tokens"
+    PIN = "hsm.pin"
+    PIN_LAST_TRY = "hsm.pin-last-try"
+    NO_KEY = "hsm.no-key"
+    NO_MECHANISM = "hsm.no-mechanism"
+    UNAVAILABLE = "hsm.unavailable"
 
 
 _HEADINGS = ("code", "sentence", "what to do next, on a page", "in a terminal", "again")

@@ -15,12 +15,12 @@ from functools import cache
 from typing import Any, NoReturn
 
 import pybase64
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from jwt import PyJWS
 
 from keys.errors import RefusalCode, build_refusal
+from keys.hsm import HsmSigner, SigningPrivateKey
+from keys.signatures import SIGNATURE_ALGORITHMS, VerifyingKey
 
-SIGNATURE_ALGORITHMS = ("EdDSA",)
 # By how much two authorities' clocks may differ; with NTP they do not.
 CLOCK_SKEW = timedelta(minutes=5)
 # A date in seconds, a serial: more digits than any of them needs.
@@ -160,18 +160,20 @@ def write_seconds(at: datetime) -> int:
     return int(at.timestamp())
 
 
-def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: Ed25519PrivateKey) -> str:
+def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: SigningPrivateKey) -> str:
     """Write a token of this kind: a compact JWS (RFC 7515, 7.1).
 
     Args:
         kind: whose `typ` and `cty` stand in the header.
         payload: the bytes that are signed, as they are.
         kid: the id of the key.
-        alg: "EdDSA" (RFC 8037, 3.1).
+        alg: "EdDSA" (RFC 8037, 3.1), or "ES256" (RFC 7518, 3.4) of a key in an HSM.
         key: signs.
     """
     signed_text = f"{_write_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
-    return f"{signed_text}.{encode(_jws.get_algorithm_by_name(alg).sign(signed_text.encode(), key))}"
+    text = signed_text.encode()
+    signature = key.sign(text) if isinstance(key, HsmSigner) else _jws.get_algorithm_by_name(alg).sign(text, key)
+    return f"{signed_text}.{encode(signature)}"
 
 
 @cache
@@ -220,7 +222,7 @@ def _read_text(header: dict[str, Any], name: str) -> str:
     return value
 
 
-def verify(kind: Kind, token: Unverified, *, alg: str, key: Ed25519PublicKey) -> None:
+def verify(kind: Kind, token: Unverified, *, alg: str, key: VerifyingKey) -> None:
     """Check the signature with the key and the algorithm that the signer's card states (RFC 8725, 3.1).
 
     Args:

@@ -2,11 +2,12 @@
 
 The key that encrypts is made from the passphrase by scrypt (RFC 7914), with its costs stored beside it; each row is
 locked with AES-256-GCM and bound to its id and use, so that no key can be put in another's place. No file is
-touched here. The algorithm is a field of each row, so that a key in an HSM (ES256) becomes one more kind of row.
+touched here. Of a key in an HSM (`hsm.py`) the row holds what finds it there, and its public half, locked in the same
+way.
 
 Version 1 of the form is that of version 0.1 of the gateway. Version 2 may hold the root of our digests and several
-wrapping keys. A file without either is still written in version 1, so that version 0.1 can read it; version 0.1 refuses
-version 2 as `ring.unreadable`.
+wrapping keys, version 3 keys in an HSM. A file is written in the lowest version that can hold it, so that version 0.1
+can read what it can; it refuses version 2 as `ring.unreadable`.
 """
 
 import json
@@ -27,6 +28,8 @@ from keys import jose, shape
 from keys.algorithms import KEMS, SIGNING, key_id
 from keys.card import Status
 from keys.errors import RefusalCode, build_refusal
+from keys.hsm import HANDLE_BYTES
+from keys.signatures import ES256, SIGNATURE_ALGORITHMS
 
 # 32 MiB and about a tenth of a second, once at the start of the process.
 SCRYPT = {"n": 2**15, "r": 8, "p": 1}
@@ -40,12 +43,14 @@ ROOT = "HKDF-SHA256"
 ROOT_OF_0_1 = "HMAC-SHA256"
 NONCE_BYTES = 12
 WRAPPING_ID_BYTES = 8
-VERSION = 2
+# Where a key is that is not in the file.
+IN_HSM = "hsm"
+VERSION = 3
 
 RingUse = Literal["sig", "enc", "rest", "root", "id"]
 # What a key of each use may be a key of.
 FITS: Mapping[RingUse, Collection[str]] = {
-    "sig": (SIGNING,),
+    "sig": SIGNATURE_ALGORITHMS,
     "id": (SIGNING,),
     "enc": KEMS.keys(),
     "rest": (AT_REST,),
@@ -63,15 +68,23 @@ class OwnKey:
     not_before: datetime
     not_after: datetime
     status: Status
+    # Of a key in an HSM: by what it is found there (16 bytes), then its public half, if it has one.
     secret: bytes = field(repr=False)
+    in_hsm: bool = False
 
     @property
     def public(self) -> bytes:
-        """Return the raw public key, which is derived, so that no file can say otherwise.
+        """Return the raw public key, which is derived, so that no file can say otherwise; of a key in an HSM, what lies
+        locked in the file.
 
         Keys of use "rest" or "root" have none, and must not be asked.
         """
-        return _public_bytes(self.alg, self.secret)
+        return self.secret[HANDLE_BYTES:] if self.in_hsm else _public_bytes(self.alg, self.secret)
+
+    @property
+    def handle(self) -> bytes:
+        """Return by what the key is found in the HSM. Only keys there have one."""
+        return self.secret[:HANDLE_BYTES]
 
     @classmethod
     def create(cls, authority: str, use: RingUse, alg: str, *, secret: bytes, now: datetime) -> "OwnKey":
@@ -88,19 +101,35 @@ class OwnKey:
         kid = _make_wrapping_kid(authority) if use == "rest" else _derive_kid(authority, use, alg, secret)
         return cls(kid, use, alg, start, start + KEY_LIFE, "active", secret)
 
+    @classmethod
+    def create_in_hsm(cls, authority: str, alg: str, *, handle: bytes, public: bytes, now: datetime) -> "OwnKey":
+        """Build a key that was made in an HSM. It starts now, in whole seconds, and lasts two years.
+
+        Args:
+            authority: our DfE code.
+            alg: "EdDSA" or "ES256" of a key that signs, `AT_REST` of one that wraps.
+            handle: by what it is found there (16 bytes).
+            public: its public half; empty of one that wraps.
+            now: the time, in any zone.
+        """
+        start = whole_second(now)
+        use: RingUse = "rest" if alg == AT_REST else "sig"
+        kid = _make_wrapping_kid(authority) if use == "rest" else key_id(authority, use, alg, public)
+        return cls(kid, use, alg, start, start + KEY_LIFE, "active", handle + public, in_hsm=True)
+
 
 def write(authority: str, keys: tuple[OwnKey, ...], passphrase: bytes) -> bytes:
     """Return the text of a key file (JSON): these keys, locked under the passphrase with scrypt (RFC 7914).
 
     Args:
         authority: our DfE code.
-        keys: one of use "root" among them makes it a file of version 2.
+        keys: one of use "root" among them makes it a file of version 2, one in an HSM a file of version 3.
         passphrase: any bytes.
     """
     salt = token_bytes(16)
     kek = derive_cipher(passphrase, salt, SCRYPT)
     kdf = write_cost(salt, SCRYPT)
-    version = VERSION if any(key.use == "root" for key in keys) else 1
+    version = 3 if any(key.in_hsm for key in keys) else 2 if any(key.use == "root" for key in keys) else 1
     document = {"v": version, "authority": authority, "kdf": kdf, "keys": [_write_row(key, kek) for key in keys]}
     return json.dumps(document, indent=1).encode()
 
@@ -173,10 +202,12 @@ def _derive_kid(authority: str, use: str, alg: str, secret: bytes) -> str:
     return key_id(authority, use, alg, _public_bytes(alg, secret))
 
 
-def _is_own_kid(kid: str, authority: str, use: str, alg: str, secret: bytes) -> bool:
-    if use == "rest":
-        return re.fullmatch(rf"{re.escape(authority)}-rest(-[0-9a-f]{{16}})?", kid) is not None
-    return kid == _derive_kid(authority, use, alg, secret)
+def _is_own_kid(key: OwnKey, authority: str) -> bool:
+    if key.use == "rest":
+        return re.fullmatch(rf"{re.escape(authority)}-rest(-[0-9a-f]{{16}})?", key.kid) is not None
+    if key.in_hsm:
+        return key.kid == key_id(authority, key.use, key.alg, key.public)
+    return key.kid == _derive_kid(authority, key.use, key.alg, key.secret)
 
 
 def _public_bytes(alg: str, secret: bytes) -> bytes:
@@ -196,14 +227,16 @@ def derive_cipher(passphrase: bytes, salt: bytes, cost: Mapping[str, int]) -> AE
     return AESGCM(Scrypt(salt=salt, length=32, **cost).derive(passphrase))
 
 
-def _bound_to(kid: str, use: str) -> bytes:
-    return f"{kid}\0{use}".encode()
+def _bound_to(kid: str, use: str, in_hsm: bool) -> bytes:
+    # So that no file can say that a key is where it is not.
+    return "\0".join((kid, use, IN_HSM) if in_hsm else (kid, use)).encode()
 
 
 def _write_row(key: OwnKey, kek: AESGCM) -> dict[str, Any]:
     nonce = token_bytes(NONCE_BYTES)
-    locked = nonce + kek.encrypt(nonce, key.secret, _bound_to(key.kid, key.use))
-    return {
+    locked = nonce + kek.encrypt(nonce, key.secret, _bound_to(key.kid, key.use, key.in_hsm))
+    place = {"place": IN_HSM} if key.in_hsm else {}
+    return place | {
         "kid": key.kid,
         "use": key.use,
         "alg": key.alg,
@@ -216,17 +249,21 @@ def _write_row(key: OwnKey, kek: AESGCM) -> dict[str, Any]:
 
 def _unlock_rows(rows: object, authority: str, kek: AESGCM) -> Iterator[OwnKey]:
     for claims in shape.read_rows(rows, 1_000):
-        row = shape.read_members(claims, "kid use alg nbf exp status private")
+        row = shape.read_members(claims, "kid use alg nbf exp status private", optional="place")
+        in_hsm = "place" in row and bool(shape.read_one_of(row["place"], IN_HSM))
         kid, alg = shape.read_name(row["kid"]), shape.read_line(row["alg"])
         use = cast("RingUse", shape.read_one_of(row["use"], "sig enc rest root id"))
-        if alg not in FITS[use]:
+        # A key of ES256 is nowhere else.
+        if alg not in FITS[use] or (in_hsm and use not in ("sig", "rest")) or (alg == ES256 and not in_hsm):
             raise jose.UnreadableToken("algorithm")
         locked = b64decode(shape.read_line(row["private"]), validate=True)
         try:
-            secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use))
+            secret = kek.decrypt(locked[:NONCE_BYTES], locked[NONCE_BYTES:], _bound_to(kid, use, in_hsm))
         except InvalidTag:
             raise build_refusal(RefusalCode.RING_PASSPHRASE) from None
-        if not _is_own_kid(kid, authority, use, alg, secret):
-            raise jose.UnreadableToken("key id")
         status = cast("Status", shape.read_one_of(row["status"], "active retired revoked"))
-        yield OwnKey(kid, use, alg, jose.read_moment(row["nbf"]), jose.read_moment(row["exp"]), status, secret)
+        start, end = jose.read_moment(row["nbf"]), jose.read_moment(row["exp"])
+        key = OwnKey(kid, use, alg, start, end, status, secret, in_hsm)
+        if not _is_own_kid(key, authority):
+            raise jose.UnreadableToken("key id")
+        yield key

@@ -4,7 +4,7 @@
     18273                                    how many entries
     y3Zl...=                                 root of the Merkle tree (RFC 9162, 2.1.1), base64
 
-    — cme-gateway/333 x08go/ZJ...=           base64(key id of 4 bytes, Ed25519 signature of 64)
+    — cme-gateway/333 x08go/ZJ...=           base64(key id of 4 bytes, Ed25519 signature of 64; or of P-256)
 
 What is signed is the text down to and with the line break before the empty line. Signatures of others (witnesses) may
 follow and are passed over, as the specification asks. Extension lines are refused: no gateway writes any.
@@ -21,14 +21,19 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
-
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from keys import jose
 from keys.errors import NoteSignature, RefusalCode, build_refusal
+from keys.hsm import HsmSigner, SigningPrivateKey
 from keys.ring import Ring
+from keys.signatures import (
+    ES256,
+    VerifyingKey,
+    digest_note_key,
+    is_text_signed,
+    write_der_signature,
+    write_note_key,
+)
 from keys.trust import Trust
 
 # A checkpoint is near 200; the rest is room for witnesses.
@@ -36,8 +41,6 @@ MAX_NOTE_CHARACTERS = 8_192
 MAX_SIGNATURES = 16
 MAX_SIZE_DIGITS = 15
 ROOT_BYTES = 32
-# Signature type.
-_ED25519 = b"\x01"
 KEY_ID_BYTES = 4
 # After the name of the log.
 _RESTORED = "/restored"
@@ -157,7 +160,7 @@ def verify_restore_word(text: str, *, authority: str, trust: Trust) -> RestoreWo
         raise build_refusal(RefusalCode.NOTE_MALFORMED) from None
 
 
-def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
+def sign(text: str, *, name: str, private: SigningPrivateKey) -> str:
     """Write any signed note (C2SP signed-note) with one signature.
 
     Args:
@@ -165,12 +168,14 @@ def sign(text: str, *, name: str, private: Ed25519PrivateKey) -> str:
         name: of the signer, without a space.
         private: the signer's key.
     """
-    public = private.public_key()
-    stamp = b64encode(key_id(name, public) + private.sign(text.encode())).decode()
+    public, signature = private.public_key(), private.sign(text.encode())
+    if isinstance(private, HsmSigner) and private.alg == ES256:
+        signature = write_der_signature(signature)
+    stamp = b64encode(key_id(name, public) + signature).decode()
     return f"{text}\n— {name} {stamp}\n"
 
 
-def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
+def verify(signed: str, *, name: str, public: VerifyingKey) -> str:
     """Return the text of a signed note, line break included, if this key signed it under this name.
 
     Args:
@@ -185,14 +190,14 @@ def verify(signed: str, *, name: str, public: Ed25519PublicKey) -> str:
     text, stamps = split_note(signed)
     wanted = key_id(name, public)
     for stamp in stamps:
-        if stamp.name == name and stamp.key_id == wanted and _is_signed(text, stamp.signature, public):
+        if stamp.name == name and stamp.key_id == wanted and is_text_signed(public, stamp.signature, text.encode()):
             return text
     raise build_refusal(RefusalCode.NOTE_SIGNATURE)
 
 
-def key_id(name: str, public: Ed25519PublicKey) -> bytes:
-    """Return the first four bytes of SHA-256(name, line break, type, public key), as C2SP signed-note has it."""
-    return sha256(name.encode() + b"\n" + _ED25519 + public.public_bytes_raw()).digest()[:KEY_ID_BYTES]
+def key_id(name: str, public: VerifyingKey) -> bytes:
+    """Return the first four bytes of the digest that C2SP signed-note has for a key of this type."""
+    return digest_note_key(name, public)[:KEY_ID_BYTES]
 
 
 def split_note(signed: str) -> tuple[str, list[Stamp]]:
@@ -228,7 +233,7 @@ def read_size(signed: str) -> int:
     return _read_checkpoint(split_note(signed)[0]).size
 
 
-def write_log_key(authority: str, public: Ed25519PublicKey) -> str:
+def write_log_key(authority: str, public: VerifyingKey) -> str:
     """Write one of our signing keys as those who check our log take it (C2SP signed-note, "Verifier keys").
 
     Args:
@@ -236,10 +241,10 @@ def write_log_key(authority: str, public: Ed25519PublicKey) -> str:
         public: the key.
     """
     name = origin_of(authority)
-    return f"{name}+{key_id(name, public).hex()}+{b64encode(_ED25519 + public.public_bytes_raw()).decode()}"
+    return f"{name}+{key_id(name, public).hex()}+{b64encode(write_note_key(public)).decode()}"
 
 
-def _verify_with_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> Checkpoint:
+def _verify_with_any(signed: str, origin: str, keys: Iterable[VerifyingKey]) -> Checkpoint:
     checkpoint = _read_checkpoint(split_note(signed)[0])
     if checkpoint.origin != origin:
         raise build_refusal(RefusalCode.NOTE_OTHER_ORIGIN)
@@ -247,7 +252,7 @@ def _verify_with_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey])
     return checkpoint
 
 
-def _check_signed_by_any(signed: str, origin: str, keys: Iterable[Ed25519PublicKey]) -> None:
+def _check_signed_by_any(signed: str, origin: str, keys: Iterable[VerifyingKey]) -> None:
     for public in keys:
         try:
             verify(signed, name=origin, public=public)
@@ -261,14 +266,6 @@ def _read_time(digits: str) -> datetime:
     if not (digits.isascii() and digits.isdecimal()) or len(digits) > MAX_SIZE_DIGITS:
         raise ValueError("time")
     return jose.read_moment(int(digits))
-
-
-def _is_signed(text: str, signature: bytes, public: Ed25519PublicKey) -> bool:
-    try:
-        public.verify(signature, text.encode())
-    except InvalidSignature:
-        return False
-    return True
 
 
 def _read_stamps(lines: str) -> Iterator[Stamp]:

@@ -2,7 +2,7 @@
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
     ring.json       signing keys, sealing keys, wrapping keys (`wrapping.py`), and the root of the keys with which
-                    digests are made (`digests.py`)
+                    digests are made (`digests.py`); of signing and wrapping keys in an HSM (`hsm.py`), where they are
 
 How they are locked under the passphrase is `key_file`'s. A rotated ring keeps the old keys: they go on opening what
 was sealed to them or wrapped under them, and verifying what they signed; the newest sign and wrap. The root never
@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_bytes, token_hex
+from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -25,8 +26,9 @@ from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, Sealing
 from keys.card import CardKey
 from keys.digests import DigestKeys
 from keys.errors import RefusalCode, build_refusal
+from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
-from keys.wrapping import WrappingKeys
+from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
 
 RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
@@ -35,6 +37,24 @@ OVERLAP = timedelta(hours=6)
 # Thousands of keys; a larger file is not ours.
 MAX_FILE_BYTES = 1_048_576
 
+KeyPlace = Literal["hsm", "file"]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPlaces:
+    """The HSM in which keys may be, and where new signing and wrapping keys are made; None: where the old ones are.
+
+    Sealing keys and the root are in the file in any case.
+    """
+
+    hsm: Hsm | None = None
+    into: KeyPlace | None = None
+    # What a signing key in the HSM signs with: "EdDSA", or "ES256" where it has no other.
+    signs_with: str = SIGNING
+
+
+NO_HSM = KeyPlaces()
+
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
@@ -42,7 +62,7 @@ class SigningKey:
 
     kid: str
     alg: str
-    private: Ed25519PrivateKey = field(repr=False)
+    private: SigningPrivateKey = field(repr=False)
     public: bytes
 
 
@@ -63,20 +83,25 @@ class Ring:
 
     __slots__ = ("_keys", "_sealing", "authority", "digests", "signing", "wrapping")
 
-    def __init__(self, authority: str, keys: tuple[OwnKey, ...]) -> None:
+    def __init__(self, authority: str, keys: tuple[OwnKey, ...], hsm: Hsm | None = None) -> None:
         """Take the keys of an authority, which `create`, `unlock` and `rotate` give, the newest first.
 
         Args:
             authority: our DfE code.
             keys: of uses "sig", "enc" and "rest" at least one each is active.
+            hsm: where those are of which the file says so.
+
+        Raises:
+            RingRefused: some of them are in an HSM, and there is none (`ring.no-hsm`).
         """
+        if hsm is None and any(key.in_hsm for key in keys):
+            raise build_refusal(RefusalCode.RING_NO_HSM)
         self.authority = authority
         self._keys = keys
         signer = _get_active(keys, "sig")
-        private = Ed25519PrivateKey.from_private_bytes(signer.secret)
-        self.signing = SigningKey(signer.kid, signer.alg, private, signer.public)
+        self.signing = SigningKey(signer.kid, signer.alg, _signing_private(signer, hsm), signer.public)
         self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
-        self.wrapping = WrappingKeys(key for key in keys if key.use == "rest")
+        self.wrapping = WrappingKeys((key for key in keys if key.use == "rest"), hsm)
         root = _find_root(keys) or _root_of_0_1(authority, keys)
         self.digests = DigestKeys(root.secret, made_by_0_1=root.alg == ROOT_OF_0_1)
 
@@ -84,6 +109,19 @@ class Ring:
     def has_one_key_for_two(self) -> bool:
         """Is the wrapping key the root too, as in a home of version 0.1 whose keys were not rotated since?"""
         return _find_root(self._keys) is None
+
+    @property
+    def is_in_hsm(self) -> bool:
+        """Is the key that signs now, or the one that wraps, in an HSM?"""
+        return any(key.in_hsm for key in self._keys if key.status == "active")
+
+    def try_keys(self) -> None:
+        """Sign and wrap something with the keys of now, so that what is wrong with the HSM shows; nothing is kept.
+
+        Raises what whoever opened the HSM said (`hsm.Hsm`).
+        """
+        self.signing.private.sign(b"cme-gateway: a trial of our own keys")
+        self.wrapping.unwrap_key(self.wrapping.wrap_key(bytes(DATA_KEY_BYTES), b"trial"), b"trial")
 
     @property
     def newest_id(self) -> str:
@@ -129,17 +167,31 @@ class Ring:
         return cls(authority, keys)
 
     @classmethod
-    def unlock(cls, folder: Path, *, passphrase: bytes) -> "Ring":
-        """Open the ring. The identity key is not read, and need not be there.
+    def unlock(cls, folder: Path, *, passphrase: bytes, hsm: Hsm | None = None) -> "Ring":
+        """Open the ring. The identity key is not read, and need not be there; nor is the HSM asked for anything yet.
+
+        Args:
+            folder: where `create` made the files.
+            passphrase: the one that they have.
+            hsm: where some of the keys may be.
 
         Raises:
             RingRefused: `ring.missing`, `ring.exposed` where others can read the file, `ring.passphrase`, `ring.newer`
-                where a newer version of the gateway wrote it, `ring.unreadable`.
+                where a newer version of the gateway wrote it, `ring.unreadable`; `ring.no-hsm` where keys are in an
+                HSM, and none was given.
         """
-        return cls(*_read_ring(folder, passphrase))
+        return cls(*_read_ring(folder, passphrase), hsm)
 
     @classmethod
-    def rotate(cls, folder: Path, *, passphrase: bytes, now: datetime, revoke: bool = False) -> "Ring":
+    def rotate(
+        cls,
+        folder: Path,
+        *,
+        passphrase: bytes,
+        now: datetime,
+        revoke: bool = False,
+        places: KeyPlaces = NO_HSM,
+    ) -> "Ring":
         """Make new signing, sealing and wrapping keys beside the old, which keep verifying and opening.
 
         A new card must be signed then. Version 0.1 cannot read the file after this.
@@ -150,16 +202,19 @@ class Ring:
             now: the time, in any zone, from which the new keys are valid.
             revoke: after a theft: nothing that any older key signed counts any more. What was sealed to them, or
                 wrapped under them, still opens.
+            places: where keys are, and are made.
 
         Raises:
             RingRefused: as `unlock` does.
         """
         authority, old = _read_ring(folder, passphrase)
-        fresh = tuple(_new_key(authority, key.use, key.alg, now) for key in old if _is_rotated(key))
+        # Before any key is made.
+        cls(authority, old, places.hsm)
+        fresh = tuple(_renew_key(authority, key, now, places) for key in old if _is_rotated(key))
         root = () if _find_root(old) else (_root_of_0_1(authority, old),)
         keys = fresh + tuple(_end_key(key, now, revoke) for key in old) + root
         _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
-        return cls(authority, keys)
+        return cls(authority, keys, places.hsm)
 
     @staticmethod
     def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
@@ -236,6 +291,26 @@ def _end_key(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
 
 def _new_key(authority: str, use: RingUse, alg: str, now: datetime) -> OwnKey:
     return OwnKey.create(authority, use, alg, secret=token_bytes(SEED_BYTES), now=now)
+
+
+def _renew_key(authority: str, old: OwnKey, now: datetime, places: KeyPlaces) -> OwnKey:
+    hsm, goes_into = places.hsm, "file" if old.use == "enc" else places.into or ("hsm" if old.in_hsm else "file")
+    if goes_into == "file":
+        return _new_key(authority, old.use, SIGNING if old.use == "sig" else old.alg, now)
+    if hsm is None:
+        raise build_refusal(RefusalCode.RING_NO_HSM)
+    label = f"cme-gateway {authority} {old.use} {now:%Y-%m-%d}"
+    if old.use == "rest":
+        handle = hsm.make_wrapping_key(label)
+        return OwnKey.create_in_hsm(authority, old.alg, handle=handle, public=b"", now=now)
+    handle, public = hsm.make_signing_key(label, places.signs_with)
+    return OwnKey.create_in_hsm(authority, places.signs_with, handle=handle, public=public, now=now)
+
+
+def _signing_private(key: OwnKey, hsm: Hsm | None) -> SigningPrivateKey:
+    if key.in_hsm and hsm:
+        return HsmSigner(hsm, key.handle, key.public, key.alg)
+    return Ed25519PrivateKey.from_private_bytes(key.secret)
 
 
 def _sealing_private(key: OwnKey) -> SealingPrivate:

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from keys.algorithms import KEMS, Kem, SealingPublicKey
 from keys.card import Card, CardKey, check_dates
 from keys.errors import KeyRefused, Refusal, RefusalCode, build_refusal
+from keys.signatures import VerifyingKey, load_verifying_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class VerifyKey:
 
     kid: str
     alg: str
-    public: Ed25519PublicKey
+    public: VerifyingKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +35,21 @@ class SealingPublic:
 class Trust:
     """The confirmed cards, with their keys loaded once: a message costs its signature, not a key's parsing."""
 
-    __slots__ = ("_cards", "_sealing", "_verifying")
+    __slots__ = ("_cards", "_forbidden", "_sealing", "_verifying")
 
-    def __init__(self, cards: Mapping[str, Card]) -> None:
+    def __init__(self, cards: Mapping[str, Card], forbidden: Mapping[str, datetime] | None = None) -> None:
         """Take the confirmed cards. They have been through `card.read`, so their keys load.
 
         Args:
             cards: by the DfE code of the authority whose they are.
+            forbidden: from when on nothing is sealed to keys of these KEMs any more, by their name.
 
         Raises:
             ValueError: a card stands under another authority's code.
         """
         if any(code != card.authority for code, card in cards.items()):
             raise ValueError("a card stands under another authority's code")
-        self._cards = dict(cards)
+        self._cards, self._forbidden = dict(cards), dict(forbidden or {})
         self._verifying = {
             code: {key.kid: (key, _verify_key(key)) for key in card.keys if key.use == "sig"}
             for code, card in cards.items()
@@ -148,8 +148,8 @@ class Trust:
 
         Raises:
             CardRefused: as `current_card` does.
-            KeyRefused: `key.unknown` where there is none; or `key.revoked`, `key.not-yet`, `key.out-of-date`, whichever
-                is wrong with the last key that was looked at.
+            KeyRefused: `key.unknown` where there is none; or `key.revoked`, `key.not-yet`, `key.out-of-date`,
+                `key.forbidden`, whichever is wrong with the last key that was looked at.
         """
         self.current_card(authority, at)
         refusal: Refusal = build_refusal(RefusalCode.KEY_UNKNOWN, "no sealing key")
@@ -159,6 +159,8 @@ class Trust:
                 continue
             try:
                 _check_key(key, at)
+                if key.alg in self._forbidden and at >= self._forbidden[key.alg]:
+                    raise build_refusal(RefusalCode.KEY_FORBIDDEN)
             except KeyRefused as why:
                 refusal = why
             else:
@@ -167,7 +169,7 @@ class Trust:
 
 
 def _verify_key(key: CardKey) -> VerifyKey:
-    return VerifyKey(key.kid, key.alg, Ed25519PublicKey.from_public_bytes(key.public))
+    return VerifyKey(key.kid, key.alg, load_verifying_key(key.alg, key.public))
 
 
 def _sealing_public(key: CardKey) -> SealingPublic:

@@ -5,7 +5,8 @@ key wrapped it:
 
     key id (8 bytes) || nonce (12 bytes) || encrypted data key (32 bytes) || tag (16 bytes)
 
-A key of version 0.1 has no id, and what it wrapped begins with the nonce.
+A key of version 0.1 has no id, and what it wrapped begins with the nonce. Keys in an HSM (`hsm.py`) wrap there, in the
+same form.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from secrets import token_bytes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.errors import RefusalCode, build_refusal
+from keys.hsm import Hsm
 from keys.key_file import OwnKey, read_wrapping_id
 
 NONCE_BYTES = 12
@@ -25,12 +27,13 @@ WRAPPED_BYTES = NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES
 class WrappingKeys:
     """Our wrapping keys. None of them can be read out."""
 
-    __slots__ = ("_active", "_by_id")
+    __slots__ = ("_active", "_by_id", "_hsm")
 
-    def __init__(self, keys: Iterable[OwnKey]) -> None:
-        """Take these keys of use "rest", of which one is active."""
+    def __init__(self, keys: Iterable[OwnKey], hsm: Hsm | None = None) -> None:
+        """Take these keys of use "rest", of which one is active, and the HSM in which some of them are."""
         own_keys = tuple(keys)
-        self._by_id = {read_wrapping_id(key.kid): key.secret for key in own_keys}
+        self._hsm = hsm
+        self._by_id = {read_wrapping_id(key.kid): key for key in own_keys}
         self._active = next(read_wrapping_id(key.kid) for key in own_keys if key.status == "active")
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
@@ -40,7 +43,10 @@ class WrappingKeys:
             data_key: 32 bytes.
             bound_to: what must be given again to unwrap it; it is not stored.
         """
-        return self._active + encrypt_bound(self._by_id[self._active], data_key, bound_to)
+        key = self._by_id[self._active]
+        if key.in_hsm and self._hsm:
+            return self._active + self._hsm.wrap_bytes(key.handle, data_key, bound_to)
+        return self._active + encrypt_bound(key.secret, data_key, bound_to)
 
     def unwrap_key(self, wrapped: bytes, bound_to: bytes) -> bytes:
         """Return the data key (32 bytes).
@@ -54,10 +60,12 @@ class WrappingKeys:
             InvalidTag: it was changed, or bound to something else.
             ValueError: it is too short to be a wrapped key.
         """
-        key_id = wrapped[:-WRAPPED_BYTES]
-        if key_id not in self._by_id:
+        key = self._by_id.get(wrapped[:-WRAPPED_BYTES])
+        if key is None:
             raise build_refusal(RefusalCode.AT_REST_UNKNOWN_KEY)
-        return decrypt_bound(self._by_id[key_id], wrapped[-WRAPPED_BYTES:], bound_to)
+        if key.in_hsm and self._hsm:
+            return self._hsm.unwrap_bytes(key.handle, wrapped[-WRAPPED_BYTES:], bound_to)
+        return decrypt_bound(key.secret, wrapped[-WRAPPED_BYTES:], bound_to)
 
 
 def encrypt_bound(key: bytes, plain: bytes, bound_to: bytes) -> bytes:

@@ -41,7 +41,9 @@ from gateway.context import Gateway
 from gateway.store.database import Store
 from keys import key_file, passwords
 from tests.disk import DISK
+from tests.needs import need
 from tests.postgres import server
+from tests.softhsm import SETTINGS, SoftHsm, SoftToken, begin_softhsm
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder in memory, where there is one
 # Bytes by which a process of tests may grow before it gives back what it does not use: each look takes half a second.
@@ -244,6 +246,22 @@ def postgres() -> Iterator[str]:
     """One server for the whole run; each test makes databases of its own in it."""
     with server(free_port()) as made:
         yield made.url
+
+
+@pytest.fixture(scope="session")
+def softhsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SoftHsm]:
+    """SoftHSM in a folder of its own, for the whole run: its library reads its settings once for each process."""
+    need("SoftHSM")
+    root = tmp_path_factory.mktemp("softhsm")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", str(root / SETTINGS))
+        yield begin_softhsm(root)
+
+
+@pytest.fixture
+def token(softhsm: SoftHsm) -> SoftToken:
+    """An empty PKCS#11 token for one test."""
+    return softhsm.make_token()
 
 
 @pytest.fixture(autouse=True)

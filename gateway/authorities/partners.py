@@ -4,7 +4,7 @@ What is known of each, for people: when its card, its keys and the certificates 
 in touch.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
@@ -14,6 +14,7 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
+from gateway.core.contact_ages import describe_check
 from gateway.errors import NotAllowed
 from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
 from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
@@ -80,6 +81,37 @@ def describe_own_card(gw: Gateway) -> OwnCard:
     ours = gw.own_card
     ends = sorted(_list_ends(ours), key=lambda end: end.at)
     return OwnCard(ours, card.compute_fingerprint(ours), ends, home_folder.has_card_contacts(gw.config, ours))
+
+
+def list_contact_lines(theirs: Card, now: datetime) -> list[str]:
+    """Describe each contact of a card in one line: the role, who, and how old the check is."""
+    return list(_describe_contacts(theirs.mash, theirs.contacts, describe_contact_checks(theirs, now)))
+
+
+def list_own_contacts(gw: Gateway) -> list[str]:
+    """Describe each contact that our next card will have, in the same way."""
+    config, checks = gw.config, describe_own_checks(gw)
+    return list(_describe_contacts(home_folder.build_mash_contact(config), home_folder.list_contacts(config), checks))
+
+
+def describe_contact_checks(theirs: Card, now: datetime) -> dict[str, str]:
+    """Say how old the check of each contact of a card is, by role."""
+    dates = card.read_contact_dates(theirs)
+    contacts = (*theirs.contacts, *((theirs.mash,) if theirs.mash else ()))
+    return {contact.role: describe_check(dates.get(contact.role), now) for contact in contacts}
+
+
+def describe_own_checks(gw: Gateway) -> dict[str, str]:
+    """Say the same of our own contacts, as the settings have them now."""
+    dates = gw.store.look(lambda tx: home_folder.find_contact_checks(tx, gw.config))
+    return {role: describe_check(dates.get(role), gw.now()) for role in home_folder.digest_contacts(gw.config)}
+
+
+def _describe_contacts(
+    mash: CardContact | None, contacts: Sequence[CardContact], checks: Mapping[str, str]
+) -> Iterator[str]:
+    for contact in (*((mash,) if mash else ()), *contacts):
+        yield f"{labels.name_contact_role(contact.role)}: {_describe_contact(contact)}. {checks[contact.role]}"
 
 
 def list_known_partners(gw: Gateway) -> list[KnownPartner]:

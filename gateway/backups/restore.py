@@ -26,7 +26,6 @@ from gateway.store.audit_log import AuditEntry
 from gateway.store.database import PRIVATE, Store, Tx, list_known_revisions
 from gateway.store.database_copy import fill_database
 from keys.backup_file import BackupOpener
-from keys.ring import Ring
 
 ASIDE = ".restore"
 COPY = ".restore-database"
@@ -98,7 +97,7 @@ def _open_aside(aside: Path, backup: Backup, store_url: str, by: str) -> None:
     if config.authority.code != backup.header.authority:
         raise Unusable("backup.content")
     # Where it is kept elsewhere and is not here, or is another, the database is not touched.
-    Ring.unlock(aside / home_folder.KEYS, passphrase=config.read_passphrase())
+    home_folder.unlock_ring(config)
     placed = _place_database(aside, config, backup)
     try:
         gw = home_folder.open_gateway(aside)

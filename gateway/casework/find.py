@@ -24,7 +24,7 @@ from gateway.core.message_summary import MessageSummary
 from gateway.core.near_search import LEFT_OUT, HitReasons, explain_hit, explain_reference, list_near_terms
 from gateway.core.search_terms import Term
 from gateway.core.typed_search import NoticeQuery, parse_query
-from gateway.errors import Unusable
+from gateway.errors import StoreUnavailable, Unusable
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index, inbox, outbox
 from gateway.store.audit_log import AuditEntry
@@ -271,6 +271,8 @@ def _open_copy(gw: Gateway, copy: Copy) -> Message | None:
     """Open a copy; None where it is damaged, so that it holds up no other."""
     try:
         return copies.open_copy(gw, copy)
+    except StoreUnavailable:
+        raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         log_failure("reading a notice that was found", why)
         return None

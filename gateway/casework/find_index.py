@@ -14,6 +14,7 @@ from gateway.background import is_stopped_within, run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.copies import Copy, Machine
 from gateway.core.search_terms import INDEX_VERSION, list_terms
+from gateway.errors import StoreUnavailable
 from gateway.logs import log_failure
 from gateway.store import audit_log, blind_index
 from gateway.store.audit_log import AuditEntry
@@ -102,6 +103,9 @@ def _compute_marks_of(gw: Gateway, copy: Copy) -> tuple[int, ...] | None:
         return blind.compute_marks(list_terms(copies.open_copy(gw, copy)), gw.ring)
     except Destroyed:
         return None
+    except StoreUnavailable:
+        # The HSM: they are looked at again.
+        raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         log_failure("making an old notice findable", why)
         return None

@@ -34,6 +34,7 @@ from gateway.exchange.newer_cards import CardVerdict, explain_refusal
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
+from keys.ring import KeyPlace
 
 KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
 KEY_EXPOSED = (
@@ -184,6 +185,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         "confirmed_at": partner.confirmed_at,
         "confirmed_by": partner.confirmed_by,
         "exchange": asdict(known.exchange),
+        "contacts_checked": card.read_contact_dates(theirs),
     }
     lines = [
         ("Name", f"{theirs.name} ({theirs.authority})"),
@@ -192,8 +194,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
         *known.describe_exchange(),
         *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),
-        *(("Contact", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in theirs.contacts),
-        *(("MASH", ", ".join(filter(None, (c.name, c.telephone, c.email)))) for c in (theirs.mash,) if c),
+        *(("Contact", text) for text in partners.list_contact_lines(theirs, gw.now())),
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
@@ -245,19 +246,50 @@ def card_renew(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJ
     _show_card(home_folder.renew_card(home, by=by), home, as_json)
 
 
+@card_commands.command("confirm-contacts")
+def card_confirm_contacts(
+    home: Home = DEFAULT_HOME,
+    yes: Annotated[bool, typer.Option("--yes", help="For scripts: do not ask.")] = False,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Confirm that the contacts on this authority's card are right, and renew the card."""
+    with open_gateway(home) as gw:
+        for line in partners.list_own_contacts(gw):
+            err.print(escape(line))
+    if not yes:
+        try:
+            typer.confirm("Did you check today that each can be reached like this?", abort=True, err=True)
+        except typer.Abort:
+            raise NotAllowed("card.contacts-unconfirmed") from None
+    _show_card(home_folder.renew_card(home, by=by, confirms_contacts=True), home, as_json)
+
+
 @keys_commands.command("rotate")
 def keys_rotate(
     home: Home = DEFAULT_HOME,
     revoke: Annotated[
         bool, typer.Option("--revoke", help="After a theft: nothing signed with older keys is accepted any more.")
     ] = False,
+    into: Annotated[
+        KeyPlace | None,
+        typer.Option(
+            "--into",
+            help="Where the new signing and storage keys are made: the HSM of the settings, or the key file. Without"
+            " it, where the old ones are.",
+        ),
+    ] = None,
     by: By = get_user_name(),
     as_json: AsJson = False,
 ) -> None:
     """Replace the gateway's keys. Older messages can still be opened."""
-    _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke, into=into), home, as_json)
     place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
+    if into == "hsm":
+        err.print(
+            "Back up the HSM too, with the vendor's tool. No backup of the gateway has the keys in it.", soft_wrap=True
+        )
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:

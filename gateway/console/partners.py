@@ -33,14 +33,15 @@ async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     """Show one partner."""
     partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
     done = "done" in request.web_request.query
-    return _render_endings(request, "partner.html", partner=partner, done=done)
+    checks = partners.describe_contact_checks(partner.card, request.gw.now())
+    return _render_endings(request, "partner.html", partner=partner, checks=checks, done=done)
 
 
 async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
     """Show our own card: whom partners are told to ring here."""
-    return _render_endings(
-        request, "own-card.html", own=await asyncio.to_thread(partners.describe_own_card, request.gw)
-    )
+    own = await asyncio.to_thread(partners.describe_own_card, request.gw)
+    checks = await asyncio.to_thread(partners.describe_own_checks, request.gw)
+    return _render_endings(request, "own-card.html", own=own, checks=checks)
 
 
 async def ask_card(request: ConsoleRequest) -> web.StreamResponse:

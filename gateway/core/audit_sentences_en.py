@@ -16,6 +16,7 @@ SENTENCES = {
     "audit.verified": "{who} checked the audit log ({entries} entries, {faults} problems).",
     "caller.refused": "A caller could not prove its identity and was refused ({code}).",
     "card.refused": "A card that came as {partner}'s was refused ({code}).",
+    "card.contacts-checked": "{who} confirmed the contacts on this authority's card ({roles}).",
     "card.renewed": "{who} renewed this authority's card (serial {serial}).",
     "card.taken": "A newer card of {partner} was accepted (serial {serial}, {by}). It has the confirmed identity key.",
     "case.assigned": "{who} assigned the case to {to}.",

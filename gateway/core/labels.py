@@ -361,6 +361,11 @@ def list_words() -> Sequence[tuple[str, str]]:
     return sorted((_capitalise_first(word), meaning) for word, meaning in texts.WORDS.items())
 
 
+def name_contact_role(role: str) -> str:
+    """Return what the role of a contact on a card is called."""
+    return texts.MASH_CONTACT if role == "mash" else name_role(role)
+
+
 def explain_role(role: str) -> str:
     """Return what a role may do."""
     return texts.ROLE_HINTS[role]

@@ -268,6 +268,9 @@ PURSUITS = {
     "escalated": "escalated to the service manager",
 }
 
+# Of a contact on a card.
+MASH_CONTACT = "Safeguarding (MASH)"
+
 # Of people who sign in, by `permissions.Role`; the roles that messages name are in schemas/codes/roles.csv.
 ROLES = {
     "cme_officer": "CME officer",
@@ -778,6 +781,12 @@ CHECKS = {
     "passphrase": "Passphrase",
     "keys": "Keys",
     "identity key": "Identity key",
+    "storage key": "Storage key",
+    "HSM": "HSM",
+    "encryption": "Encryption to partners",
+    "signatures": "Signatures of this gateway",
+    "contacts on our card": "Contacts on the card",
+    "PIN of the HSM": "PIN of the HSM",
     "telephone": "Telephone number",
     "service manager": "Emails to the service manager",
     "our card": "Card of this authority",

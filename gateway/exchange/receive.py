@@ -17,6 +17,7 @@ from gateway.core.inbox_state import InboxState
 from gateway.core.message_name import MessageName
 from gateway.core.replies import Misfit
 from gateway.core.search_terms import list_terms
+from gateway.errors import StoreUnavailable
 from gateway.exchange import import_queue, naming
 from gateway.exchange.alerts import raise_alerts
 from gateway.exchange.card_rounds import ask_soon
@@ -148,6 +149,9 @@ def _judge_parcels(
     """Judge whether they may be kept. One on which our own code fails is refused alone, so its sender learns of it."""
     try:
         return _judge_step_by_step(gw, parcels, caller)
+    except StoreUnavailable:
+        # The HSM stands in the way of them all: their sender tries later.
+        raise
     except Exception as why:  # noqa: BLE001 - whatever it was, the others are innocent
         if len(parcels) > 1:
             return [verdict for parcel in parcels for verdict in _judge_parcels(gw, [parcel], caller)]

@@ -13,7 +13,7 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.monitoring import health
 from gateway.reconciliation import reconcile
 from gateway.searches import review
@@ -114,7 +114,10 @@ def _check_owed(gw: Gateway) -> Iterator[HealthFinding]:
 
 
 def _check_log(gw: Gateway) -> HealthFinding:
-    verdict = audit.verify_own_log(gw)
+    try:
+        verdict = audit.verify_own_log(gw)
+    except HsmUnavailable as why:
+        return fail_check("audit log", f"Not checked. {why.sentence}", why.next_on_page, why.next_in_terminal)
     if verdict.faults:
         verify = (
             'See "Check the log", and tell information security.',

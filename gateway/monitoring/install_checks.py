@@ -9,11 +9,11 @@ from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.findings import HealthFinding, check_expiry, fail_check, pass_check, warn_check
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange import letters
 from gateway.reconciliation import deadlines
 from keys import smime, tls
-from keys.card import Route
+from keys.card import Route, list_signatures_read
 from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
 
@@ -36,6 +36,10 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
             "Replace the keys when it suits you.",
             "When it suits you, run `cme-gateway keys rotate`, then back up.",
         )
+    if gw.ring.is_in_hsm:
+        yield _check_hsm(gw)
+    yield from _check_signatures_read(gw)
+    yield from _check_suites(gw)
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
@@ -72,6 +76,41 @@ def _check_terms(gw: Gateway) -> HealthFinding:
     return pass_check("term dates", f"Known to {last:%d %b %Y}")
 
 
+def _check_hsm(gw: Gateway) -> HealthFinding:
+    """Check that the HSM has our keys and works with them now."""
+    try:
+        gw.ring.try_keys()
+    except (HsmUnavailable, ConfigProblem) as why:
+        return fail_check("HSM", why.sentence, why.next_on_page, why.next_in_terminal)
+    return pass_check("HSM", f"Has the newest keys, and works with them: {gw.config.hsm.token}")
+
+
+def _check_signatures_read(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield that a partner, added since, cannot read our card, whose signing key is of a kind that it does not know."""
+    signs_with = {key.alg for key in gw.own_card.keys if key.use == "sig"}
+    known = ((code, list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
+    if older := [code for code, read in known if not signs_with <= read]:
+        named = ", ".join(map(labels.name_authority_in_full, older))
+        says = f"These partners have an older version that may be unable to read this authority's card: {named}."
+        yield warn_check("signatures", says, "Ask them to upgrade their gateway and to renew their card.")
+
+
+def _check_suites(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield the partners to whom nothing can be encrypted any more, or soon, because of the kind of their keys."""
+    for kind, since in gw.config.find_forbidden_suites().items():
+        cards = map(gw.trust.get_card, gw.trust.list_authorities())
+        kinds = {
+            it.authority: {key.alg for key in it.keys if (key.use, key.status) == ("enc", "active")} for it in cards
+        }
+        if held_up := [code for code, has in kinds.items() if has == {kind}]:
+            named = ", ".join(map(labels.name_authority_in_full, held_up))
+            call = "Call them: they must make new keys of another kind, and renew their card."
+            if gw.now() >= since:
+                yield fail_check("encryption", f"Nothing is sent to {named}: their only keys are {kind}.", call)
+            else:
+                yield warn_check("encryption", f"From {since:%d %b %Y}, nothing is sent to {named}: {kind} ends.", call)
+
+
 def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:
     """That it is the one by which partners know us; when it ends, the figures say."""
     name = "card and certificate"
@@ -90,6 +129,7 @@ def _check_files(home: Path, gw: Gateway) -> Iterator[HealthFinding]:
         (home_folder.TLS_KEY, home / home_folder.TLS_KEY),
         ("passphrase", home / gw.config.keys.passphrase_file),
         ("keys", home / home_folder.KEYS),
+        *((("PIN of the HSM", home / gw.config.hsm.pin_file),) if gw.config.hsm.pin_file else ()),
     ):
         if not path.exists():
             yield fail_check(name, f"{path} does not exist.", "Restore it from backup.")

@@ -6,9 +6,11 @@ Counts and ages only.
 from collections.abc import Iterator
 from datetime import datetime
 
+from gateway import home_folder
 from gateway.access.tell_manager import TOLD_WITHIN
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.contact_ages import CHECK_EVERY, list_due_roles
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.core.match_state import MatchState
@@ -17,6 +19,7 @@ from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
 from gateway.store import (
     access_changes,
+    audit_log,
     blind_index,
     children,
     drafts,
@@ -55,7 +58,25 @@ def check_queues(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     yield from _check_own_routes(tx, gw)
     yield from _check_unbelieved(tx, gw)
     yield from _check_cards(gw)
+    yield from _check_contact_dates(tx, gw)
     yield from _check_own_access(tx, gw)
+
+
+def _check_contact_dates(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
+    """Remind people to check whom partners may ring here; how old theirs are, partners' pages say."""
+    began = next((entry.at for entry in audit_log.list_entries_from(tx, 0, 1)), gw.now())
+    checked = home_folder.find_contact_checks(tx, gw.config)
+    due = list_due_roles(home_folder.digest_contacts(gw.config), checked, since=began, now=gw.now())
+    if due:
+        named = ", ".join(map(labels.name_contact_role, due))
+        says = f"Not checked for {CHECK_EVERY.days} days, or changed since: {named}."
+        on_page = "Ask each if the name, phone number and email on your own card are right. Then tell your IT team."
+        run = "Ask each if the name, phone number and email are right, then run `cme-gateway card confirm-contacts`."
+        yield warn_check("contacts on our card", says, on_page, run)
+    elif checked and (old := home_folder.list_old_readers(tx, gw)):
+        named = ", ".join(map(labels.name_authority_in_full, old))
+        says = f"Checked, but the card does not say when: older gateways could not read it ({named})"
+        yield pass_check("contacts on our card", says)
 
 
 def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:

@@ -22,7 +22,7 @@ from gateway.core.calendar import LONDON
 from gateway.core.draft_state import DraftState
 from gateway.core.safeguards import KnownFacts
 from gateway.core.search_status import find_circulation
-from gateway.errors import Unconfirmed, Unfit
+from gateway.errors import StoreUnavailable, Unconfirmed, Unfit
 from gateway.exchange import known_children
 from gateway.exchange.prepare import build_first_header, new_case_id, prepare_messages
 from gateway.exchange.send import TOGETHER, queue_messages
@@ -313,6 +313,9 @@ def _sealed(
     try:
         ready = iter(prepare_messages(gw, [message for _, messages in going for message in messages], BY, known=known))
         return [(row, list(islice(ready, len(messages)))) for row, messages in going], held
+    except StoreUnavailable:
+        # The database or the HSM stands in the way of them all.
+        raise
     except Exception:  # noqa: BLE001 - whatever it is: it is looked for among them
         return _sealed_alone(gw, going, held, known)
 
@@ -335,6 +338,8 @@ def _sealed_alone(
         except Refusal as why:
             whom = " ".join(f"{codes.authority_name(to)} ({to})" for to in _recipients(row))
             held.append((row, f"{whom}: {why.sentence}"))
+        except StoreUnavailable:
+            raise
         except Exception as why:  # noqa: BLE001 - or one row would hold up the whole file
             log_failure("taking in a leaver", why)
             held.append((row, UNFORESEEN))

@@ -3,13 +3,15 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
 
 from adapters.openid import Registration
 from adapters.route import Login, MailAccount, TokenSource
 from gateway.core.permissions import Role
-from gateway.errors import ConfigProblem
+from gateway.errors import ConfigProblem, HsmUnavailable
+from gateway.settings.pin_file import PinFile
 from gateway.settings.sections import (
     ApiSettings,
     AuthoritySettings,
@@ -17,8 +19,10 @@ from gateway.settings.sections import (
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    EncryptionSettings,
     HelpSettings,
     HostingSettings,
+    HsmSettings,
     KeysSettings,
     LimitsSettings,
     ListenSettings,
@@ -38,6 +42,7 @@ from gateway.settings.sections import (
 from gateway.settings.witness_policy import WitnessPolicy, parse_policy
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
+from keys.hsm import Hsm, open_hsm
 
 # In the place of roles.
 ALL_ROLES = "all"
@@ -63,6 +68,8 @@ class Config:
     outside_witnesses: OutsideWitnessSettings = field(default_factory=OutsideWitnessSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeysSettings = field(default_factory=KeysSettings)
+    hsm: HsmSettings = field(default_factory=HsmSettings)
+    encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
@@ -123,6 +130,21 @@ class Config:
     def read_passphrase(self) -> bytes:
         """Return the passphrase of our keys. Raises ConfigProblem where its file cannot be read."""
         return self._secret(self.keys.passphrase_file, "[keys] passphrase_file").strip()
+
+    def find_hsm(self) -> Hsm | None:
+        """Return the HSM, if one is set; nothing is asked of it yet. It raises HsmUnavailable where it is no use."""
+        ours = self.hsm
+        if not ours.module:
+            return None
+        pin = PinFile(self.home / ours.pin_file, self.home)
+        return open_hsm(Path(ours.module), ours.token, pin, HsmUnavailable)
+
+    def find_forbidden_suites(self) -> dict[str, datetime]:
+        """Return the kinds of keys to which nothing is encrypted from a moment on, which is the beginning of a day."""
+        ours = self.encryption
+        if not ours.forbidden:
+            return {}
+        return {ours.forbidden: datetime.combine(date.fromisoformat(ours.forbidden_from), time(), UTC)}
 
     def sign_ins(self) -> dict[str, Login]:
         """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""

@@ -10,6 +10,7 @@ home/
   tls-next.pem     the next one with its key, which our card announces, until the port shows it
   card.jwt         our card, as partners get it
   store.db         unless [store] url says otherwise
+  hsm-pin-refused  of which file the HSM refused the PIN, which is not tried again ([hsm] pin_file)
 """
 
 import re

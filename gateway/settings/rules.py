@@ -3,6 +3,7 @@ to write instead.
 """
 
 import re
+from datetime import date
 from ipaddress import ip_network
 
 from gateway.core.permissions import Role
@@ -14,10 +15,13 @@ from gateway.settings.sections import (
     ContactSettings,
     DeadlinesSettings,
     EmailSettings,
+    EncryptionSettings,
     HelpSettings,
+    HsmSettings,
     RetentionSettings,
     SignInSettings,
 )
+from keys.algorithms import KEMS
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
@@ -100,6 +104,8 @@ def check(text: str, config: Config) -> None:
         raise build_problem(
             text, "url", "[sftp] url must be a folder on a server", 'url = "sftp://server.example:22/folder"', "sftp"
         )
+    _check_hsm(text, config.hsm)
+    _check_encryption(text, config.encryption)
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
@@ -189,6 +195,38 @@ def _check_proxies(text: str, config: Config) -> None:
         except ValueError:
             wrong = f"[{section}] proxies must have addresses or networks only"
             raise build_problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
+
+
+def _check_hsm(text: str, ours: HsmSettings) -> None:
+    if ours == HsmSettings():
+        return
+    for key, example in (
+        ("module", "/usr/lib/softhsm/libsofthsm2.so"),
+        ("token", "cme-gateway"),
+        ("pin_file", "/run/credentials/hsm-pin"),
+    ):
+        if not getattr(ours, key):
+            raise build_problem(text, key, f"[hsm] needs {key}", f'{key} = "{example}"', "hsm")
+    if ours.signatures not in ("EdDSA", "ES256"):
+        raise build_problem(
+            text, "signatures", "[hsm] signatures must be EdDSA or ES256", 'signatures = "EdDSA"', "hsm"
+        )
+    if not ours.module.startswith("/"):
+        wrong = "[hsm] module must be the whole path of the vendor's library"
+        raise build_problem(text, "module", wrong, 'module = "/usr/lib/softhsm/libsofthsm2.so"', "hsm")
+
+
+def _check_encryption(text: str, ours: EncryptionSettings) -> None:
+    if ours == EncryptionSettings():
+        return
+    if ours.forbidden not in KEMS:
+        wrong = f"[encryption] forbidden must be one of {', '.join(KEMS)}"
+        raise build_problem(text, "forbidden", wrong, 'forbidden = "X25519"', "encryption")
+    try:
+        date.fromisoformat(ours.forbidden_from)
+    except ValueError:
+        wrong = "[encryption] forbidden_from must be a day"
+        raise build_problem(text, "forbidden_from", wrong, 'forbidden_from = "2030-01-01"', "encryption") from None
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:

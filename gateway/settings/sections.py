@@ -121,6 +121,29 @@ class KeysSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class HsmSettings:
+    """The PKCS#11 token in which signing and wrapping keys may be."""
+
+    # The vendor's library; empty: there is none.
+    module: str = ""
+    # What the token is called there.
+    token: str = ""
+    pin_file: str = ""
+    # What a signing key there signs with: EdDSA, or ES256 where it has no other.
+    signatures: str = "EdDSA"
+
+
+@dataclass(frozen=True, slots=True)
+class EncryptionSettings:
+    """What messages are not encrypted with any more, from a day on."""
+
+    # A kind of key, as cards name it; empty: none.
+    forbidden: str = ""
+    # The first day.
+    forbidden_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SftpSettings:
     """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
 

@@ -1061,6 +1061,16 @@ running_processes = Table(
     Column("noted_at", Instant, nullable=False),
 )
 
+# When a person last checked each contact on our card.
+contact_checks = Table(
+    "contact_checks",
+    metadata,
+    Column("role", String(80), primary_key=True),
+    Column("digest", String(64), nullable=False),
+    Column("checked_at", Instant, nullable=False),
+    Column("checked_by", String(200), nullable=False),
+)
+
 # Of each address that showed wrong secrets, how many there were since when.
 wrong_tries = Table(
     "wrong_tries",

@@ -13,10 +13,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from keys import bearer, card, envelope, jose, note, receipt
 from keys.algorithms import KEMS
+from keys.hsm import SigningPrivateKey
 from keys.ring import Ring
 from keys.trust import Trust
 from tests.unit.keys.parties import NOW, Party, party, seed, trust_in, with_key
@@ -51,7 +52,7 @@ def flip(text: str, at: int) -> str:
     return text[:index] + other + text[index + 1 :]
 
 
-def handmade(header: Row, payload: bytes, private: Ed25519PrivateKey | None, hmac_key: bytes | None = None) -> str:
+def handmade(header: Row, payload: bytes, private: SigningPrivateKey | None, hmac_key: bytes | None = None) -> str:
     """A compact JWS with any header; unsigned, HMAC-signed, or Ed25519-signed."""
     text = f"{b64(compact(header))}.{b64(payload)}"
     if private:
@@ -280,7 +281,9 @@ def refused_tokens(world: World) -> Iterator[Row]:
         header = {"alg": "EdDSA", "kid": kid, "typ": typ}
         none, hs = header | {"alg": "none"}, header | {"alg": "HS256"}
         whole = handmade(header, compact(body), key)
-        public = key.public_key().public_bytes_raw()
+        verifies = key.public_key()
+        assert isinstance(verifies, Ed25519PublicKey)
+        public = verifies.public_bytes_raw()
         stranger = handmade(header, compact(body), us.identity)
         more = handmade(header, compact(body | {"admin": True}), key)
         for name, code, why, token in (

@@ -24,6 +24,7 @@ from tests.command import run_command
 from tests.conftest import free_port, introduce, make
 from tests.flows.test_postcodes import directory
 from tests.needs import need
+from tests.softhsm import SoftToken
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -84,7 +85,7 @@ CHANGES_A_HOME = (
     *("one accept", "one put-aside", "one s2s", "report statistics"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
     # last, for no older card is the newest after it
-    *("keys rotate", "card renew"),
+    *("keys rotate", "card confirm-contacts", "card renew"),
 )
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
@@ -285,9 +286,12 @@ def write_input_files(folder: Path, command: str) -> None:
     shutil.copy(folder / ("pupils.csv" if command == "one pupils" else "notice.xml"), folder / "FILE")
 
 
-def test_commands_that_change_a_home_run_as_they_stand_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_that_change_a_home_run_as_they_stand_there(
+    tmp_path: Path, token: SoftToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
     need("Pango", "fonts")
     home = prepare_folder(tmp_path)
+    token.write_settings(home)
     monkeypatch.chdir(tmp_path)
     complete = {" ".join(example.words): example for example in EXAMPLES if is_complete(example)}
     wrong = []

@@ -17,6 +17,8 @@ OPEN = {
     "authority",
     "digests",
     "has_one_key_for_two",
+    "is_in_hsm",
+    "try_keys",
     "newest_id",
     "newest_since",
     "public_keys",

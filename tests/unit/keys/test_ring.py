@@ -129,7 +129,7 @@ def test_damaged_file_is_named_as_such(folder: Path, at: str, value: object) -> 
 
 
 def test_file_of_a_newer_version_is_not_called_damaged(folder: Path) -> None:
-    change(folder / RING_FILE, "v", 3)
+    change(folder / RING_FILE, "v", 4)
     with expect_refusal(RefusalCode.RING_NEWER):
         Ring.unlock(folder, passphrase=PASSPHRASE)
 

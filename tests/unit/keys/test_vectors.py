@@ -112,11 +112,16 @@ def test_refused(row: dict[str, Any]) -> None:
 
 def test_every_refusal_of_an_input_has_a_vector() -> None:
     """Our own key files, copies, backups, letters and the API's tokens are nobody else's affair; `disagrees` needs the payload
-    read, and `card.other-version` is what a sender asks of a card that is right.
+    read, and `card.other-version` and `key.forbidden` are what a sender asks of a card that is right.
 
     Statements have no vectors yet: test_statement.py shows each of their refusals.
     """
     shown = {row["code"] for part in ("refused", "replacements") for row in VECTORS[part]}
     own = ("ring.", "at-rest.", "smime.", "statement.", "id-token.", "api-token.", "backup.")
     ours = {code for code in RefusalCode if code.startswith(own)}
-    assert set(RefusalCode) - shown - ours == {"envelope.disagrees", "card.route", "card.other-version"}
+    assert set(RefusalCode) - shown - ours == {
+        "envelope.disagrees",
+        "card.route",
+        "card.other-version",
+        "key.forbidden",
+    }

@@ -6,7 +6,7 @@ from alembic import op
 from gateway.store.migrations.append_only import refuse_changes
 
 revision = "0059"
-down_revision = "0049"
+down_revision = "0056"
 
 
 def upgrade() -> None:
