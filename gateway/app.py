@@ -35,6 +35,7 @@ from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
 from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.logs import log_failure, log_serving
+from gateway.monitoring import expiry_warnings
 from gateway.one import import_results, imports, leavers_folder
 from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
@@ -156,6 +157,7 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             find_index.index_forever,
             expire_compositions.expire_forever,
             purge.purge_forever,
+            expiry_warnings.warn_forever,
             webhooks.send_events_forever,
             bursts.write_bursts_forever,
             _sign_checkpoints,

@@ -201,7 +201,7 @@ def _write_next_certificate(home: Path, host: str, now: datetime) -> None:
         _replace_files({home / TLS_NEXT: b"".join(tls.self_signed(host, now=now, days=TLS_DAYS))})
 
 
-def _read_next_certificate(home: Path) -> bytes | None:
+def read_next_certificate(home: Path) -> bytes | None:
     """Read the certificate that waits, with its key, PEM; None where none does. Raises ConfigProblem."""
     try:
         pem = (home / TLS_NEXT).read_bytes()
@@ -221,7 +221,7 @@ def take_next_certificate(gw: Gateway) -> bool:
     Raises ConfigProblem, Unusable.
     """
     home, now = gw.config.home, gw.now()
-    pem = _read_next_certificate(home)
+    pem = read_next_certificate(home)
     ours = {route.certificate for route in gw.own_card.routes if route.kind == "https"}
     if pem is None or tls.der_base64(pem) not in ours:
         return False
@@ -245,7 +245,7 @@ def finish_next_certificate(home: Path) -> None:
 
     Raises ConfigProblem.
     """
-    pem = _read_next_certificate(home)
+    pem = read_next_certificate(home)
     with suppress(FileNotFoundError):
         if pem is not None and (home / TLS_KEY).read_bytes() == pem:
             _replace_files({home / TLS_CERTIFICATE: tls.without_key(pem)})
@@ -309,7 +309,7 @@ def _write_card(config: Config, *, serial: int, now: datetime, host: Card | None
     ring = Ring.unlock(config.home / KEYS, passphrase=phrase)
     identity = Ring.open_identity(config.home / KEYS, passphrase=phrase)
     certificates = [tls.der_base64(read_certificate(config.home))]
-    if (waits := _read_next_certificate(config.home)) is not None:
+    if (waits := read_next_certificate(config.home)) is not None:
         certificates.append(tls.der_base64(waits))
     who = config.authority
     issued = now.replace(microsecond=0)

@@ -22,9 +22,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
-from keys.card import CardKey
+from keys.card import CardKey, Status
 from keys.digests import DigestKeys
-from keys.errors import RefusalCode, build_refusal
+from keys.errors import RefusalCode, RingRefused, build_refusal
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import WrappingKeys
 
@@ -53,6 +53,19 @@ class SealingPrivate:
     kid: str
     kem: Kem
     private: SealingPrivateKey = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """What is known of a key of ours that is no secret."""
+
+    kid: str
+    # "sig", "enc", "rest", "root" or "id".
+    use: RingUse
+    alg: str
+    not_before: datetime
+    not_after: datetime
+    status: Status
 
 
 class Ring:
@@ -162,6 +175,17 @@ class Ring:
         return cls(authority, keys)
 
     @staticmethod
+    def find_identity_start(folder: Path) -> datetime | None:
+        """Return since when the identity key is valid; None where it is kept elsewhere, or cannot be read.
+
+        The key itself stays locked.
+        """
+        try:
+            return key_file.read_start(_read_private(folder / IDENTITY_FILE))
+        except RingRefused:
+            return None
+
+    @staticmethod
     def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
@@ -188,6 +212,17 @@ class Ring:
         if kid not in self._sealing:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)
         return self._sealing[kid]
+
+    def list_keys(self) -> tuple[RingKey, ...]:
+        """List every key of the ring, the newest of a use first, without its secret."""
+        return tuple(
+            RingKey(key.kid, key.use, key.alg, key.not_before, key.not_after, key.status) for key in self._keys
+        )
+
+    @property
+    def storage_key(self) -> RingKey:
+        """Return the key under which data keys are wrapped now."""
+        return next(key for key in self.list_keys() if key.kid == self.wrapping.active_kid)
 
     def public_keys(self) -> tuple[CardKey, ...]:
         """List what belongs on our card, newest first."""

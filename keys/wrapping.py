@@ -25,13 +25,14 @@ WRAPPED_BYTES = NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES
 class WrappingKeys:
     """Our wrapping keys. None of them can be read out."""
 
-    __slots__ = ("_active", "_by_id")
+    __slots__ = ("_active", "_by_id", "active_kid")
 
     def __init__(self, keys: Iterable[OwnKey]) -> None:
         """Take these keys of use "rest", of which one is active."""
         own_keys = tuple(keys)
         self._by_id = {read_wrapping_id(key.kid): key.secret for key in own_keys}
-        self._active = next(read_wrapping_id(key.kid) for key in own_keys if key.status == "active")
+        self.active_kid = next(key.kid for key in own_keys if key.status == "active")
+        self._active = read_wrapping_id(self.active_kid)
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
         """Return the data key encrypted under the newest key, in the form that the module states.

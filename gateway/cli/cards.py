@@ -31,6 +31,7 @@ from gateway.core.message_protection import LetterProtection
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.newer_cards import CardVerdict, explain_refusal
+from gateway.own_keys import inventory
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
@@ -243,6 +244,26 @@ def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 def card_renew(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
     """Renew this authority's card for a year."""
     _show_card(home_folder.renew_card(home, by=by), home, as_json)
+
+
+@keys_commands.command("list")
+def keys_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """List every key of the gateway, with its state and dates."""
+    with open_gateway(home) as gw:
+        own_keys = inventory.list_own_keys(gw)
+    value = [asdict(key) | {"purpose": labels.explain_own_key(key.kind)} for key in own_keys]
+    rows = [
+        (
+            f"{labels.name_own_key(key.kind)}\n  {key.id}",
+            labels.explain_own_key(key.kind),
+            labels.name_key_state(key.state),
+            f"{key.created_at:%d %b %Y}" if key.created_at else "",
+            f"{key.valid_until:%d %b %Y}" if key.valid_until else "No end",
+        )
+        for key in own_keys
+    ]
+    columns = ("Key", "What it is for", "State", "Created", "Valid until")
+    print_answer(as_json, {"keys": value}, lambda: build_table("Keys of this gateway", columns, rows, empty=""))
 
 
 @keys_commands.command("rotate")

@@ -59,6 +59,7 @@ SENTENCES = {
     "gateway.started": "The gateway started.",
     "gateway.stopped": "The gateway stopped.",
     "index.renewed": "The gateway made {notices} older notices findable (version {version} of the search index).",
+    "expiry.warned": "Warning that the {kind} {id} of {about} expires, within {days} days.",
     "keys.rotated": "{who} replaced the gateway's keys (old keys revoked: {revoked}).",
     "list.exported": "{who} downloaded a list of children ({list}). Rows: {rows}. Names on it: {names}.",
     "list.read": "{who} viewed a list of children. Names on it: {names}.",

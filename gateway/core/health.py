@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.delivery import DeliveryState
+from gateway.core.expiry import Expiry, ExpiryLevel, get_expiry_level
 from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
 
 # Not yet with the partner, as far as we know.
@@ -27,16 +28,6 @@ class RouteHealth:
     reason: str | None
     # Of its answer, where that held no receipt: `refused.405`, `answered.404`.
     code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """What of an authority's ends, and when."""
-
-    authority: str
-    # Card, certificate, signing key, sealing key.
-    what: str
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +271,12 @@ class Health:
     def counts(self) -> dict[DeliveryState, int]:
         """Count how many messages wait or are stuck, by state."""
         return {state: sum(partner.counts.get(state, 0) for partner in self.partners) for state in (*WAITING, *STUCK)}
+
+    def list_next_expiries(self) -> list[Expiry]:
+        """List what expires, the first first: all of ours, and of partners what is within the time of warnings."""
+        theirs = (expiry for partner in self.partners for expiry in partner.expiries)
+        pressing = (it for it in theirs if get_expiry_level(it.ends_at, self.at) is not ExpiryLevel.NOT_YET)
+        return sorted((*self.expiries, *pressing), key=lambda expiry: expiry.ends_at)
 
     @property
     def oldest_waiting(self) -> datetime | None:

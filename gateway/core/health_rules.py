@@ -10,10 +10,10 @@ from statistics import median
 
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
+from gateway.core.expiry import RULES, ExpiryKind, check_expiry, check_own_expiry
 from gateway.core.findings import (
     FindingLevel,
     HealthFinding,
-    check_expiry,
     fail_check,
     format_duration,
     pass_check,
@@ -69,7 +69,7 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield from _check_loops(health)
     yield from _check_processes(health)
     for expiry in health.expiries:
-        yield check_expiry(f"our {expiry.what}", expiry.ends_at, health.at, *RENEW_CARD)
+        yield check_own_expiry(expiry, health.at)
     yield from _check_queue(health)
     yield from _check_clock(health)
     yield from _check_believed(health)
@@ -189,14 +189,7 @@ def _ahead_or_behind(by: timedelta) -> str:
 
 
 def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
-    for expiry in partner.expiries:
-        renew = (
-            f"{_say_call(partner)} They must renew their card. It comes by itself if their gateway can be reached.",
-            f"Call them: they must renew their card. Then run `cme-gateway partner fetch-card {partner.authority}`.",
-        )
-        check = check_expiry(f"{expiry.what} of {partner.authority}", expiry.ends_at, now, *renew)
-        if check.level is not FindingLevel.OK:
-            yield replace(check, sentence=f"{check.sentence} {_explain_not_renewed(partner.card)}")
+    yield from _check_expiries(partner, now)
     yield from _check_cards(partner)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
@@ -228,6 +221,22 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         yield warn_check(
             f"statement of {partner.authority}", says, f"{_say_call(partner)} Ask if their gateway is running.", see
         )
+
+
+def _check_expiries(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
+    """Yield what of theirs expires soon, and why nothing newer has come."""
+    for expiry in partner.expiries:
+        must = RULES[expiry.kind].theirs
+        if expiry.kind is ExpiryKind.LETTER_CERTIFICATE:
+            yield check_expiry(f"certificate of {partner.authority}", expiry.ends_at, now, must)
+            continue
+        renew = (
+            f"{_say_call(partner)} {must} The new card comes by itself if their gateway can be reached.",
+            f"Call them. {must} Then run `cme-gateway partner fetch-card {partner.authority}`.",
+        )
+        check = check_expiry(f"{expiry.kind} of {partner.authority}", expiry.ends_at, now, *renew)
+        if check.level is not FindingLevel.OK:
+            yield replace(check, sentence=f"{check.sentence} {_explain_not_renewed(partner.card)}")
 
 
 def _explain_not_renewed(card: CardHealth) -> str:

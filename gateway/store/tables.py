@@ -1038,6 +1038,16 @@ running_processes = Table(
     Column("noted_at", Instant, nullable=False),
 )
 
+# Of each thing that expires, the last warning that was given: so many days before.
+expiry_warnings = Table(
+    "expiry_warnings",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("id", String(80), primary_key=True),
+    Column("days", Integer, nullable=False),
+)
+
 # Of each address that showed wrong secrets, how many there were since when.
 wrong_tries = Table(
     "wrong_tries",
