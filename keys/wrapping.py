@@ -1,7 +1,7 @@
 """Wrapping keys, under which lie the data keys of our own copies (`keys/at_rest.py`). Nothing else is done with them.
 
-The newest wraps. An older one opens what it wrapped, for as long as the ring keeps it. A wrapped data key says which
-key wrapped it:
+One wraps, as a rule the newest. Another opens what it wrapped, for as long as the ring keeps it. A wrapped data key
+says which key wrapped it:
 
     key id (8 bytes) || nonce (12 bytes) || encrypted data key (32 bytes) || tag (16 bytes)
 
@@ -27,11 +27,10 @@ class WrappingKeys:
 
     __slots__ = ("_active", "_by_id", "active_kid")
 
-    def __init__(self, keys: Iterable[OwnKey]) -> None:
-        """Take these keys of use "rest", of which one is active."""
-        own_keys = tuple(keys)
-        self._by_id = {read_wrapping_id(key.kid): key.secret for key in own_keys}
-        self.active_kid = next(key.kid for key in own_keys if key.status == "active")
+    def __init__(self, keys: Iterable[OwnKey], active_kid: str) -> None:
+        """Take these keys of use "rest", of which the one of this id wraps."""
+        self._by_id = {read_wrapping_id(key.kid): key.secret for key in keys}
+        self.active_kid = active_kid
         self._active = read_wrapping_id(self.active_kid)
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:

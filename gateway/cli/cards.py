@@ -18,6 +18,7 @@ from gateway.cli.output import (
     By,
     Home,
     build_table,
+    count_of,
     err,
     format_moment,
     get_user_name,
@@ -28,10 +29,11 @@ from gateway.cli.output import (
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
+from gateway.core.own_keys import KeyKind, ListedKey
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.newer_cards import CardVerdict, explain_refusal
-from gateway.own_keys import inventory
+from gateway.own_keys import inventory, revoke, storage
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
@@ -256,7 +258,7 @@ def keys_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         (
             f"{labels.name_own_key(key.kind)}\n  {key.id}",
             labels.explain_own_key(key.kind),
-            labels.name_key_state(key.state),
+            _describe_state(key),
             f"{key.created_at:%d %b %Y}" if key.created_at else "",
             f"{key.valid_until:%d %b %Y}" if key.valid_until else "No end",
         )
@@ -264,6 +266,15 @@ def keys_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     ]
     columns = ("Key", "What it is for", "State", "Created", "Valid until")
     print_answer(as_json, {"keys": value}, lambda: build_table("Keys of this gateway", columns, rows, empty=""))
+
+
+def _describe_state(key: ListedKey) -> str:
+    state = labels.name_key_state(key.state)
+    if key.rewrapped is None:
+        return state
+    left = "" if key.remaining is None else f", {count_of(key.remaining, 'copy')} left"
+    unopened = f"\n  {key.unopened:,} of them cannot be opened" if key.unopened else ""
+    return f"{state}\n  {key.rewrapped:,} encrypted again{left}{unopened}"
 
 
 @keys_commands.command("rotate")
@@ -277,8 +288,42 @@ def keys_rotate(
 ) -> None:
     """Replace the gateway's keys. Older messages can still be opened."""
     _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke), home, as_json)
+    _say_to_back_up(home)
+
+
+def _say_to_back_up(home: Path) -> None:
     place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
+
+
+@keys_commands.command("rotate-storage")
+def keys_rotate_storage(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
+    """Replace the storage key alone. What is stored is encrypted under it again while the gateway runs."""
+    with open_gateway(home) as gw:
+        kid = storage.rotate_storage_key(gw, by=by)
+    done = (
+        f"[green]The new storage key is {kid}.[/green]\n"
+        "A gateway that runs encrypts what is stored again. `cme-gateway keys list` shows how far it is."
+    )
+    print_answer(as_json, {"storage_key": kid}, lambda: done)
+    _say_to_back_up(home)
+
+
+@keys_commands.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="The ID of the key, as `keys list` shows it.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key that was replaced, destroy an old storage key, or replace the server certificate at once."""
+    revoked = revoke.revoke_key(home, key, by=by)
+    done = f"[green]{labels.name_own_key(revoked.kind)} {key}: revoked.[/green]"
+    if revoked.kind is not KeyKind.STORAGE:
+        done += "\nThe card was renewed. A gateway that runs uses it within seconds, and shows it to every partner."
+    print_answer(as_json, {"revoked": key, "kind": revoked.kind}, lambda: done)
+    place = escape(str(home / home_folder.KEYS))
+    err.print(f"Back up {place} now. With several processes, copy it to the home folder of each.", soft_wrap=True)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:

@@ -86,7 +86,7 @@ RULES: dict[ExpiryKind, ExpiryRule] = {
         "Replace the keys on the server.", "Run `cme-gateway keys rotate`.", "They must replace their keys."
     ),
     ExpiryKind.STORAGE_KEY: ExpiryRule(
-        "Replace the storage key on the server.", "Run `cme-gateway keys rotate storage`.", ""
+        "Replace the storage key on the server.", "Run `cme-gateway keys rotate-storage`.", ""
     ),
     ExpiryKind.LETTER_CERTIFICATE: ExpiryRule(
         "Get a new certificate for emails to CME teams.",

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from gateway.core.delivery import DeliveryState
 from gateway.core.expiry import Expiry, ExpiryLevel, get_expiry_level
 from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
+from gateway.core.storage_rotation import StorageKey
 
 # Not yet with the partner, as far as we know.
 WAITING = (DeliveryState.QUEUED, DeliveryState.SENT)
@@ -204,6 +205,8 @@ class ProcessHealth:
     signing_key: str
     # A digest.
     settings: str
+    # The ids of those that it holds.
+    storage_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +263,7 @@ class Health:
     log: LogHealth
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
+    storage_keys: tuple[StorageKey, ...] = ()
     findings: tuple[HealthFinding, ...] = ()
 
     @property

@@ -31,6 +31,7 @@ from gateway.core.health import (
     RestoreHealth,
     RouteHealth,
 )
+from gateway.core.storage_rotation import find_active, find_unfinished, find_waiting
 
 # The purge runs every night.
 PURGE_LATE = timedelta(hours=36)
@@ -48,6 +49,8 @@ FOLDER_LATE = timedelta(days=1)
 STATEMENT_LATE = timedelta(days=2)
 # One is signed every ten seconds in which the log grew.
 CHECKPOINT_LATE = timedelta(minutes=10)
+# Each process takes up new keys within seconds.
+TAKEN_UP = timedelta(minutes=2)
 # From five on, messages are refused.
 SKEW = timedelta(minutes=2)
 # A reply may come before what it is about, by another route.
@@ -68,6 +71,7 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield _check_space(health.disk)
     yield from _check_loops(health)
     yield from _check_processes(health)
+    yield from _check_storage_keys(health)
     for expiry in health.expiries:
         yield check_own_expiry(expiry, health.at)
     yield from _check_queue(health)
@@ -130,6 +134,29 @@ def _check_processes(health: Health) -> Iterator[HealthFinding]:
         says = f"Not the same: {', '.join(process.name for process in health.processes)}."
         compare = "Compare gateway.toml in their home folders. Only ports may differ. Then restart them."
         yield warn_check("settings of processes", says, "Make the settings the same, and restart them.", compare)
+
+
+def _check_storage_keys(health: Health) -> Iterator[HealthFinding]:
+    """Yield how far a rotation of the storage key is, and what holds it up."""
+    name, keys = "encryption of stored data", health.storage_keys
+    waiting, active = find_waiting(keys), find_unfinished(keys)
+    wanted = waiting or find_active(keys)
+    without = [it.name for it in health.processes if wanted and wanted.kid not in it.storage_keys]
+    if wanted and without and health.at - wanted.added_at > TAKEN_UP:
+        says = f"These processes do not have the storage key {wanted.kid}: {', '.join(without)}."
+        copy = "Copy keys/ to their home folders from the one in which it was made."
+        yield warn_check(name, says, "Copy the newest keys to them.", copy)
+    elif waiting:
+        wait = "It is used once every process that runs has it."
+        yield pass_check(name, f"A new storage key was made on {waiting.added_at:%d %b %Y %H:%M}. {wait}")
+    elif active and active.unopened:
+        says = f"{active.unopened} stored copies cannot be opened with any of this gateway's keys."
+        on_page = "Ask your IT team which keys are missing."
+        look = "Run `cme-gateway audit verify`, which names them. Restore keys/ from a backup that has their key."
+        yield warn_check(name, says, on_page, look)
+    elif active:
+        left = "" if active.remaining is None else f", {active.remaining} are left"
+        yield pass_check(name, f"{active.rewrapped} stored copies are under the new storage key{left}")
 
 
 def _find_stopped(loop: LoopHealth) -> HealthFinding:

@@ -775,6 +775,7 @@ CHECKS = {
     "our signing key": "Signing key",
     "our sealing key": "Encryption key",
     "our storage key": "Storage key",
+    "encryption of stored data": "New storage key",
     "undelivered notices": "Notices not yet delivered",
     "notices given up": "Notices not delivered",
     "notices refused by partners": "Notices rejected by partners",

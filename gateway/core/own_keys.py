@@ -37,3 +37,8 @@ class ListedKey:
     created_at: datetime | None
     # None: it has no end.
     valid_until: datetime | None
+    # Of the storage key in use, while it takes the place of an older one: data keys that were encrypted again under it,
+    # those that are left (None: not counted yet), and those of them that no key here opens.
+    rewrapped: int | None = None
+    remaining: int | None = None
+    unopened: int | None = None

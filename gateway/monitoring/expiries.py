@@ -20,7 +20,8 @@ def list_own_expiries(gw: Gateway) -> Iterator[Expiry]:
     for expiry in list_card_expiries(gw.own_card):
         if expiry.kind is not ExpiryKind.CERTIFICATE:
             yield expiry
-    storage = gw.ring.storage_key
+    # The newest, for it takes the place of the others.
+    storage = next(key for key in gw.ring.list_keys() if key.use == "rest")
     yield Expiry(gw.code, ExpiryKind.STORAGE_KEY, storage.kid, storage.not_after)
     with suppress(ConfigProblem):
         yield _find_own_certificate(gw)

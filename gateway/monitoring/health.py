@@ -40,6 +40,7 @@ from gateway.core.health import (
     RouteHealth,
 )
 from gateway.core.health_rules import list_findings
+from gateway.core.storage_rotation import StorageKey
 from gateway.errors import StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.expiries import find_letter_expiry, list_own_expiries, list_partner_expiries
@@ -61,6 +62,7 @@ from gateway.store import (
     partners,
     purge_runs,
     running_processes,
+    storage_keys,
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
@@ -87,6 +89,7 @@ class _Stored:
     waiting: tuple[HealthFinding, ...] = ()
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
+    storage_keys: tuple[StorageKey, ...] = ()
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -109,6 +112,7 @@ def measure_health(gw: Gateway) -> Health:
         stored.log,
         stored.retention,
         stored.processes,
+        stored.storage_keys,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -137,9 +141,10 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         tuple(check_queues(tx, gw)),
         _measure_retention(tx),
         tuple(
-            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings)
+            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()))
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
+        tuple(storage_keys.list_storage_keys(tx)),
     )
 
 

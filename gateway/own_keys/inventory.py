@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 
 from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core.own_keys import KeyKind, KeyState, ListedKey
+from gateway.core.storage_rotation import StorageKey, find_unfinished
 from gateway.errors import ConfigProblem
 from gateway.exchange import letters
+from gateway.store import storage_keys
 from keys import tls
 from keys.algorithms import SIGNING, key_id
 from keys.errors import Refusal
@@ -17,7 +20,7 @@ KINDS = {"sig": KeyKind.SIGNING, "enc": KeyKind.SEALING, "rest": KeyKind.STORAGE
 
 
 def list_own_keys(gw: Gateway) -> list[ListedKey]:
-    """List every key of this gateway, the newest of a kind first. Raises ConfigProblem."""
+    """List every key of this gateway, the newest of a kind first. Raises ConfigProblem, StoreUnavailable."""
     ring = [
         ListedKey(
             key.kid,
@@ -29,8 +32,24 @@ def list_own_keys(gw: Gateway) -> list[ListedKey]:
         )
         for key in gw.ring.list_keys()
     ]
+    stored = {key.kid: key for key in gw.store.look(storage_keys.list_storage_keys)}
+    unfinished = find_unfinished(stored.values())
+    ring = [_add_progress(key, stored[key.id], unfinished) if key.id in stored else key for key in ring]
     by_kind = [key for kind in KINDS.values() for key in ring if key.kind is kind]
     return [_describe_identity(gw), *by_kind, *_list_certificates(gw)]
+
+
+def _add_progress(key: ListedKey, stored: StorageKey, unfinished: StorageKey | None) -> ListedKey:
+    """Return a storage key as all processes use it, whatever the key file here says."""
+    if stored != unfinished:
+        return replace(key, state=stored.state)
+    return replace(
+        key,
+        state=stored.state,
+        rewrapped=stored.rewrapped,
+        remaining=stored.remaining,
+        unopened=stored.unopened,
+    )
 
 
 def _describe_identity(gw: Gateway) -> ListedKey:

@@ -24,8 +24,8 @@ def test_every_key_of_every_kind_is_listed_with_its_dates(tmp_path: Path) -> Non
         ("signing", "retired"),
         ("sealing", "active"),
         ("sealing", "retired"),
+        ("storage", "waiting"),
         ("storage", "active"),
-        ("storage", "retired"),
         ("recognition", "active"),
         ("certificate", "active"),
     ]
