@@ -16,7 +16,7 @@ from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
 from gateway.core.expiry import Expiry, ExpiryKind
 from gateway.errors import NotAllowed
-from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
+from gateway.exchange.newer_cards import BY_HAND, check_identity, check_own_gateway, explain_refusal
 from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
@@ -141,6 +141,7 @@ def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -
     if new.authority == gw.code:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
+    check_identity(gw, new)
     check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
     if held is None or (new_identity and new.identity != held.identity):

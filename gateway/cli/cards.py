@@ -11,9 +11,10 @@ from rich.markup import escape
 
 from adapters.route import NotReached
 from gateway import home_folder
-from gateway.authorities import correspondents, partners
+from gateway.authorities import correspondents, identities, partners
 from gateway.cli.output import (
     DEFAULT_HOME,
+    MAX_NAME,
     AsJson,
     By,
     Home,
@@ -37,6 +38,7 @@ from gateway.own_keys import inventory, revoke, storage
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
+from schemas.hidden_signs import is_line
 
 KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
 KEY_EXPOSED = (
@@ -200,6 +202,29 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         *(("Key", f"{key.kid} {key.alg}, {key.status}, until {key.not_after:%d %b %Y}") for key in theirs.keys),
     ]
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
+
+
+@partner_commands.command("revoke-identity")
+def partner_revoke_identity(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    told_by: Annotated[
+        str, typer.Option("--told-by", help="Who at the partner asked for it, when you called a number you know.")
+    ],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a partner's identity key, after you spoke to them: nothing new under it is accepted or sent."""
+    if not (0 < len(told_by.strip()) <= MAX_NAME and is_line(told_by)):
+        raise typer.BadParameter(f"Give a name of 1 to {MAX_NAME} characters on one line.", param_hint="--told-by")
+    with open_gateway(home) as gw:
+        revoked = identities.revoke_identity(gw, authority, told_by=told_by.strip(), by=by)
+    whose = labels.name_authority_in_full(authority)
+    done = (
+        f"[green]The identity key of {whose} is revoked.[/green]\n"
+        "What is for them waits. Add their card with a new identity key: cme-gateway partner add FILE --new-identity"
+    )
+    print_answer(as_json, asdict(revoked), lambda: done)
 
 
 @partner_commands.command("fetch-card")

@@ -107,6 +107,7 @@ SENTENCES = {
     "one.headings-accepted": "{who} accepted the headings of a file from ONE ({kind}; not read: {unknown}).",
     "one.taken-in": "The gateway processed a file of leavers.",
     "one.written": "{who} created a Common Transfer File from a notice.",
+    "partner.identity-revoked": "{who} revoked the identity key of {partner}, as {told_by} there asked.",
     "partner.identity-changed": "{who} confirmed a new identity key of {partner} by phone (fingerprint {now}).",
     "partner.added": "{who} confirmed the card of {partner} (serial {serial}).",
     "person.added": "{who} added the user {about} ({roles}).",

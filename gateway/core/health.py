@@ -66,6 +66,8 @@ class PartnerHealth:
     # Who there, and the number; empty: none is known.
     ring: str = ""
     card: CardHealth = CardHealth()
+    # Its identity key was revoked, and it has no new one yet.
+    is_withdrawn: bool = False
 
     @property
     def waiting(self) -> int:

@@ -218,6 +218,10 @@ def _ahead_or_behind(by: timedelta) -> str:
 def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
     yield from _check_expiries(partner, now)
     yield from _check_cards(partner)
+    if partner.is_withdrawn:
+        says = "Their identity key was revoked. Nothing from them is accepted, and what is for them waits."
+        add = "Call them for their new card, then run `cme-gateway partner add FILE --new-identity`."
+        yield warn_check(f"identity of {partner.authority}", says, f"{_say_call(partner)} Ask for their new card.", add)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"

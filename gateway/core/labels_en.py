@@ -841,6 +841,7 @@ CHECK_PATTERNS = {
     "process: (?P<rest>.+)": "Process {rest}",
     "card of (?P<authority>[0-9]{3})": "Card of {authority}",
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
+    "identity of (?P<authority>[0-9]{3})": "Identity key of {authority}",
     "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",
     "our card at (?P<authority>[0-9]{3})": "This authority's card at {authority}",
     "signing key of (?P<authority>[0-9]{3})": "Signing key of {authority}",

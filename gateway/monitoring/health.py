@@ -189,6 +189,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             nothing_since,
             gw.whom_to_ring(code),
             _build_card_health(gw, exchanged.get(code)),
+            code in gw.withdrawn,
         )
 
 

@@ -1059,6 +1059,17 @@ storage_keys = Table(
     Column("finished_at", Instant),
 )
 
+# Identity keys of partners that count no more, by the fingerprint of their cards: who here, and who there said so.
+revoked_identities = Table(
+    "revoked_identities",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("fingerprint", String(80), primary_key=True),
+    Column("revoked_at", Instant, nullable=False),
+    Column("revoked_by", String(80), nullable=False),
+    Column("told_by", String(80), nullable=False),
+)
+
 # Of each thing that expires, the last warning that was given: so many days before.
 expiry_warnings = Table(
     "expiry_warnings",

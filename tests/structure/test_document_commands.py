@@ -99,6 +99,7 @@ RUN_ELSEWHERE = {
         "init",
         "partner add",
         "partner fetch-card",
+        "partner revoke-identity",
     ),
     *("serve", "backup create", "backup verify", "restore"),
 }
