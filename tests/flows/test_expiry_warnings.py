@@ -35,7 +35,8 @@ async def test_each_warning_is_given_once_and_begins_anew_with_what_was_renewed(
         assert list_given(sandwell) == set()
     entries = sandwell.store.look(partial(audit_log.list_newest_entries, act="expiry.warned", limit=100))
     assert len(entries) == 12
-    assert "card expires" in capsys.readouterr().out
+    # To the one or the other, by whether a command has configured the log.
+    assert "card expires" in "".join(capsys.readouterr())
     home_folder.renew_card(sandwell.config.home, by="ines")
     home_folder.take_up_own(sandwell)
     go_to(pair, sandwell.own_card.expires_at, 59)
