@@ -35,7 +35,9 @@ from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
 from gateway.home_folder import TLS_CERTIFICATE, TLS_KEY, unreadable_tls
 from gateway.logs import log_failure, log_serving
+from gateway.monitoring import expiry_warnings
 from gateway.one import import_results, imports, leavers_folder
+from gateway.own_keys import storage
 from gateway.partner_api import connections, metrics
 from gateway.partner_api.connections import Port
 from gateway.partner_api.exchange import build_exchange_application
@@ -157,6 +159,8 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             find_index.index_forever,
             expire_compositions.expire_forever,
             purge.purge_forever,
+            storage.rotate_forever,
+            expiry_warnings.warn_forever,
             webhooks.send_events_forever,
             bursts.write_bursts_forever,
             _sign_checkpoints,
@@ -300,7 +304,12 @@ async def _note_heartbeats(gw: Gateway, stop: asyncio.Event) -> None:
 
 def _describe_process(gw: Gateway) -> RunningProcess:
     return RunningProcess(
-        gw.process, gw.own_card.serial, gw.ring.newest_id, gw.config.compute_shared_digest(), gw.now()
+        gw.process,
+        gw.own_card.serial,
+        gw.ring.newest_id,
+        gw.config.compute_shared_digest(),
+        " ".join(gw.ring.storage_kids),
+        gw.now(),
     )
 
 
@@ -316,12 +325,15 @@ async def _take_up_files(gw: Gateway, stop: asyncio.Event, server_tls: ssl.SSLCo
         if await asyncio.to_thread(home_folder.take_next_certificate, gw):
             entry = AuditEntry("card.certificate-changed", SYSTEM, gw.code, detail={"serial": gw.own_card.serial})
             await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+        await asyncio.to_thread(storage.follow_storage_key, gw)
         stamp = home_folder.stamp_own_files(gw.config.home)
         if stamp == gw.own_files:
             return
         if await asyncio.to_thread(home_folder.take_up_own, gw):
             detail: dict[str, str | int] = {"serial": gw.own_card.serial}
             await _log_and_sign(gw, AuditEntry("card.taken-up", SYSTEM, gw.code, detail=detail))
+            await asyncio.to_thread(storage.follow_storage_key, gw)
+            await gw.store.write(lambda tx: running_processes.replace_running_process(tx, _describe_process(gw)))
         # For connections that begin from now on.
         _load_server_certificate(server_tls, gw.config)
         gw.own_files = stamp

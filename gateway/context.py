@@ -14,7 +14,7 @@ from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
 from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.settings.config import Config
-from gateway.store import correspondents, partners, people
+from gateway.store import correspondents, partners, people, revoked_identities
 from gateway.store.correspondents import Correspondent
 from gateway.store.database import Store
 from gateway.store.heartbeats import Heartbeat
@@ -107,7 +107,10 @@ class Gateway:
     own_card_text: str = ""
     # What tells whether our card, keys and certificate on the disk are still those.
     own_files: tuple[object, ...] = ()
+    # Whose identity key was revoked, and who has no new one yet.
+    withdrawn: frozenset[str] = frozenset()
     _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _revoked: frozenset[tuple[str, str]] = frozenset()
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -158,10 +161,19 @@ class Gateway:
                 for correspondent in self.store.look(correspondents.list_correspondents)
             }
             serials = self.store.look(partners.list_card_serials)
-            if serials == self._serials:
+            revoked = frozenset(
+                (it.authority, it.fingerprint) for it in self.store.look(revoked_identities.list_revoked_identities)
+            )
+            if (serials, revoked) == (self._serials, self._revoked):
                 return
-            cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
-            self.trust, self._serials = Trust(cards, self.config.find_forbidden_suites()), serials
+            held = self.store.look(partners.list_partners)
+            self.withdrawn = frozenset(it.authority for it in held if (it.authority, it.fingerprint) in revoked)
+            cards = {it.authority: card.read(it.card) for it in held}
+            counting = {
+                code: card.withdraw_keys(whose) if code in self.withdrawn else whose for code, whose in cards.items()
+            }
+            trust = Trust(counting, self.config.find_forbidden_suites())
+            self.trust, self._serials, self._revoked = trust, serials, revoked
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""

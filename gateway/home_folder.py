@@ -17,11 +17,13 @@ from adapters.route import load_carriers
 from gateway.auditing import audit
 from gateway.context import SYSTEM, Gateway, wall_clock
 from gateway.core import labels
+from gateway.core.own_keys import KeyState
+from gateway.core.storage_rotation import StorageKey, is_rotation_under_way
 from gateway.errors import ConfigProblem, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
-from gateway.store import audit_log, contact_checks, owner, partner_cards
+from gateway.store import audit_log, contact_checks, owner, partner_cards, storage_keys
 from gateway.store.audit_log import AuditEntry
 from gateway.store.contact_checks import ContactCheck
 from gateway.store.database import Store, Tx, has_table
@@ -181,6 +183,7 @@ def _begin_log(tx: Tx, gw: Gateway, by: str) -> None:
     if not owner.add_owner(tx, gw.code, gw.own_card.identity) or audit_log.get_tree_head(tx).size:
         raise _in_use_error()
     audit_log.append_entries(tx, gw.now(), [AuditEntry("gateway.made", by, gw.code)])
+    add_held_storage_keys(tx, gw.now(), gw.ring)
     audit.sign_log_head(tx, gw)
 
 
@@ -209,7 +212,7 @@ def _write_next_certificate(home: Path, host: str, now: datetime) -> None:
         _replace_files({home / TLS_NEXT: b"".join(tls.self_signed(host, now=now, days=TLS_DAYS))})
 
 
-def _read_next_certificate(home: Path) -> bytes | None:
+def read_next_certificate(home: Path) -> bytes | None:
     """Read the certificate that waits, with its key, PEM; None where none does. Raises ConfigProblem."""
     try:
         pem = (home / TLS_NEXT).read_bytes()
@@ -229,7 +232,7 @@ def take_next_certificate(gw: Gateway) -> bool:
     Raises ConfigProblem, Unusable.
     """
     home, now = gw.config.home, gw.now()
-    pem = _read_next_certificate(home)
+    pem = read_next_certificate(home)
     ours = {route.certificate for route in gw.own_card.routes if route.kind == "https"}
     if pem is None or tls.der_base64(pem) not in ours:
         return False
@@ -248,12 +251,28 @@ def take_next_certificate(gw: Gateway) -> bool:
     return True
 
 
+def replace_certificate_at_once(gw: Gateway, *, is_next: bool) -> None:
+    """Put another certificate in the place of the one that the exchange port shows, whether partners know it or not.
+
+    It is the one that waits, or a new one of our own. The card must be renewed then. `is_next`: throw away the one that
+    waits instead. Raises NotAllowed `keys.no-next-certificate` where an authority must issue it; ConfigProblem.
+    """
+    home = gw.config.home
+    if not is_next:
+        pem, host = read_next_certificate(home), tls.own_host(read_certificate(home))
+        if pem is None and host is None:
+            raise NotAllowed("keys.no-next-certificate", file=TLS_NEXT)
+        pem = pem or b"".join(tls.self_signed(host or "", now=gw.now(), days=TLS_DAYS))
+        _replace_files({home / TLS_KEY: pem, home / TLS_CERTIFICATE: tls.without_key(pem)})
+    (home / TLS_NEXT).unlink(missing_ok=True)
+
+
 def finish_next_certificate(home: Path) -> None:
     """Finish what a crash broke off, where the key of the next certificate is in place and the certificate is not.
 
     Raises ConfigProblem.
     """
-    pem = _read_next_certificate(home)
+    pem = read_next_certificate(home)
     with suppress(FileNotFoundError):
         if pem is not None and (home / TLS_KEY).read_bytes() == pem:
             _replace_files({home / TLS_CERTIFICATE: tls.without_key(pem)})
@@ -275,23 +294,48 @@ def stamp_own_files(home: Path) -> tuple[object, ...]:
 def take_up_own(gw: Gateway) -> bool:
     """Take up our card and keys as they are on the disk now; tell whether they are others than this process had.
 
-    New keys count once the card on the disk has them: before, no partner could know them.
+    New keys count once the card on the disk has them: before, no partner could know them. Which storage key wraps, the
+    database says.
 
     Raises ConfigProblem, or a Refusal.
     """
     ours, text = _read_own_card(gw.config.home)
     ring = unlock_ring(gw.config)
     is_ours = (ours.authority, ours.identity, ring.authority) == (gw.code, gw.own_card.identity, gw.code)
-    is_new = text != gw.own_card_text or ring.newest_id != gw.ring.newest_id
+    is_new = text != gw.own_card_text or ring.list_keys() != gw.ring.list_keys()
     if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
         return False
-    gw.own_card, gw.own_card_text, gw.ring = ours, text, ring
+    gw.own_card, gw.own_card_text, gw.ring = ours, text, _choose_storage_key(gw.store, ring)
     return True
 
 
 def unlock_ring(config: Config) -> Ring:
     """Open our keys. Raises ConfigProblem, or RingRefused as `Ring.unlock` does; the HSM is not asked yet."""
     return Ring.unlock(config.home / KEYS, passphrase=config.read_passphrase(), hsm=config.find_hsm())
+
+
+def build_key_places(config: Config, into: KeyPlace | None = None) -> KeyPlaces:
+    """Return where keys are and new ones are made: `into`, or where the old ones are."""
+    return KeyPlaces(config.find_hsm(), into, config.hsm.signatures)
+
+
+def follow_storage_key(gw: Gateway) -> None:
+    """Wrap data keys under the storage key that all processes use now. Raises ConfigProblem, StoreUnavailable."""
+    gw.ring = _choose_storage_key(gw.store, gw.ring)
+
+
+def _choose_storage_key(store: Store, ring: Ring) -> Ring:
+    """Return the keys, of which the one wraps that all processes use now.
+
+    Where the keys here are older, a retired one goes on: every other process opens what lies under it. Raises
+    ConfigProblem where they have none that others know.
+    """
+    known = {key.kid: key.state for key in store.look(storage_keys.list_storage_keys)}
+    usable = [kid for kid in ring.storage_kids if known.get(kid) in (KeyState.ACTIVE, KeyState.RETIRED)]
+    if known and not usable:
+        raise ConfigProblem("home.old-storage-key", keys=KEYS)
+    kid = min(usable, key=lambda kid: known[kid] is not KeyState.ACTIVE, default=ring.storage_key.kid)
+    return ring if ring.storage_key.kid == kid else ring.wrap_with(kid)
 
 
 def read_certificate(home: Path) -> bytes:
@@ -323,7 +367,7 @@ def _write_card(
     ring = unlock_ring(config)
     identity = Ring.open_identity(config.home / KEYS, passphrase=config.read_passphrase())
     certificates = [tls.der_base64(read_certificate(config.home))]
-    if (waits := _read_next_certificate(config.home)) is not None:
+    if (waits := read_next_certificate(config.home)) is not None:
         certificates.append(tls.der_base64(waits))
     who = config.authority
     issued = now.replace(microsecond=0)
@@ -485,27 +529,37 @@ def _keep_contact_checks(tx: Tx, gw: Gateway, checks: Sequence[ContactCheck], by
 
 
 def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | None = None) -> Card:
-    """Make new signing, sealing and wrapping keys, and the card that says so. Old keys still open what is theirs.
+    """Make new signing, sealing and storage keys, and the card that says so. Old keys still open what is theirs.
 
     With `revoke`, after a theft, nothing that an older key signed counts any more; the audit log is signed anew, whole.
-    `into`: where signing and wrapping keys are made, where not in the place of the old ones. A crash in between leaves
+    While another storage key takes the place of an older one, that goes on, and no third is made, unless with `revoke`.
+    `into`: where signing and storage keys are made, where not in the place of the old ones. A crash in between leaves
     new keys under an old card; `doctor` says so, and `card renew` mends it.
 
-    Raises HsmUnavailable where the HSM makes none; then the old ones stay.
+    Raises HsmUnavailable where the HSM makes none, NotAllowed where keys cannot go there now; then the old ones stay.
     """
     gw = open_gateway(home)
     try:
         _check_signatures_read(gw, into)
-        fresh = Ring.rotate(
-            home / KEYS,
-            passphrase=gw.config.read_passphrase(),
-            now=gw.now(),
-            revoke=revoke,
-            places=KeyPlaces(gw.config.find_hsm(), into, gw.config.hsm.signatures),
-        )
-        place = "hsm" if fresh.is_in_hsm else "file"
-        entry = AuditEntry("keys.rotated", by, gw.code, detail={"revoked": "yes" if revoke else "no", "place": place})
-        gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+        with Ring.hold_files(home / KEYS):
+            gw.store.run(lambda tx: add_held_storage_keys(tx, gw.now(), gw.ring))
+            busy = is_rotation_under_way(gw.store.look(storage_keys.list_storage_keys))
+            if busy and into is not None and not revoke:
+                # The old storage key would stay where it is.
+                raise NotAllowed("keys.rotation-under-way")
+            uses = ("sig", "enc") if busy and not revoke else ("sig", "enc", "rest")
+            fresh = Ring.rotate(
+                home / KEYS,
+                passphrase=gw.config.read_passphrase(),
+                now=gw.now(),
+                revoke=revoke,
+                places=build_key_places(gw.config, into),
+                uses=uses,
+            )
+            place = "hsm" if fresh.is_in_hsm else "file"
+            detail = {"revoked": "yes" if revoke else "no", "place": place}
+            entry = AuditEntry("keys.rotated", by, gw.code, detail=detail)
+            gw.store.run(lambda tx: _log_new_keys(tx, gw, fresh, entry))
     finally:
         gw.store.close()
     return renew_card(home, by=by)
@@ -520,6 +574,30 @@ def _check_signatures_read(gw: Gateway, into: KeyPlace | None) -> None:
     if older := [code for code, read in known if wanted not in read]:
         named = ", ".join(map(labels.name_authority_in_full, older))
         raise NotAllowed("hsm.partners-older", partners=named, signatures=wanted)
+
+
+def _log_new_keys(tx: Tx, gw: Gateway, ring: Ring, entry: AuditEntry) -> None:
+    audit_log.append_entries(tx, gw.now(), [entry])
+    add_held_storage_keys(tx, gw.now(), ring)
+
+
+def add_held_storage_keys(tx: Tx, now: datetime, ring: Ring) -> Sequence[str]:
+    """Note the storage keys of this ring that no process knew; return the ids of those that are to wrap.
+
+    The first that are noted in a database are taken as they are. Later ones wait until all processes hold them.
+    """
+    # Two processes must not both note them.
+    audit_log.lock_log(tx)
+    known = {key.kid for key in storage_keys.list_storage_keys(tx)}
+    waiting = []
+    for key in ring.list_keys():
+        if key.use == "rest" and key.kid not in known:
+            is_newest = key.kid == ring.storage_kids[0]
+            state = (KeyState.WAITING if known else KeyState.ACTIVE) if is_newest else KeyState.RETIRED
+            used_from = key.not_before if state is KeyState.ACTIVE else None
+            storage_keys.add_storage_key(tx, StorageKey(key.kid, state, now, used_from))
+            waiting += [key.kid] if state is KeyState.WAITING else []
+    return waiting
 
 
 def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gateway:
@@ -542,6 +620,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
         gw.own_card_text, gw.own_files = own_card_text, own_files
+        follow_storage_key(gw)
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()

@@ -92,6 +92,11 @@ def log_alarm(authority: str, kind: str) -> None:
     _logger.error(f"audit log of a partner: {kind}", authority=authority)
 
 
+def log_expiry(authority: str, kind: str, days: int) -> None:
+    """Log that something of an authority's expires within so many days, the `count`: `doctor` says what to do."""
+    _logger.warning(f"{kind} expires", authority=authority, count=days)
+
+
 def log_strange_things(kind: str, count: int) -> None:
     """Log that so many things lie at a route that are nothing of ours; not their names, which may be a child's."""
     _logger.warning(f"nothing of ours lies at the route {kind}", count=count)

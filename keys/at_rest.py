@@ -60,5 +60,25 @@ def unlock(locked: Locked, *, about: str, ring: Ring) -> bytes:
         raise build_refusal(RefusalCode.AT_REST_ALTERED) from None
 
 
+def rewrap_key(data_key: bytes, *, about: str, ring: Ring) -> bytes:
+    """Return the wrapped data key of a copy wrapped anew, under the key of the ring that wraps now.
+
+    The copy itself is neither needed nor opened.
+
+    Args:
+        data_key: as `Locked.data_key` has it.
+        about: what the copy was locked with.
+        ring: our keys, among them the one that wrapped it.
+
+    Raises:
+        AtRestRefused: as `unlock` does.
+    """
+    bound_to = _bind_to("key", about)
+    try:
+        return ring.wrapping.wrap_key(ring.wrapping.unwrap_key(data_key, bound_to), bound_to)
+    except (InvalidTag, ValueError):
+        raise build_refusal(RefusalCode.AT_REST_ALTERED) from None
+
+
 def _bind_to(part: str, about: str) -> bytes:
     return f"cme-gateway/at-rest/{part}\0{about}".encode()

@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Literal, cast
@@ -117,6 +117,15 @@ class Card:
     schema_versions: tuple[str, ...]
     # What this version does not know, by name: whatever JSON can say.
     extensions: Mapping[str, Any] = field(default_factory=dict)
+
+
+def withdraw_keys(card: Card) -> Card:
+    """Return the card of an authority whose identity key was revoked: none of its keys counts any more.
+
+    Args:
+        card: as it was confirmed.
+    """
+    return replace(card, keys=tuple(replace(key, status="revoked") for key in card.keys))
 
 
 def write(card: Card, identity_private: Ed25519PrivateKey) -> str:

@@ -160,6 +160,22 @@ def read(text: bytes, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]]:
         raise build_refusal(RefusalCode.RING_UNREADABLE) from None
 
 
+def read_start(text: bytes) -> datetime:
+    """Return from when on the first key of a file is valid. Nothing is unlocked, so nothing says that it is true.
+
+    Args:
+        text: the whole file.
+
+    Raises:
+        RingRefused: `ring.unreadable`.
+    """
+    try:
+        row, *_ = shape.read_rows(jose.read_object(text).get("keys"), 1_000)
+        return jose.read_moment(shape.read_members(row, "kid use alg nbf exp status private")["nbf"])
+    except ValueError:
+        raise build_refusal(RefusalCode.RING_UNREADABLE) from None
+
+
 def whole_second(now: datetime) -> datetime:
     """Return the time in UTC, without a part of a second, as a card carries it."""
     return jose.read_moment(jose.write_seconds(now))

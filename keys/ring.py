@@ -5,14 +5,18 @@
                     digests are made (`digests.py`); of signing and wrapping keys in an HSM (`hsm.py`), where they are
 
 How they are locked under the passphrase is `key_file`'s. A rotated ring keeps the old keys: they go on opening what
-was sealed to them or wrapped under them, and verifying what they signed; the newest sign and wrap. The root never
-rotates.
+was sealed to them or wrapped under them, and verifying what they signed; the newest sign. Which one
+wraps, whoever unlocks the ring may say: all who share a database must be able to open what one of them wraps. The root
+never rotates.
 
 A ring that version 0.1 made has no root: its one wrapping key is the root too. It is used so until the first rotation,
 which writes that key down as the root, and makes a new one that only wraps.
 """
 
+import fcntl
 import os
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,9 +27,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
-from keys.card import CardKey
+from keys.card import CardKey, Status
 from keys.digests import DigestKeys
-from keys.errors import RefusalCode, build_refusal
+from keys.errors import RefusalCode, RingRefused, build_refusal
 from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
@@ -34,6 +38,8 @@ RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
 # start. A stolen key ends at once.
 OVERLAP = timedelta(hours=6)
+# The uses of keys that are replaced by new ones.
+ROTATED: Collection[str] = ("sig", "enc", "rest")
 # Thousands of keys; a larger file is not ours.
 MAX_FILE_BYTES = 1_048_576
 
@@ -75,21 +81,37 @@ class SealingPrivate:
     private: SealingPrivateKey = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class RingKey:
+    """What is known of a key of ours that is no secret."""
+
+    kid: str
+    # "sig", "enc", "rest", "root" or "id".
+    use: RingUse
+    alg: str
+    not_before: datetime
+    not_after: datetime
+    status: Status
+
+
 class Ring:
     """Our unlocked keys. Nothing of them is ever shown: not in `repr`, not in an error.
 
     What is outside `keys` may ask it to make digests (`digests`); no secret key can be read out of it.
     """
 
-    __slots__ = ("_keys", "_sealing", "authority", "digests", "signing", "wrapping")
+    __slots__ = ("_hsm", "_keys", "_sealing", "authority", "digests", "signing", "wrapping")
 
-    def __init__(self, authority: str, keys: tuple[OwnKey, ...], hsm: Hsm | None = None) -> None:
+    def __init__(
+        self, authority: str, keys: tuple[OwnKey, ...], hsm: Hsm | None = None, *, storage_kid: str = ""
+    ) -> None:
         """Take the keys of an authority, which `create`, `unlock` and `rotate` give, the newest first.
 
         Args:
             authority: our DfE code.
             keys: of uses "sig", "enc" and "rest" at least one each is active.
             hsm: where those are of which the file says so.
+            storage_kid: the id of the key that wraps; empty: the active one of use "rest", which is the newest.
 
         Raises:
             RingRefused: some of them are in an HSM, and there is none (`ring.no-hsm`).
@@ -101,7 +123,9 @@ class Ring:
         signer = _get_active(keys, "sig")
         self.signing = SigningKey(signer.kid, signer.alg, _signing_private(signer, hsm), signer.public)
         self._sealing = {key.kid: _sealing_private(key) for key in keys if key.use == "enc"}
-        self.wrapping = WrappingKeys((key for key in keys if key.use == "rest"), hsm)
+        self._hsm = hsm
+        rest = [key for key in keys if key.use == "rest"]
+        self.wrapping = WrappingKeys(rest, storage_kid or _get_active(keys, "rest").kid, hsm)
         root = _find_root(keys) or _root_of_0_1(authority, keys)
         self.digests = DigestKeys(root.secret, made_by_0_1=root.alg == ROOT_OF_0_1)
 
@@ -191,10 +215,12 @@ class Ring:
         now: datetime,
         revoke: bool = False,
         places: KeyPlaces = NO_HSM,
+        uses: Collection[str] = ROTATED,
     ) -> "Ring":
         """Make new signing, sealing and wrapping keys beside the old, which keep verifying and opening.
 
-        A new card must be signed then. Version 0.1 cannot read the file after this.
+        A new card must be signed then, unless only the wrapping key is new. Version 0.1 cannot read the file after
+        this. Whoever else may write the file must be kept away (`hold_files`).
 
         Args:
             folder: where `create` made the files.
@@ -203,6 +229,7 @@ class Ring:
             revoke: after a theft: nothing that any older key signed counts any more. What was sealed to them, or
                 wrapped under them, still opens.
             places: where keys are, and are made.
+            uses: of which uses there shall be new keys.
 
         Raises:
             RingRefused: as `unlock` does.
@@ -210,11 +237,118 @@ class Ring:
         authority, old = _read_ring(folder, passphrase)
         # Before any key is made.
         cls(authority, old, places.hsm)
-        fresh = tuple(_renew_key(authority, key, now, places) for key in old if _is_rotated(key))
+        replaced = [key for key in old if key.use in uses and key.status == "active"]
+        fresh = tuple(_renew_key(authority, key, now, places) for key in replaced)
         root = () if _find_root(old) else (_root_of_0_1(authority, old),)
-        keys = fresh + tuple(_end_key(key, now, revoke) for key in old) + root
+        ended = tuple(
+            _end_key(key, now, revoke) if key in replaced or (revoke and key.use in uses) else key for key in old
+        )
+        return cls._write(folder, authority, fresh + ended + root, passphrase, places.hsm)
+
+    @classmethod
+    def revoke_key(cls, folder: Path, kid: str, *, passphrase: bytes, now: datetime, hsm: Hsm | None = None) -> "Ring":
+        """Revoke a key that was replaced: nothing that it signed counts any more. A new card must be signed then.
+
+        Args:
+            folder: where `create` made the files.
+            kid: the id of a signing or sealing key that was replaced.
+            passphrase: the one that the files have.
+            now: the time, in any zone.
+            hsm: where some of the keys may be.
+
+        Raises:
+            KeyRefused: there is no such key in the ring (`key.unknown`).
+            RingRefused: as `unlock` does.
+        """
+        authority, old = _read_ring(folder, passphrase)
+        if not any(key.kid == kid and key.use in ("sig", "enc") and key.status == "retired" for key in old):
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
+        keys = tuple(_end_key(key, now, True) if key.kid == kid else key for key in old)
+        return cls._write(folder, authority, keys, passphrase, hsm)
+
+    @classmethod
+    def drop_storage_key(cls, folder: Path, kid: str, *, passphrase: bytes, hsm: Hsm | None = None) -> "Ring":
+        """Destroy a wrapping key: what is still wrapped under it can never be opened again.
+
+        Where it was the newest, the next newest is active again.
+
+        Args:
+            folder: where `create` made the files.
+            kid: the id of a key of use "rest"; another one must be left.
+            passphrase: the one that the files have.
+            hsm: where some of the keys may be. One that was there is not destroyed there.
+
+        Raises:
+            KeyRefused: there is no such key, or no other (`key.unknown`).
+            RingRefused: as `unlock` does.
+        """
+        authority, old = _read_ring(folder, passphrase)
+        left = tuple(key for key in old if not (key.use == "rest" and key.kid == kid))
+        # The newest stands first.
+        newest = next((key for key in left if key.use == "rest"), None)
+        if len(left) == len(old) or newest is None:
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
+        keys = tuple(replace(key, status="active") if key is newest else key for key in left)
+        return cls._write(folder, authority, keys, passphrase, hsm)
+
+    @classmethod
+    def _write(
+        cls, folder: Path, authority: str, keys: tuple[OwnKey, ...], passphrase: bytes, hsm: Hsm | None
+    ) -> "Ring":
         _write_durably(folder / RING_FILE, key_file.write(authority, keys, passphrase))
-        return cls(authority, keys, places.hsm)
+        return cls(authority, keys, hsm)
+
+    @staticmethod
+    @contextmanager
+    def hold_files(folder: Path) -> Iterator[None]:
+        """Let no other process change the key files meanwhile; wait until none does. The lock ends with the process.
+
+        Args:
+            folder: where `create` made the files.
+
+        Raises:
+            RingRefused: there is no such folder (`ring.missing`).
+        """
+        try:
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            raise build_refusal(RefusalCode.RING_MISSING) from None
+        try:
+            # Some network file systems know no locks.
+            with suppress(OSError):
+                fcntl.flock(held, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(held)
+
+    def wrap_with(self, kid: str) -> "Ring":
+        """Return the same keys, of which this one wraps.
+
+        Args:
+            kid: the id of a key of use "rest" of this ring.
+
+        Raises:
+            KeyRefused: there is none (`key.unknown`).
+        """
+        if kid not in self.storage_kids:
+            raise build_refusal(RefusalCode.KEY_UNKNOWN)
+        return Ring(self.authority, self._keys, self._hsm, storage_kid=kid)
+
+    @property
+    def storage_kids(self) -> tuple[str, ...]:
+        """Return the ids of our wrapping keys, the newest first."""
+        return tuple(key.kid for key in self._keys if key.use == "rest")
+
+    @staticmethod
+    def find_identity_start(folder: Path) -> datetime | None:
+        """Return since when the identity key is valid; None where it is kept elsewhere, or cannot be read.
+
+        The key itself stays locked.
+        """
+        try:
+            return key_file.read_start(_read_private(folder / IDENTITY_FILE))
+        except RingRefused:
+            return None
 
     @staticmethod
     def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
@@ -243,6 +377,17 @@ class Ring:
         if kid not in self._sealing:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)
         return self._sealing[kid]
+
+    def list_keys(self) -> tuple[RingKey, ...]:
+        """List every key of the ring, the newest of a use first, without its secret."""
+        return tuple(
+            RingKey(key.kid, key.use, key.alg, key.not_before, key.not_after, key.status) for key in self._keys
+        )
+
+    @property
+    def storage_key(self) -> RingKey:
+        """Return the key under which data keys are wrapped now."""
+        return next(key for key in self.list_keys() if key.kid == self.wrapping.active_kid)
 
     def public_keys(self) -> tuple[CardKey, ...]:
         """List what belongs on our card, newest first."""
@@ -277,13 +422,10 @@ def _read_ring(folder: Path, passphrase: bytes) -> tuple[str, tuple[OwnKey, ...]
     return authority, keys
 
 
-def _is_rotated(key: OwnKey) -> bool:
-    return key.use in ("sig", "enc", "rest") and key.status == "active"
-
-
 def _end_key(key: OwnKey, now: datetime, revoke: bool) -> OwnKey:
-    if key.use == "root" or not (revoke or _is_rotated(key)):
-        return key
+    if key.use == "rest":
+        # It signs nothing, and opens for as long as it is there.
+        return replace(key, status="revoked" if revoke else "retired")
     # What was signed in this very second still counts.
     ended = whole_second(now) + (timedelta(seconds=1) if revoke else OVERLAP)
     return replace(key, status="revoked" if revoke else "retired", not_after=min(key.not_after, ended))

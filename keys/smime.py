@@ -52,6 +52,11 @@ class Signer:
     certificate: x509.Certificate
     key: SigningKey = field(repr=False)
 
+    @property
+    def certificate_pem(self) -> bytes:
+        """Return the certificate as PEM."""
+        return self.certificate.public_bytes(Encoding.PEM)
+
 
 @dataclass(frozen=True, slots=True)
 class Recipient:

@@ -6,6 +6,7 @@ It is its own trust anchor, and carries what strict checking asks for (RFC 5280,
 
 from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
+from hashlib import sha256
 from ipaddress import ip_address
 
 from cryptography import x509
@@ -13,6 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+# Of the digest by which a certificate is named in lists: enough to tell a dozen apart.
+NAME_DIGITS = 16
 
 _DIGITAL_SIGNATURE = x509.KeyUsage(
     digital_signature=True,
@@ -89,6 +93,36 @@ def read_expiry(cert_pem: bytes) -> datetime:
         ValueError: the PEM holds none.
     """
     return x509.load_pem_x509_certificate(cert_pem).not_valid_after_utc
+
+
+def read_start(cert_pem: bytes) -> datetime:
+    """Return from when on the certificate is valid, in UTC.
+
+    Raises:
+        ValueError: the PEM holds none.
+    """
+    return x509.load_pem_x509_certificate(cert_pem).not_valid_before_utc
+
+
+def name_certificate(cert_pem: bytes) -> str:
+    """Return how lists name the certificate: the first 16 digits of the SHA-256 of its DER.
+
+    Raises:
+        ValueError: the PEM holds none.
+    """
+    return name_pinned(der_base64(cert_pem))
+
+
+def name_pinned(certificate: str) -> str:
+    """Return how lists name a certificate that a card pins, as `name_certificate` does.
+
+    Args:
+        certificate: base64 of its DER, as a card's route carries it.
+
+    Raises:
+        ValueError: it is no base64.
+    """
+    return sha256(b64decode(certificate)).hexdigest()[:NAME_DIGITS]
 
 
 def find_pinned_expiry(certificate: str) -> datetime | None:

@@ -1,7 +1,7 @@
 """Wrapping keys, under which lie the data keys of our own copies (`keys/at_rest.py`). Nothing else is done with them.
 
-The newest wraps. An older one opens what it wrapped, for as long as the ring keeps it. A wrapped data key says which
-key wrapped it:
+One wraps, as a rule the newest. Another opens what it wrapped, for as long as the ring keeps it. A wrapped data key
+says which key wrapped it:
 
     key id (8 bytes) || nonce (12 bytes) || encrypted data key (32 bytes) || tag (16 bytes)
 
@@ -27,14 +27,20 @@ WRAPPED_BYTES = NONCE_BYTES + DATA_KEY_BYTES + TAG_BYTES
 class WrappingKeys:
     """Our wrapping keys. None of them can be read out."""
 
-    __slots__ = ("_active", "_by_id", "_hsm")
+    __slots__ = ("_active", "_by_id", "_hsm", "active_kid")
 
-    def __init__(self, keys: Iterable[OwnKey], hsm: Hsm | None = None) -> None:
-        """Take these keys of use "rest", of which one is active, and the HSM in which some of them are."""
-        own_keys = tuple(keys)
+    def __init__(self, keys: Iterable[OwnKey], active_kid: str, hsm: Hsm | None = None) -> None:
+        """Take wrapping keys.
+
+        Args:
+            keys: of use "rest".
+            active_kid: the id of the one that wraps.
+            hsm: where some of them may be.
+        """
         self._hsm = hsm
-        self._by_id = {read_wrapping_id(key.kid): key for key in own_keys}
-        self._active = next(read_wrapping_id(key.kid) for key in own_keys if key.status == "active")
+        self._by_id = {read_wrapping_id(key.kid): key for key in keys}
+        self.active_kid = active_kid
+        self._active = read_wrapping_id(self.active_kid)
 
     def wrap_key(self, data_key: bytes, bound_to: bytes) -> bytes:
         """Return the data key encrypted under the newest key, in the form that the module states.

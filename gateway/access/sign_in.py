@@ -30,6 +30,7 @@ from gateway.access.single_sign_on import PendingSignIn
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.core import lockout
+from gateway.core.copy_names import name_second_factor
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, people
 from gateway.store import devices as browsers
@@ -179,7 +180,7 @@ def set_first_code(gw: Gateway, secret: str, shared: bytes, code: str) -> str:
     """Return the last step, for who must have a second factor and sets it up while signing in. Raises NotAllowed."""
     person = gw.store.look(lambda tx: get_session_at_stage(tx, gw, secret, SignInStage.SET_CODE)).person
     step = _find_first_step(gw, shared, code)
-    locked = at_rest.lock(shared, about=_about(person.name), ring=gw.ring)
+    locked = at_rest.lock(shared, about=name_second_factor(person.name), ring=gw.ring)
 
     def write(tx: Tx) -> str:
         session = get_session_at_stage(tx, gw, secret, SignInStage.SET_CODE)
@@ -244,7 +245,7 @@ def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
     Raises NotAllowed.
     """
     step = _find_first_step(gw, secret, code)
-    locked = at_rest.lock(secret, about=_about(session.person.name), ring=gw.ring)
+    locked = at_rest.lock(secret, about=name_second_factor(session.person.name), ring=gw.ring)
 
     def write(tx: Tx) -> None:
         person = people.get_person(tx, session.person.name)
@@ -257,11 +258,9 @@ def set_code(gw: Gateway, session: Session, secret: bytes, code: str) -> None:
 
 def _secret_of(gw: Gateway, person: Person) -> bytes:
     assert person.code_secret is not None  # noqa: S101 - only who has one comes to this stage
-    return at_rest.unlock(Locked(person.code_key, person.code_secret), about=_about(person.name), ring=gw.ring)
-
-
-def _about(name: str) -> str:
-    return f"second factor/{name}"
+    return at_rest.unlock(
+        Locked(person.code_key, person.code_secret), about=name_second_factor(person.name), ring=gw.ring
+    )
 
 
 def to_directory(gw: Gateway, pending: PendingSignIn) -> str:

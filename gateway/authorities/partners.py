@@ -15,8 +15,9 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
 from gateway.core.contact_ages import describe_check
+from gateway.core.expiry import Expiry, ExpiryKind
 from gateway.errors import NotAllowed
-from gateway.exchange.newer_cards import BY_HAND, check_own_gateway, explain_refusal
+from gateway.exchange.newer_cards import BY_HAND, check_identity, check_own_gateway, explain_refusal
 from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
@@ -31,21 +32,13 @@ IN_TOUCH = ("receipt.verified", "message.kept", "notice.accepted-by-mail")
 
 
 @dataclass(frozen=True, slots=True)
-class PartnerEnd:
-    """Something of a partner that ends: its card, its keys of one use, or the certificate of a route."""
-
-    what: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class KnownPartner:
     """What we know of a partner."""
 
     confirmed: Partner
     card: Card
     # The first to end first.
-    ends: Sequence[PartnerEnd]
+    ends: Sequence[Expiry]
     last_contact: datetime | None
     # How its newer cards come to us.
     exchange: CardExchange
@@ -71,7 +64,7 @@ class OwnCard:
     card: Card
     fingerprint: str
     # The first to end first.
-    ends: Sequence[PartnerEnd]
+    ends: Sequence[Expiry]
     # It says whom to ring as the settings do.
     has_contacts: bool
 
@@ -79,7 +72,7 @@ class OwnCard:
 def describe_own_card(gw: Gateway) -> OwnCard:
     """Return what our own card says, and when it ends."""
     ours = gw.own_card
-    ends = sorted(_list_ends(ours), key=lambda end: end.at)
+    ends = sorted(list_card_expiries(ours), key=lambda end: end.ends_at)
     return OwnCard(ours, card.compute_fingerprint(ours), ends, home_folder.has_card_contacts(gw.config, ours))
 
 
@@ -143,30 +136,31 @@ def get_known_partner(gw: Gateway, authority: str) -> KnownPartner:
 
 def _build_known_partner(confirmed: Partner, last: datetime | None, exchange: CardExchange | None) -> KnownPartner:
     theirs = card.read(confirmed.card)
-    ends = sorted(_list_ends(theirs), key=lambda end: end.at)
+    ends = sorted(list_card_expiries(theirs), key=lambda end: end.ends_at)
     return KnownPartner(confirmed, theirs, ends, last, exchange or CardExchange(confirmed.authority))
 
 
-def _list_ends(theirs: Card) -> Iterator[PartnerEnd]:
-    """List what ends, and when.
+def list_card_expiries(whose: Card) -> Iterator[Expiry]:
+    """Yield what of a card expires: itself, its keys, and the certificates that it pins.
 
     Of keys of one use the last counts: with one left, they can be written to, and believed.
     """
-    yield PartnerEnd("card", theirs.expires_at)
-    for use, what in (("enc", "encryption key"), ("sig", "signing key")):
-        if left := [key.not_after for key in theirs.keys if key.use == use and key.status == "active"]:
-            yield PartnerEnd(what, max(left))
-    for route, at in list_certificate_ends(theirs):
-        yield PartnerEnd(f"certificate of the {labels.name_route(route.kind)} route", at)
+    yield Expiry(whose.authority, ExpiryKind.CARD, str(whose.serial), whose.expires_at)
+    for use, kind in (("sig", ExpiryKind.SIGNING_KEY), ("enc", ExpiryKind.SEALING_KEY)):
+        keys = (key for key in whose.keys if key.use == use and key.status == "active")
+        if last := max(keys, key=lambda key: key.not_after, default=None):
+            yield Expiry(whose.authority, kind, last.kid, last.not_after)
+    yield from list_pinned_certificates(whose)
 
 
-def list_certificate_ends(theirs: Card) -> Iterator[tuple[Route, datetime]]:
-    """List for each address that pins certificates when the last of them ends."""
-    for way in card.list_ways(theirs):
-        same = [route for route in theirs.routes if (route.kind, route.url) == (way.kind, way.url)]
-        ends = [at for route in same if route.certificate and (at := tls.find_pinned_expiry(route.certificate))]
+def list_pinned_certificates(whose: Card) -> Iterator[Expiry]:
+    """Yield for each address that pins certificates the one that ends last."""
+    for way in card.list_ways(whose):
+        pinned = [it.certificate for it in whose.routes if (it.kind, it.url) == (way.kind, way.url) and it.certificate]
+        ends = [(at, tls.name_pinned(each)) for each in pinned if (at := tls.find_pinned_expiry(each))]
         if ends:
-            yield way, max(ends)
+            last, name = max(ends)
+            yield Expiry(whose.authority, ExpiryKind.CERTIFICATE, name, last, way.kind)
 
 
 def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -> Card:
@@ -179,6 +173,7 @@ def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -
     if new.authority == gw.code:
         raise NotAllowed("partner.ourselves")
     card.check_routes(new)
+    check_identity(gw, new)
     check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
     if held is None or (new_identity and new.identity != held.identity):

@@ -12,6 +12,7 @@ from hmac import compare_digest
 from secrets import token_hex
 
 from gateway.context import Gateway
+from gateway.core.copy_names import name_api_answer
 from gateway.errors import NotAllowed
 from gateway.store import idempotency
 from gateway.store.database import Tx
@@ -79,7 +80,7 @@ def _build_under_way_error() -> NotAllowed:
 
 def keep_answer(tx: Tx, gw: Gateway, claim: RequestClaim, answer: StoredAnswer) -> None:
     """Keep the answer, in the transaction of the effect. Raises NotAllowed where another try took this one's place."""
-    locked = at_rest.lock(answer.body, about=_name_answer(claim.client, claim.key), ring=gw.ring)
+    locked = at_rest.lock(answer.body, about=name_api_answer(claim.client, claim.key), ring=gw.ring)
     ended = RepeatableRequest(claim.client, claim.key, "", claim.token, gw.now(), answer.status, answer.place)
     if not idempotency.set_request_answer(tx, replace(ended, data_key=locked.data_key, content=locked.content)):
         raise _build_under_way_error()
@@ -111,10 +112,6 @@ def _unlock_answer(gw: Gateway, request: RepeatableRequest) -> StoredAnswer:
     assert request.content is not None  # noqa: S101 - it has its answer
     assert request.status is not None  # noqa: S101
     body = at_rest.unlock(
-        Locked(request.data_key, request.content), about=_name_answer(request.client, request.key), ring=gw.ring
+        Locked(request.data_key, request.content), about=name_api_answer(request.client, request.key), ring=gw.ring
     )
     return StoredAnswer(request.status, body, request.place)
-
-
-def _name_answer(client: str, key: str) -> str:
-    return f"answer/{client}/{key}"

@@ -20,6 +20,7 @@ from adapters import webhook as carrier
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core import webhook_events
+from gateway.core.copy_names import name_webhook_secret
 from gateway.core.delivery import get_next_attempt
 from gateway.core.permissions import Scope
 from gateway.core.webhook_events import Happening, WebhookEvent
@@ -65,7 +66,7 @@ def add_webhook(
     """Add a webhook, told of what happens from now on. Raises NotAllowed. `also` is told its secret, this once."""
     _check_webhook(gw, url, events)
     name, secret, now = f"wh-{token_hex(12)}", webhook.new_secret(), gw.now()
-    locked = at_rest.lock(secret, about=_name_secret(name), ring=gw.ring)
+    locked = at_rest.lock(secret, about=name_webhook_secret(name), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     wanted = tuple(event for event in WebhookEvent if event in events)
     hook = Webhook(name, client, url, wanted, True, now, locked.data_key, locked.content, 0, now)
@@ -192,7 +193,7 @@ async def _post_event(gw: Gateway, hook: Webhook, name: str, at: datetime, happe
         "data": {"id": happening.message_id, "sender": happening.sender or gw.code},
     }
     body = json.dumps(content).encode()
-    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=_name_secret(hook.id), ring=gw.ring)
+    secret = at_rest.unlock(Locked(hook.data_key, hook.secret), about=name_webhook_secret(hook.id), ring=gw.ring)
     headers = {
         "Content-Type": "application/json",
         "webhook-id": name,
@@ -214,7 +215,3 @@ def _note_not_taken(tx: Tx, gw: Gateway, hook: Webhook, why: str) -> None:
 
 def _list_hosts(gw: Gateway) -> frozenset[str]:
     return frozenset(gw.config.api.webhook_hosts.split())
-
-
-def _name_secret(name: str) -> str:
-    return f"webhook/{name}"

@@ -12,6 +12,7 @@ from datetime import datetime
 from gateway.context import Gateway
 from gateway.core import causes, labels
 from gateway.core.causes import build_cause
+from gateway.core.copy_names import name_call
 from gateway.core.delivery import DeliveryState
 from gateway.core.message_name import MessageName
 from gateway.errors import NotAllowed, too_late
@@ -144,7 +145,7 @@ def list_recorded_calls(gw: Gateway, message_id: MessageId) -> list[RecordedCall
 
 def _lock_call(gw: Gateway, message_id: MessageId, call: PhoneCall, result: str | None, by: str) -> StoredCall:
     words = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
-    locked = at_rest.lock(words, about=_call_context(message_id), ring=gw.ring)
+    locked = at_rest.lock(words, about=name_call(message_id), ring=gw.ring)
     return StoredCall(message_id, call.at, result, gw.now(), by, locked.data_key, locked.content)
 
 
@@ -153,12 +154,8 @@ def open_call(gw: Gateway, stored_call: StoredCall) -> PhoneCall | None:
     if stored_call.data_key is None:
         return None
     locked = Locked(stored_call.data_key, stored_call.content)
-    words = json.loads(at_rest.unlock(locked, about=_call_context(stored_call.message_id), ring=gw.ring))
+    words = json.loads(at_rest.unlock(locked, about=name_call(stored_call.message_id), ring=gw.ring))
     return PhoneCall(words["spoken_to"], stored_call.at, words["note"])
-
-
-def _call_context(message_id: MessageId) -> str:
-    return f"call/{message_id}"
 
 
 def _get_live_notice(gw: Gateway, message_id: MessageId, kinds: tuple[str, ...]) -> Delivery:

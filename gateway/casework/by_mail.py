@@ -10,6 +10,7 @@ from typing import NamedTuple, assert_never
 from adapters.route import MailText
 from gateway.context import Gateway
 from gateway.core.causes import EMAIL
+from gateway.core.copy_names import name_mail_reply
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import BECOMES, Judgement, MailReplyKind, MailReplyStage
 from gateway.errors import NotAllowed, NotFound
@@ -94,9 +95,7 @@ def read_mail_reply(gw: Gateway, number: int, by: str) -> OpenedReply:
 
     reply, sent, copy = gw.store.run(get_and_log)
     try:
-        text = hear_mail.read_mail_text(
-            at_rest.unlock(copy, about=hear_mail.mail_context(reply.message_id), ring=gw.ring)
-        )
+        text = hear_mail.read_mail_text(at_rest.unlock(copy, about=name_mail_reply(reply.message_id), ring=gw.ring))
     except Destroyed:
         text = None
     return OpenedReply(reply, sent, text)

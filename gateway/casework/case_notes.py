@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from gateway.context import Gateway
 from gateway.core.calendar import LONDON
+from gateway.core.copy_names import name_case_note
 from gateway.core.visits import CaseNoteKind, VisitResult
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, case_notes, inbox, outbox
@@ -55,7 +56,7 @@ def add_case_note(gw: Gateway, case_id: CaseId, note: CaseNote, by: str) -> None
     note_id = str(uuid4())
     on = note.visited_on or note.decided_on
     words = {"text": note.text, "on": on.isoformat() if on else None, "result": note.result, "by": note.decided_by}
-    locked = at_rest.lock(json.dumps(words).encode(), about=_build_context(case_id, note_id), ring=gw.ring)
+    locked = at_rest.lock(json.dumps(words).encode(), about=name_case_note(case_id, note_id), ring=gw.ring)
     stored = StoredCaseNote(note_id, case_id, note.kind, gw.now(), by, locked.data_key, locked.content)
     entry = _build_entry(note.kind, case_id, by)
 
@@ -111,13 +112,9 @@ def open_case_note(gw: Gateway, stored: StoredCaseNote) -> CaseNote | None:
     """Open one of them for whoever opens the case; None where its key was destroyed."""
     if stored.data_key is None:
         return None
-    about = _build_context(stored.case_id, stored.note_id)
+    about = name_case_note(stored.case_id, stored.note_id)
     words = json.loads(at_rest.unlock(Locked(stored.data_key, stored.content), about=about, ring=gw.ring))
     on, result = date.fromisoformat(words["on"]) if words["on"] else None, words["result"]
     if stored.kind is CaseNoteKind.NOT_SHARED:
         return CaseNote(words["text"], decided_by=words["by"], decided_on=on)
     return CaseNote(words["text"], on, VisitResult(result) if result else None)
-
-
-def _build_context(case_id: CaseId, note_id: str) -> str:
-    return f"case-note/{case_id}/{note_id}"

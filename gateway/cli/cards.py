@@ -11,13 +11,15 @@ from rich.markup import escape
 
 from adapters.route import NotReached
 from gateway import home_folder
-from gateway.authorities import correspondents, partners
+from gateway.authorities import correspondents, identities, partners
 from gateway.cli.output import (
     DEFAULT_HOME,
+    MAX_NAME,
     AsJson,
     By,
     Home,
     build_table,
+    count_of,
     err,
     format_moment,
     get_user_name,
@@ -28,13 +30,16 @@ from gateway.cli.output import (
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
+from gateway.core.own_keys import KeyKind, ListedKey
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.newer_cards import CardVerdict, explain_refusal
+from gateway.own_keys import inventory, revoke, storage
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
 from keys.ring import KeyPlace
+from schemas.hidden_signs import is_line
 
 KEY_REFUSED = "The file also holds a private key. Only the certificate was saved."
 KEY_EXPOSED = (
@@ -200,6 +205,29 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
     print_answer(as_json, value, lambda: "\n".join(f"{name:12} {escape(text)}" for name, text in lines))
 
 
+@partner_commands.command("revoke-identity")
+def partner_revoke_identity(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    told_by: Annotated[
+        str, typer.Option("--told-by", help="Who at the partner asked for it, when you called a number you know.")
+    ],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a partner's identity key, after you spoke to them: nothing new under it is accepted or sent."""
+    if not (0 < len(told_by.strip()) <= MAX_NAME and is_line(told_by)):
+        raise typer.BadParameter(f"Give a name of 1 to {MAX_NAME} characters on one line.", param_hint="--told-by")
+    with open_gateway(home) as gw:
+        revoked = identities.revoke_identity(gw, authority, told_by=told_by.strip(), by=by)
+    whose = labels.name_authority_in_full(authority)
+    done = (
+        f"[green]The identity key of {whose} is revoked.[/green]\n"
+        "What is for them waits. Add their card with a new identity key: cme-gateway partner add FILE --new-identity"
+    )
+    print_answer(as_json, asdict(revoked), lambda: done)
+
+
 @partner_commands.command("fetch-card")
 def partner_fetch_card(
     authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
@@ -265,6 +293,35 @@ def card_confirm_contacts(
     _show_card(home_folder.renew_card(home, by=by, confirms_contacts=True), home, as_json)
 
 
+@keys_commands.command("list")
+def keys_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+    """List every key of the gateway, with its state and dates."""
+    with open_gateway(home) as gw:
+        own_keys = inventory.list_own_keys(gw)
+    value = [asdict(key) | {"purpose": labels.explain_own_key(key.kind)} for key in own_keys]
+    rows = [
+        (
+            f"{labels.name_own_key(key.kind)}\n  {key.id}",
+            labels.explain_own_key(key.kind),
+            _describe_state(key),
+            f"{key.created_at:%d %b %Y}" if key.created_at else "",
+            f"{key.valid_until:%d %b %Y}" if key.valid_until else "No end",
+        )
+        for key in own_keys
+    ]
+    columns = ("Key", "What it is for", "State", "Created", "Valid until")
+    print_answer(as_json, {"keys": value}, lambda: build_table("Keys of this gateway", columns, rows, empty=""))
+
+
+def _describe_state(key: ListedKey) -> str:
+    state = labels.name_key_state(key.state)
+    if key.rewrapped is None:
+        return state
+    left = "" if key.remaining is None else f", {count_of(key.remaining, 'copy')} left"
+    unopened = f"\n  {key.unopened:,} of them cannot be opened" if key.unopened else ""
+    return f"{state}\n  {key.rewrapped:,} encrypted again{left}{unopened}"
+
+
 @keys_commands.command("rotate")
 def keys_rotate(
     home: Home = DEFAULT_HOME,
@@ -284,12 +341,46 @@ def keys_rotate(
 ) -> None:
     """Replace the gateway's keys. Older messages can still be opened."""
     _show_card(home_folder.rotate_keys(home, by=by, revoke=revoke, into=into), home, as_json)
-    place = escape(str(home / home_folder.KEYS))
-    err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
+    _say_to_back_up(home)
     if into == "hsm":
         err.print(
             "Back up the HSM too, with the vendor's tool. No backup of the gateway has the keys in it.", soft_wrap=True
         )
+
+
+def _say_to_back_up(home: Path) -> None:
+    place = escape(str(home / home_folder.KEYS))
+    err.print(f"Back up {place} now. What is stored from now on can only be opened with these keys.", soft_wrap=True)
+
+
+@keys_commands.command("rotate-storage")
+def keys_rotate_storage(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
+    """Replace the storage key alone. What is stored is encrypted under it again while the gateway runs."""
+    with open_gateway(home) as gw:
+        kid = storage.rotate_storage_key(gw, by=by)
+    done = (
+        f"[green]The new storage key is {kid}.[/green]\n"
+        "A gateway that runs encrypts what is stored again. `cme-gateway keys list` shows how far it is."
+    )
+    print_answer(as_json, {"storage_key": kid}, lambda: done)
+    _say_to_back_up(home)
+
+
+@keys_commands.command("revoke")
+def keys_revoke(
+    key: Annotated[str, typer.Argument(help="The ID of the key, as `keys list` shows it.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Revoke a key that was replaced, destroy an old storage key, or replace the server certificate at once."""
+    revoked = revoke.revoke_key(home, key, by=by)
+    done = f"[green]{labels.name_own_key(revoked.kind)} {key}: revoked.[/green]"
+    if revoked.kind is not KeyKind.STORAGE:
+        done += "\nThe card was renewed. A gateway that runs uses it within seconds, and shows it to every partner."
+    print_answer(as_json, {"revoked": key, "kind": revoked.kind}, lambda: done)
+    place = escape(str(home / home_folder.KEYS))
+    err.print(f"Back up {place} now. With several processes, copy it to the home folder of each.", soft_wrap=True)
 
 
 def _show_card(ours: Card, home: Path, as_json: bool) -> None:

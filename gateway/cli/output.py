@@ -169,7 +169,7 @@ def _plain(value: object) -> str:
 
 
 # Columns whose lines are never broken.
-WHOLE = ("Reference", "Date", "About", "Number")
+WHOLE = ("Reference", "Date", "About", "Number", "Key")
 
 
 def build_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]], *, empty: str) -> "Table | str":
@@ -199,7 +199,7 @@ def join_lines(*texts: str | None) -> str:
     return "\n  ".join((first, *rest))
 
 
-PLURALS = {"enquiry": "enquiries", "entry": "entries"}
+PLURALS = {"enquiry": "enquiries", "entry": "entries", "copy": "copies"}
 
 
 def count_of(number: int, thing: str) -> str:

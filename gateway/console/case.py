@@ -5,6 +5,7 @@ import asyncio
 from aiohttp import web
 
 from gateway.access import absences, people
+from gateway.authorities import identities
 from gateway.casework import case, safeguarding
 from gateway.casework.failed_notices import list_failed_of_case
 from gateway.casework.inbox_list import NextTask, find_next_task
@@ -57,6 +58,7 @@ async def _render_case(request: ConsoleRequest, unassigned: str) -> web.Response
         failed=await asyncio.to_thread(list_failed_of_case, request.gw, opened_case.case),
         retention=await asyncio.to_thread(legal_holds.judge_one_case, request.gw, opened_case.case),
         hold=await asyncio.to_thread(legal_holds.find_hold, request.gw, opened_case.case),
+        revoked=await asyncio.to_thread(identities.find_revocations, request.gw),
         to_call=await asyncio.to_thread(count_to_call, request.gw, opened_case.case),
         banner=banner,
         next_task=await asyncio.to_thread(_find_next_task, request) if banner else None,

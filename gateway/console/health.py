@@ -9,7 +9,8 @@ from aiohttp import web
 from gateway.casework import messages
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import NOTICE, Endpoint
-from gateway.core import labels
+from gateway.console.partners import EXPIRY_COLOURS
+from gateway.core import expiry, labels
 from gateway.core.findings import FindingLevel
 from gateway.core.permissions import Permission
 from gateway.exchange.release import release_notice
@@ -31,7 +32,9 @@ async def show_health(request: ConsoleRequest) -> web.StreamResponse:
         key=lambda finding: list(LEVELS).index(finding.level),
     )
     well = [finding for finding in report.findings if finding.level is FindingLevel.OK]
-    return request.render_page("health.html", health=report, wrong=wrong, well=well, levels=LEVELS, stuck=stuck)
+    shown = {"health": report, "wrong": wrong, "well": well, "levels": LEVELS, "stuck": stuck}
+    endings = {"ending": expiry, "colours": EXPIRY_COLOURS, "name_expiry": labels.name_expiry}
+    return request.render_page("health.html", status=200, **shown, expiries=report.list_next_expiries(), **endings)
 
 
 async def retry_delivery(request: ConsoleRequest) -> web.StreamResponse:

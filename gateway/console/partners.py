@@ -14,9 +14,10 @@ from gateway.errors import NotAllowed
 from keys.errors import Refusal
 
 CODE = "{authority:[0-9]{3}}"
-COLOURS = {
+EXPIRY_COLOURS = {
     expiry.ExpiryLevel.SOON: "yellow",
     expiry.ExpiryLevel.NOW: "orange",
+    expiry.ExpiryLevel.SHORTLY: "orange",
     expiry.ExpiryLevel.AT_ONCE: "red",
     expiry.ExpiryLevel.ENDED: "red",
 }
@@ -84,7 +85,8 @@ async def add_card(request: ConsoleRequest) -> web.StreamResponse:
 def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = request.gw.now()
-    how = {"ending": expiry, "colours": COLOURS, "now": now, "name_protection": labels.name_protection}
+    how = {"ending": expiry, "colours": EXPIRY_COLOURS, "now": now, "name_protection": labels.name_protection}
+    how["name_expiry"] = labels.name_expiry
     return request.render_page(template, status=200, **how, **values)
 
 

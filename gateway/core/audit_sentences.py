@@ -28,7 +28,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
         "notice.rejected",
         "route.strange",
     ),
-    "gateway": ("gateway.", "backup.", "card.", "index.", "keys.", "mailbox.", "route.", "caller."),
+    "gateway": ("gateway.", "backup.", "card.", "index.", "keys.", "expiry.", "mailbox.", "route.", "caller."),
     "log": ("audit.", "report.", "outside-witness."),
 }
 

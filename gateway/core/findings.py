@@ -5,15 +5,10 @@ Pure: whoever looks passes the time in.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from gateway.core import labels
-
-# Before an end: partners need the new card before it.
-EARLY = timedelta(days=60)
-SOON = timedelta(days=30)
-LAST = timedelta(days=7)
 
 
 class FindingLevel(StrEnum):
@@ -64,17 +59,6 @@ def find_worst_level(findings: Iterable[HealthFinding]) -> FindingLevel:
     """Return the level of the whole."""
     levels = {finding.level for finding in findings}
     return next((level for level in (FindingLevel.FAIL, FindingLevel.WARN) if level in levels), FindingLevel.OK)
-
-
-def check_expiry(name: str, end: datetime, now: datetime, on_page: str, in_terminal: str = "") -> HealthFinding:
-    """Warn sixty days before something expires, more loudly after thirty, and fail for the last seven."""
-    left = end - now
-    if left <= timedelta(0):
-        return fail_check(name, f"Expired on {end:%d %b %Y}.", on_page, in_terminal)
-    if left > EARLY:
-        return pass_check(name, f"Expires on {end:%d %b %Y}")
-    says = f"Expires{' soon,' if left <= SOON else ''} on {end:%d %b %Y}, in {left.days} days."
-    return (warn_check if left > LAST else fail_check)(name, says, on_page, in_terminal)
 
 
 def format_duration(age: timedelta) -> str:

@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.core.delivery import DeliveryState
+from gateway.core.expiry import Expiry, ExpiryLevel, get_expiry_level
 from gateway.core.findings import FindingLevel, HealthFinding, find_worst_level
+from gateway.core.storage_rotation import StorageKey
 from gateway.core.witness_answers import WitnessTrouble
 
 # Not yet with the partner, as far as we know.
@@ -28,16 +30,6 @@ class RouteHealth:
     reason: str | None
     # Of its answer, where that held no receipt: `refused.405`, `answered.404`.
     code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Expiry:
-    """What of an authority's ends, and when."""
-
-    authority: str
-    # Card, certificate, signing key, sealing key.
-    what: str
-    ends_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +67,8 @@ class PartnerHealth:
     # Who there, and the number; empty: none is known.
     ring: str = ""
     card: CardHealth = CardHealth()
+    # Its identity key was revoked, and it has no new one yet.
+    is_withdrawn: bool = False
 
     @property
     def waiting(self) -> int:
@@ -214,6 +208,8 @@ class ProcessHealth:
     signing_key: str
     # A digest.
     settings: str
+    # The ids of those that it holds.
+    storage_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +293,7 @@ class Health:
     log: LogHealth
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
+    storage_keys: tuple[StorageKey, ...] = ()
     findings: tuple[HealthFinding, ...] = ()
 
     @property
@@ -308,6 +305,12 @@ class Health:
     def counts(self) -> dict[DeliveryState, int]:
         """Count how many messages wait or are stuck, by state."""
         return {state: sum(partner.counts.get(state, 0) for partner in self.partners) for state in (*WAITING, *STUCK)}
+
+    def list_next_expiries(self) -> list[Expiry]:
+        """List what expires, the first first: all of ours, and of partners what is within the time of warnings."""
+        theirs = (expiry for partner in self.partners for expiry in partner.expiries)
+        pressing = (it for it in theirs if get_expiry_level(it.ends_at, self.at) is not ExpiryLevel.NOT_YET)
+        return sorted((*self.expiries, *pressing), key=lambda expiry: expiry.ends_at)
 
     @property
     def oldest_waiting(self) -> datetime | None:

@@ -10,10 +10,10 @@ from statistics import median
 
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
+from gateway.core.expiry import RULES, ExpiryKind, check_expiry, check_own_expiry
 from gateway.core.findings import (
     FindingLevel,
     HealthFinding,
-    check_expiry,
     fail_check,
     format_duration,
     pass_check,
@@ -32,6 +32,7 @@ from gateway.core.health import (
     RouteHealth,
     WitnessedHealth,
 )
+from gateway.core.storage_rotation import find_active, find_unfinished, find_waiting
 from gateway.core.witness_answers import ALARMS, WitnessTrouble
 
 # The purge runs every night.
@@ -52,6 +53,8 @@ STATEMENT_LATE = timedelta(days=2)
 CHECKPOINT_LATE = timedelta(minutes=10)
 # Outside witnesses are asked each hour.
 COSIGNED_LATE = timedelta(days=1)
+# Each process takes up new keys within seconds.
+TAKEN_UP = timedelta(minutes=2)
 # From five on, messages are refused.
 SKEW = timedelta(minutes=2)
 # A reply may come before what it is about, by another route.
@@ -84,8 +87,9 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield _check_space(health.disk)
     yield from _check_loops(health)
     yield from _check_processes(health)
+    yield from _check_storage_keys(health)
     for expiry in health.expiries:
-        yield check_expiry(f"our {expiry.what}", expiry.ends_at, health.at, *RENEW_CARD)
+        yield check_own_expiry(expiry, health.at)
     yield from _check_queue(health)
     yield from _check_clock(health)
     yield from _check_believed(health)
@@ -148,6 +152,29 @@ def _check_processes(health: Health) -> Iterator[HealthFinding]:
         yield warn_check("settings of processes", says, "Make the settings the same, and restart them.", compare)
 
 
+def _check_storage_keys(health: Health) -> Iterator[HealthFinding]:
+    """Yield how far a rotation of the storage key is, and what holds it up."""
+    name, keys = "encryption of stored data", health.storage_keys
+    waiting, active = find_waiting(keys), find_unfinished(keys)
+    wanted = waiting or find_active(keys)
+    without = [it.name for it in health.processes if wanted and wanted.kid not in it.storage_keys]
+    if wanted and without and health.at - wanted.added_at > TAKEN_UP:
+        says = f"These processes do not have the storage key {wanted.kid}: {', '.join(without)}."
+        copy = "Copy keys/ to their home folders from the one in which it was made."
+        yield warn_check(name, says, "Copy the newest keys to them.", copy)
+    elif waiting:
+        wait = "It is used once every process that runs has it."
+        yield pass_check(name, f"A new storage key was made on {waiting.added_at:%d %b %Y %H:%M}. {wait}")
+    elif active and active.unopened:
+        says = f"{active.unopened} stored copies cannot be opened with any of this gateway's keys."
+        on_page = "Ask your IT team which keys are missing."
+        look = "Run `cme-gateway audit verify`, which names them. Restore keys/ from a backup that has their key."
+        yield warn_check(name, says, on_page, look)
+    elif active:
+        left = "" if active.remaining is None else f", {active.remaining} are left"
+        yield pass_check(name, f"{active.rewrapped} stored copies are under the new storage key{left}")
+
+
 def _find_stopped(loop: LoopHealth) -> HealthFinding:
     if loop.name == PASSWORDS:
         says = f"A password check that started on {loop.looked_at:%d %b %Y %H:%M} took far too long."
@@ -205,15 +232,12 @@ def _ahead_or_behind(by: timedelta) -> str:
 
 
 def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
-    for expiry in partner.expiries:
-        renew = (
-            f"{_say_call(partner)} They must renew their card. It comes by itself if their gateway can be reached.",
-            f"Call them: they must renew their card. Then run `cme-gateway partner fetch-card {partner.authority}`.",
-        )
-        check = check_expiry(f"{expiry.what} of {partner.authority}", expiry.ends_at, now, *renew)
-        if check.level is not FindingLevel.OK:
-            yield replace(check, sentence=f"{check.sentence} {_explain_not_renewed(partner.card)}")
+    yield from _check_expiries(partner, now)
     yield from _check_cards(partner)
+    if partner.is_withdrawn:
+        says = "Their identity key was revoked. Nothing from them is accepted, and what is for them waits."
+        add = "Call them for their new card, then run `cme-gateway partner add FILE --new-identity`."
+        yield warn_check(f"identity of {partner.authority}", says, f"{_say_call(partner)} Ask for their new card.", add)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"
@@ -244,6 +268,22 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         yield warn_check(
             f"statement of {partner.authority}", says, f"{_say_call(partner)} Ask if their gateway is running.", see
         )
+
+
+def _check_expiries(partner: PartnerHealth, now: datetime) -> Iterator[HealthFinding]:
+    """Yield what of theirs expires soon, and why nothing newer has come."""
+    for expiry in partner.expiries:
+        must = RULES[expiry.kind].theirs
+        if expiry.kind is ExpiryKind.LETTER_CERTIFICATE:
+            yield check_expiry(f"certificate of {partner.authority}", expiry.ends_at, now, must)
+            continue
+        renew = (
+            f"{_say_call(partner)} {must} The new card comes by itself if their gateway can be reached.",
+            f"Call them. {must} Then run `cme-gateway partner fetch-card {partner.authority}`.",
+        )
+        check = check_expiry(f"{expiry.kind} of {partner.authority}", expiry.ends_at, now, *renew)
+        if check.level is not FindingLevel.OK:
+            yield replace(check, sentence=f"{check.sentence} {_explain_not_renewed(partner.card)}")
 
 
 def _explain_not_renewed(card: CardHealth) -> str:

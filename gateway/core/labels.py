@@ -386,9 +386,30 @@ def explain_event(event: str) -> str:
     return texts.EVENTS_IN_FULL[event]
 
 
+def name_expiry(kind: str, route: str = "") -> str:
+    """Return what expires (`expiry.ExpiryKind`), as the heading of a row: "Card", "Certificate of the HTTPS route"."""
+    text = texts.EXPIRIES[kind]
+    return f"{text} of the {name_route(route)} route" if route else text
+
+
 def name_route(route: str) -> str:
     """Return what a kind of route is called."""
     return texts.ROUTES.get(route, route)
+
+
+def name_own_key(kind: str) -> str:
+    """Return what a key of ours is called (`own_keys.KeyKind`)."""
+    return texts.OWN_KEYS[kind][0]
+
+
+def explain_own_key(kind: str) -> str:
+    """Return what a key of ours is for (`own_keys.KeyKind`)."""
+    return texts.OWN_KEYS[kind][1]
+
+
+def name_key_state(state: str) -> str:
+    """Return how a key of ours stands (`own_keys.KeyState`)."""
+    return texts.KEY_STATES[state]
 
 
 def name_protection(protection: Protection) -> str:

@@ -793,6 +793,8 @@ CHECKS = {
     "our certificate": "Server certificate",
     "our signing key": "Signing key",
     "our sealing key": "Encryption key",
+    "our storage key": "Storage key",
+    "encryption of stored data": "New storage key",
     "undelivered notices": "Notices not yet delivered",
     "notices given up": "Notices not delivered",
     "notices refused by partners": "Notices rejected by partners",
@@ -827,12 +829,39 @@ CHECKS = {
     "ONE's answers folder": "Folder for results from ONE",
     "ONE's children folder": "Folder for the pupil index",
 }
+# What expires, by `expiry.ExpiryKind`.
+EXPIRIES = {
+    "card": "Card",
+    "certificate": "Certificate",
+    "signing key": "Signing key",
+    "sealing key": "Encryption key",
+    "storage key": "Storage key",
+    "certificate for letters": "Certificate for emails to CME teams",
+}
+# What a key of ours is called and for, by `own_keys.KeyKind`.
+OWN_KEYS = {
+    "identity": ("Identity key", "Signs the card"),
+    "signing": ("Signing key", "Signs messages, delivery receipts and the audit log"),
+    "sealing": ("Encryption key", "Others encrypt messages to it"),
+    "storage": ("Storage key", "Encrypts what is stored here"),
+    "recognition": ("Recognition key", "Recognises what is stored, and finds it. It never changes"),
+    "certificate": ("Server certificate", "Partners know the exchange port by it"),
+    "letters": ("Certificate for emails", "Signs emails to CME teams"),
+}
+# By `own_keys.KeyState`.
+KEY_STATES = {
+    "waiting": "Not used yet",
+    "active": "In use",
+    "retired": "Retired",
+    "revoked": "Revoked",
+}
 # A pattern of such names, and the label with what it found: an authority by its name, and anything else as it is.
 CHECK_PATTERNS = {
     "loop: (?P<rest>.+)": "Background job: {rest}",
     "process: (?P<rest>.+)": "Process {rest}",
     "card of (?P<authority>[0-9]{3})": "Card of {authority}",
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
+    "identity of (?P<authority>[0-9]{3})": "Identity key of {authority}",
     "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",
     "our card at (?P<authority>[0-9]{3})": "This authority's card at {authority}",
     "signing key of (?P<authority>[0-9]{3})": "Signing key of {authority}",

@@ -103,7 +103,9 @@ async def _list_partners_due(gw: Gateway) -> list[str]:
     """List for whom something is due; what a clock that ran fast had put off is."""
     if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.now(), gw.claim_time())):
         await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.now(), gw.claim_time()))
-    return await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now(), gw.claim_time()))
+    due = await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now(), gw.claim_time()))
+    # Until there is a new one, what is for them waits.
+    return [partner for partner in due if partner not in gw.withdrawn]
 
 
 def _add_lane(

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from adapters.route import EmailReply, MailText, Returned
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
+from gateway.core.copy_names import name_mail_reply
 from gateway.core.delivery import DeliveryState, may_move
 from gateway.core.mail_replies import MailReplyKind, MailReplyStage
 from gateway.store import audit_log, mail_replies, outbox, partner_health
@@ -22,7 +23,6 @@ from gateway.store.database import Tx
 from gateway.store.mail_replies import NewMailReply
 from gateway.store.outbox import TRIED, Delivery, SettledTry
 from keys import at_rest, blind, smime
-from schemas.shapes import MessageId
 
 # Mails about one notice: what is more comes from a machine that has lost its way, and is counted only.
 MOST_KEPT = 50
@@ -75,7 +75,7 @@ def _store_mail(tx: Tx, gw: Gateway, letter: Delivery, mail: EmailReply | Return
     if mail_replies.count_mail_replies(tx, notice.message_id) >= MOST_KEPT:
         return False
     text = json.dumps(asdict(mail.text)).encode()
-    copy = at_rest.lock(text, about=mail_context(notice.message_id), ring=gw.ring)
+    copy = at_rest.lock(text, about=name_mail_reply(notice.message_id), ring=gw.ring)
     [mark] = blind.compute_marks([("mail", text.decode())], gw.ring)
     to = gw.correspondents.get(letter.recipient)
     domain = mail.domain if isinstance(mail, EmailReply) else ""
@@ -115,11 +115,6 @@ def _is_signed_by_them(mail: EmailReply | Returned, certificate: str | None) -> 
     if not isinstance(mail, EmailReply) or not mail.signature or not certificate:
         return False
     return smime.is_signed_by(*mail.signature, certificate.encode())
-
-
-def mail_context(message_id: MessageId) -> str:
-    """Return to what the locked text of a mail is bound."""
-    return f"mail/{message_id}"
 
 
 def read_mail_text(content: bytes) -> MailText:

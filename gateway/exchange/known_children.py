@@ -13,6 +13,7 @@ from gateway.context import Gateway
 from gateway.copies import Machine
 from gateway.core import blocking
 from gateway.core.child import ComparedChild
+from gateway.core.copy_names import name_child
 from gateway.core.names import Likeness, compare_names, normalise_name
 from gateway.core.safeguards import KnownFacts, is_another
 from gateway.core.search_terms import Term
@@ -246,15 +247,10 @@ def digest_keys(gw: Gateway, load: int, keys: Iterable[str]) -> set[int]:
     return gw.ring.digests.compute_numbers(Purpose.CHILD, (f"{load}\0{key}" for key in keys))
 
 
-def child_context(load: int, number: int) -> str:
-    """Return what the row of a child of ours is locked to."""
-    return f"child {load} {number}"
-
-
 def _open_child_row(gw: Gateway, load: int, locked_child: LockedChild) -> Mapping[str, str]:
     text = at_rest.unlock(
         Locked(locked_child.data_key, locked_child.content),
-        about=child_context(load, locked_child.number),
+        about=name_child(load, locked_child.number),
         ring=gw.ring,
     )
     row: Mapping[str, str] = json.loads(text)

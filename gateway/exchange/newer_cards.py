@@ -11,7 +11,7 @@ from functools import partial
 from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.errors import NotAllowed
-from gateway.store import audit_log, outbox, partner_cards, partners
+from gateway.store import audit_log, outbox, partner_cards, partners, revoked_identities
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from keys import card
@@ -20,6 +20,8 @@ from keys.errors import Refusal, RefusalCode, read_texts
 
 # How it came: their gateway was asked, over HTTPS; it showed it; it came with what is sent; a person added it.
 ASKED, SHOWN, AMONG_MESSAGES, BY_HAND = "https", "shown", "among messages", "by hand"
+
+IDENTITY_REVOKED = "card.identity-revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +61,27 @@ def explain_refusal(code: str) -> str:
     """Return in one sentence why a card was refused."""
     if text := read_texts().get(code):
         return text.sentence
+    if code == IDENTITY_REVOKED:
+        return "Its identity key was revoked."
     return "It gives the gateway of another authority as its own."
 
 
 def _judge_card(gw: Gateway, text: str, held: Card) -> Card:
     """Read a card, and check that it may take the place of this one. Raises a Refusal, or NotAllowed."""
     new = card.read(text)
+    check_identity(gw, new)
     card.check_replacement(new, held, gw.now())
     card.check_routes(new)
     check_own_gateway(gw, new)
     return new
+
+
+def check_identity(gw: Gateway, new: Card) -> None:
+    """Refuse a card of an identity key that people have revoked. Raises NotAllowed `card.identity-revoked`."""
+    fingerprint = card.compute_fingerprint(new)
+    revoked = gw.store.look(revoked_identities.list_revoked_identities)
+    if any((it.authority, it.fingerprint) == (new.authority, fingerprint) for it in revoked):
+        raise NotAllowed(IDENTITY_REVOKED)
 
 
 def check_own_gateway(gw: Gateway, new: Card) -> None:

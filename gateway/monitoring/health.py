@@ -14,12 +14,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gateway import home_folder
 from gateway.auditing import outside_witnesses, restores
-from gateway.authorities.partners import list_certificate_ends
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
+from gateway.core.expiry import Expiry
 from gateway.core.findings import HealthFinding
 from gateway.core.health import (
     STUCK,
@@ -27,7 +26,6 @@ from gateway.core.health import (
     CardHealth,
     DatabaseHealth,
     DiskHealth,
-    Expiry,
     FolderHealth,
     Health,
     IndexHealth,
@@ -44,9 +42,11 @@ from gateway.core.health import (
     WitnessedHealth,
 )
 from gateway.core.health_rules import list_findings
+from gateway.core.storage_rotation import StorageKey
 from gateway.core.witness_answers import WitnessTrouble
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
+from gateway.monitoring.expiries import find_letter_expiry, list_own_expiries, list_partner_expiries
 from gateway.monitoring.install_checks import check_installation
 from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
@@ -66,15 +66,13 @@ from gateway.store import (
     partners,
     purge_runs,
     running_processes,
+    storage_keys,
 )
 from gateway.store.database import Tx
 from gateway.store.heartbeats import Heartbeat
 from gateway.store.partner_cards import CardExchange
 from gateway.store.partner_health import STATEMENT, RouteReach
-from keys import tls
-from keys.card import Card
 
-KEYS = {"sig": "signing key", "enc": "sealing key"}
 # Each writes every fifteen seconds.
 SERVES_WITHIN = timedelta(minutes=1)
 NO_LOG = LogHealth(0, 0, None, ())
@@ -95,6 +93,7 @@ class _Stored:
     waiting: tuple[HealthFinding, ...] = ()
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
+    storage_keys: tuple[StorageKey, ...] = ()
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -107,7 +106,7 @@ def measure_health(gw: Gateway) -> Health:
         gw.code,
         gw.now(),
         stored.partners,
-        tuple(_our_expiries(gw)),
+        tuple(list_own_expiries(gw)),
         _measure_disk(gw),
         stored.database,
         tuple(_measure_folders(gw)),
@@ -117,6 +116,7 @@ def measure_health(gw: Gateway) -> Health:
         stored.log,
         stored.retention,
         stored.processes,
+        stored.storage_keys,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -145,9 +145,10 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         tuple(check_queues(tx, gw)),
         _measure_retention(tx),
         tuple(
-            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings)
+            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()))
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
+        tuple(storage_keys.list_storage_keys(tx)),
     )
 
 
@@ -184,7 +185,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             counts.get(code, {}),
             oldest.get(code),
             tuple(_build_route_health(reach) for reach in rows.values()),
-            tuple(_list_expiries(card)) if card else (),
+            tuple(list_partner_expiries(card)) if card else _list_letter_expiries(gw, code),
             None if ahead is None else timedelta(seconds=ahead),
             compared.succeeded_at if compared else None,
             confirmed.get(code) if asked else None,
@@ -192,7 +193,13 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             nothing_since,
             gw.whom_to_ring(code),
             _build_card_health(gw, exchanged.get(code)),
+            code in gw.withdrawn,
         )
+
+
+def _list_letter_expiries(gw: Gateway, code: str) -> tuple[Expiry, ...]:
+    expiry = find_letter_expiry(gw.correspondents[code], gw) if code in gw.correspondents else None
+    return (expiry,) if expiry else ()
 
 
 def _build_card_health(gw: Gateway, exchange: CardExchange | None) -> CardHealth:
@@ -205,34 +212,6 @@ def _build_card_health(gw: Gateway, exchange: CardExchange | None) -> CardHealth
 
 def _build_route_health(reach: RouteReach) -> RouteHealth:
     return RouteHealth(reach.route, reach.succeeded_at, reach.failed_at, reach.failing_since, reach.reason, reach.code)
-
-
-def _list_expiries(card: Card) -> Iterator[Expiry]:
-    """When a card ends, the certificates that it pins, and of each use the key that lasts longest."""
-    yield Expiry(card.authority, "card", card.expires_at)
-    yield from _key_expiries(card)
-    for route, ends in list_certificate_ends(card):
-        if route.kind == "https":
-            yield Expiry(card.authority, "certificate", ends)
-
-
-def _key_expiries(card: Card) -> Iterator[Expiry]:
-    for use, what in KEYS.items():
-        ends = [key.not_after for key in card.keys if key.use == use and key.status == "active"]
-        if ends:
-            yield Expiry(card.authority, what, max(ends))
-
-
-def _our_expiries(gw: Gateway) -> Iterator[Expiry]:
-    yield Expiry(gw.code, "card", gw.own_card.expires_at)
-    yield from _key_expiries(gw.own_card)
-    # `check_installation` says that it cannot be read.
-    with suppress(ConfigProblem):
-        shown = tls.read_expiry(home_folder.read_certificate(gw.config.home))
-        # The card names the next one, which is shown before this one ends.
-        named = [ends for route, ends in list_certificate_ends(gw.own_card) if route.kind == "https"]
-        waits = len({route.certificate for route in gw.own_card.routes if route.kind == "https"}) > 1
-        yield Expiry(gw.code, "certificate", max([shown, *named]) if waits else shown)
 
 
 def _measure_disk(gw: Gateway) -> DiskHealth:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway import home_folder
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.findings import HealthFinding, check_expiry, fail_check, pass_check, warn_check
+from gateway.core.findings import HealthFinding, fail_check, pass_check, warn_check
 from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange import letters
 from gateway.reconciliation import deadlines
@@ -213,17 +213,16 @@ def _check_email(gw: Gateway) -> Iterator[HealthFinding]:
         else fail_check(name, "The card does not have this address.", *RENEW)
     )
     if gw.config.email.smime_certificate_file:
-        yield _check_signer(gw)
+        yield from _check_signer(gw)
     yield from _check_correspondents(gw)
 
 
-def _check_signer(gw: Gateway) -> HealthFinding:
-    name = "certificate for letters"
+def _check_signer(gw: Gateway) -> Iterator[HealthFinding]:
+    """That it can be used; when it ends, the figures say."""
     try:
-        end = letters.get_signer(gw).certificate.not_valid_after_utc
+        letters.get_signer(gw)
     except (Refusal, ConfigProblem) as why:
-        return fail_check(name, why.sentence, why.next_on_page, why.next_in_terminal)
-    return check_expiry(name, end, gw.now(), "Get a new one for [email] smime_certificate_file in gateway.toml.")
+        yield fail_check("certificate for letters", why.sentence, why.next_on_page, why.next_in_terminal)
 
 
 def _check_correspondents(gw: Gateway) -> Iterator[HealthFinding]:
@@ -239,7 +238,6 @@ def _check_correspondents(gw: Gateway) -> Iterator[HealthFinding]:
         if to.certificate:
             name = f"certificate of {to.authority}"
             try:
-                end = smime.pick_recipient(to.certificate.encode(), address=to.address, now=gw.now()).ends
-                yield check_expiry(name, end, gw.now(), "Ask for their new certificate, and add it.")
+                smime.pick_recipient(to.certificate.encode(), address=to.address, now=gw.now())
             except Refusal as why:
                 yield fail_check(name, why.sentence, why.next_on_page, why.next_in_terminal)

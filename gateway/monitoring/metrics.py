@@ -1,8 +1,8 @@
 """What `health` says, in the form that Prometheus reads (exposition format 0.0.4).
 
-The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route and a
-state: nothing of any child, and no more series than partners. docs/reference/metrics.md has the same list; a test holds
-the two together.
+The registry is made for one scrape and forgotten, so nothing is global. Labels are an authority's code, a route, a
+state, the kind and id of what expires: nothing of any child, and some series a partner. docs/reference/metrics.md has
+the same list; a test holds the two together.
 """
 
 from collections.abc import Iterable, Iterator
@@ -12,12 +12,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from gateway.core.expiry import A_DAY
 from gateway.core.findings import FindingLevel
-from gateway.core.health import Expiry, Health, PartnerHealth
+from gateway.core.health import Health, PartnerHealth
 
 PREFIX = "cme_gateway_"
-# The values of the labels, and the value.
-Sample = tuple[tuple[str, ...], float]
 
 
 class _Once(Collector):
@@ -111,20 +110,9 @@ def _count_failing_seconds(partner: PartnerHealth, now: datetime) -> float:
 
 def _build_expiries(health: Health) -> Iterator[Metric]:
     every = [*health.expiries, *(expiry for partner in health.partners for expiry in partner.expiries)]
-    for name, kinds, says in (
-        ("card", ("card",), "When a card expires, this authority's or a partner's."),
-        ("certificate", ("certificate",), "When the certificate of an exchange port expires."),
-        ("key", ("signing key", "sealing key"), "When the first of an authority's keys in use expires."),
-    ):
-        samples = _find_first_ends(expiry for expiry in every if expiry.what in kinds)
-        yield _build_gauge(f"{name}_expiry_timestamp_seconds", says, samples, "authority")
-
-
-def _find_first_ends(some: Iterable[Expiry]) -> list[Sample]:
-    ends: dict[str, datetime] = {}
-    for expiry in some:
-        ends[expiry.authority] = min(expiry.ends_at, ends.get(expiry.authority, expiry.ends_at))
-    return [((authority,), end.timestamp()) for authority, end in ends.items()]
+    samples = [((it.authority, it.kind.value, it.id), (it.ends_at - health.at) / A_DAY) for it in every]
+    says = "Days until a card, key or certificate expires; below 0, it has expired."
+    yield _build_gauge("expiry_days", says, samples, "authority", "kind", "id")
 
 
 def _build_machine(health: Health) -> Iterator[Metric]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.context import Gateway
+from gateway.core.copy_names import name_hold
 from gateway.core.retention import CaseRetention, HoldReason, judge_case
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, holds, purge, retention
@@ -46,7 +47,7 @@ def hold_case(gw: Gateway, case: str, reason: HoldReason, by: str, note: str = "
         case_id = _get_case(tx, case)
         if not purge.list_held_messages(tx, case_id):
             raise NotAllowed("hold.purged")
-        locked = at_rest.lock(json.dumps({"note": note}).encode(), about=_build_context(case_id), ring=gw.ring)
+        locked = at_rest.lock(json.dumps({"note": note}).encode(), about=name_hold(case_id), ring=gw.ring)
         if not holds.add_hold(tx, StoredHold(case_id, reason, gw.now(), by, locked.data_key, locked.content)):
             raise NotAllowed("hold.exists")
         audit_log.append_entries(tx, gw.now(), [AuditEntry("case.held", by, case_id, detail={"reason": reason})])
@@ -93,9 +94,5 @@ def _get_case(tx: Tx, name: str) -> CaseId:
 
 
 def _open_hold(gw: Gateway, stored: StoredHold) -> LegalHold:
-    words = at_rest.unlock(Locked(stored.data_key, stored.content), about=_build_context(stored.case_id), ring=gw.ring)
+    words = at_rest.unlock(Locked(stored.data_key, stored.content), about=name_hold(stored.case_id), ring=gw.ring)
     return LegalHold(stored.case_id, stored.reason, stored.at, stored.by, json.loads(words)["note"])
-
-
-def _build_context(case_id: CaseId) -> str:
-    return f"hold:{case_id}"

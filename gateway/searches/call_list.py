@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.copy_names import name_search_call
 from gateway.core.review import find_review
 from gateway.errors import NotAllowed, NotFound
 from gateway.store import audit_log, not_asked, reviews
@@ -109,7 +110,7 @@ def _check_search_call(gw: Gateway, noted: StoredNotAsked, call: SearchCall) -> 
 
 def _lock_call(gw: Gateway, noted: StoredNotAsked, call: SearchCall, by: str) -> StoredNotAsked:
     words = json.dumps({"spoken_to": call.spoken_to, "note": call.note}).encode()
-    locked = at_rest.lock(words, about=_name_call(noted), ring=gw.ring)
+    locked = at_rest.lock(words, about=name_search_call(noted.case_id, noted.authority), ring=gw.ring)
     return replace(
         noted,
         called_at=call.at,
@@ -139,9 +140,5 @@ def _open_call(gw: Gateway, stored: StoredNotAsked) -> SearchCall | None:
     if stored.data_key is None or stored.content is None or stored.called_at is None:
         return None
     locked = Locked(bytes(stored.data_key), bytes(stored.content))
-    words = json.loads(at_rest.unlock(locked, about=_name_call(stored), ring=gw.ring))
+    words = json.loads(at_rest.unlock(locked, about=name_search_call(stored.case_id, stored.authority), ring=gw.ring))
     return SearchCall(words["spoken_to"], stored.called_at, stored.result or "", words["note"])
-
-
-def _name_call(stored: StoredNotAsked) -> str:
-    return f"search-call/{stored.case_id}/{stored.authority}"

@@ -21,10 +21,11 @@ from typing import BinaryIO
 from gateway.context import SYSTEM, Gateway
 from gateway.core import blocking
 from gateway.core.child import ComparedChild
+from gateway.core.copy_names import name_child
 from gateway.core.names import normalise_name
 from gateway.core.rarity import NameCounts
 from gateway.errors import Doubted, Unusable
-from gateway.exchange.known_children import child_context, digest_keys
+from gateway.exchange.known_children import digest_keys
 from gateway.one import cells, extracts, headings, table, watched_folder
 from gateway.one.extracts import DOUBT
 from gateway.one.leaver_rules import OLDEST, UPN_FORM
@@ -340,7 +341,7 @@ def _normal_postcode(text: str | None) -> str:
 
 
 def _lock_row(gw: Gateway, load: int, number: int, row: Mapping[str, str]) -> LockedChild:
-    locked = at_rest.lock(json.dumps(row).encode(), about=child_context(load, number), ring=gw.ring)
+    locked = at_rest.lock(json.dumps(row).encode(), about=name_child(load, number), ring=gw.ring)
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     return LockedChild(number, locked.data_key, locked.content)
 
@@ -367,7 +368,7 @@ def open_our_child(gw: Gateway, load: int, locked_child: LockedChild) -> OurChil
     """Unlock and read a child of ours."""
     text = at_rest.unlock(
         Locked(locked_child.data_key, locked_child.content),
-        about=child_context(load, locked_child.number),
+        about=name_child(load, locked_child.number),
         ring=gw.ring,
     )
     return build_our_child(json.loads(text))

@@ -30,6 +30,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.copies import Machine
 from gateway.core import blocking, labels, matching
 from gateway.core.child import ComparedChild
+from gateway.core.copy_names import name_match
 from gateway.core.inbox_state import InboxState
 from gateway.core.match_state import FOR_PEOPLE, MatchState
 from gateway.core.matching import ChildMatch
@@ -238,15 +239,15 @@ def _store_verdict(tx: Tx, gw: Gateway, counts: IndexLoad, search: ReceivedSearc
 def _lock_match(
     gw: Gateway, search: ReceivedSearch, rank: int, match: ChildMatch, our_child: OurChild
 ) -> PossibleMatch:
-    locked = at_rest.lock(json.dumps(dict(our_child.fields)).encode(), about=_match_context(search, rank), ring=gw.ring)
+    locked = at_rest.lock(
+        json.dumps(dict(our_child.fields)).encode(),
+        about=name_match(search.sender, search.message_id, rank),
+        ring=gw.ring,
+    )
     assert locked.data_key is not None  # noqa: S101 - `lock` always makes one
     # Sure is nobody but an officer.
     strength = min(99, round(match.strength * 100))
     return PossibleMatch(rank, strength, match.reasons, locked.data_key, locked.content)
-
-
-def _match_context(search: ReceivedSearch, rank: int) -> str:
-    return f"match {search.sender} {search.message_id} {rank}"
 
 
 def _answer_by_machine(gw: Gateway, search: ReceivedSearch) -> None:
@@ -305,7 +306,9 @@ def read_matches(
 
 def _open_candidate(gw: Gateway, search: ReceivedSearch, possible: PossibleMatch) -> MatchCandidate:
     locked = Locked(possible.data_key, possible.content)
-    values = json.loads(at_rest.unlock(locked, about=_match_context(search, possible.rank), ring=gw.ring))
+    values = json.loads(
+        at_rest.unlock(locked, about=name_match(search.sender, search.message_id, possible.rank), ring=gw.ring)
+    )
     return MatchCandidate(possible.strength, possible.reasons, values)
 
 

@@ -19,6 +19,8 @@ class RunningProcess:
     signing_key: str
     # A digest of the settings that are the same in every home folder.
     settings: str
+    # The ids of the storage keys that it holds, with a space between two.
+    storage_keys: str
     noted_at: datetime
 
 

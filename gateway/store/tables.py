@@ -1058,6 +1058,8 @@ running_processes = Table(
     Column("card_serial", BigInteger, nullable=False),
     Column("signing_key", String(80), nullable=False),
     Column("settings", String(64), nullable=False),
+    # The ids of the storage keys that it holds, with a space between two.
+    Column("storage_keys", Text, nullable=False, server_default=""),
     Column("noted_at", Instant, nullable=False),
 )
 
@@ -1069,6 +1071,46 @@ contact_checks = Table(
     Column("digest", String(64), nullable=False),
     Column("checked_at", Instant, nullable=False),
     Column("checked_by", String(200), nullable=False),
+)
+
+# The keys under which data keys are wrapped: which one wraps now, and how far those of others are wrapped anew.
+storage_keys = Table(
+    "storage_keys",
+    metadata,
+    Column("kid", String(80), primary_key=True),
+    # waiting, active, retired, revoked
+    Column("state", String(10), nullable=False),
+    Column("added_at", Instant, nullable=False),
+    # Since when it wraps.
+    Column("used_from", Instant),
+    # Data keys that were wrapped anew under it; those that were still to be, as counted last; of them, those that no
+    # key of ours opens.
+    Column("rewrapped", BigInteger, nullable=False),
+    Column("remaining", BigInteger),
+    Column("unopened", BigInteger, nullable=False),
+    # When nothing was left under another key.
+    Column("finished_at", Instant),
+)
+
+# Identity keys of partners that count no more, by the fingerprint of their cards: who here, and who there said so.
+revoked_identities = Table(
+    "revoked_identities",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("fingerprint", String(80), primary_key=True),
+    Column("revoked_at", Instant, nullable=False),
+    Column("revoked_by", String(80), nullable=False),
+    Column("told_by", String(80), nullable=False),
+)
+
+# Of each thing that expires, the last warning that was given: so many days before.
+expiry_warnings = Table(
+    "expiry_warnings",
+    metadata,
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("id", String(80), primary_key=True),
+    Column("days", Integer, nullable=False),
 )
 
 # Of each address that showed wrong secrets, how many there were since when.

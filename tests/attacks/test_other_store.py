@@ -31,7 +31,8 @@ LATER = (
     " DROP TABLE saved_views; DROP TABLE backup_codes; DROP TABLE holds; DROP TABLE purge_runs; DROP TABLE kept_figures;"
     " DROP INDEX inbox_held; DROP INDEX outbox_contents_held; DROP INDEX intake_message; DROP INDEX drafts_message;"
     " DROP TABLE partner_cards; ALTER TABLE outbox DROP COLUMN claimed_by; DROP TABLE wrong_tries; DROP TABLE running_processes;"
-    " DROP TABLE contact_checks; DROP TABLE cosignatures; DROP TABLE outside_witnesses"
+    " DROP TABLE contact_checks; DROP TABLE cosignatures; DROP TABLE outside_witnesses;"
+    " DROP TABLE expiry_warnings; DROP TABLE storage_keys; DROP TABLE revoked_identities"
     + "".join(
         f"; ALTER TABLE {table} RENAME COLUMN case_id TO conversation_id"
         for table in ("outbox", "inbox", "reviews", "assignments")

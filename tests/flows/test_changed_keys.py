@@ -36,6 +36,7 @@ from schemas.message import Child
 from tests import folders
 from tests.conftest import free_port
 from tests.refusals import expect_refusal
+from tests.storage_keys import count_under, replace_storage_key
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOME = Path(__file__).parents[1] / "homes" / "made_by_0.1.zip"
@@ -64,10 +65,22 @@ def rotate(home: Path, *, revoke: bool = False) -> None:
     Ring.rotate(home / home_folder.KEYS, passphrase=passphrase, now=NOW, revoke=revoke)
 
 
+def replace_storage(home: Path) -> None:
+    gw = home_folder.open_gateway(home, now=lambda: NOW)
+    before = gw.ring.storage_key.kid
+    assert count_under(gw, before) > 0
+    replace_storage_key(gw)
+    assert count_under(gw, before) == 0
+    # So that nothing can hang on it.
+    Ring.drop_storage_key(home / home_folder.KEYS, before, passphrase=gw.config.read_passphrase())
+    gw.store.close()
+
+
 CHANGES: dict[str, tuple[Change, ...]] = {
     "only the upgrade": (),
     "a change of keys": (rotate,),
     "two changes of keys": (rotate, rotate),
+    "a new storage key, and the old one destroyed": (replace_storage,),
     "a change of keys after a theft": (lambda home: rotate(home, revoke=True),),
 }
 

@@ -172,7 +172,7 @@ async def test_partners_are_shown_with_what_ends_and_warn_before_it(visitor: Vis
     assert "Worcestershire" in listed
     assert "Expires in" not in listed
     [known] = partners.list_known_partners(visitor.gw)
-    later(visitor, (known.ends[0].at - visitor.gw.now()) / timedelta(days=1) - 29.5)
+    later(visitor, (known.ends[0].ends_at - visitor.gw.now()) / timedelta(days=1) - 29.5)
     assert ">Expires in 29 days</strong>" in await visitor.get(Role.OPERATOR, "/partners")
     page = await visitor.get(Role.AUDITOR, "/partners/885")
     assert known.confirmed.fingerprint in page

@@ -161,7 +161,7 @@ def test_where_the_database_is_away_that_is_said_and_the_rest_stands(pair: Pair,
     sandwell.store = there
     assert (seen.level, seen.database.size) == (FindingLevel.FAIL, 0)
     assert "database" in names(seen)
-    assert [one.what for one in seen.expiries] == ["card", "signing key", "sealing key", "certificate"]
+    assert [one.kind for one in seen.expiries] == ["card", "signing key", "sealing key", "storage key", "certificate"]
 
 
 @pytest.mark.parametrize(
@@ -170,6 +170,7 @@ def test_where_the_database_is_away_that_is_said_and_the_rest_stands(pair: Pair,
         (61, FindingLevel.OK),
         (59, FindingLevel.WARN),
         (29, FindingLevel.WARN),
+        (13, FindingLevel.WARN),
         (6, FindingLevel.FAIL),
         (-1, FindingLevel.FAIL),
     ],

@@ -44,6 +44,7 @@ from tests.flows.test_leavers_folder import ADA, put
 from tests.flows.test_sharing import another_home
 from tests.loaded import start_gateway
 from tests.softhsm import MODULE, SoftHsm, SoftToken
+from tests.storage_keys import finish_rotation
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +53,17 @@ def _short_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def put_keys_into(token: SoftToken, gw: Gateway) -> Gateway:
-    """Do what an operator does: the settings, then the command; return the gateway as it starts anew."""
+    """Do what an operator does: the settings, then the command; return the gateway as it starts anew, when what was
+    stored lies under the storage key in the HSM.
+    """
     home = gw.config.home
     token.write_settings(home)
     gw.store.close()
     done = run_command("keys", "rotate", "--into", "hsm", "--home", str(home), "--by", "ines")
     assert done.returncode == 0, done.stderr
-    return home_folder.open_gateway(home)
+    opened = home_folder.open_gateway(home)
+    finish_rotation(opened)
+    return opened
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -225,6 +230,11 @@ async def test_keys_go_into_the_hsm_while_the_gateway_runs_and_back_into_the_fil
             [newest] = send_notices(sandwell, [notice()], by="olive")
             await until(lambda newest=newest: state(sandwell, newest) is DeliveryState.RECEIVED)  # type: ignore[misc]
             sent.append(newest)
+            # Both at once would leave the storage key behind.
+            words = ("keys", "rotate", "--into", "file", "--home", str(sandwell.config.home), "--by", "ines")
+            refused = await asyncio.to_thread(run_command, *words)
+            assert "keys.rotation-under-way" in refused.stderr
+            await asyncio.to_thread(finish_rotation, sandwell)
         # What was stored under each key opens.
         assert {respond.read_outgoing(sandwell, it, by="olive").kind for it in sent} == {"TransferNotice"}
     assert whole(sandwell).faults == ()

@@ -85,7 +85,7 @@ CHANGES_A_HOME = (
     *("one accept", "one put-aside", "one s2s", "report statistics"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
     # last, for no older card is the newest after it
-    *("keys rotate", "card confirm-contacts", "card renew"),
+    *("keys list", "keys rotate-storage", "keys rotate", "keys revoke", "card confirm-contacts", "card renew"),
 )
 # Each is run by tests of its own: it serves, sets up, needs a partner that answers, a warning, or what is typed.
 RUN_ELSEWHERE = {
@@ -102,6 +102,7 @@ RUN_ELSEWHERE = {
         "init",
         "partner add",
         "partner fetch-card",
+        "partner revoke-identity",
     ),
     *("serve", "backup create", "backup verify", "restore"),
 }

@@ -14,7 +14,6 @@ ALLOWED = {
     ("api/description.py", "SAYS_PARTS"): "the description of the API, for programmers, is in English",
     ("console/forms.py", "_ASKS"): "the pages' own text, by the kind of a question",
     ("core/cases.py", "GROUPS"): "names in a picture of docs/cases.md",
-    ("monitoring/health.py", "KEYS"): "parts of the names of checks, which programs look for",
     ("store/database.py", "CONNECTING"): "patterns for what PostgreSQL says",
 }
 

@@ -6,11 +6,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.core.delivery import DeliveryState
-from gateway.core.findings import FindingLevel, HealthFinding, check_expiry, format_duration
+from gateway.core.findings import FindingLevel, HealthFinding, format_duration
 from gateway.core.health import (
     DatabaseHealth,
     DiskHealth,
@@ -171,15 +169,6 @@ def test_each_thing_that_is_wrong_says_what_to_do_next() -> None:
     found = seen(partners=(failing,), disk=DiskHealth(1, 0), loops=(LoopHealth("chasing", NOW - DAY, NOW - HOUR),))
     assert len(found) > 3
     assert [one for one in found.values() if not (one.next_on_page and one.next_in_terminal)] == []
-
-
-@given(st.integers(-100, 400))
-def test_an_end_never_gets_better_as_it_comes_nearer(days: int) -> None:
-    levels = list(FindingLevel)
-    today, tomorrow = (
-        check_expiry("card", NOW + timedelta(days=left), NOW, "renew").level for left in (days, days - 1)
-    )
-    assert levels.index(tomorrow) >= levels.index(today)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0056"
-down_revision = "0049"
+down_revision = "0055"
 
 
 def upgrade() -> None:
