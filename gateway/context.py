@@ -107,7 +107,7 @@ class Gateway:
     own_card_text: str = ""
     # What tells whether our card, keys and certificate on the disk are still those.
     own_files: tuple[object, ...] = ()
-    _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _serials: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -161,7 +161,8 @@ class Gateway:
             if serials == self._serials:
                 return
             cards = {partner.authority: card.read(partner.card) for partner in self.store.look(partners.list_partners)}
-            self.trust, self._serials = Trust(cards), serials
+            suspended = [authority for authority, (_, _, is_off) in serials.items() if is_off]
+            self.trust, self._serials = Trust(cards, suspended), serials
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
         """Note that this loop looks now, and from when on it is late to look again."""

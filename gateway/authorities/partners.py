@@ -75,6 +75,27 @@ class OwnCard:
     has_contacts: bool
 
 
+def describe_trust(partner: Partner) -> str:
+    """Describe for people who vouches for a partner's identity, and since when."""
+    when = f"{partner.confirmed_at:%d %b %Y %H:%M}"
+    if partner.trusted_by:
+        return f"{when} by the directory of {partner.trusted_by}"
+    return f"{when} by phone, by {partner.confirmed_by}"
+
+
+def describe_suspension(partner: Partner) -> str:
+    """Describe for people since when nothing is exchanged with a partner, and by whom; empty where it goes on."""
+    by = [
+        f"{at:%d %b %Y %H:%M} by {who}"
+        for at, who in (
+            (partner.suspended_at, partner.suspended_by),
+            (partner.switched_off_at, f"the directory of {partner.trusted_by}"),
+        )
+        if at
+    ]
+    return "; ".join(by)
+
+
 def describe_own_card(gw: Gateway) -> OwnCard:
     """Return what our own card says, and when it ends."""
     ours = gw.own_card
@@ -256,7 +277,10 @@ def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False)
     def write(tx: Tx) -> None:
         held = partners.find_partner(tx, new.authority)
         before = held.fingerprint if held else None
+        # A newer card ends no suspension.
         partners.replace_partner(tx, partner)
+        if held is not None and held.suspended_at:
+            partners.note_partner(tx, new.authority, suspended_at=held.suspended_at, suspended_by=held.suspended_by)
         partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
         partner_cards.set_card_due(tx, new.authority, now)
         entries = [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]

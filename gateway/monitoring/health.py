@@ -26,6 +26,7 @@ from gateway.core.health import (
     WAITING,
     CardHealth,
     DatabaseHealth,
+    DirectoryHealth,
     DiskHealth,
     Expiry,
     FolderHealth,
@@ -40,8 +41,10 @@ from gateway.core.health import (
     RestoreHealth,
     RetentionHealth,
     RouteHealth,
+    SuspendedHealth,
 )
 from gateway.core.health_rules import list_findings
+from gateway.directories.overview import measure_directories, measure_suspended
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.install_checks import check_installation
@@ -91,6 +94,8 @@ class _Stored:
     waiting: tuple[HealthFinding, ...] = ()
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
+    directories: tuple[DirectoryHealth, ...] = ()
+    suspended: tuple[SuspendedHealth, ...] = ()
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -113,6 +118,8 @@ def measure_health(gw: Gateway) -> Health:
         stored.log,
         stored.retention,
         stored.processes,
+        stored.directories,
+        stored.suspended,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -144,6 +151,8 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
             ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings)
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
+        tuple(measure_directories(tx, gw)),
+        tuple(measure_suspended(tx)),
     )
 
 

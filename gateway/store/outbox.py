@@ -709,6 +709,21 @@ def count_by_state(tx: Connection, states: Sequence[DeliveryState]) -> list[tupl
     return [(recipient, DeliveryState(state), count, oldest) for state, recipient, count, oldest in rows]
 
 
+def count_under_way(tx: Connection, recipient: str) -> int:
+    """Count what is queued for an authority, or handed over and not receipted."""
+    mine = and_(outbox.c.recipient == recipient, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
+    return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
+
+
+def fail_under_way(tx: Connection, now: datetime, recipient: str, reason: str) -> list[MessageId]:
+    """Give up what is queued for an authority, or handed over and not receipted; list it."""
+    mine = and_(outbox.c.recipient == recipient, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
+    failed = list(tx.scalars(select(outbox.c.message_id).where(mine).order_by(outbox.c.queued_at)))
+    change = update(outbox).where(mine).values(state=DeliveryState.FAILED, state_at=now, reason=reason)
+    tx.execute(change.values(claimed_until=None))
+    return failed
+
+
 def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:
     """List dead letters: what is tried no more, by authority, what was tried first before what was tried later."""
     order = (outbox.c.recipient, outbox.c.due_at, outbox.c.queued_at, outbox.c.sequence, outbox.c.message_id)

@@ -43,6 +43,7 @@ ONLY_READ = {
     "audit partners",
     "audit search",
     "audit verify",
+    "directory status",
     "doctor",
     "inbox",
     "leavers list",
@@ -81,6 +82,7 @@ CHANGES_A_HOME = (
     *("retention preview", "retention hold", "retention holds", "retention release", "retention purge"),
     *("one accept", "one put-aside", "one s2s", "report statistics"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
+    *("partner suspend", "partner remove"),
     # last, for no older card is the newest after it
     *("keys rotate", "card renew"),
 )
@@ -95,6 +97,9 @@ RUN_ELSEWHERE = {
         "subject-access",
         "compare",
         "demo",
+        *("directory join", "directory join --new-key", "directory fetch", "directory verify", "directory add"),
+        *("directory create", "directory suspend", "directory resume", "directory end", "directory build"),
+        *("directory sign", "directory publish", "directory rotate-key", "partner resume"),
         "find",
         "init",
         "partner add",
