@@ -51,6 +51,16 @@ class KnownPartner:
     # Its replies to what we do not know.
     about_nothing: int = 0
 
+    @property
+    def trust(self) -> str:
+        """Describe for people who vouches for its identity, and since when."""
+        return describe_trust(self.confirmed)
+
+    @property
+    def suspension(self) -> str:
+        """Describe for people since when nothing is exchanged with it, and by whom; empty where it goes on."""
+        return describe_suspension(self.confirmed)
+
     def describe_exchange(self) -> list[tuple[str, str]]:
         """Describe for people when it was asked for a newer card, what came of it, and which of ours it holds."""
         its, when = self.exchange, "%d %b %Y %H:%M"

@@ -28,6 +28,7 @@ from gateway.cli.output import (
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
+from gateway.directories import succession
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.newer_cards import CardVerdict, explain_refusal
@@ -193,6 +194,26 @@ def partner_remove(
             " or redirect it."
         )
     print_answer(as_json, {"removed": authority, "waiting": waiting}, lambda: done)
+
+
+@partner_commands.command("follow")
+def partner_follow(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the authority that has ended.")],
+    to: Annotated[
+        str | None, typer.Option("--to", help="The authority that follows it. Default: as a directory has it.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Send your open transfer notices to an authority that has ended on to the one that follows it."""
+    with open_gateway(home) as gw:
+        successor, followed = succession.follow_authority(gw, authority, to, by=by)
+    done = f"{count_of(len(followed.sent), 'notice')} sent on to {labels.name_authority_in_full(successor)}."
+    if followed.left:
+        done += f"\nFor an officer to redirect: {', '.join(followed.left)}"
+    value = {"to": successor, "sent": followed.sent, "left": followed.left}
+    print_answer(as_json, value, lambda: done)
 
 
 @partner_commands.command("list")

@@ -26,7 +26,7 @@ from gateway.cli.output import (
 )
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.directories import join, keeper, overview, rounds, take
+from gateway.directories import join, keeper, overview, rounds, succession, take
 from gateway.directories.join import OfferedDirectory
 from gateway.directories.take import DirectoryChanges
 from gateway.errors import NotFound, Unusable
@@ -95,7 +95,7 @@ def directory_fetch(
     """Fetch the newest directory of a scheme now. The gateway also does this by itself."""
     with open_gateway(home) as gw:
         if file:
-            changes = take.take_directory(gw, _read_directory_file(file), scheme)
+            changes = succession.take_and_follow(gw, _read_directory_file(file), scheme)
         else:
             changes = _run_over_https(gw, lambda: rounds.fetch_directory(gw, scheme), scheme)
     _show_directory_changes(changes, scheme, as_json)

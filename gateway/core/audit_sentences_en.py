@@ -120,6 +120,7 @@ SENTENCES = {
     "one.taken-in": "The gateway processed a file of leavers.",
     "one.written": "{who} created a Common Transfer File from a notice.",
     "partner.identity-changed": "{who} confirmed a new identity key of {partner} by phone (fingerprint {now}).",
+    "partner.followed": "{who} sent open notices to {partner} on to its successor {to} (sent: {sent}, left: {left}).",
     "partner.removed": "{who} removed the partner {partner} (messages not delivered: {waiting}).",
     "partner.resumed": "{who} resumed exchange with {partner}.",
     "partner.suspended": "{who} suspended exchange with {partner} (messages that wait: {waiting}).",

@@ -40,6 +40,11 @@ def check_suspended(suspended: SuspendedHealth) -> HealthFinding:
     says = f"Exchange has been suspended since {suspended.since:%d %b %Y %H:%M} by {who}."
     if suspended.waiting:
         says = f"{says} Messages that wait: {suspended.waiting}. After 5 days they count as not delivered."
+    if suspended.successor and suspended.following:
+        after = labels.name_authority_in_full(suspended.successor)
+        says = f"{says} It has ended, and {after} follows it. Open transfer notices to it: {suspended.following}."
+        follow = f"Run `cme-gateway partner follow {suspended.authority}`."
+        return warn_check(f"suspended: {suspended.authority}", says, f"Redirect them to {after}.", follow)
     resume = f"Run `cme-gateway partner resume {suspended.authority}` when it may go on."
     on_page = "Tell your officers to call them about what waits."
     return warn_check(f"suspended: {suspended.authority}", says, on_page, resume if suspended.by else CALL_KEEPER)
@@ -80,4 +85,7 @@ def _check_member(its: DirectoryHealth, member: MemberHealth, own: str) -> Itera
     else:
         says = f"The directory has it as {member.status}. You confirmed it by phone, so exchange goes on."
         stop = f"{call} To end exchange: `cme-gateway partner suspend {member.authority}`."
+        if member.successor:
+            says = f"{says} {labels.name_authority_in_full(member.successor)} follows it."
+            stop = f"{stop} To send open notices on: `cme-gateway partner follow {member.authority}`."
         yield warn_check(name, says, call, stop)

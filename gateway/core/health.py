@@ -204,6 +204,9 @@ class SuspendedHealth:
     scheme: str
     # Messages to it.
     waiting: int
+    # The authority that follows it, as a directory has it, and our open transfer notices to it.
+    successor: str | None = None
+    following: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,9 +80,16 @@ def _list_unlike(gw: Gateway, members: list[ListedMember], known: dict[str, Part
 
 def measure_suspended(tx: Tx) -> Iterator[SuspendedHealth]:
     """Yield with whom exchange is suspended."""
+    successors = {it.authority: it.successor for it in directories.list_members(tx) if it.successor}
     for partner in partners.list_partners(tx):
-        since = partner.suspended_at or partner.switched_off_at
+        since, code = partner.suspended_at or partner.switched_off_at, partner.authority
         if since is not None:
-            waiting = outbox.count_under_way(tx, partner.authority)
-            by = partner.suspended_by or ""
-            yield SuspendedHealth(partner.authority, since, by, partner.trusted_by or "", waiting)
+            yield SuspendedHealth(
+                code,
+                since,
+                partner.suspended_by or "",
+                partner.trusted_by or "",
+                outbox.count_under_way(tx, code),
+                successors.get(code),
+                outbox.count_following(tx, code),
+            )

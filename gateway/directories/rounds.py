@@ -20,7 +20,8 @@ from adapters.route import ANY_CERTIFICATE, Asker, NotReached, tell_nobody
 from gateway.auditing.witness import find_way_to_ask
 from gateway.background import run_every
 from gateway.context import Gateway
-from gateway.directories.take import DirectoryChanges, take_directory
+from gateway.directories.succession import take_and_follow
+from gateway.directories.take import DirectoryChanges
 from gateway.errors import NotAllowed, NotFound
 from gateway.logs import log_failure
 from gateway.store import directories
@@ -91,7 +92,7 @@ async def fetch_directory(gw: Gateway, scheme: str) -> DirectoryChanges:
         raise
     due_at = now + _spread_pause(FETCH_EVERY)
     await gw.store.write(lambda tx: note(tx, asked_at=now, trouble=None, due_at=due_at))
-    return await asyncio.to_thread(take_directory, gw, text, scheme)
+    return await asyncio.to_thread(take_and_follow, gw, text, scheme)
 
 
 async def fetch_text(gw: Gateway, url: str) -> str:
@@ -176,7 +177,7 @@ async def _take_shown(gw: Gateway, word: MemberWord) -> bool:
         return False
     text = answer.body.decode("ascii", "replace")
     try:
-        await asyncio.to_thread(partial(take_directory, gw, text, word.scheme, source=word.authority))
+        await asyncio.to_thread(partial(take_and_follow, gw, text, word.scheme, source=word.authority))
     except Refusal as why:
         # Then both texts are kept, and the keeper is the one who answers for it.
         return why.code == RefusalCode.DIRECTORY_FORK

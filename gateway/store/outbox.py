@@ -24,7 +24,7 @@ from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core import causes
-from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
+from gateway.core.delivery import FOLLOWING, LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
 from gateway.core.message_name import MessageName
 from gateway.core.message_protection import Protection
 from gateway.core.message_summary import MessageSummary
@@ -712,6 +712,13 @@ def count_by_state(tx: Connection, states: Sequence[DeliveryState]) -> list[tupl
 def count_under_way(tx: Connection, recipient: str) -> int:
     """Count what is queued for an authority, or handed over and not receipted."""
     mine = and_(outbox.c.recipient == recipient, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
+    return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
+
+
+def count_following(tx: Connection, recipient: str) -> int:
+    """Count the transfer notices that are open with an authority, and would go to its successor."""
+    open_ones = and_(outbox.c.state.in_(FOLLOWING), outbox.c.kind == "TransferNotice")
+    mine = and_(open_ones, outbox.c.recipient == recipient)
     return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
 
 

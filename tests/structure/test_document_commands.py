@@ -99,7 +99,7 @@ RUN_ELSEWHERE = {
         "demo",
         *("directory join", "directory join --new-key", "directory fetch", "directory verify", "directory add"),
         *("directory create", "directory suspend", "directory resume", "directory end", "directory build"),
-        *("directory sign", "directory publish", "directory rotate-key", "partner resume"),
+        *("directory sign", "directory publish", "directory rotate-key", "partner resume", "partner follow"),
         "find",
         "init",
         "partner add",
