@@ -199,7 +199,7 @@ def read(token: str) -> Directory:
 
 def compute_digest(token: str) -> str:
     """Return the SHA-256 of a directory as it is signed, in hex: what later versions and other members call it by."""
-    return sha256(token.encode("ascii")).hexdigest()
+    return sha256(token.encode("ascii", "replace")).hexdigest()
 
 
 def list_history(directory: Directory, token: str) -> tuple[str, ...]:

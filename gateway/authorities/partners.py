@@ -180,11 +180,18 @@ def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -
     card.check_routes(new)
     check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
-    if held is None or (new_identity and new.identity != held.identity):
+    # The very card that a directory brought may be confirmed by phone afterwards.
+    is_listed = gw.store.look(lambda tx: _is_listed_card(tx, new.authority, token.strip()))
+    if held is None or is_listed or (new_identity and new.identity != held.identity):
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
     return new
+
+
+def _is_listed_card(tx: Tx, authority: str, token: str) -> bool:
+    partner = partners.find_partner(tx, authority)
+    return partner is not None and partner.trusted_by is not None and partner.card == token
 
 
 def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
@@ -268,14 +275,15 @@ def _describe_route(route: Route) -> str:
 
 
 def is_card_held(gw: Gateway, token: str) -> bool:
-    """Tell whether we hold this very card."""
-    return any(held.card == token.strip() for held in gw.store.look(partners.list_partners))
+    """Tell whether we hold this very card, of an identity that people confirmed by phone."""
+    known = gw.store.look(partners.list_partners)
+    return any(held.card == token.strip() and held.trusted_by is None for held in known)
 
 
 def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
-    """Tell whether this card's fingerprint was confirmed before, with an older card of the same authority."""
+    """Tell whether this card's fingerprint was confirmed by phone before, with an older card of the same authority."""
     held = gw.store.look(lambda tx: partners.find_partner(tx, new.authority))
-    return held is not None and held.fingerprint == card.compute_fingerprint(new)
+    return held is not None and held.trusted_by is None and held.fingerprint == card.compute_fingerprint(new)
 
 
 def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False) -> Card:

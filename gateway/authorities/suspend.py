@@ -5,10 +5,10 @@ delivered, as with a partner that is away; when a partner is removed, it counts 
 is a task for an officer, who calls, or sends it to another authority.
 """
 
-from gateway.context import SYSTEM, Gateway
+from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.failure_cause import REMOVED
 from gateway.errors import NotAllowed
+from gateway.exchange.removed_partners import give_up_waiting
 from gateway.store import audit_log, directories, outbox, partners
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
@@ -63,13 +63,12 @@ def remove_partner(gw: Gateway, authority: str, *, by: str) -> int:
 
     def write_removed(tx: Tx) -> int:
         partners.get_partner(tx, authority)
-        failed = outbox.fail_under_way(tx, gw.now(), authority, REMOVED)
+        count = give_up_waiting(tx, gw, authority)
         partners.delete_partner(tx, authority)
         directories.leave_member_out(tx, authority, gw.now())
-        removed = AuditEntry("partner.removed", by, authority, authority, detail={"waiting": len(failed)})
-        entries = [AuditEntry("notice.failed", SYSTEM, it, authority, detail={"reason": REMOVED}) for it in failed]
-        audit_log.append_entries(tx, gw.now(), [removed, *entries])
-        return len(failed)
+        entry = AuditEntry("partner.removed", by, authority, authority, detail={"waiting": count})
+        audit_log.append_entries(tx, gw.now(), [entry])
+        return count
 
     waiting = gw.store.run(write_removed)
     gw.refresh_trust()

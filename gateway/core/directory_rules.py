@@ -10,6 +10,10 @@ from gateway.core.health import DirectoryHealth, MemberHealth, SuspendedHealth
 # Before it expires: the keeper must publish a new one until then.
 DIRECTORY_EARLY = timedelta(days=14)
 CALL_KEEPER = "Call the keeper on a number you know."
+PUBLISH_ANEW = (
+    f"{CALL_KEEPER} They must publish a new one.",
+    f"{CALL_KEEPER} They must publish a new one. If you keep it: `cme-gateway directory build`, then sign and publish.",
+)
 
 
 def list_directory_findings(its: DirectoryHealth, own: str, now: datetime) -> Iterator[HealthFinding]:
@@ -55,10 +59,10 @@ def _check_age(its: DirectoryHealth, now: datetime) -> HealthFinding:
     what = f"Number {its.version} of {its.created_at:%d %b %Y}, members: {its.members}"
     if now >= its.expires_at:
         says = f"{what}. It expired on {its.expires_at:%d %b %Y}. Partners go on, but no change reaches this gateway."
-        return warn_check(name, says, f"{CALL_KEEPER} They must publish a new one.")
+        return warn_check(name, says, *PUBLISH_ANEW)
     if its.expires_at - now < DIRECTORY_EARLY:
         says = f"{what}. It expires on {its.expires_at:%d %b %Y}."
-        return warn_check(name, says, f"{CALL_KEEPER} They must publish a new one.")
+        return warn_check(name, says, *PUBLISH_ANEW)
     agreeing = f". The same is held by {its.agreeing} partners" if its.agreeing else ""
     return pass_check(name, f"{what}, until {its.expires_at:%d %b %Y}{agreeing}")
 

@@ -799,7 +799,6 @@ CHECKS = {
     "what is owed": "Outstanding replies and decisions",
     "reviews of searches": "14-day reviews",
     "checkpoint": "Signing of the audit log",
-    "directory that is kept here": "Directory that is kept here",
     "restored": "Restored gateway",
     "restored by hand": "Restored gateway",
     "audit log": "Audit log",

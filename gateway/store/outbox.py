@@ -722,9 +722,17 @@ def count_following(tx: Connection, recipient: str) -> int:
     return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
 
 
+def list_stranded(tx: Connection) -> list[str]:
+    """List the authorities to which something encrypted is queued, and which are no partner any more."""
+    known = select(partners.c.authority).scalar_subquery()
+    queued = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.protection == "sealed")
+    return sorted(tx.scalars(select(outbox.c.recipient).where(queued, outbox.c.recipient.not_in(known)).distinct()))
+
+
 def fail_under_way(tx: Connection, now: datetime, recipient: str, reason: str) -> list[MessageId]:
-    """Give up what is queued for an authority, or handed over and not receipted; list it."""
-    mine = and_(outbox.c.recipient == recipient, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
+    """Give up what is queued for an authority, or handed over and not receipted, and encrypted; list it."""
+    under_way = and_(outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)), outbox.c.protection == "sealed")
+    mine = and_(under_way, outbox.c.recipient == recipient)
     failed = list(tx.scalars(select(outbox.c.message_id).where(mine).order_by(outbox.c.queued_at)))
     change = update(outbox).where(mine).values(state=DeliveryState.FAILED, state_at=now, reason=reason)
     tx.execute(change.values(claimed_until=None))

@@ -14,12 +14,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 
 from adapters.route import NotReached
 from gateway import app, home_folder
 from gateway.authorities import partners
+from gateway.console.application import build_application
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel, HealthFinding
+from gateway.core.permissions import Role
 from gateway.directories import join, overview, rounds, take
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange.prepare import prepare_messages
@@ -32,7 +35,9 @@ from keys.errors import Refusal, RefusalCode
 from keys.ring import Ring
 from tests.children import notice
 from tests.conftest import introduce, make, new_database
+from tests.consoles import house
 from tests.directories import SCHEME, Keeper, build_member, join_scheme, list_member
+from tests.flows.test_console_oversight import Visitor
 from tests.refusals import expect_refusal
 
 Pair = tuple[Gateway, Gateway]
@@ -451,9 +456,11 @@ async def test_a_keeper_that_shows_two_members_different_directories_is_found_ou
     to_other = liar.publish(sandwell, *map(list_member, strangers), extra)
     take.take_directory(sandwell, to_one, SCHEME)
     take.take_directory(worcestershire, to_other, SCHEME)
-    async with app.run_gateway(worcestershire):
-        await rounds.compare_with_members(sandwell)
-        await sandwell.carriers["https"].close()
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        for gw in strangers:
+            await rounds.compare_with_members(gw)
+    [at_the_other] = worcestershire.store.look(directories.list_forks)
+    assert (at_the_other.source, at_the_other.ours, at_the_other.theirs) == ("333", to_other, to_one)
     [fork] = sandwell.store.look(directories.list_forks)
     assert (fork.version, fork.source, fork.ours, fork.theirs) == (2, "885", to_one, to_other)
     assert entries(sandwell, "directory.fork") == [
@@ -462,6 +469,43 @@ async def test_a_keeper_that_shows_two_members_different_directories_is_found_ou
     assert findings(sandwell)[f"keeper of {SCHEME}"].level is FindingLevel.FAIL
     # Nothing of the other one was taken.
     assert sandwell.trust.list_authorities() == ["885"]
+
+
+def test_a_partner_of_a_directory_counts_as_confirmed_by_phone_only_once_its_digits_were_read_out(
+    strangers: Pair,
+) -> None:
+    """Its very card, which is held, may be confirmed; without the digits nothing changes."""
+    sandwell, worcestershire = strangers
+    keeper = Keeper()
+    join_scheme(sandwell, keeper.publish(sandwell, list_member(worcestershire)), keeper)
+    offered = partners.read_offered_card(sandwell, worcestershire.own_card_text)
+    assert (offered.is_held, offered.is_confirmed) == (False, False)
+    for told in ("", "1" * 40):
+        with pytest.raises(NotAllowed):
+            partners.add_offered_card(sandwell, offered, told, by="ines")
+    assert partner(sandwell, "885").trusted_by == SCHEME
+    partners.add_offered_card(sandwell, offered, offered.fingerprint, by="ines")
+    assert partner(sandwell, "885").trusted_by is None
+    take.take_directory(sandwell, keeper.publish(sandwell), SCHEME)
+    assert not partner(sandwell, "885").is_suspended
+
+
+async def test_the_console_says_by_what_a_partner_is_trusted(tmp_path: Path) -> None:
+    gw, there = house(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    keeper = Keeper()
+    join_scheme(gw, keeper.publish(gw, list_member(there)), keeper)
+    async with TestClient(TestServer(build_application(gw), port=gw.config.console.port)) as client:
+        visitor = Visitor(gw, there, client)
+        for path in ("/partners", "/partners/885"):
+            assert f"by the directory of {SCHEME}" in await visitor.get(Role.ADMIN, path)
+        take.take_directory(gw, keeper.publish(gw), SCHEME)
+        for path in ("/partners", "/partners/885"):
+            assert "Exchange suspended" in await visitor.get(Role.ADMIN, path)
+        page = await visitor.get(Role.OPERATOR, "/health")
+        assert f"Directory of {SCHEME}" in page
+        assert "Suspended: Worcestershire (885)" in page
+    for one in (gw, there):
+        one.store.close()
 
 
 async def test_a_member_that_is_held_back_gets_the_newest_from_another(strangers: Pair) -> None:

@@ -78,10 +78,14 @@ async def test_a_keeper_and_a_member_need_one_call_and_then_exchange_notices(two
         assert asked.returncode == 0, asked.stderr
         assert "1 authority added" in asked.stdout
         assert made["fingerprint"] not in asked.stderr
+        # What is published from then on comes by itself.
+        for step in ("build", "sign", "publish"):
+            await asyncio.to_thread(run, sandwell, "directory", step)
         worcestershire.refresh_trust()
         send_notices(worcestershire, [notice("885", "333")], "agnes")
         async with app.run_gateway(worcestershire):
             await until(lambda: worcestershire.store.look(lambda tx: outbox.count_under_way(tx, "333")) == 0)
+            await until(lambda: joined(worcestershire).version == 2)
     [sent] = worcestershire.store.look(outbox.search_outbox)
     assert sent.state is DeliveryState.RECEIVED
     assert directory.read(text).version == 1
@@ -227,7 +231,7 @@ def _reasons(gw: Gateway) -> list[str]:
     return [sent.reason for sent in gw.store.look(outbox.search_outbox) if sent.reason]
 
 
-def test_a_partner_that_is_removed_leaves_a_task_for_each_message(two: Pair) -> None:
+async def test_a_partner_that_is_removed_leaves_a_task_for_each_message(two: Pair) -> None:
     sandwell, worcestershire = two
     introduce(sandwell, worcestershire)
     send_notices(sandwell, [notice()], "agnes")
@@ -238,6 +242,12 @@ def test_a_partner_that_is_removed_leaves_a_task_for_each_message(two: Pair) -> 
     assert (failed.recipient, find_failure_cause(failed.reason)) == ("885", FailureCause.REMOVED)
     assert entries(sandwell, "notice.failed") == [{"reason": REMOVED}]
     run(sandwell, "partner", "remove", "885", code=4)
+    # Whoever retries it is told again.
+    sandwell.store.run(lambda tx: outbox.release_deliveries(tx, sandwell.now()))
+    assert sandwell.store.look(outbox.list_stranded) == ["885"]
+    async with app.run_gateway(sandwell):
+        await until(lambda: sandwell.store.look(outbox.list_stranded) == [])
+    assert len(entries(sandwell, "notice.failed")) == 2
     with pytest.raises(NotFound):
         suspend.suspend_partner(sandwell, "885", by="ines")
 
