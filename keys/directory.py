@@ -142,20 +142,26 @@ def write(directory: Directory, private: Ed25519PrivateKey) -> str:
     return token
 
 
-def read(token: str) -> Directory:
+def read(token: str, held: HeldDirectory | None = None) -> Directory:
     """Read a directory and verify that its own key signed it, and each member's card, in this order:
 
     1. its form, size and type
-    2. its signature, with the key that it names
+    2. its signature, with the key that it names; where we hold one, that it is of its scheme, and that key counts
     3. each member once, each with a card of its own, which its own identity key signed
     4. no successor of itself, also not by way of others
+
+    Cards cost most, so a stranger's are not read.
 
     Whether that key is the scheme's, people compare by `card.compute_key_fingerprint`, and `check_replacement` later;
     dates are judged by `check_dates`.
 
+    Args:
+        token: unchecked.
+        held: the one in whose place it would come; None where there is none.
+
     Raises:
-        DirectoryRefused: (1) `directory.malformed`, `directory.algorithm`, `directory.type`; (2) `directory.signature`;
-            (3) `directory.members`; (4) `directory.successor`.
+        DirectoryRefused: (1) `directory.malformed`, `directory.algorithm`, `directory.type`; (2) `directory.signature`,
+            `directory.other-scheme`, `directory.other-key`; (3) `directory.members`; (4) `directory.successor`.
     """
     # (1).
     unverified = jose.read(KIND, token)
@@ -167,10 +173,15 @@ def read(token: str) -> Directory:
         key = Ed25519PublicKey.from_public_bytes(public)
         if unverified.kid != key_id(scheme, "dir", SIGNING, public):
             raise jose.UnreadableToken("key id")
+        handovers = tuple(
+            shape.read_line(row, at_most=2_048) for row in shape.read_rows(claims["handovers"], MAX_HANDOVERS)
+        )
     except ValueError:
         raise build_refusal(RefusalCode.DIRECTORY_MALFORMED) from None
     # (2).
     jose.verify(KIND, unverified, alg=SIGNING, key=key)
+    if held is not None:
+        _check_signer(scheme, public, handovers, held)
     try:
         members = tuple(_read_member(row) for row in shape.read_rows(claims["members"], MAX_MEMBERS))
         directory = Directory(
@@ -179,7 +190,7 @@ def read(token: str) -> Directory:
             jose.read_moment(claims["iat"]),
             jose.read_moment(claims["exp"]),
             public,
-            tuple(shape.read_line(row, at_most=2_048) for row in shape.read_rows(claims["handovers"], MAX_HANDOVERS)),
+            handovers,
             tuple(shape.read_digest(row) for row in shape.read_rows(claims["earlier"], MAX_VERSIONS)),
             members,
             # (3).
@@ -273,12 +284,8 @@ def check_replacement(new: Directory, token: str, held: HeldDirectory, now: date
         DirectoryRefused: (1) `directory.other-scheme`; (2) `directory.other-key`; (3) `directory.fork`;
             (4) `directory.older`; (5) as `check_dates`.
     """
-    # (1).
-    if new.scheme != held.scheme:
-        raise build_refusal(RefusalCode.DIRECTORY_OTHER_SCHEME)
-    # (2). One of before a handover is not told from a forged one: the old key counts no more.
-    if not _is_handed_over(new, held.key):
-        raise build_refusal(RefusalCode.DIRECTORY_OTHER_KEY)
+    # (1), (2).
+    _check_signer(new.scheme, new.key, new.handovers, held)
     # (3). Before (4), for an older one with another history is proof too.
     history = list_history(new, token)
     if find_fork(history, held.history) is not None:
@@ -316,17 +323,25 @@ def list_handovers(scheme: str, keys: Sequence[Ed25519PrivateKey]) -> tuple[str,
     return tuple(write_handover(scheme, old, new.public_key().public_bytes_raw()) for old, new in pairwise(keys))
 
 
-def _is_handed_over(new: Directory, pinned: bytes) -> bool:
-    """Tell whether the pinned key signed it, or handed over, step by step, to the key that did."""
-    key = pinned
-    for token in new.handovers:
-        if key == new.key:
+def _check_signer(scheme: str, key: bytes, handovers: Sequence[str], held: HeldDirectory) -> None:
+    """Check that the pinned key signed it, or handed over, step by step, to the key that did.
+
+    One of before a handover is not told from a forged one: the old key counts no more.
+
+    Raises DirectoryRefused.
+    """
+    if scheme != held.scheme:
+        raise build_refusal(RefusalCode.DIRECTORY_OTHER_SCHEME)
+    counts = held.key
+    for token in handovers:
+        if counts == key:
             break
         try:
-            key = _follow_handover(new.scheme, token, key)
+            counts = _follow_handover(scheme, token, counts)
         except DirectoryRefused:
-            return False
-    return key == new.key
+            break
+    if counts != key:
+        raise build_refusal(RefusalCode.DIRECTORY_OTHER_KEY)
 
 
 def _follow_handover(scheme: str, token: str, key: bytes) -> bytes:

@@ -101,6 +101,21 @@ def directory_fetch(
     _show_directory_changes(changes, scheme, as_json)
 
 
+@directory_commands.command("leave")
+def directory_leave(
+    scheme: Scheme, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
+    """Leave a scheme. The partners that you have by its directory stay, and it changes them no more."""
+    with open_gateway(home) as gw:
+        count = join.leave_directory(gw, scheme, by=by)
+    done = f"You have left {scheme}. Partners by its directory that stay: {count}."
+    if count:
+        done += (
+            "\nConfirm each by phone with `cme-gateway partner add`, or remove it with `cme-gateway partner remove`."
+        )
+    print_answer(as_json, {"left": scheme, "partners": count}, lambda: done)
+
+
 @directory_commands.command("verify")
 def directory_verify(
     file: Annotated[Path, typer.Argument(help="A directory as a file.")],

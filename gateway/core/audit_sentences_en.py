@@ -56,6 +56,7 @@ SENTENCES = {
     "directory.identity-changed": "The directory of {scheme} gave {partner} a new identity key (fingerprint {now}).",
     "directory.joined": "{who} joined the directory of {scheme} (fingerprint {fingerprint}, confirmed by phone).",
     "directory.key-rotated": "{who} replaced the key of the directory that is kept here (fingerprint {fingerprint}).",
+    "directory.left": "{who} left the scheme {scheme} (partners by its directory: {partners}).",
     "directory.member-added": "{partner} became a partner by the directory of {scheme} (serial {serial}).",
     "directory.member-resumed": "The directory of {scheme} ended the suspension of {partner}.",
     "directory.member-suspended": "The directory of {scheme} suspended exchange with {partner} (waiting: {waiting}).",

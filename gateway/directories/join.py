@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gateway.context import Gateway
 from gateway.directories.take import DirectoryChanges, apply_directory
 from gateway.errors import NotAllowed
-from gateway.store import audit_log, directories
+from gateway.store import audit_log, directories, partners
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.directories import JoinedDirectory
@@ -72,3 +72,20 @@ def join_directory(gw: Gateway, offered: OfferedDirectory, told: str, url: str |
     changes = gw.store.run(write_joined)
     gw.refresh_trust()
     return changes
+
+
+def leave_directory(gw: Gateway, scheme: str, *, by: str) -> int:
+    """Leave a scheme: its directory is fetched and followed no more; return how many partners we have by it alone.
+
+    They stay as they are, suspended or not, until a person removes them, or confirms them by phone. Raises NotFound.
+    """
+
+    def write_left(tx: Tx) -> int:
+        directories.get_directory(tx, scheme)
+        directories.delete_directory(tx, scheme)
+        count = sum(partner.trusted_by == scheme for partner in partners.list_partners(tx))
+        entry = AuditEntry("directory.left", by, detail={"scheme": scheme, "partners": count})
+        audit_log.append_entries(tx, gw.now(), [entry])
+        return count
+
+    return gw.store.run(write_left)

@@ -96,7 +96,7 @@ def take_directory(gw: Gateway, text: str, scheme: str, *, source: str | None = 
         gw.store.run(lambda tx: directories.note_directory(tx, scheme, refused=None, refused_at=None))
         return DirectoryChanges(joined.version)
     try:
-        new = directory.read(token)
+        new = directory.read(token, joined.held)
         directory.check_replacement(new, token, joined.held, gw.now())
     except Refusal as why:
         refused = _RefusedDirectory(joined, token, why.code, source)

@@ -130,6 +130,12 @@ def replace_directory(tx: Connection, new: JoinedDirectory, text: str, *, in_pla
     return tx.execute(mine.values(get_values(new) | {"content": text})).rowcount == 1
 
 
+def delete_directory(tx: Connection, scheme: str) -> None:
+    """Forget a directory, its members, and what others say of it; what proves that its keeper signed two stays."""
+    for table in (directories, directory_members, directory_words):
+        tx.execute(delete(table).where(table.c.scheme == scheme))
+
+
 def note_directory(tx: Connection, scheme: str, **values: Any) -> None:
     """Note these columns of one, and leave the others."""
     tx.execute(update(directories).where(_at.scheme == scheme).values(values))

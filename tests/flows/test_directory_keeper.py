@@ -264,6 +264,22 @@ def test_no_directory_brings_back_a_partner_that_a_person_removed(two: Pair) -> 
     assert partner(sandwell, "885").trusted_by is None
 
 
+def test_a_scheme_that_was_left_changes_nothing_more(two: Pair) -> None:
+    sandwell, worcestershire = two
+    scheme = Keeper()
+    text = scheme.publish(sandwell, list_member(worcestershire))
+    join_scheme(sandwell, text, scheme)
+    assert run(sandwell, "directory", "leave", SCHEME) == {"left": SCHEME, "partners": 1}
+    run(sandwell, "directory", "leave", SCHEME, code=4)
+    with pytest.raises(NotFound):
+        take.take_directory(sandwell, scheme.publish(sandwell), SCHEME)
+    assert not partner(sandwell, "885").is_suspended
+    assert f"directory of {SCHEME}" not in findings(sandwell)
+    # Joined again, it is followed again.
+    join_scheme(sandwell, scheme.publish(sandwell), scheme)
+    assert partner(sandwell, "885").is_suspended
+
+
 def test_a_suspension_of_ours_outlasts_a_newer_card_and_a_directory(two: Pair) -> None:
     sandwell, worcestershire = two
     keeper = Keeper()

@@ -98,6 +98,7 @@ RUN_ELSEWHERE = {
         "compare",
         "demo",
         *("directory join", "directory join --new-key", "directory fetch", "directory verify", "directory add"),
+        "directory leave",
         *("directory create", "directory suspend", "directory resume", "directory end", "directory build"),
         *("directory sign", "directory publish", "directory rotate-key", "partner resume", "partner follow"),
         "find",

@@ -218,6 +218,19 @@ REFUSED: dict[str, tuple[Callable[[], str], RefusalCode]] = {
 }
 
 
+def test_the_cards_of_a_stranger_are_not_read() -> None:
+    """They cost most: whoever signs with a key of their own is refused before that."""
+    claims = jose.read_object(jose.read(directory.KIND, WHOLE).payload)
+    claims |= {"members": [{"authority": "333", "status": "active", "successor": None, "card": "none"}]}
+    theirs = claims | {"key": jose.encode(public(SECOND))}
+    with expect_refusal(RefusalCode.DIRECTORY_OTHER_KEY):
+        directory.read(resign(theirs, SECOND), held(WHOLE))
+    with expect_refusal(RefusalCode.DIRECTORY_OTHER_SCHEME):
+        directory.read(sign(scheme="north-east"), held(WHOLE))
+    with expect_refusal(RefusalCode.DIRECTORY_MEMBERS):
+        directory.read(resign(claims), held(WHOLE))
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_may_not_take_its_place_is_refused(case: str) -> None:
     make, code = REFUSED[case]
