@@ -223,7 +223,12 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         partners_and_cards = [(known.confirmed, known.card) for known in partners.list_known_partners(gw)]
         written_to = list(gw.correspondents.values())
     rows = [
-        (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
+        (
+            c.authority,
+            f"{c.name}{' (suspended)' if p.is_suspended else ''}\n  {p.fingerprint}",
+            f"{c.expires_at:%d %b %Y}",
+            ", ".join(r.kind for r in c.routes),
+        )
         for p, c in partners_and_cards
     ]
     rows += [

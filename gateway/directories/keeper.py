@@ -245,11 +245,12 @@ def publish_directory(gw: Gateway, place: Path | None = None, *, by: str) -> tup
     new = directory.read(token)
     if base := _find_base(gw, draft.scheme):
         directory.check_replacement(new, token, base, gw.now())
+    # Ours first: what anybody may have seen is what the next version goes on from, also after a crash here.
+    _write_keeper_file(folder / PUBLISHED, token.encode("ascii"))
+    _take_own(gw, new, token, by)
     if place is not None:
         for name in (f"directory-{new.version}.jwt", PUBLISHED):
             _write_keeper_file(place / name, token.encode("ascii"), mode=0o644)
-    _take_own(gw, new, token, by)
-    _write_keeper_file(folder / PUBLISHED, token.encode("ascii"))
     for made in (NEXT, SIGNED):
         (folder / made).unlink(missing_ok=True)
     digest = directory.compute_digest(token)

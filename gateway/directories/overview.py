@@ -44,7 +44,7 @@ def list_directory_statuses(gw: Gateway) -> list[DirectoryStatus]:
 def measure_directories(tx: Tx, gw: Gateway) -> Iterator[DirectoryHealth]:
     """Yield how each directory stands that we joined."""
     known = {partner.authority: partner for partner in partners.list_partners(tx)}
-    members, words, forks = directories.list_members(tx), directories.list_words(tx), directories.list_forks(tx)
+    members, words, forks = directories.list_members(tx), directories.list_words(tx), directories.list_fork_marks(tx)
     for joined in directories.list_directories(tx):
         mine = [member for member in members if member.scheme == joined.scheme]
         told_here = [word for word in words if word.scheme == joined.scheme and word.authority in known]
@@ -60,7 +60,7 @@ def measure_directories(tx: Tx, gw: Gateway) -> Iterator[DirectoryHealth]:
             trouble=joined.trouble or "",
             refused=read_texts()[joined.refused].sentence if joined.refused else "",
             unlike=tuple(_list_unlike(gw, mine, known)),
-            forks=tuple(ForkHealth(it.version, it.source, it.found_at) for it in forks if it.scheme == joined.scheme),
+            forks=tuple(ForkHealth(version, by, at) for scheme, version, by, at in forks if scheme == joined.scheme),
             doubted_by=tuple(word.authority for word in told_here if word.differs),
             agreeing=sum(
                 (word.version, word.digest) == (joined.version, joined.held.history[-1]) for word in told_here

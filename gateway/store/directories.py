@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from gateway.errors import NotFound
 from gateway.store.rows import build_insert, build_record, get_values, list_columns
@@ -13,6 +13,8 @@ from gateway.store.tables import directories, directory_forks, directory_members
 from keys.directory import HeldDirectory, MemberStatus
 
 _at = directories.c
+# Of one scheme; each may have some megabytes.
+MOST_FORKS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,10 @@ def leave_member_out(tx: Connection, authority: str, now: datetime) -> None:
 
 
 def add_fork(tx: Connection, fork: DirectoryFork) -> bool:
-    """Keep two directories of one version; tell whether they were not known yet."""
+    """Keep two directories of one version; tell whether they were not known yet. A few prove it as well as many."""
+    mine = directory_forks.c.scheme == fork.scheme
+    if (tx.scalar(select(func.count()).select_from(directory_forks).where(mine)) or 0) >= MOST_FORKS:
+        return False
     new = build_insert(tx, directory_forks).values(get_values(fork)).on_conflict_do_nothing()
     return tx.execute(new.returning(directory_forks.c.digest)).first() is not None
 
@@ -172,6 +177,13 @@ def list_forks(tx: Connection) -> list[DirectoryFork]:
     """List what proves that a keeper signed two of one version, the oldest first."""
     query = select(directory_forks).order_by(directory_forks.c.found_at, directory_forks.c.digest)
     return [DirectoryFork(**row._mapping) for row in tx.execute(query)]
+
+
+def list_fork_marks(tx: Connection) -> list[tuple[str, int, str | None, datetime]]:
+    """List scheme, version, who showed it and when it was found, without the texts, the oldest first."""
+    at = directory_forks.c
+    query = select(at.scheme, at.version, at.source, at.found_at).order_by(at.found_at, at.digest)
+    return [(row[0], row[1], row[2], row[3]) for row in tx.execute(query)]
 
 
 def replace_word(tx: Connection, word: MemberWord) -> None:

@@ -242,6 +242,18 @@ def test_a_bad_directory_is_refused_by_name_and_changes_nothing(
     assert f"fetching the directory of {SCHEME}" not in findings(sandwell)
 
 
+def test_a_keeper_that_signs_ever_more_of_one_number_fills_no_database(sandwell: Gateway) -> None:
+    keeper = Keeper()
+    member = build_member(sandwell.own_card, "885")[0]
+    join_scheme(sandwell, keeper.publish(sandwell, member), keeper)
+    for number in range(directories.MOST_FORKS + 2):
+        other = Keeper(key=keeper.key).sign(sandwell, (member,), name=f"Another {number}")
+        with expect_refusal(RefusalCode.DIRECTORY_FORK):
+            take.take_directory(sandwell, other, SCHEME)
+    assert len(sandwell.store.look(directories.list_forks)) == directories.MOST_FORKS
+    assert len(entries(sandwell, "directory.fork")) == directories.MOST_FORKS
+
+
 def test_an_expired_directory_adds_nothing_is_a_warning_and_ends_nothing(sandwell: Gateway) -> None:
     keeper = Keeper()
     join_scheme(sandwell, keeper.publish(sandwell, build_member(sandwell.own_card, "885")[0]), keeper)

@@ -183,6 +183,19 @@ def test_a_keeper_that_was_restored_goes_on_from_the_newest_that_a_member_has(tw
     )
 
 
+def test_a_keeper_that_could_not_write_into_the_folder_never_signs_that_number_again(two: Pair, tmp_path: Path) -> None:
+    """The folder of the web server is full or gone: what may have been seen there stands, and is published again."""
+    sandwell, worcestershire = two
+    set_up(sandwell, worcestershire)
+    run(sandwell, "directory", "build")
+    run(sandwell, "directory", "sign")
+    run(sandwell, "directory", "publish", "--folder", str(tmp_path / "gone"), code=1)
+    assert joined(sandwell).version == 2
+    run(sandwell, "directory", "publish", "--folder", str(tmp_path))
+    assert (tmp_path / "directory.jwt").read_text() == (tmp_path / "directory-2.jwt").read_text()
+    assert run(sandwell, "directory", "build")["version"] == 3
+
+
 def test_a_directory_is_taken_and_checked_as_a_file(two: Pair, tmp_path: Path) -> None:
     sandwell, worcestershire = two
     keeper, file = Keeper(), tmp_path / "directory.jwt"
