@@ -28,8 +28,9 @@ from gateway.case_systems import webhooks
 from gateway.casework import expire_compositions, find_index
 from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
+from gateway.directories.rounds import keep_directories_forever
 from gateway.errors import HsmUnavailable, NotAllowed, StoreUnavailable, Unusable
-from gateway.exchange import mailbox, statements
+from gateway.exchange import mailbox, removed_partners, statements
 from gateway.exchange.card_rounds import exchange_cards_forever
 from gateway.exchange.collect import collect_forever
 from gateway.exchange.deliver import deliver_forever
@@ -148,6 +149,8 @@ async def _run_loops(gw: Gateway, stop: asyncio.Event) -> AsyncIterator[None]:
             children_index.watch_extracts_forever,
             match_incoming.match_forever,
             exchange_cards_forever,
+            keep_directories_forever,
+            removed_partners.give_up_forever,
             witness.watch_logs_forever,
             outside_witnesses.ask_forever,
             restores.watch_restores_forever,

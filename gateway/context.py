@@ -109,7 +109,7 @@ class Gateway:
     own_files: tuple[object, ...] = ()
     # Whose identity key was revoked, and who has no new one yet.
     withdrawn: frozenset[str] = frozenset()
-    _serials: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _serials: dict[str, tuple[int, str, bool]] = field(default_factory=dict)
     _revoked: frozenset[tuple[str, str]] = frozenset()
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
@@ -172,7 +172,8 @@ class Gateway:
             counting = {
                 code: card.withdraw_keys(whose) if code in self.withdrawn else whose for code, whose in cards.items()
             }
-            trust = Trust(counting, self.config.find_forbidden_suites())
+            suspended = [authority for authority, (_, _, is_off) in serials.items() if is_off]
+            trust = Trust(counting, self.config.find_forbidden_suites(), suspended)
             self.trust, self._serials, self._revoked = trust, serials, revoked
 
     def note_look(self, loop: str, again_within: timedelta) -> None:

@@ -303,11 +303,19 @@ def check_dates(card: Card, now: datetime) -> None:
 
 
 def compute_fingerprint(card: Card) -> str:
+    """Return the fingerprint of an authority's identity key, as `compute_key_fingerprint` has it."""
+    return compute_key_fingerprint(card.identity)
+
+
+def compute_key_fingerprint(public: bytes) -> str:
     """Return forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
 
-    They are the SHA-256 of the identity key as a big-endian number, modulo 10^40, with leading noughts.
+    They are the SHA-256 of the public key as a big-endian number, modulo 10^40, with leading noughts.
+
+    Args:
+        public: the raw Ed25519 key, of an authority's identity or of a scheme.
     """
-    number = int.from_bytes(sha256(card.identity).digest()) % 10**FINGERPRINT_DIGITS
+    number = int.from_bytes(sha256(public).digest()) % 10**FINGERPRINT_DIGITS
     digits = str(number).zfill(FINGERPRINT_DIGITS)
     return " ".join(digits[at : at + 5] for at in range(0, FINGERPRINT_DIGITS, 5))
 

@@ -5,6 +5,7 @@
       CardRefused             a card cannot be used, or whose it is: card.*
         CardRoute               a route on it is not one that a gateway may have
         CardOlder               it is not newer than the one that we hold
+      DirectoryRefused        the directory of a scheme: directory.*
       EnvelopeRefused         a sealed message: envelope.*
       ReceiptRefused          a receipt: receipt.*
       StatementRefused        a statement: statement.*
@@ -54,6 +55,19 @@ class RefusalCode(StrEnum):
     CARD_SERIAL_REUSED = "card.serial-reused"
     CARD_OTHER_IDENTITY = "card.other-identity"
     CARD_OTHER_AUTHORITY = "card.other-authority"
+    CARD_SUSPENDED = "card.suspended"
+    DIRECTORY_MALFORMED = "directory.malformed"
+    DIRECTORY_ALGORITHM = "directory.algorithm"
+    DIRECTORY_TYPE = "directory.type"
+    DIRECTORY_SIGNATURE = "directory.signature"
+    DIRECTORY_MEMBERS = "directory.members"
+    DIRECTORY_SUCCESSOR = "directory.successor"
+    DIRECTORY_OTHER_SCHEME = "directory.other-scheme"
+    DIRECTORY_OTHER_KEY = "directory.other-key"
+    DIRECTORY_FORK = "directory.fork"
+    DIRECTORY_OLDER = "directory.older"
+    DIRECTORY_EXPIRED = "directory.expired"
+    DIRECTORY_FROM_THE_FUTURE = "directory.from-the-future"
     ENVELOPE_TOO_LARGE = "envelope.too-large"
     ENVELOPE_MALFORMED = "envelope.malformed"
     ENVELOPE_NOT_FOR_US = "envelope.not-for-us"
@@ -221,6 +235,10 @@ class CardOlder(CardRefused):
     """A card is not newer than the one that we hold."""
 
 
+class DirectoryRefused(Refusal):
+    """The directory of a scheme cannot be taken."""
+
+
 class EnvelopeRefused(Refusal):
     """A sealed message cannot be taken."""
 
@@ -276,6 +294,7 @@ class BackupRefused(Refusal):
 _FAMILIES: Mapping[str, type[Refusal]] = {
     "key": KeyRefused,
     "card": CardRefused,
+    "directory": DirectoryRefused,
     "envelope": EnvelopeRefused,
     "receipt": ReceiptRefused,
     "statement": StatementRefused,

@@ -197,7 +197,9 @@ def read_cost(claims: object) -> tuple[bytes, dict[str, int]]:
     """
     kdf = shape.read_members(claims, "name salt n r p")
     cost = {name: shape.read_count(kdf[name]) for name in ("n", "r", "p")}
-    if kdf["name"] != "scrypt" or cost["n"] > MAX_SCRYPT_N or cost["r"] * cost["p"] > 16:
+    # RFC 7914, 2: n is a power of two above 1; the others are positive.
+    is_cost = 1 < cost["n"] <= MAX_SCRYPT_N and cost["n"].bit_count() == 1 and 0 < cost["r"] * cost["p"] <= 16
+    if kdf["name"] != "scrypt" or not is_cost:
         raise jose.UnreadableToken("cost")
     return b64decode(shape.read_line(kdf["salt"]), validate=True), cost
 

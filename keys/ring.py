@@ -1,6 +1,7 @@
 """Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
+    scheme.json     of the keeper of a directory: the keys of the scheme, the newest of which signs the directory
     ring.json       signing keys, sealing keys, wrapping keys (`wrapping.py`), and the root of the keys with which
                     digests are made (`digests.py`); of signing and wrapping keys in an HSM (`hsm.py`), where they are
 
@@ -34,7 +35,7 @@ from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
 
-RING_FILE, IDENTITY_FILE = "ring.json", "identity.json"
+RING_FILE, IDENTITY_FILE, SCHEME_FILE = "ring.json", "identity.json", "scheme.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
 # start. A stolen key ends at once.
 OVERLAP = timedelta(hours=6)
@@ -396,6 +397,61 @@ class Ring:
             for key in self._keys
             if key.use == "sig" or key.use == "enc"
         )
+
+
+def create_scheme_key(folder: Path, *, scheme: str, passphrase: bytes, now: datetime) -> bytes:
+    """Make the first key of a scheme, write it into a file, and return its public half.
+
+    Args:
+        folder: where the file is made; it is there.
+        scheme: its name.
+        passphrase: any bytes.
+        now: the time, in any zone.
+
+    Raises:
+        RingRefused: `ring.exists` where there is one already.
+    """
+    if (folder / SCHEME_FILE).exists():
+        raise build_refusal(RefusalCode.RING_EXISTS)
+    key = _new_key(scheme, "id", SIGNING, now)
+    _write_durably(folder / SCHEME_FILE, key_file.write(scheme, (key,), passphrase))
+    return key.public
+
+
+def rotate_scheme_key(folder: Path, *, passphrase: bytes, now: datetime) -> bytes:
+    """Make a new key of the scheme, write it beside the old ones, and return its public half.
+
+    The old ones stay in the file, so that each can be shown to have handed over to the next.
+
+    Args:
+        folder: where `create_scheme_key` made the file.
+        passphrase: the one that it has, and keeps.
+        now: the time, in any zone.
+
+    Raises:
+        RingRefused: as `open_scheme_keys` does.
+    """
+    scheme, keys = key_file.read(_read_private(folder / SCHEME_FILE), passphrase)
+    new = _new_key(scheme, "id", SIGNING, now)
+    retired = tuple(replace(key, status="retired") for key in keys)
+    _write_durably(folder / SCHEME_FILE, key_file.write(scheme, (*retired, new), passphrase))
+    return new.public
+
+
+def open_scheme_keys(folder: Path, *, passphrase: bytes) -> list[Ed25519PrivateKey]:
+    """Return the keys of a scheme, the oldest first, for as long as it takes to sign a directory with the last.
+
+    Args:
+        folder: where `scheme.json` lies.
+        passphrase: the one that the file has.
+
+    Raises:
+        RingRefused: `ring.missing`, `ring.exposed`, `ring.passphrase`, `ring.newer`, `ring.unreadable`.
+    """
+    _, keys = key_file.read(_read_private(folder / SCHEME_FILE), passphrase)
+    if not keys or {key.use for key in keys} != {"id"}:
+        raise build_refusal(RefusalCode.RING_UNREADABLE, "no key of a scheme")
+    return [Ed25519PrivateKey.from_private_bytes(key.secret) for key in keys]
 
 
 def _get_active(keys: tuple[OwnKey, ...], use: RingUse) -> OwnKey:

@@ -4,7 +4,7 @@
 no network, and follows nothing that a message says. A key counts only for the authority on whose card it stands.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,14 +35,20 @@ class SealingPublic:
 class Trust:
     """The confirmed cards, with their keys loaded once: a message costs its signature, not a key's parsing."""
 
-    __slots__ = ("_cards", "_forbidden", "_sealing", "_verifying")
+    __slots__ = ("_cards", "_forbidden", "_sealing", "_suspended", "_verifying")
 
-    def __init__(self, cards: Mapping[str, Card], forbidden: Mapping[str, datetime] | None = None) -> None:
+    def __init__(
+        self,
+        cards: Mapping[str, Card],
+        forbidden: Mapping[str, datetime] | None = None,
+        suspended: Collection[str] = (),
+    ) -> None:
         """Take the confirmed cards. They have been through `card.read`, so their keys load.
 
         Args:
             cards: by the DfE code of the authority whose they are.
             forbidden: from when on nothing is sealed to keys of these KEMs any more, by their name.
+            suspended: the authorities with which nothing is exchanged for now. What they signed before still verifies.
 
         Raises:
             ValueError: a card stands under another authority's code.
@@ -50,6 +56,7 @@ class Trust:
         if any(code != card.authority for code, card in cards.items()):
             raise ValueError("a card stands under another authority's code")
         self._cards, self._forbidden = dict(cards), dict(forbidden or {})
+        self._suspended = frozenset(suspended)
         self._verifying = {
             code: {key.kid: (key, _verify_key(key)) for key in card.keys if key.use == "sig"}
             for code, card in cards.items()
@@ -85,9 +92,11 @@ class Trust:
             at: the time that is asked about, in any zone.
 
         Raises:
-            CardRefused: `card.unknown-authority`, `card.expired`, `card.from-the-future`.
+            CardRefused: `card.unknown-authority`, `card.suspended`, `card.expired`, `card.from-the-future`.
         """
         card = self.get_card(authority)
+        if authority in self._suspended:
+            raise build_refusal(RefusalCode.CARD_SUSPENDED)
         check_dates(card, at)
         return card
 

@@ -45,6 +45,16 @@ class KnownPartner:
     # Its replies to what we do not know.
     about_nothing: int = 0
 
+    @property
+    def trust(self) -> str:
+        """Describe for people who vouches for its identity, and since when."""
+        return describe_trust(self.confirmed)
+
+    @property
+    def suspension(self) -> str:
+        """Describe for people since when nothing is exchanged with it, and by whom; empty where it goes on."""
+        return describe_suspension(self.confirmed)
+
     def describe_exchange(self) -> list[tuple[str, str]]:
         """Describe for people when it was asked for a newer card, what came of it, and which of ours it holds."""
         its, when = self.exchange, "%d %b %Y %H:%M"
@@ -67,6 +77,27 @@ class OwnCard:
     ends: Sequence[Expiry]
     # It says whom to ring as the settings do.
     has_contacts: bool
+
+
+def describe_trust(partner: Partner) -> str:
+    """Describe for people who vouches for a partner's identity, and since when."""
+    when = f"{partner.confirmed_at:%d %b %Y %H:%M}"
+    if partner.trusted_by:
+        return f"{when} by the directory of {partner.trusted_by}"
+    return f"{when} by phone, by {partner.confirmed_by}"
+
+
+def describe_suspension(partner: Partner) -> str:
+    """Describe for people since when nothing is exchanged with a partner, and by whom; empty where it goes on."""
+    by = [
+        f"{at:%d %b %Y %H:%M} by {who}"
+        for at, who in (
+            (partner.suspended_at, partner.suspended_by),
+            (partner.switched_off_at, f"the directory of {partner.trusted_by}"),
+        )
+        if at
+    ]
+    return "; ".join(by)
 
 
 def describe_own_card(gw: Gateway) -> OwnCard:
@@ -176,11 +207,18 @@ def check_partner_card(gw: Gateway, token: str, *, new_identity: bool = False) -
     check_identity(gw, new)
     check_own_gateway(gw, new)
     held = _find_held(gw, new.authority)
-    if held is None or (new_identity and new.identity != held.identity):
+    # The very card that a directory brought may be confirmed by phone afterwards.
+    is_listed = gw.store.look(lambda tx: _is_listed_card(tx, new.authority, token.strip()))
+    if held is None or is_listed or (new_identity and new.identity != held.identity):
         card.check_dates(new, gw.now())
     else:
         card.check_replacement(new, held, gw.now())
     return new
+
+
+def _is_listed_card(tx: Tx, authority: str, token: str) -> bool:
+    partner = partners.find_partner(tx, authority)
+    return partner is not None and partner.trusted_by is not None and partner.card == token
 
 
 def list_changed_routes(gw: Gateway, new: Card) -> list[str]:
@@ -264,14 +302,15 @@ def _describe_route(route: Route) -> str:
 
 
 def is_card_held(gw: Gateway, token: str) -> bool:
-    """Tell whether we hold this very card."""
-    return any(held.card == token.strip() for held in gw.store.look(partners.list_partners))
+    """Tell whether we hold this very card, of an identity that people confirmed by phone."""
+    known = gw.store.look(partners.list_partners)
+    return any(held.card == token.strip() and held.trusted_by is None for held in known)
 
 
 def is_fingerprint_known(gw: Gateway, new: Card) -> bool:
-    """Tell whether this card's fingerprint was confirmed before, with an older card of the same authority."""
+    """Tell whether this card's fingerprint was confirmed by phone before, with an older card of the same authority."""
     held = gw.store.look(lambda tx: partners.find_partner(tx, new.authority))
-    return held is not None and held.fingerprint == card.compute_fingerprint(new)
+    return held is not None and held.trusted_by is None and held.fingerprint == card.compute_fingerprint(new)
 
 
 def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False) -> Card:
@@ -283,7 +322,10 @@ def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False)
     def write(tx: Tx) -> None:
         held = partners.find_partner(tx, new.authority)
         before = held.fingerprint if held else None
+        # A newer card ends no suspension.
         partners.replace_partner(tx, partner)
+        if held is not None and held.suspended_at:
+            partners.note_partner(tx, new.authority, suspended_at=held.suspended_at, suspended_by=held.suspended_by)
         partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
         partner_cards.set_card_due(tx, new.authority, now)
         entries = [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]

@@ -134,6 +134,9 @@ class Commands(LazyGroup):
         CommandRow(
             "card", "cards:card_commands", "This authority's card: export it for partners, or renew it.", PARTNERS, True
         ),
+        CommandRow(
+            "directory", "directories:directory_commands", "The directory of a region or the nation.", PARTNERS, True
+        ),
         CommandRow("keys", "cards:keys_commands", "The gateway's own keys.", PARTNERS, True),
         CommandRow("backup", "backups:backup_commands", "Make and check backups.", PARTNERS, True),
         CommandRow(

@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from adapters.route import NotReached
 from gateway import home_folder
-from gateway.authorities import correspondents, identities, partners
+from gateway.authorities import correspondents, identities, partners, suspend
 from gateway.cli.output import (
     DEFAULT_HOME,
     MAX_NAME,
@@ -21,7 +21,6 @@ from gateway.cli.output import (
     build_table,
     count_of,
     err,
-    format_moment,
     get_user_name,
     open_gateway,
     print_answer,
@@ -31,6 +30,7 @@ from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
 from gateway.core.own_keys import KeyKind, ListedKey
+from gateway.directories import succession
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.newer_cards import CardVerdict, explain_refusal
@@ -147,6 +147,80 @@ def partner_remove_email(
     )
 
 
+@partner_commands.command("suspend")
+def partner_suspend(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Suspend exchange with a partner at once: nothing is sent to it or accepted from it."""
+    with open_gateway(home) as gw:
+        waiting = suspend.suspend_partner(gw, authority, by=by)
+    done = f"Exchange with {labels.name_authority_in_full(authority)} is suspended."
+    if waiting:
+        done += (
+            f"\n{count_of(waiting, 'message')} to it will wait. After 5 days they count as not delivered, and are tasks"
+            " for an officer. Tell your officers to call if it cannot wait."
+        )
+    print_answer(as_json, {"suspended": authority, "waiting": waiting}, lambda: done)
+
+
+@partner_commands.command("resume")
+def partner_resume(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Resume exchange with a partner that you suspended. What waited is sent."""
+    with open_gateway(home) as gw:
+        is_open = suspend.resume_partner(gw, authority, by=by)
+    whose = labels.name_authority_in_full(authority)
+    done = f"[green]Exchange with {whose} is resumed.[/green]"
+    still = f"Your suspension of {whose} is ended. The directory of a scheme still suspends it: call the keeper."
+    print_answer(as_json, {"resumed": authority, "open": is_open}, lambda: done if is_open else still)
+
+
+@partner_commands.command("remove")
+def partner_remove(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Remove a partner and its card. Messages that wait for it count as not delivered."""
+    with open_gateway(home) as gw:
+        waiting = suspend.remove_partner(gw, authority, by=by)
+    done = f"{labels.name_authority_in_full(authority)} is no longer a partner. Nothing more is sent there."
+    if waiting:
+        done += (
+            f"\n{count_of(waiting, 'message')} to it were not delivered. Each is now a task for an officer: call them,"
+            " or redirect it."
+        )
+    print_answer(as_json, {"removed": authority, "waiting": waiting}, lambda: done)
+
+
+@partner_commands.command("follow")
+def partner_follow(
+    authority: Annotated[str, typer.Argument(help="The DfE code of the authority that has ended.")],
+    to: Annotated[
+        str | None, typer.Option("--to", help="The authority that follows it. Default: as a directory has it.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Send your open transfer notices to an authority that has ended on to the one that follows it."""
+    with open_gateway(home) as gw:
+        successor, followed = succession.follow_authority(gw, authority, to, by=by)
+    done = f"{count_of(len(followed.sent), 'notice')} sent on to {labels.name_authority_in_full(successor)}."
+    if followed.left:
+        done += f"\nFor an officer to redirect: {', '.join(followed.left)}"
+    value = {"to": successor, "sent": followed.sent, "left": followed.left}
+    print_answer(as_json, value, lambda: done)
+
+
 @partner_commands.command("list")
 def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     """List partner authorities."""
@@ -154,7 +228,12 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
         partners_and_cards = [(known.confirmed, known.card) for known in partners.list_known_partners(gw)]
         written_to = list(gw.correspondents.values())
     rows = [
-        (c.authority, f"{c.name}\n  {p.fingerprint}", f"{c.expires_at:%d %b %Y}", ", ".join(r.kind for r in c.routes))
+        (
+            c.authority,
+            f"{c.name}{' (suspended)' if p.is_suspended else ''}\n  {p.fingerprint}",
+            f"{c.expires_at:%d %b %Y}",
+            ", ".join(r.kind for r in c.routes),
+        )
         for p, c in partners_and_cards
     ]
     rows += [
@@ -163,6 +242,7 @@ def partner_list(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
     ]
     value = [
         {"authority": c.authority, "name": c.name, "serial": c.serial, "fingerprint": p.fingerprint}
+        | {"trusted_by": p.trusted_by, "suspended": p.is_suspended}
         for p, c in partners_and_cards
     ]
     print_answer(
@@ -189,13 +269,18 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
         "fingerprint": partner.fingerprint,
         "confirmed_at": partner.confirmed_at,
         "confirmed_by": partner.confirmed_by,
+        "trusted_by": partner.trusted_by,
+        "suspended_at": partner.suspended_at,
+        "suspended_by": partner.suspended_by,
+        "switched_off_at": partner.switched_off_at,
         "exchange": asdict(known.exchange),
         "contacts_checked": card.read_contact_dates(theirs),
     }
     lines = [
         ("Name", f"{theirs.name} ({theirs.authority})"),
         ("Fingerprint", partner.fingerprint),
-        ("Confirmed", f"{format_moment(partner.confirmed_at)} by {partner.confirmed_by}"),
+        ("Confirmed", partners.describe_trust(partner)),
+        *([("Suspended", partners.describe_suspension(partner))] if partner.is_suspended else []),
         ("Card", f"number {theirs.serial}, until {theirs.expires_at:%d %b %Y}"),
         *known.describe_exchange(),
         *(("Route", f"{labels.name_route(route.kind)} {route.url}") for route in theirs.routes),

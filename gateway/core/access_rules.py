@@ -17,6 +17,8 @@ class AccessGrant(StrEnum):
     PASSWORD_RESET = "reset"  # noqa: S105 - a kind, not a secret
     # Another authority, which may be sent them from now on.
     PARTNER_ADDED = "partner"
+    # Many of them, by the directory of a scheme.
+    DIRECTORY_TAKEN = "directory"
 
 
 def find_guarded(roles: Iterable[Role], before: Iterable[Role] = ()) -> frozenset[Role]:

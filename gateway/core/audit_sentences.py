@@ -18,7 +18,7 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "drafts": ("draft.", "composition.", "one.", "children.", "postcodes."),
     "people": ("person.",),
     "systems": ("client.", "webhook."),
-    "partners": ("partner.", "correspondent.", "witness.", "statement."),
+    "partners": ("partner.", "directory.", "correspondent.", "witness.", "statement."),
     "refused": (
         "message.refused",
         "caller.refused",

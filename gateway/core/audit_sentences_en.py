@@ -48,6 +48,24 @@ SENTENCES = {
     "composition.sent": "{who} sent a notice they had written.",
     "correspondent.entered": "{who} added the email address used for {partner}.",
     "correspondent.removed": "{who} removed the email address used for {partner}.",
+    "directory.added": "{who} added the card of {partner} to the directory that is kept here (serial {serial}).",
+    "directory.built": "{who} built version {version} of the directory that is kept here.",
+    "directory.created": "{who} set up the directory of {scheme} (fingerprint {fingerprint}).",
+    "directory.fork": (
+        "Warning: the keeper of {about} signed two different directories under number {version} ({ours}, {theirs})."
+    ),
+    "directory.identity-changed": "The directory of {scheme} gave {partner} a new identity key (fingerprint {now}).",
+    "directory.joined": "{who} joined the directory of {scheme} (fingerprint {fingerprint}, confirmed by phone).",
+    "directory.key-rotated": "{who} replaced the key of the directory that is kept here (fingerprint {fingerprint}).",
+    "directory.left": "{who} left the scheme {scheme} (partners by its directory: {partners}).",
+    "directory.member-added": "{partner} became a partner by the directory of {scheme} (serial {serial}).",
+    "directory.member-resumed": "The directory of {scheme} ended the suspension of {partner}.",
+    "directory.member-suspended": "The directory of {scheme} suspended exchange with {partner} (waiting: {waiting}).",
+    "directory.published": "{who} published version {version} of the directory that is kept here.",
+    "directory.refused": "A directory that came as that of {about} was refused ({code}).",
+    "directory.signed": "{who} signed version {version} of the directory that is kept here ({digest}).",
+    "directory.status-changed": "{who} set {partner} to {status} in the directory that is kept here.",
+    "directory.taken": "Version {version} of the directory of {scheme} was accepted (partners added: {added}).",
     "draft.discarded": "{who} discarded a leaver record.",
     "draft.made": "The gateway added a leaver record to check.",
     "draft.read": "{who} viewed a leaver record.",
@@ -110,6 +128,10 @@ SENTENCES = {
     "one.written": "{who} created a Common Transfer File from a notice.",
     "partner.identity-revoked": "{who} revoked the identity key of {partner}, as {told_by} there asked.",
     "partner.identity-changed": "{who} confirmed a new identity key of {partner} by phone (fingerprint {now}).",
+    "partner.followed": "{who} sent open notices to {partner} on to its successor {to} (sent: {sent}, left: {left}).",
+    "partner.removed": "{who} removed the partner {partner} (messages not delivered: {waiting}).",
+    "partner.resumed": "{who} resumed exchange with {partner}.",
+    "partner.suspended": "{who} suspended exchange with {partner} (messages that wait: {waiting}).",
     "partner.added": "{who} confirmed the card of {partner} (serial {serial}).",
     "person.added": "{who} added the user {about} ({roles}).",
     "person.away": "{who} recorded that {about} is away from {since} to {until} (deputy: {deputy}).",
@@ -168,6 +190,7 @@ SENTENCES = {
 }
 # Of entries that count many, with how many
 TOGETHER = {
+    "directory.refused": "Directories that came as that of {about} were refused, {count} times ({code}).",
     "caller.refused": "Callers could not prove their identity and were refused, {count} times ({code}).",
     "client.let-in": "The connected system {about} got access tokens, {count} times.",
     "client.refused": "Attempts to connect were refused, {count} times ({why}).",

@@ -121,6 +121,9 @@ EVENTS = (
         DeliveryState.CLOSED,
     ),
     DeliveryEvent(
+        "sent to the successor of an authority that ended", DeliveryActor.OUR_OFFICER, _LIVE, DeliveryState.CLOSED
+    ),
+    DeliveryEvent(
         "withdrawn or corrected", DeliveryActor.OUR_OFFICER, (*_LIVE, DeliveryState.EXPIRED), DeliveryState.WITHDRAWN
     ),
     DeliveryEvent("expired", DeliveryActor.GATEWAY, (*_UNDER_WAY, *_THERE), DeliveryState.EXPIRED),
@@ -129,6 +132,15 @@ MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     state: frozenset(event.to for event in EVENTS if state in event.come_from and state is not event.to)
     for state in DeliveryState
 }
+
+# What is open with an authority that ended, and goes to its successor.
+FOLLOWING = (
+    *_UNDER_WAY,
+    DeliveryState.FAILED,
+    DeliveryState.RECEIVED,
+    DeliveryState.ACKNOWLEDGED,
+    DeliveryState.ACCEPTED_BY_MAIL,
+)
 
 # From which `statements` alone.
 LOST = (

@@ -14,6 +14,10 @@ class FailureCause(StrEnum):
     NO_RECEIPT = "no-receipt"
     # Their email address was removed here.
     NO_ADDRESS = "no-address"
+    # Its card was removed here.
+    REMOVED = "removed"
+    # A person here, or the directory of a scheme, suspended it.
+    SUSPENDED = "suspended"
     # An email server said that it did not arrive.
     RETURNED = "returned"
     UNREACHABLE = "unreachable"
@@ -24,10 +28,15 @@ class FailureCause(StrEnum):
     OTHER = "other"
 
 
+# The reason of what was given up when a partner was removed.
+REMOVED = "the partner authority was removed here"
+
 # In the order in which they are looked for in each part of a reason.
 _SIGNS = (
     (FailureCause.NO_RECEIPT, r"no delivery receipt|delivery receipt is not valid"),
     (FailureCause.NO_ADDRESS, r"email address was removed|letter\.nobody"),
+    (FailureCause.REMOVED, re.escape(REMOVED)),
+    (FailureCause.SUSPENDED, r"is suspended"),
     (FailureCause.RETURNED, r"^returned:"),
     (FailureCause.OUR_GATEWAY, r"fault in the gateway|no login for|login key|host key|login for"),
     (FailureCause.OUR_EMAIL, r"your email|your mailbox|email account|email service|\bemail\.|smime"),

@@ -189,6 +189,68 @@ class RetentionHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class SuspendedHealth:
+    """A partner with which nothing is exchanged for now."""
+
+    authority: str
+    since: datetime
+    # The person who did it here; empty: the directory of a scheme did it.
+    by: str
+    scheme: str
+    # Messages to it.
+    waiting: int
+    # The authority that follows it, as a directory has it, and our open transfer notices to it.
+    successor: str | None = None
+    following: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class MemberHealth:
+    """A member of a directory that is not here as the directory has it."""
+
+    authority: str
+    status: str
+    # "identity", "gateway"; empty: only its status is another.
+    conflict: str
+    successor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ForkHealth:
+    """A keeper signed two directories of one version."""
+
+    version: int
+    # Which member showed the other; None: the keeper itself.
+    source: str | None
+    found_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryHealth:
+    """The directory of a scheme that we joined."""
+
+    scheme: str
+    name: str
+    version: int
+    created_at: datetime
+    expires_at: datetime
+    members: int
+    # It is fetched over HTTPS.
+    is_fetched: bool
+    asked_at: datetime | None = None
+    trouble: str = ""
+    # A sentence: why the last that came was refused.
+    refused: str = ""
+    # Of members, by what the directory says of them.
+    unlike: tuple[MemberHealth, ...] = ()
+    forks: tuple[ForkHealth, ...] = ()
+    # Who names another digest for a version that we know, without proof.
+    doubted_by: tuple[str, ...] = ()
+    # How many members said that they hold this very version.
+    agreeing: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LoopHealth:
     """One of the loops of a gateway that runs."""
 
@@ -294,6 +356,8 @@ class Health:
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
     storage_keys: tuple[StorageKey, ...] = ()
+    directories: tuple[DirectoryHealth, ...] = ()
+    suspended: tuple[SuspendedHealth, ...] = ()
     findings: tuple[HealthFinding, ...] = ()
 
     @property

@@ -10,6 +10,7 @@ from statistics import median
 
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
+from gateway.core.directory_rules import check_suspended, list_directory_findings
 from gateway.core.expiry import RULES, ExpiryKind, check_expiry, check_own_expiry
 from gateway.core.findings import (
     FindingLevel,
@@ -98,6 +99,9 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     else:
         add = ("Add a card on the server.", "Use `cme-gateway partner add CARD`.")
         yield warn_check("partners", "No partner authority has been confirmed.", *add)
+    for its_directory in health.directories:
+        yield from list_directory_findings(its_directory, health.authority, health.at)
+    yield from map(check_suspended, health.suspended)
     for partner in health.partners:
         yield from _check_partner(partner, health.at)
     for folder in health.folders:

@@ -1,12 +1,14 @@
-"""Send a notice on that is stuck, or was passed on, to another authority."""
+"""Send a notice on to another authority: one that is stuck, or was passed on; or all that are open with an authority
+that ended, to its successor.
+"""
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from gateway.context import Gateway
 from gateway.core.causes import REDIRECTED, build_cause
-from gateway.core.delivery import DeliveryState, may_send_on
-from gateway.errors import NotAllowed, too_late
+from gateway.core.delivery import FOLLOWING, DeliveryState, may_send_on
+from gateway.errors import NotAllowed, Unconfirmed, Unfit, too_late
 from gateway.exchange.correct import open_own_copy
 from gateway.exchange.prepare import build_next_header
 from gateway.exchange.send import queue_messages, send_messages
@@ -14,7 +16,8 @@ from gateway.exchange.withdraw import name_status
 from gateway.store import audit_log, outbox
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
-from gateway.store.outbox import QueuedNotice
+from gateway.store.outbox import Delivery, OutboxQuery, QueuedNotice
+from keys.errors import Refusal
 from schemas.message import Message
 from schemas.shapes import MessageId
 
@@ -30,6 +33,40 @@ def send_notice_on(
     sent = gw.store.look(lambda tx: outbox.get_delivery(tx, message_id))
     if sent.kind != "TransferNotice" or to == sent.recipient or not may_send_on(sent.state):
         raise NotAllowed("send-on.not-now")
+    return _send_in_its_place(gw, sent, to, by, confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedCases:
+    """What became of our open transfer notices to an authority that ended."""
+
+    # The ids of those that went to its successor, and of those with which an officer must deal.
+    sent: tuple[MessageId, ...]
+    left: tuple[MessageId, ...]
+
+
+def follow_successor(gw: Gateway, authority: str, successor: str, by: str) -> FollowedCases:
+    """Send our open transfer notices to an authority that ended on to its successor, each in its case.
+
+    What cannot go by itself, as where a warning must be confirmed, stays as it is. What was answered, or referred to
+    another, stays too: an officer has it. So do searches, which go on by their reviews.
+    """
+    wanted = OutboxQuery(kinds=("TransferNotice",), states=FOLLOWING, recipient=authority, oldest_first=True)
+    followed, left = list[MessageId](), list[MessageId]()
+    for sent in gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=None)):
+        try:
+            _send_in_its_place(gw, sent, successor, by)
+            followed.append(sent.message_id)
+        except (NotAllowed, Unconfirmed, Unfit, Refusal):
+            left.append(sent.message_id)
+    detail: dict[str, str | int] = {"to": successor, "sent": len(followed), "left": len(left)}
+    entry = AuditEntry("partner.followed", by, authority, authority, detail=detail)
+    gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+    return FollowedCases(tuple(followed), tuple(left))
+
+
+def _send_in_its_place(gw: Gateway, sent: Delivery, to: str, by: str, confirmed: Collection[str] = ()) -> MessageId:
+    message_id = sent.message_id
     notice = open_own_copy(gw, message_id)
     head = build_next_header(gw, sent.case_id, to, test=sent.test)
     head = replace(head, legal_basis=notice.header.legal_basis, marking=notice.header.marking)

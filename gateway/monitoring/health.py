@@ -25,6 +25,7 @@ from gateway.core.health import (
     WAITING,
     CardHealth,
     DatabaseHealth,
+    DirectoryHealth,
     DiskHealth,
     FolderHealth,
     Health,
@@ -39,11 +40,13 @@ from gateway.core.health import (
     RestoreHealth,
     RetentionHealth,
     RouteHealth,
+    SuspendedHealth,
     WitnessedHealth,
 )
 from gateway.core.health_rules import list_findings
 from gateway.core.storage_rotation import StorageKey
 from gateway.core.witness_answers import WitnessTrouble
+from gateway.directories.overview import measure_directories, measure_suspended
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
 from gateway.monitoring.expiries import find_letter_expiry, list_own_expiries, list_partner_expiries
@@ -94,6 +97,8 @@ class _Stored:
     retention: RetentionHealth | None = None
     processes: tuple[ProcessHealth, ...] = ()
     storage_keys: tuple[StorageKey, ...] = ()
+    directories: tuple[DirectoryHealth, ...] = ()
+    suspended: tuple[SuspendedHealth, ...] = ()
 
 
 def measure_health(gw: Gateway) -> Health:
@@ -117,6 +122,8 @@ def measure_health(gw: Gateway) -> Health:
         stored.retention,
         stored.processes,
         stored.storage_keys,
+        stored.directories,
+        stored.suspended,
     )
     return replace(health, findings=(*check_installation(gw), *list_findings(health), *stored.waiting))
 
@@ -149,6 +156,8 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
         tuple(storage_keys.list_storage_keys(tx)),
+        tuple(measure_directories(tx, gw)),
+        tuple(measure_suspended(tx)),
     )
 
 

@@ -9,7 +9,7 @@ from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.auditing import audit
 from gateway.context import Gateway
 from gateway.exchange.receive import receive_parcels
-from gateway.partner_api import audit_questions, cards, mailboxes
+from gateway.partner_api import audit_questions, cards, directories, mailboxes
 from gateway.partner_api.callers import (
     BODIES,
     BUDGETS,
@@ -36,6 +36,7 @@ def build_exchange_application(gw: Gateway) -> web.Application:
     mailboxes.add_mailbox_routes(app)
     audit_questions.add_audit_routes(app)
     cards.add_card_routes(app)
+    directories.add_directory_routes(app)
     app.router.add_get("/healthz", answer_healthy)
     app.router.add_get("/readyz", answer_ready)
     return app

@@ -24,7 +24,7 @@ from sqlalchemy import exists as there_is
 from sqlalchemy.exc import IntegrityError
 
 from gateway.core import causes
-from gateway.core.delivery import LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
+from gateway.core.delivery import FOLLOWING, LONGEST_WAIT, NOT_HOLDING, RECEIPT_WAIT, DeliveryState, list_origins
 from gateway.core.message_name import MessageName
 from gateway.core.message_protection import Protection
 from gateway.core.message_summary import MessageSummary
@@ -707,6 +707,36 @@ def count_by_state(tx: Connection, states: Sequence[DeliveryState]) -> list[tupl
     query = select(outbox.c.state, outbox.c.recipient, func.count(), func.min(outbox.c.queued_at))
     rows = tx.execute(query.where(outbox.c.state.in_(states)).group_by(outbox.c.state, outbox.c.recipient))
     return [(recipient, DeliveryState(state), count, oldest) for state, recipient, count, oldest in rows]
+
+
+def count_under_way(tx: Connection, recipient: str) -> int:
+    """Count what is queued for an authority, or handed over and not receipted."""
+    mine = and_(outbox.c.recipient == recipient, outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)))
+    return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
+
+
+def count_following(tx: Connection, recipient: str) -> int:
+    """Count the transfer notices that are open with an authority, and would go to its successor."""
+    open_ones = and_(outbox.c.state.in_(FOLLOWING), outbox.c.kind == "TransferNotice")
+    mine = and_(open_ones, outbox.c.recipient == recipient)
+    return tx.scalar(select(func.count()).select_from(outbox).where(mine)) or 0
+
+
+def list_stranded(tx: Connection) -> list[str]:
+    """List the authorities to which something encrypted is queued, and which are no partner any more."""
+    known = select(partners.c.authority).scalar_subquery()
+    queued = and_(outbox.c.state == DeliveryState.QUEUED, outbox.c.protection == "sealed")
+    return sorted(tx.scalars(select(outbox.c.recipient).where(queued, outbox.c.recipient.not_in(known)).distinct()))
+
+
+def fail_under_way(tx: Connection, now: datetime, recipient: str, reason: str) -> list[MessageId]:
+    """Give up what is queued for an authority, or handed over and not receipted, and encrypted; list it."""
+    under_way = and_(outbox.c.state.in_((DeliveryState.QUEUED, DeliveryState.SENT)), outbox.c.protection == "sealed")
+    mine = and_(under_way, outbox.c.recipient == recipient)
+    failed = list(tx.scalars(select(outbox.c.message_id).where(mine).order_by(outbox.c.queued_at)))
+    change = update(outbox).where(mine).values(state=DeliveryState.FAILED, state_at=now, reason=reason)
+    tx.execute(change.values(claimed_until=None))
+    return failed
 
 
 def list_dead_letters(tx: Connection, recipient: str | None, limit: int) -> list[Delivery]:

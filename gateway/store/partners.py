@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from gateway.core import labels
 from gateway.errors import NotFound
@@ -21,6 +22,17 @@ class Partner:
     card: str
     confirmed_at: datetime
     confirmed_by: str
+    # The scheme whose directory vouches for its identity; None: two people compared it by phone.
+    trusted_by: str | None = None
+    suspended_at: datetime | None = None
+    suspended_by: str | None = None
+    # By that directory.
+    switched_off_at: datetime | None = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Tell whether nothing is exchanged with it for now."""
+        return self.suspended_at is not None or self.switched_off_at is not None
 
 
 def replace_partner(tx: Connection, partner: Partner) -> None:
@@ -34,6 +46,11 @@ def replace_card(tx: Connection, authority: str, *, fingerprint: str, serial: in
     at = partners.c
     mine = update(partners).where(at.authority == authority, at.fingerprint == fingerprint, at.serial < serial)
     return tx.execute(mine.values(serial=serial, card=token)).rowcount == 1
+
+
+def note_partner(tx: Connection, authority: str, **values: Any) -> None:
+    """Note these columns of a partner, and leave the others."""
+    tx.execute(update(partners).where(partners.c.authority == authority).values(values))
 
 
 def list_partners(tx: Connection) -> list[Partner]:
@@ -54,10 +71,19 @@ def find_partner(tx: Connection, authority: str) -> Partner | None:
     return Partner(**row._mapping) if row else None
 
 
-def list_card_serials(tx: Connection) -> dict[str, tuple[int, str]]:
-    """Return serial and fingerprint of each partner's card: what tells whether the cards in memory are the newest."""
-    columns = partners.c.authority, partners.c.serial, partners.c.fingerprint
-    return {row.authority: (row.serial, row.fingerprint) for row in tx.execute(select(*columns))}
+def delete_partner(tx: Connection, authority: str) -> None:
+    """Forget a partner's card."""
+    tx.execute(delete(partners).where(partners.c.authority == authority))
+
+
+def list_card_serials(tx: Connection) -> dict[str, tuple[int, str, bool]]:
+    """Return serial and fingerprint of each partner's card, and whether it is suspended: what tells whether what is in
+    memory is the newest.
+    """
+    at = partners.c
+    off = or_(at.suspended_at.is_not(None), at.switched_off_at.is_not(None))
+    columns = at.authority, at.serial, at.fingerprint, off.label("off")
+    return {row.authority: (row.serial, row.fingerprint, bool(row.off)) for row in tx.execute(select(*columns))}
 
 
 def list_card_confirmations(tx: Connection) -> dict[str, datetime]:

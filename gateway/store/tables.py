@@ -375,6 +375,85 @@ partners = Table(
     Column("card", Text, nullable=False),
     Column("confirmed_at", Instant, nullable=False),
     Column("confirmed_by", String(80), nullable=False),
+    # The scheme whose directory vouches for the identity; null: two people compared it by phone.
+    Column("trusted_by", String(80)),
+    # By a person here.
+    Column("suspended_at", Instant),
+    Column("suspended_by", String(80)),
+    # By that directory.
+    Column("switched_off_at", Instant),
+)
+
+# The directories of schemes that we joined.
+directories = Table(
+    "directories",
+    metadata,
+    Column("scheme", String(80), primary_key=True),
+    Column("name", String(200), nullable=False),
+    # Where it is fetched; null: it comes as a file.
+    Column("url", Text),
+    # The pinned public key, hex.
+    Column("key", DIGEST, nullable=False),
+    Column("version", Integer, nullable=False),
+    # The digest of each version, a line each.
+    Column("history", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("joined_at", Instant, nullable=False),
+    Column("joined_by", String(80), nullable=False),
+    Column("taken_at", Instant, nullable=False),
+    # When it is fetched next; null: now.
+    Column("due_at", Instant),
+    Column("asked_at", Instant),
+    # Why it was not fetched, the last time.
+    Column("trouble", Text),
+    # The code for which the last was refused, since one was taken.
+    Column("refused", String(60)),
+    Column("refused_at", Instant),
+)
+
+# Of the version that we hold.
+directory_members = Table(
+    "directory_members",
+    metadata,
+    Column("scheme", String(80), primary_key=True),
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("status", String(10), nullable=False),
+    Column("successor", AUTHORITY),
+    Column("fingerprint", String(100), nullable=False),
+    # Why it is not taken over as the directory has it.
+    Column("conflict", String(20)),
+    # A person here removed it, and the directory does not bring it back.
+    Column("left_out_at", Instant),
+)
+
+# Two directories of one version, each signed by the keeper.
+directory_forks = Table(
+    "directory_forks",
+    metadata,
+    Column("scheme", String(80), primary_key=True),
+    # Of the other one.
+    Column("digest", DIGEST, primary_key=True),
+    Column("version", Integer, nullable=False),
+    # Which member showed it; null: the keeper itself.
+    Column("source", AUTHORITY),
+    Column("found_at", Instant, nullable=False),
+    Column("ours", Text, nullable=False),
+    Column("theirs", Text, nullable=False),
+)
+
+# Which version of a directory another member says that it holds.
+directory_words = Table(
+    "directory_words",
+    metadata,
+    Column("scheme", String(80), primary_key=True),
+    Column("authority", AUTHORITY, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("digest", DIGEST, nullable=False),
+    Column("said_at", Instant, nullable=False),
+    # It names another digest for a version that we know, and showed no signed text that proves it.
+    Column("differs", Boolean, nullable=False),
 )
 
 # How their newer cards come to us, and ours to them.

@@ -32,7 +32,10 @@ LATER = (
     " DROP INDEX inbox_held; DROP INDEX outbox_contents_held; DROP INDEX intake_message; DROP INDEX drafts_message;"
     " DROP TABLE partner_cards; ALTER TABLE outbox DROP COLUMN claimed_by; DROP TABLE wrong_tries; DROP TABLE running_processes;"
     " DROP TABLE contact_checks; DROP TABLE cosignatures; DROP TABLE outside_witnesses;"
-    " DROP TABLE expiry_warnings; DROP TABLE storage_keys; DROP TABLE revoked_identities"
+    " DROP TABLE expiry_warnings; DROP TABLE storage_keys; DROP TABLE revoked_identities;"
+    " ALTER TABLE partners DROP COLUMN trusted_by; ALTER TABLE partners DROP COLUMN suspended_at; ALTER TABLE partners"
+    " DROP COLUMN suspended_by; ALTER TABLE partners DROP COLUMN switched_off_at; DROP TABLE directories; DROP TABLE"
+    " directory_members; DROP TABLE directory_forks; DROP TABLE directory_words"
     + "".join(
         f"; ALTER TABLE {table} RENAME COLUMN case_id TO conversation_id"
         for table in ("outbox", "inbox", "reviews", "assignments")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keys import backup_file
+from keys import backup_file, jose, key_file
 from keys.backup_file import CHUNK_BYTES, TAG_BYTES, BackupHeader, BackupOpener, BackupSealer
 from keys.errors import Refusal, RefusalCode
 
@@ -64,6 +64,14 @@ def test_any_byte_changed_is_refused(data: st.DataObject) -> None:
     assert code.startswith("backup.")
     if place >= start:
         assert code == RefusalCode.BACKUP_ALTERED
+
+
+@pytest.mark.parametrize("cost", [{"n": 0}, {"n": 1}, {"n": 48}, {"n": 2**21}, {"r": 0}, {"p": 0}, {"r": 17}])
+def test_a_cost_that_scrypt_does_not_know_is_refused(cost: dict[str, int]) -> None:
+    kdf = key_file.write_cost(b"a" * 16, {"n": 64, "r": 8, "p": 1})
+    assert key_file.read_cost(kdf)
+    with pytest.raises(jose.UnreadableToken):
+        key_file.read_cost(kdf | cost)
 
 
 @given(st.data())

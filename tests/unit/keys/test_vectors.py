@@ -114,14 +114,16 @@ def test_every_refusal_of_an_input_has_a_vector() -> None:
     """Our own key files, copies, backups, letters and the API's tokens are nobody else's affair; `disagrees` needs the payload
     read, and `card.other-version` and `key.forbidden` are what a sender asks of a card that is right.
 
-    Statements have no vectors yet: test_statement.py shows each of their refusals.
+    Statements and directories have no vectors yet: test_statement.py and test_directory.py show each of their refusals;
+    `card.suspended` is what we decide ourselves.
     """
     shown = {row["code"] for part in ("refused", "replacements") for row in VECTORS[part]}
-    own = ("ring.", "at-rest.", "smime.", "statement.", "id-token.", "api-token.", "backup.")
+    own = ("ring.", "at-rest.", "smime.", "statement.", "directory.", "id-token.", "api-token.", "backup.")
     ours = {code for code in RefusalCode if code.startswith(own)}
     assert set(RefusalCode) - shown - ours == {
         "envelope.disagrees",
         "card.route",
         "card.other-version",
         "key.forbidden",
+        "card.suspended",
     }
