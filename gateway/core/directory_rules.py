@@ -83,6 +83,9 @@ def _check_member(its: DirectoryHealth, member: MemberHealth, own: str) -> Itera
     if member.conflict == "identity":
         says = "The directory has another identity key than the one that was confirmed here. The confirmed one stays."
         yield fail_check(name, says, call)
+    elif member.conflict == "revoked":
+        says = "The directory has an identity key of this authority that was revoked here. It was not taken."
+        yield fail_check(name, says, f"{CALL_KEEPER} The keeper must list the new card of this authority.")
     elif member.conflict:
         says = "Its card in the directory names the gateway of another authority as its own. It was not taken."
         yield warn_check(name, says, CALL_KEEPER)

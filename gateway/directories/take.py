@@ -5,7 +5,7 @@ of identities that are trusted; it suspends, and gives another identity to, only
 else in which it differs from us is a conflict, which Health names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import uuid4
@@ -15,7 +15,7 @@ from gateway.context import SYSTEM, Gateway
 from gateway.core.access_rules import AccessGrant
 from gateway.errors import NotAllowed
 from gateway.exchange.newer_cards import check_own_gateway
-from gateway.store import access_changes, audit_log, directories, outbox, partner_cards, partners
+from gateway.store import access_changes, audit_log, directories, outbox, partner_cards, partners, revoked_identities
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
@@ -29,7 +29,7 @@ from keys.errors import Refusal, RefusalCode
 # Characters of what an access change is about.
 MOST_PERSON = 80
 # What a directory says of a member, and we do not follow.
-OTHER_IDENTITY, OTHER_GATEWAY = "identity", "gateway"
+OTHER_IDENTITY, OTHER_GATEWAY, REVOKED_IDENTITY = "identity", "gateway", "revoked"
 
 
 @dataclass(slots=True)
@@ -145,6 +145,8 @@ class _Application:
     gw: Gateway
     directory: Directory
     changes: DirectoryChanges
+    # Identity keys that count no more, whoever lists them: authority and fingerprint.
+    revoked: Collection[tuple[str, str]]
 
 
 def apply_directory(tx: Tx, gw: Gateway, new: Directory) -> DirectoryChanges:
@@ -155,7 +157,8 @@ def apply_directory(tx: Tx, gw: Gateway, new: Directory) -> DirectoryChanges:
     changes, now = DirectoryChanges(new.version, is_taken=True), gw.now()
     known = {partner.authority: partner for partner in partners.list_partners(tx)}
     left_out = {it.authority: it.left_out_at for it in directories.list_members(tx, new.scheme) if it.left_out_at}
-    at = _Application(gw, new, changes)
+    revoked = {(it.authority, it.fingerprint) for it in revoked_identities.list_revoked_identities(tx)}
+    at = _Application(gw, new, changes, revoked)
     entries: list[AuditEntry] = []
     for member in new.members:
         if member.authority == gw.code:
@@ -195,6 +198,9 @@ def _apply_member(tx: Tx, at: _Application, member: DirectoryMember, held: Partn
     """Write what a directory says of one member, as far as it is to be followed; return the entries."""
     code, theirs = member.authority, at.directory.cards[member.authority]
     fingerprint = card.compute_fingerprint(theirs)
+    if (code, fingerprint) in at.revoked:
+        at.changes.conflicts[code] = REVOKED_IDENTITY
+        return []
     is_other = held is not None and held.fingerprint != fingerprint
     if held is not None and is_other and held.trusted_by != at.directory.scheme:
         at.changes.conflicts[code] = OTHER_IDENTITY

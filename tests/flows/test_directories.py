@@ -18,7 +18,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from adapters.route import NotReached
 from gateway import app, home_folder
-from gateway.authorities import partners
+from gateway.authorities import identities, partners, suspend
 from gateway.console.application import build_application
 from gateway.context import Gateway
 from gateway.core.findings import FindingLevel, HealthFinding
@@ -266,6 +266,32 @@ def test_an_expired_directory_adds_nothing_is_a_warning_and_ends_nothing(sandwel
     old = Keeper().sign(sandwell, (), expires_at=later, created_at=later - timedelta(days=1))
     with expect_refusal(RefusalCode.DIRECTORY_EXPIRED):
         join.read_offered_directory(sandwell, old)
+
+
+def test_an_identity_that_people_revoked_comes_back_by_no_directory(strangers: Pair) -> None:
+    sandwell, worcestershire = strangers
+    keeper = Keeper()
+    join_scheme(sandwell, keeper.publish(sandwell, list_member(worcestershire)), keeper)
+    assert sandwell.trust.knows("885")
+    identities.revoke_identity(sandwell, "885", told_by="Olive Invented", by="ines")
+    newer = DirectoryMember("885", "active", renew(worcestershire, serial=7))
+    changes = take.take_directory(sandwell, keeper.publish(sandwell, newer), SCHEME)
+    assert changes.conflicts == {"885": "revoked"}
+    assert partner(sandwell, "885").serial == 1
+    assert findings(sandwell)[f"885 in {SCHEME}"].level is FindingLevel.FAIL
+    # Nor does a person's removal of the partner let it in again.
+    suspend.remove_partner(sandwell, "885", by="ines")
+    changes = take.take_directory(sandwell, keeper.publish(sandwell, newer), SCHEME)
+    assert not sandwell.trust.knows("885")
+    # Another identity of theirs is what the keeper lists once it has called them.
+    other, _ = build_member(worcestershire.own_card, "885", serial=9)
+    assert take.take_directory(sandwell, keeper.publish(sandwell, other), SCHEME).conflicts == {}
+
+
+def renew(gw: Gateway, *, serial: int) -> str:
+    """Its card with another serial, signed with the same identity key."""
+    identity = Ring.open_identity(gw.config.home / "keys", passphrase=gw.config.read_passphrase())
+    return card.write(replace(gw.own_card, serial=serial), identity)
 
 
 def test_what_was_confirmed_by_phone_goes_before_what_a_directory_says(strangers: Pair) -> None:
