@@ -211,19 +211,25 @@ def _migrated_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-# Below those that the system gives to whoever connects.
-PORTS = range(10_000, 32_000)
+# Below those that the system gives to whoever connects; each worker has a share of its own.
+WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+PORTS = range(10_000 + WORKER, 32_000, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+GIVEN: set[int] = set()
 
 
 def free_port() -> int:
-    """A port that nobody listens on now: drawn, so that another process of tests, or a connection, does not take it
-    next.
+    """A port that nobody listens on now, and that this process was not given before: drawn, so that two runs of tests
+    on one machine, or a connection, do not take the same.
     """
+    if len(GIVEN) > len(PORTS) // 2:
+        GIVEN.clear()
     while True:
         port = SystemRandom().choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in GIVEN:
+                GIVEN.add(port)
+                return port
 
 
 def introduce(one: Gateway, other: Gateway) -> None:
