@@ -22,6 +22,7 @@ from gateway.cli.output import (
     By,
     Home,
     Limit,
+    OfPartner,
     build_table,
     count_of,
     err,
@@ -32,6 +33,7 @@ from gateway.cli.output import (
     open_gateway,
     print_answer,
     read_bytes,
+    run_with_carriers,
 )
 from gateway.context import Gateway
 from gateway.core import labels
@@ -123,19 +125,11 @@ def audit_verify(
 def _verified(gw: Gateway, seen_file: Path | None, ask: bool) -> audit.LogVerdict:
     saw = partners_view.read_seen_file(seen_file, gw.code) if seen_file else {}
     if ask:
-        asked, silent = asyncio.run(_asked(gw))
+        asked, silent = run_with_carriers(gw, lambda: partners_view.ask_seen_by_partners(gw))
         saw |= asked
         for partner, why in silent.items():
             err.print(f"{labels.name_authority_in_full(partner)} was not asked: {escape(why)}.")
     return audit.verify_own_log(gw, seen=saw, watch=_watched("Checking"))
-
-
-async def _asked(gw: Gateway) -> tuple[dict[str, str], dict[str, str]]:
-    try:
-        return await partners_view.ask_seen_by_partners(gw)
-    finally:
-        for carrier in gw.carriers.values():
-            await carrier.close()
 
 
 def _whose(card_file: Path | None, home: Path) -> Card:
@@ -379,7 +373,7 @@ def audit_witness(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
 @commands.command("clear-warning")
 @commands.command("accept", hidden=True)
 def audit_accept(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,

@@ -1,6 +1,5 @@
 """Commands on cards and keys: our partners', and our own."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from gateway.cli.output import (
     AsJson,
     By,
     Home,
+    OfPartner,
     build_table,
     count_of,
     err,
@@ -25,15 +25,15 @@ from gateway.cli.output import (
     open_gateway,
     print_answer,
     read_bytes,
+    run_with_carriers,
 )
-from gateway.context import Gateway
 from gateway.core import labels
 from gateway.core.message_protection import LetterProtection
 from gateway.core.own_keys import KeyKind, ListedKey
 from gateway.directories import succession
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
-from gateway.exchange.newer_cards import CardVerdict, explain_refusal
+from gateway.exchange.newer_cards import explain_refusal
 from gateway.own_keys import inventory, revoke, storage
 from keys import card
 from keys.card import Card
@@ -149,7 +149,7 @@ def partner_remove_email(
 
 @partner_commands.command("suspend")
 def partner_suspend(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,
@@ -168,7 +168,7 @@ def partner_suspend(
 
 @partner_commands.command("resume")
 def partner_resume(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,
@@ -184,7 +184,7 @@ def partner_resume(
 
 @partner_commands.command("remove")
 def partner_remove(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     home: Home = DEFAULT_HOME,
     by: By = get_user_name(),
     as_json: AsJson = False,
@@ -292,7 +292,7 @@ def partner_show(authority: str, home: Home = DEFAULT_HOME, as_json: AsJson = Fa
 
 @partner_commands.command("revoke-identity")
 def partner_revoke_identity(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     told_by: Annotated[
         str, typer.Option("--told-by", help="Who at the partner asked for it, when you called a number you know.")
     ],
@@ -315,7 +315,7 @@ def partner_revoke_identity(
 
 @partner_commands.command("fetch-card")
 def partner_fetch_card(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     home: Home = DEFAULT_HOME,
     as_json: AsJson = False,
 ) -> None:
@@ -323,7 +323,7 @@ def partner_fetch_card(
     with open_gateway(home) as gw:
         held_before = gw.trust.get_card(authority).serial
         try:
-            verdict = asyncio.run(_fetch_card(gw, authority))
+            verdict = run_with_carriers(gw, lambda: fetch_card(gw, authority))
         except NotReached as why:
             raise Unusable("card.not-fetched", authority=labels.name_authority_in_full(authority), why=why) from None
     whose = labels.name_authority_in_full(authority)
@@ -333,14 +333,6 @@ def partner_fetch_card(
     done = f"[green]Card number {verdict.held} of {whose} replaces number {held_before}.[/green]"
     same = f"You already have the newest card of {whose}: number {verdict.held}."
     print_answer(as_json, value, lambda: done if verdict.held > held_before else same)
-
-
-async def _fetch_card(gw: Gateway, authority: str) -> CardVerdict:
-    try:
-        return await fetch_card(gw, authority)
-    finally:
-        for carrier in gw.carriers.values():
-            await carrier.close()
 
 
 @card_commands.command("export")

@@ -1,6 +1,5 @@
 """Commands on the directory of a scheme: of a member, who joins and fetches it, and of its keeper."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from gateway.cli.output import (
     open_gateway,
     print_answer,
     read_bytes,
+    run_with_carriers,
 )
 from gateway.context import Gateway
 from gateway.core import labels
@@ -338,16 +338,8 @@ def _read_directory_file(file: Path) -> str:
 
 def _run_over_https(gw: Gateway, work: Callable[[], Awaitable[T]], scheme: str) -> T:
     """Do something over HTTPS. Raises Unusable where nothing came."""
-
-    async def run_and_close() -> T:
-        try:
-            return await work()
-        finally:
-            for carrier in gw.carriers.values():
-                await carrier.close()
-
     try:
-        return asyncio.run(run_and_close())
+        return run_with_carriers(gw, work)
     except NotReached as why:
         raise Unusable("directory.not-fetched", scheme=scheme, why=why) from None
 

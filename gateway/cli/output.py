@@ -8,12 +8,12 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from gateway.context import Gateway
+
+T = TypeVar("T")
 
 # What a terminal would act on or show in another order, and what is not seen on it. A tab and a carriage return move
 # what follows.
@@ -73,6 +75,7 @@ MAX_NAME = 80
 DEFAULT_HOME = Path.home() / ".cme-gateway"
 Home = Annotated[Path, typer.Option("--home", envvar="CME_GATEWAY_HOME", help="The folder of the gateway.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Show one JSON object, for scripts.")]
+OfPartner = Annotated[str, typer.Argument(help="The DfE code of the partner.")]
 OnDay = Annotated[
     datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="The day, such as 2026-11-25. Default: today.")
 ]
@@ -142,6 +145,22 @@ def open_gateway(home: Path) -> "Iterator[Gateway]":
         yield gw
     finally:
         gw.store.close()
+
+
+def run_with_carriers(gw: "Gateway", work: Callable[[], Awaitable[T]]) -> T:
+    """Do something that asks other gateways, and close what was opened for it. Raises what it raises."""
+
+    # Only here, as above.
+    import asyncio
+
+    async def run_and_close() -> T:
+        try:
+            return await work()
+        finally:
+            for carrier in gw.carriers.values():
+                await carrier.close()
+
+    return asyncio.run(run_and_close())
 
 
 def print_answer(as_json: bool, value: object, text: Callable[[], object]) -> None:

@@ -1,14 +1,21 @@
 """The command that compares with a partner now."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from adapters.route import NotReached
-from gateway.cli.output import DEFAULT_HOME, AsJson, Home, build_table, open_gateway, print_answer
-from gateway.context import Gateway
+from gateway.cli.output import (
+    DEFAULT_HOME,
+    AsJson,
+    Home,
+    OfPartner,
+    build_table,
+    open_gateway,
+    print_answer,
+    run_with_carriers,
+)
 from gateway.core import labels
 from gateway.core.delivery import DeliveryState
 from gateway.core.inbox_state import InboxState
@@ -25,7 +32,7 @@ commands = typer.Typer()
 @commands.command("compare")
 @commands.command("statement", hidden=True)
 def compare_command(
-    authority: Annotated[str, typer.Argument(help="The DfE code of the partner.")],
+    authority: OfPartner,
     since: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Compare from this day, such as 2026-11-18. Default: the last 8 days."),
@@ -38,7 +45,7 @@ def compare_command(
         gw.trust.get_card(authority)
         from_day = since.replace(tzinfo=UTC) if since else gw.now() - statements.DAYS
         try:
-            told = asyncio.run(_compared(gw, authority, from_day))
+            told = run_with_carriers(gw, lambda: statements.compare_with(gw, authority, from_day))
         except NotReached as why:
             raise Unusable(
                 "statement.not-reached", authority=labels.name_authority_in_full(authority), why=why
@@ -61,14 +68,6 @@ def compare_command(
     )
     if any(difference.done == FOR_A_PERSON for difference in told):
         raise typer.Exit(1)
-
-
-async def _compared(gw: Gateway, authority: str, since: datetime) -> list[HealedDifference]:
-    try:
-        return await statements.compare_with(gw, authority, since)
-    finally:
-        for carrier in gw.carriers.values():
-            await carrier.close()
 
 
 def _states(healed: HealedDifference) -> tuple[str | None, str | None]:
