@@ -161,9 +161,7 @@ class Gateway:
                 for correspondent in self.store.look(correspondents.list_correspondents)
             }
             serials = self.store.look(partners.list_card_serials)
-            revoked = frozenset(
-                (it.authority, it.fingerprint) for it in self.store.look(revoked_identities.list_revoked_identities)
-            )
+            revoked = self.store.look(revoked_identities.list_revoked_pairs)
             if (serials, revoked) == (self._serials, self._revoked):
                 return
             held = self.store.look(partners.list_partners)

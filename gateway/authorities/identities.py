@@ -31,8 +31,7 @@ def revoke_identity(gw: Gateway, authority: str, *, told_by: str, by: str) -> Re
         fingerprint = partners.get_partner(tx, authority).fingerprint
         # Two who were told at once must not both write it.
         audit_log.lock_log(tx)
-        known = revoked_identities.list_revoked_identities(tx)
-        if any((it.authority, it.fingerprint) == (authority, fingerprint) for it in known):
+        if (authority, fingerprint) in revoked_identities.list_revoked_pairs(tx):
             whose = labels.name_authority_in_full(authority)
             raise NotAllowed("partner.identity-revoked-before", authority=whose)
         revoked = RevokedIdentity(authority, fingerprint, now, by, told_by)

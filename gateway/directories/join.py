@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from gateway.context import Gateway
-from gateway.directories.take import DirectoryChanges, apply_directory
+from gateway.directories.take import DirectoryChanges, apply_directory, describe_joined
 from gateway.errors import NotAllowed
 from gateway.store import audit_log, directories, partners
 from gateway.store.audit_log import AuditEntry
@@ -47,19 +47,7 @@ def join_directory(gw: Gateway, offered: OfferedDirectory, told: str, url: str |
     if "".join(told.split()) != offered.fingerprint.replace(" ", ""):
         raise NotAllowed("directory.fingerprint" if told.strip() else "directory.unconfirmed")
     new, now = offered.directory, gw.now()
-    joined = JoinedDirectory(
-        scheme=new.scheme,
-        name=new.name,
-        url=url,
-        key=new.key.hex(),
-        version=new.version,
-        history="\n".join(directory.list_history(new, offered.token)),
-        created_at=new.created_at,
-        expires_at=new.expires_at,
-        joined_at=now,
-        joined_by=by,
-        taken_at=now,
-    )
+    joined = describe_joined(new, offered.token, url, now, by)
 
     def write_joined(tx: Tx) -> DirectoryChanges:
         directories.add_directory(tx, joined, offered.token)

@@ -14,7 +14,7 @@ from gateway.auditing import bursts
 from gateway.context import SYSTEM, Gateway
 from gateway.core.access_rules import AccessGrant
 from gateway.errors import NotAllowed
-from gateway.exchange.newer_cards import check_own_gateway
+from gateway.exchange.newer_cards import check_own_gateway, list_own_gateways
 from gateway.store import access_changes, audit_log, directories, outbox, partner_cards, partners, revoked_identities
 from gateway.store.access_changes import AccessChange
 from gateway.store.audit_log import AuditEntry
@@ -110,8 +110,8 @@ def take_directory(gw: Gateway, text: str, scheme: str, *, source: str | None = 
 
 def _write_newer(tx: Tx, gw: Gateway, joined: JoinedDirectory, new: Directory, token: str) -> DirectoryChanges:
     newer = replace(
-        describe_joined(new, token, joined),
-        taken_at=gw.now(),
+        describe_joined(new, token, joined.url, gw.now(), joined.joined_by),
+        joined_at=joined.joined_at,
         due_at=joined.due_at,
         asked_at=joined.asked_at,
     )
@@ -121,20 +121,20 @@ def _write_newer(tx: Tx, gw: Gateway, joined: JoinedDirectory, new: Directory, t
     return apply_directory(tx, gw, new)
 
 
-def describe_joined(new: Directory, token: str, before: JoinedDirectory) -> JoinedDirectory:
-    """Return what is kept of a directory, joined as the one before."""
+def describe_joined(new: Directory, token: str, url: str | None, now: datetime, by: str) -> JoinedDirectory:
+    """Return what is kept of a directory that is joined and taken now. `url`: where it is fetched from."""
     return JoinedDirectory(
         scheme=new.scheme,
         name=new.name,
-        url=before.url,
+        url=url,
         key=new.key.hex(),
         version=new.version,
         history="\n".join(directory.list_history(new, token)),
         created_at=new.created_at,
         expires_at=new.expires_at,
-        joined_at=before.joined_at,
-        joined_by=before.joined_by,
-        taken_at=before.taken_at,
+        joined_at=now,
+        joined_by=by,
+        taken_at=now,
     )
 
 
@@ -157,8 +157,7 @@ def apply_directory(tx: Tx, gw: Gateway, new: Directory) -> DirectoryChanges:
     changes, now = DirectoryChanges(new.version, is_taken=True), gw.now()
     known = {partner.authority: partner for partner in partners.list_partners(tx)}
     left_out = {it.authority: it.left_out_at for it in directories.list_members(tx, new.scheme) if it.left_out_at}
-    revoked = {(it.authority, it.fingerprint) for it in revoked_identities.list_revoked_identities(tx)}
-    at = _Application(gw, new, changes, revoked)
+    at = _Application(gw, new, changes, revoked_identities.list_revoked_pairs(tx))
     entries: list[AuditEntry] = []
     for member in new.members:
         if member.authority == gw.code:
@@ -260,19 +259,15 @@ def _apply_status(tx: Tx, at: _Application, partner: Partner, *, is_active: bool
 
 def _is_anothers_gateway(at: _Application, theirs: Card) -> bool:
     """Tell whether a card names as its own the gateway of a partner of ours, or of another member."""
-    ours = _list_gateways(theirs)
+    ours = list_own_gateways(theirs)
     others = (it for it in at.directory.cards.values() if it.authority != theirs.authority)
-    if any(ours & _list_gateways(other) for other in others):
+    if any(ours & list_own_gateways(other) for other in others):
         return True
     try:
         check_own_gateway(at.gw, theirs)
     except NotAllowed:
         return True
     return False
-
-
-def _list_gateways(theirs: Card) -> set[tuple[str, str | None]]:
-    return {(route.url, route.certificate) for route in theirs.routes if route.kind == "https"}
 
 
 @dataclass(frozen=True, slots=True)

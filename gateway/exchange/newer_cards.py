@@ -78,10 +78,13 @@ def _judge_card(gw: Gateway, text: str, held: Card) -> Card:
 
 def check_identity(gw: Gateway, new: Card) -> None:
     """Refuse a card of an identity key that people have revoked. Raises NotAllowed `card.identity-revoked`."""
-    fingerprint = card.compute_fingerprint(new)
-    revoked = gw.store.look(revoked_identities.list_revoked_identities)
-    if any((it.authority, it.fingerprint) == (new.authority, fingerprint) for it in revoked):
+    if (new.authority, card.compute_fingerprint(new)) in gw.store.look(revoked_identities.list_revoked_pairs):
         raise NotAllowed(IDENTITY_REVOKED)
+
+
+def list_own_gateways(new: Card) -> set[tuple[str, str | None]]:
+    """Return address and certificate of each gateway that a card gives as its authority's own."""
+    return {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
 
 
 def check_own_gateway(gw: Gateway, new: Card) -> None:
@@ -89,7 +92,7 @@ def check_own_gateway(gw: Gateway, new: Card) -> None:
 
     Raises NotAllowed.
     """
-    addresses = {(route.url, route.certificate) for route in new.routes if route.kind == "https"}
+    addresses = list_own_gateways(new)
     for other in (gw.own_card, *map(gw.trust.get_card, gw.trust.list_authorities())):
         if other.authority != new.authority and any((r.url, r.certificate) in addresses for r in other.routes):
             raise NotAllowed("partner.same-gateway", other=f"{other.name} ({other.authority})")

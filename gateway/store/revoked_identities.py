@@ -27,6 +27,11 @@ def add_revoked_identity(tx: Connection, revoked: RevokedIdentity) -> None:
     tx.execute(insert(revoked_identities).values(get_values(revoked)))
 
 
+def list_revoked_pairs(tx: Connection) -> frozenset[tuple[str, str]]:
+    """Return authority and fingerprint of each."""
+    return frozenset((it.authority, it.fingerprint) for it in list_revoked_identities(tx))
+
+
 def list_revoked_identities(tx: Connection) -> list[RevokedIdentity]:
     """List them, the oldest first."""
     rows = tx.execute(select(revoked_identities).order_by(revoked_identities.c.revoked_at))
