@@ -307,6 +307,16 @@ def compute_fingerprint(card: Card) -> str:
     return compute_key_fingerprint(card.identity)
 
 
+def is_read_out(told: str, fingerprint: str) -> bool:
+    """Are these the digits of a fingerprint, however they were grouped?
+
+    Args:
+        told: as somebody typed what was read out.
+        fingerprint: as `compute_key_fingerprint` returned it.
+    """
+    return "".join(told.split()) == fingerprint.replace(" ", "")
+
+
 def compute_key_fingerprint(public: bytes) -> str:
     """Return forty decimal digits in eight groups of five, to be read aloud: no letters, so none that sound alike.
 

@@ -290,9 +290,9 @@ def add_offered_card(gw: Gateway, offered: OfferedCard, told: str, *, by: str) -
 
     Nothing need be read out where the identity key was confirmed before. Raises a Refusal, or NotAllowed.
     """
-    digits = "".join(told.split())
-    if (digits or not offered.is_confirmed) and digits != offered.fingerprint.replace(" ", ""):
-        raise NotAllowed("partner.fingerprint" if digits else "partner.unconfirmed")
+    is_told = bool(told.strip())
+    if (is_told or not offered.is_confirmed) and not card.is_read_out(told, offered.fingerprint):
+        raise NotAllowed("partner.fingerprint" if is_told else "partner.unconfirmed")
     add_partner(gw, offered.token, by=by)
 
 

@@ -44,7 +44,7 @@ def join_directory(gw: Gateway, offered: OfferedDirectory, told: str, url: str |
 
     Raises NotAllowed.
     """
-    if "".join(told.split()) != offered.fingerprint.replace(" ", ""):
+    if not card.is_read_out(told, offered.fingerprint):
         raise NotAllowed("directory.fingerprint" if told.strip() else "directory.unconfirmed")
     new, now = offered.directory, gw.now()
     joined = describe_joined(new, offered.token, url, now, by)

@@ -140,9 +140,9 @@ def add_kept_member(gw: Gateway, offered: OfferedMember, told: str, *, by: str) 
 
     Raises NotFound, NotAllowed.
     """
-    digits = "".join(told.split())
-    if (digits or not offered.is_confirmed) and digits != offered.fingerprint.replace(" ", ""):
-        raise NotAllowed("partner.fingerprint" if digits else "partner.unconfirmed")
+    is_told = bool(told.strip())
+    if (is_told or not offered.is_confirmed) and not card.is_read_out(told, offered.fingerprint):
+        raise NotAllowed("partner.fingerprint" if is_told else "partner.unconfirmed")
     draft = _read_kept(gw)
     code = offered.card.authority
     before = next((it for it in draft.members if it.authority == code), None)
