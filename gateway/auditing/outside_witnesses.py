@@ -142,7 +142,7 @@ def _keep_answer(tx: Tx, gw: Gateway, witness: OutsideWitness, answer: _Answer) 
     before = cosignatures.list_standings(tx).get(name)
     same = before is not None and before.trouble == trouble
     since = before.since if before is not None and same else now
-    cosignatures.replace_standing(tx, WitnessStanding(name, now, trouble, since, answer.holds))
+    cosignatures.replace_standing(tx, WitnessStanding(name, trouble, since, answer.holds))
     if trouble in ALARMS and not same:
         detail = {"cosigner": name, "alarm": trouble} | ({} if answer.holds is None else {"holds": answer.holds})
         audit_log.append_entries(tx, now, [AuditEntry("outside-witness.alarm", SYSTEM, None, None, detail=detail)])

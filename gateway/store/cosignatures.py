@@ -25,7 +25,6 @@ class WitnessStanding:
     """How a witness answered last: without trouble, or with which, and since when."""
 
     witness: str
-    asked_at: datetime
     # A value of `WitnessTrouble`.
     trouble: str | None
     since: datetime | None

@@ -756,7 +756,6 @@ outside_witnesses = Table(
     "outside_witnesses",
     metadata,
     Column("witness", String(200), primary_key=True),
-    Column("asked_at", Instant, nullable=False),
     Column("trouble", String(20)),
     Column("since", Instant),
     Column("holds", BigInteger),

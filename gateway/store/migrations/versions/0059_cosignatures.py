@@ -21,7 +21,6 @@ def upgrade() -> None:
     op.create_table(
         "outside_witnesses",
         sa.Column("witness", sa.String(200), primary_key=True),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("trouble", sa.String(20)),
         sa.Column("since", sa.DateTime(timezone=True)),
         sa.Column("holds", sa.BigInteger),
