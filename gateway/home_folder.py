@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -305,7 +305,11 @@ def take_up_own(gw: Gateway) -> bool:
     is_new = text != gw.own_card_text or ring.list_keys() != gw.ring.list_keys()
     if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
         return False
-    gw.own_card, gw.own_card_text, gw.ring = ours, text, _choose_storage_key(gw.store, ring)
+    gw.own_card, gw.own_card_text, gw.ring = (
+        ours,
+        text,
+        choose_storage_key(gw.store.look(storage_keys.list_storage_keys), ring),
+    )
     return True
 
 
@@ -319,18 +323,13 @@ def build_key_places(config: Config, into: KeyPlace | None = None) -> KeyPlaces:
     return KeyPlaces(config.find_hsm(), into, config.hsm.signatures)
 
 
-def follow_storage_key(gw: Gateway) -> None:
-    """Wrap data keys under the storage key that all processes use now. Raises ConfigProblem, StoreUnavailable."""
-    gw.ring = _choose_storage_key(gw.store, gw.ring)
-
-
-def _choose_storage_key(store: Store, ring: Ring) -> Ring:
-    """Return the keys, of which the one wraps that all processes use now.
+def choose_storage_key(stored: Iterable[StorageKey], ring: Ring) -> Ring:
+    """Return the keys, of which the one wraps that all processes use now; `stored`: how these are known to all.
 
     Where the keys here are older, a retired one goes on: every other process opens what lies under it. Raises
     ConfigProblem where they have none that others know.
     """
-    known = {key.kid: key.state for key in store.look(storage_keys.list_storage_keys)}
+    known = {key.kid: key.state for key in stored}
     usable = [kid for kid in ring.storage_kids if known.get(kid) in (KeyState.ACTIVE, KeyState.RETIRED)]
     if known and not usable:
         raise ConfigProblem("home.old-storage-key", keys=KEYS)
@@ -570,10 +569,14 @@ def _check_signatures_read(gw: Gateway, into: KeyPlace | None) -> None:
     wanted = gw.config.hsm.signatures
     if into == "file" or (into is None and not gw.ring.is_in_hsm):
         return
-    known = ((code, card.list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
-    if older := [code for code, read in known if wanted not in read]:
-        named = ", ".join(map(labels.name_authority_in_full, older))
+    if named := name_partners_without(gw, {wanted}):
         raise NotAllowed("hsm.partners-older", partners=named, signatures=wanted)
+
+
+def name_partners_without(gw: Gateway, algorithms: Collection[str]) -> str:
+    """Name the partners whose gateways may not verify signatures of all these algorithms; empty where all do."""
+    known = ((code, card.list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
+    return ", ".join(labels.name_authority_in_full(code) for code, read in known if not read.issuperset(algorithms))
 
 
 def _log_new_keys(tx: Tx, gw: Gateway, ring: Ring, entry: AuditEntry) -> None:
@@ -620,7 +623,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
         gw.own_card_text, gw.own_files = own_card_text, own_files
-        follow_storage_key(gw)
+        gw.ring = choose_storage_key(store.look(storage_keys.list_storage_keys), ring)
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()

@@ -13,7 +13,7 @@ from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange import letters
 from gateway.reconciliation import deadlines
 from keys import smime, tls
-from keys.card import Route, list_signatures_read
+from keys.card import Route
 from keys.errors import Refusal
 from keys.ring import IDENTITY_FILE
 
@@ -88,9 +88,7 @@ def _check_hsm(gw: Gateway) -> HealthFinding:
 def _check_signatures_read(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield that a partner, added since, cannot read our card, whose signing key is of a kind that it does not know."""
     signs_with = {key.alg for key in gw.own_card.keys if key.use == "sig"}
-    known = ((code, list_signatures_read(gw.trust.get_card(code))) for code in gw.trust.list_authorities())
-    if older := [code for code, read in known if not signs_with <= read]:
-        named = ", ".join(map(labels.name_authority_in_full, older))
+    if named := home_folder.name_partners_without(gw, signs_with):
         says = f"These partners have an older version that may be unable to read this authority's card: {named}."
         yield warn_check("signatures", says, "Ask them to upgrade their gateway and to renew their card.")
 

@@ -80,24 +80,21 @@ def _check_no_rotation(keys: list[StorageKey]) -> None:
         raise NotAllowed("keys.rotation-under-way")
 
 
-def note_held_keys(gw: Gateway) -> None:
-    """Note storage keys that this process holds and none knew, as of a command that was killed. Raises
-    StoreUnavailable.
+def follow_storage_key(gw: Gateway) -> None:
+    """Note what this process holds and none knew, as of a command that was killed, and wrap with what all use now.
+
+    Raises ConfigProblem, StoreUnavailable.
     """
 
-    def note(tx: Tx) -> None:
+    def note_held(tx: Tx) -> list[StorageKey]:
         for kid in home_folder.add_held_storage_keys(tx, gw.now(), gw.ring):
             audit_log.append_entries(tx, gw.now(), [AuditEntry("keys.storage-rotated", SYSTEM, kid)])
+        return storage_keys.list_storage_keys(tx)
 
-    known = {key.kid for key in gw.store.look(storage_keys.list_storage_keys)}
-    if not known.issuperset(gw.ring.storage_kids):
-        gw.store.run(note)
-
-
-def follow_storage_key(gw: Gateway) -> None:
-    """Note what this process holds, and wrap with what all use now. Raises ConfigProblem, StoreUnavailable."""
-    note_held_keys(gw)
-    home_folder.follow_storage_key(gw)
+    stored = gw.store.look(storage_keys.list_storage_keys)
+    if not {key.kid for key in stored}.issuperset(gw.ring.storage_kids):
+        stored = gw.store.run(note_held)
+    gw.ring = home_folder.choose_storage_key(stored, gw.ring)
 
 
 @dataclass(slots=True)
