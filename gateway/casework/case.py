@@ -41,7 +41,7 @@ from gateway.store.staff_names import read_staff_names
 from schemas import codes
 from schemas.message import OPENS_A_CASE, SEARCHES, Child, Message, Officer
 from schemas.reading import format_day
-from schemas.shapes import CaseId
+from schemas.shapes import CaseId, MessageId
 
 # Characters of a reference, as lists show it.
 TAIL = 12
@@ -226,7 +226,7 @@ def open_case(gw: Gateway, case_id: CaseId, by: str, *, answers: bool = False) -
     done, readings = timeline.build_timeline(gw, records.steps, texts)
     return Case(
         case_id,
-        sorted(notices, key=lambda message: (message.at, message.message_id), reverse=True),
+        sorted(notices, key=lambda notice: notice.case_order, reverse=True),
         done,
         readings,
         records.assigned,
@@ -315,7 +315,11 @@ def _list_case_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> tuple[list[Deli
     came = inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case_id), limit=None)
     if not (sent or came):
         raise NotFound("case.not-found")
-    return sent, came
+    return sorted(sent, key=_order_in_case, reverse=True), sorted(came, key=_order_in_case, reverse=True)
+
+
+def _order_in_case(message: StoredMessage) -> tuple[datetime, int, MessageId]:
+    return message.summary.case_order
 
 
 def read_case_subject(gw: Gateway, case_id: CaseId, by: str, name: str | None = None) -> CaseSubject:
@@ -342,7 +346,7 @@ def _find_opening(tx: Tx, gw: Gateway, case_id: CaseId, name: str | None) -> Sto
     every: list[StoredMessage] = [*sent, *came]
     return max(
         (message for message in every if message.kind in OPENS_A_CASE),
-        key=lambda message: message.summary.at,
+        key=_order_in_case,
         default=None,
     )
 

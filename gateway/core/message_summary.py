@@ -28,6 +28,8 @@ class MessageSummary:
     restriction: RestrictionLevel
     test: bool
     in_reply_to: MessageId | None
+    # Which of its sender's messages in the case it is, from 1.
+    sequence: int
     # Why it has no effect on what it names.
     misfit: Misfit | None = None
     # Why it stands in its state: `core.causes`.
@@ -39,6 +41,15 @@ class MessageSummary:
     def name(self) -> MessageName:
         """Return the name by which it is called in addresses and commands."""
         return build_name(self.direction, self.partner, self.message_id)
+
+    @property
+    def case_order(self) -> tuple[datetime, int, MessageId]:
+        """Return where it stands among the messages of its case.
+
+        Messages that come together have one moment, and ids that were made in one millisecond have no order: which of
+        them their sender wrote first, only their sequence tells.
+        """
+        return self.at, self.sequence, self.message_id
 
     @property
     def status(self) -> StatusLabel:

@@ -89,6 +89,7 @@ def _as_case_message(arrived: ArrivedMessage) -> CaseMessage:
         arrived.state,
         datetime.max.replace(tzinfo=UTC),
         arrived.created_at,
+        arrived.sequence,
     )
 
 

@@ -83,4 +83,4 @@ def _take_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> list[Copy]:
 def list_messages(tx: Tx, gw: Gateway, case_id: CaseId) -> list[Delivery | InboxItem]:
     sent = outbox.search_outbox(tx, outbox.OutboxQuery(case_id=case_id), limit=None)
     came = inbox.search_inbox(tx, gw.now(), inbox.InboxQuery(case_id=case_id), limit=None)
-    return sorted([*sent, *came], key=lambda message: (message.summary.at, message.message_id))
+    return sorted([*sent, *came], key=lambda message: message.summary.case_order)

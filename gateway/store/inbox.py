@@ -97,6 +97,7 @@ class InboxItem:
             restriction=self.restriction,
             test=self.test,
             in_reply_to=self.in_reply_to,
+            sequence=self.sequence,
             misfit=self.misfit,
             cause=self.cause,
         )
@@ -121,6 +122,7 @@ class CaseMessage:
     state: InboxState
     received_at: datetime
     created_at: datetime
+    sequence: int
 
     @property
     def named(self) -> NamedMessage:
@@ -355,12 +357,13 @@ def list_case_messages(tx: Connection, cases: Collection[CaseId]) -> list[CaseMe
     query = select(
         *(at.sender, at.message_id, at.case_id, at.said_case, at.kind, at.in_reply_to),
         *(at.test, at.state, at.received_at, func.coalesce(at.created_at, at.received_at)),
+        at.sequence,
     )
     both = union_all(query.where(at.case_id.in_(cases)), query.where(at.said_case.in_(cases)))
     messages = {
-        CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], InboxState(r[7]), r[8], r[9]) for r in tx.execute(both)
+        CaseMessage(r[0], r[1], r[2], r[3], r[4], r[5], r[6], InboxState(r[7]), r[8], *r[9:]) for r in tx.execute(both)
     }
-    return sorted(messages, key=lambda message: (message.received_at, message.message_id))
+    return sorted(messages, key=lambda message: (message.received_at, message.sequence, message.message_id))
 
 
 def list_overtakers(tx: Connection, sender: str, message_ids: Collection[MessageId]) -> list[Overtaker]:

@@ -124,6 +124,7 @@ class Delivery:
             restriction=self.restriction,
             test=self.test,
             in_reply_to=self.in_reply_to,
+            sequence=self.sequence,
             cause=self.cause,
             sealed=self.protection == "sealed",
         )

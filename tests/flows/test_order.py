@@ -1,7 +1,11 @@
 """The messages of one case keep their order: the sender waits, the receiver holds back; neither for ever."""
 
+import itertools
 from datetime import timedelta
 
+import pytest
+
+from gateway.casework import case
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.exchange.prepare import prepare_messages
@@ -9,7 +13,7 @@ from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.store import inbox, outbox
 from gateway.store.inbox import ORDER_WAIT, InboxItem
-from schemas.shapes import CaseId
+from schemas.shapes import CaseId, MessageId
 from tests.children import notice
 from tests.flows.test_exchange import Pair
 
@@ -75,3 +79,28 @@ async def test_what_came_before_its_turn_is_shown_after_ten_minutes_with_a_warni
     worcestershire.now = lambda: start + ORDER_WAIT + timedelta(seconds=1)
     [late] = shown(worcestershire)
     assert worcestershire.store.look(lambda tx: inbox.is_predecessor_missing(tx, late))
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_notices_that_come_together_stand_as_their_sender_wrote_them(pair: Pair, order: tuple[int, ...]) -> None:
+    """They have one moment; their ids, made in one millisecond, and their places in the delivery say nothing."""
+    sandwell, worcestershire = pair
+    names = ("transfer-notice-siblings", "whereabouts-enquiry", "whereabouts-unknown-notice")
+    written = [
+        notice(
+            name=name,
+            case_id=CASE,
+            sequence=number,
+            message_id=MessageId(f"0199f3a1-7c00-7abc-8def-00000000000{order[number - 1]}"),
+        )
+        for number, name in enumerate(names, 1)
+    ]
+    ready = prepare_messages(sandwell, written, "olive")
+    await receive_parcels(worcestershire, [ready[number].sealed for number in order], "333")
+    opened = case.open_case(worcestershire, CASE, "olive")
+    assert [message.message_id for message in opened.notices] == [one.header.message_id for one in reversed(written)]
+    assert opened.head
+    assert opened.head.kind == "TransferNotice"
+    assert case.read_case_subject(worcestershire, CASE, "olive").reference == written[-1].header.message_id[-12:]
+    listed = worcestershire.store.look(lambda tx: inbox.list_case_messages(tx, [CASE]))
+    assert [message.message_id for message in listed] == [one.header.message_id for one in written]
