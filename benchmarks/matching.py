@@ -1,10 +1,11 @@
 """How well searches are matched against a hundred thousand children, for which errors and for whom; how long each
 takes, and how long the index takes to load.
 
-    python -m benchmarks.matching [children] [seed]
+    python -m benchmarks.matching [children] [seed] [published]
 
 The population and the errors are invented (`tests/cultures.py`, `tests/population.py`; rates of errors are published
-where there are any): what is measured is whether matching does what it is meant to, not how people err. Of the bits,
+where there are any; with `published`, names are those that others listed, `published_names`): what is measured is
+whether matching does what it is meant to, not how people err. Of the bits,
 the cost of another surname comes from published rates; the others are assumed, as the modules say. The whole way is
 timed: an extract as CSV into the store, then keys, questions to the store, unlocking and comparing.
 
@@ -29,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
-from benchmarks import match_splink, match_times
+from benchmarks import match_splink, match_times, published_names
 from gateway.context import Gateway
 from gateway.core import blocking, matching
 from gateway.core.child import ComparedChild
@@ -218,9 +219,20 @@ def as_they_come(outcomes: Sequence[Outcome]) -> Table:
     return table
 
 
-def main(size: int, seed: int) -> None:
+def build_town(given: Sequence[str]) -> tuple[MixedTown, int]:
+    """Build the town that was asked for, and return the number it was built with."""
+    numbers = [int(text) for text in given if text.isdigit()]
+    size, seed = (*numbers, *(100_000, 2)[len(numbers) :])
+    if "published" not in given:
+        return MixedTown(size, seed), seed
+    forms = published_names.list_short_forms()
+    cultures = published_names.list_published_cultures()
+    return MixedTown(size, seed, cultures=cultures, other_forms=lambda name: forms.get(name, ())), seed
+
+
+def main(town: MixedTown, seed: int) -> None:
     """Measure, and print the tables."""
-    out, town = Console(highlight=False, width=120), MixedTown(size, seed)
+    out, size = Console(highlight=False, width=120), len(town.children)
     with TemporaryDirectory() as name:
         gw = make(Path(name) / "333", "333", "Sandwell")
         text = extract(town)
@@ -254,4 +266,4 @@ def main(size: int, seed: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*(int(given) for given in (sys.argv[1:] + ["100000", "2"][len(sys.argv) - 1 :])))
+    main(*build_town(sys.argv[1:]))

@@ -12,7 +12,7 @@ romanisation are changed by rules that matching does not know.
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache
@@ -46,15 +46,23 @@ ROMANISED = (
 
 
 @dataclass(frozen=True, slots=True)
+class NameList:
+    """Names, and how often each is borne: the sums of the weights up to it."""
+
+    names: tuple[str, ...]
+    sums: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
 class Culture:
     """How children of one culture are called."""
 
     name: str
     share: float
-    surnames: tuple[str, ...]
-    female: tuple[str, ...]
-    male: tuple[str, ...]
-    middle: tuple[str, ...]
+    surnames: NameList
+    female: NameList
+    male: NameList
+    middle: NameList
 
 
 @cache
@@ -65,26 +73,42 @@ def list_cultures() -> tuple[Culture, ...]:
         Culture(
             row["culture"],
             float(row["share"]),
-            *(tuple(row[kind].split()) for kind in ("surnames", "female", "male", "middle")),
+            *(_list_by_rank(tuple(row[kind].split())) for kind in ("surnames", "female", "male", "middle")),
         )
         for row in csv.DictReader(lines)
     )
 
 
-class MixedTown(Town):
-    """Children of one authority, a family at a time, of many cultures. `alike`: as many of each."""
+def _list_by_rank(names: tuple[str, ...]) -> NameList:
+    return NameList(names, spread(names))
 
-    def __init__(self, size: int, seed: int, *, alike: bool = False) -> None:
+
+class MixedTown(Town):
+    """Children of one authority, a family at a time, of many cultures. `alike`: as many of each.
+
+    `cultures`: other lists of names. `other_forms`: returns the short and other forms of a forename, by another list
+    than matching reads.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        *,
+        alike: bool = False,
+        cultures: Sequence[Culture] = (),
+        other_forms: Callable[[str], Iterable[str]] = list_forms,
+    ) -> None:
         """As many children as that, the same for the same seed."""
         self.culture: list[str] = []
-        self._alike = alike
-        self.of: Culture = list_cultures()[0]
+        self.other_forms = other_forms
+        self._cultures = cultures or list_cultures()
+        self._shares = [1.0 if alike else one.share for one in self._cultures]
+        self.of = self._cultures[0]
         super().__init__(size, seed)
 
     def _family(self, most: int) -> None:
-        every = list_cultures()
-        shares = [1.0 if self._alike else one.share for one in every]
-        self.of = self.by.choices(every, shares)[0]
+        self.of = self.by.choices(self._cultures, self._shares)[0]
         before = len(self.children)
         super()._family(most)
         self.culture += [self.of.name] * (len(self.children) - before)
@@ -138,22 +162,21 @@ class MixedTown(Town):
     def _middle(self) -> str:
         return self._draw(self.of.middle)
 
-    def _draw(self, names: tuple[str, ...]) -> str:
-        return self.by.choices(names, cum_weights=spread(names))[0]
+    def _draw(self, some: NameList) -> str:
+        return self.by.choices(some.names, cum_weights=some.sums)[0]
 
     def _make_name(self) -> str:
         return "".join(self.by.choice(part.split()) for part in (ONSETS, VOWELS, ONSETS, VOWELS, ENDS))
 
     def stranger(self) -> Search:
         """A search for a child who is elsewhere."""
-        every = list_cultures()
-        self.of = self.by.choices(every, [1.0 if self._alike else one.share for one in every])[0]
+        self.of = self.by.choices(self._cultures, self._shares)[0]
         made = self.child(self.surname(), self._postcode(), self._born())
         return Search(f"elsewhere: {self.of.name}", replace(made, upns=()), None)
 
     def ask(self, number: int, kind: str) -> Search | None:
         """A search for this child with this error, and no UPN, from another address; None where it cannot be made."""
-        self.of = next(one for one in list_cultures() if one.name == self.culture[number])
+        self.of = next(one for one in self._cultures if one.name == self.culture[number])
         ours = self.children[number]
         made = CULTURE_KINDS[kind][1](self, replace(ours, upns=(), postcode=self._postcode()))
         return Search(kind, made, number) if made is not None else None
@@ -161,7 +184,7 @@ class MixedTown(Town):
     def ask_any(self, number: int) -> Search:
         """A search for this child with what errors come, at their rates; the kinds that were made, joined."""
         search = Search("as we have it", replace(self.children[number], upns=(), postcode=self._postcode()), number)
-        self.of = next(one for one in list_cultures() if one.name == self.culture[number])
+        self.of = next(one for one in self._cultures if one.name == self.culture[number])
         made: list[str] = []
         for kind, (share, make) in CULTURE_KINDS.items():
             if self.by.random() * 100 < share and (child := make(self, search.child)) is not None:
@@ -217,7 +240,7 @@ def _flagged(town: MixedTown, child: ComparedChild) -> ComparedChild | None:
 
 
 def _other_form(town: MixedTown, child: ComparedChild) -> ComparedChild | None:
-    forms = sorted(list_forms(child.forename))
+    forms = sorted(town.other_forms(child.forename))
     return replace(child, forename=town.by.choice(forms)) if forms else None
 
 
