@@ -31,7 +31,7 @@ from keys import passwords
 from tests.conftest import free_port, introduce
 from tests.needs import need
 
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 PASSWORD = "purple-tractor-wednesday"
 NAMES = {
     Role.CME_OFFICER: "Olive Testofficer",
