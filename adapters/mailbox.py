@@ -52,7 +52,7 @@ class Mailbox:
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=65_536
             )
         except NotReached as why:
-            return [TryLater(str(why))] * len(parcels)
+            return [TryLater(str(why), code=why.short)] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
         halves = get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES

@@ -803,6 +803,7 @@ CHECKS = {
     "clock": "Clock of this server",
     "who we are": "Proof of identity to partners",
     "partners": "Partner authorities",
+    "proxy": "Outbound proxy",
     "our mailbox": "Mailbox of this authority",
     "our SFTP folder": "SFTP folder of this authority",
     "our mailbox by mail": "Email address of the gateway",

@@ -4,13 +4,19 @@ is owed?
 
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
+from urllib.parse import urlsplit
 
 from adapters import email
+from adapters.outgoing import find_proxy_trouble
+from adapters.proxy import Proxy
+from adapters.safe_addresses import may_be_called
 from gateway.auditing import audit
 from gateway.context import Gateway
 from gateway.core import labels
+from gateway.core.connection_causes import CAUSES, find_proxy_cause
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.errors import ConfigProblem, HsmUnavailable
@@ -21,6 +27,8 @@ from gateway.store import schema_check
 from gateway.store.schema_check import DifferenceHarm, SchemaDifference
 
 ANSWER_SECONDS = 2.0
+# Through the proxy, until one is opened.
+MOST_TUNNELS = 3
 # Differences of the tables: what is missing together has one reason.
 SHOWN = 5
 
@@ -77,6 +85,8 @@ def _build_check(finding: HealthFinding) -> Check:
 def run_slow_checks(gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what a look does not do."""
     yield _check_port(gw)
+    if gw.proxy is not None:
+        yield _check_proxy(gw, gw.proxy)
     if gw.mail is not None:
         # Nothing is sent.
         for server, why in email.try_servers(gw.mail):
@@ -96,6 +106,39 @@ def _check_port(gw: Gateway) -> HealthFinding:
     except OSError:
         start = ("Start the gateway on the server.", "Run `cme-gateway serve`.")
         return warn_check("gateway", f"Not running: nothing answers on port {listen.port}.", *start)
+
+
+def _check_proxy(gw: Gateway, proxy: Proxy) -> HealthFinding:
+    """Say whether the proxy opens a tunnel to any of some that we call; nothing is sent into it."""
+    trouble = find_proxy_trouble(proxy, list(islice(_list_proxy_targets(gw, proxy), MOST_TUNNELS)))
+    if trouble is None:
+        return pass_check("proxy", f"Connects: {proxy.host}:{proxy.port}")
+    code = trouble.short or ""
+    cause = CAUSES[code]
+    level = fail_check if find_proxy_cause(code) else warn_check
+    return level("proxy", cause.name_as(code), cause.next_on_page, cause.next_in_terminal)
+
+
+def _list_proxy_targets(gw: Gateway, proxy: Proxy) -> Iterator[tuple[str, int]]:
+    """Yield hosts that are called by the proxy: ours by name, partners' by the addresses that are found here."""
+    ours = [gw.config.sign_in.issuer, gw.config.email.token_url]
+    for url in filter(None, ours):
+        host, port = _split_address(url)
+        if not proxy.is_bypassed(host):
+            yield host, port
+    cards = map(gw.trust.get_card, gw.trust.list_authorities())
+    for route in (route for its_card in cards for route in its_card.routes if route.kind == "https"):
+        host, port = _split_address(route.url)
+        with suppress(OSError, ValueError):
+            addresses = [str(info[4][0]) for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+            address = next((address for address in addresses if may_be_called(address)), "")
+            if address and not any(map(proxy.is_bypassed, (host, *addresses))):
+                yield address, port
+
+
+def _split_address(url: str) -> tuple[str, int]:
+    place = urlsplit(url)
+    return place.hostname or "", place.port or 443
 
 
 def _check_owed(gw: Gateway) -> Iterator[HealthFinding]:
