@@ -64,6 +64,12 @@ class Mailbox:
             return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
         return [not_taken(answer, "the mailbox host")] * len(parcels)
 
+    async def check_server(self, address: RouteAddress) -> None:
+        """Ask the host for the receipts that lie for us; they stay where they are."""
+        answer = await self._client.send_request("GET", address, "/receipts", most=MAX_LIST_BYTES)
+        if answer.status != 200:
+            raise NotReached(f"the mailbox host answered {answer.status}")
+
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""
         ours = address.us == address.authority

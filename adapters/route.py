@@ -357,6 +357,35 @@ class CardPoster(Protocol):
         """
 
 
+@runtime_checkable
+class Tester(Protocol):
+    """A carrier by which the connection to a partner's gateway is tested, and which answers at once."""
+
+    async def post_test(self, address: RouteAddress, sealed: bytes, most: int) -> "PartnerAnswer":
+        """Post a sealed test, and return the answer, whatever its status.
+
+        Args:
+            address: of the partner's gateway.
+            sealed: as `keys.connection_test` wrote it.
+            most: bytes of the answer that are read.
+
+        Raises:
+            NotReached: the gateway does not answer, or what it sends cannot be read (`route.not-reached`).
+        """
+
+
+@runtime_checkable
+class ServerChecker(Protocol):
+    """A carrier that hands parcels to a server, and can tell whether the server lets it in."""
+
+    async def check_server(self, address: RouteAddress) -> None:
+        """Sign in at the server, and leave and take nothing.
+
+        Raises:
+            NotReached: it does not answer, or lets us not in (`route.not-reached`).
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerAnswer:
     """What came back."""

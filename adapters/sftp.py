@@ -99,6 +99,14 @@ class Sftp:
             return [TryLater(str(why), code=why.short)] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
 
+    async def check_server(self, address: RouteAddress) -> None:
+        """Sign in, and look at the folder in which parcels are left."""
+        async with self._visit(address) as (server, path):
+            try:
+                await server.stat(f"{path}/{IN}")
+            except asyncssh.SFTPError as why:
+                raise NotReached(explain_error(why)) from why
+
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our
         folder.

@@ -659,6 +659,14 @@ def _name_check_part(key: str, text: str) -> str:
     return name_check(text) if key == "folder" else name_route(text)
 
 
+CONNECTION_WORKS = texts.CONNECTION_WORKS
+
+
+def name_connection_part(name: str) -> str:
+    """Return what a test of the connection looked at: a route, or one of the other things."""
+    return texts.CONNECTION_PARTS.get(name) or f"{name_route(name)} there"
+
+
 def describe_action(
     action: str, kind: MessageKind | None = None, partner: str = "", authority: str = ""
 ) -> ActionLabel:

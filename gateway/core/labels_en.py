@@ -876,6 +876,7 @@ CHECK_PATTERNS = {
     "(?P<authority>[0-9]{3}) in (?P<rest>.+)": "{authority} in the directory of {rest}",
     "suspended: (?P<authority>[0-9]{3})": "Suspended: {authority}",
     "delivery to (?P<authority>[0-9]{3})": "Delivery to {authority}",
+    "connection to (?P<authority>[0-9]{3})": "Connection test with {authority}",
     "replies of (?P<authority>[0-9]{3})": "Replies from {authority}",
     "receipts of (?P<authority>[0-9]{3})": "Delivery receipts from {authority}",
     "clock of (?P<authority>[0-9]{3})": "Clock of {authority}",
@@ -891,6 +892,17 @@ CHECK_PATTERNS = {
     "left at (?P<authority>[0-9]{3})'s (?P<rest>[a-z]+) route": "Not processed on the {rest} route to {authority}",
     "left in (?P<folder>.+)": "Not processed: {folder}",
 }
+
+# What a test of the connection looks at besides the routes (`exchange.connection_tests`).
+CONNECTION_PARTS = {
+    "keys": "Keys",
+    "clock": "Clocks",
+    "card": "Cards held",
+    "back": "The way back",
+    "back-met": "Their gateway says of this one",
+    "routes": "Routes",
+}
+CONNECTION_WORKS = "Works"
 
 # What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
 # `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.

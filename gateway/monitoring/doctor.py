@@ -16,14 +16,17 @@ from adapters.safe_addresses import may_be_called
 from gateway.auditing import audit
 from gateway.context import Gateway
 from gateway.core import labels
-from gateway.core.connection_causes import CAUSES, find_proxy_cause
+from gateway.core.connection_causes import CAUSES, find_proxy_cause, get_cause
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.errors import ConfigProblem, HsmUnavailable
+from gateway.exchange.connection_tests import OK, ConnectionReport, find_last_test
 from gateway.monitoring import health
 from gateway.reconciliation import reconcile
 from gateway.searches import review
-from gateway.store import schema_check
+from gateway.store import partner_health, schema_check
+from gateway.store.database import Tx
+from gateway.store.partner_health import STATEMENT, RouteReach
 from gateway.store.schema_check import DifferenceHarm, SchemaDifference
 
 ANSWER_SECONDS = 2.0
@@ -94,6 +97,7 @@ def run_slow_checks(gw: Gateway) -> Iterator[HealthFinding]:
             yield (
                 fail_check(server, f"The sign-in failed: {why}.", check) if why else pass_check(server, "Sign-in works")
             )
+    yield from _check_last_tests(gw)
     yield from _check_owed(gw)
     yield _check_log(gw)
 
@@ -139,6 +143,29 @@ def _list_proxy_targets(gw: Gateway, proxy: Proxy) -> Iterator[tuple[str, int]]:
 def _split_address(url: str) -> tuple[str, int]:
     place = urlsplit(url)
     return place.hostname or "", place.port or 443
+
+
+def _check_last_tests(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield how the last test of the connection to each partner went; what was delivered since says more."""
+
+    def read_tests(tx: Tx) -> list[tuple[ConnectionReport, bool]]:
+        tests = filter(None, (find_last_test(tx, code) for code in gw.trust.list_authorities()))
+        tried = partner_health.list_route_reach(tx)
+        return [(test, _is_delivered_since(tried.get(test.authority, []), test)) for test in tests]
+
+    for test, delivered in gw.store.look(read_tests):
+        name, cause = f"connection to {test.authority}", get_cause(test.cause)
+        says = f"{test.describe()} Last tested on {test.at:%d %b %Y %H:%M}."
+        if test.cause == OK or delivered:
+            later = " Notices have been delivered since." if delivered and test.cause != OK else ""
+            yield pass_check(name, f"{says}{later}")
+        else:
+            again = f"{cause.next_in_terminal} Then run `cme-gateway partner test {test.authority}`."
+            yield warn_check(name, says, cause.next_on_page, again)
+
+
+def _is_delivered_since(tried: Sequence[RouteReach], test: ConnectionReport) -> bool:
+    return any(route.succeeded_at and route.succeeded_at > test.at for route in tried if route.route != STATEMENT)
 
 
 def _check_owed(gw: Gateway) -> Iterator[HealthFinding]:
