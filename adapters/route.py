@@ -358,7 +358,7 @@ class CardPoster(Protocol):
 
 
 @runtime_checkable
-class Tester(Protocol):
+class ConnectionTester(Protocol):
     """A carrier by which the connection to a partner's gateway is tested, and which answers at once."""
 
     async def post_test(self, address: RouteAddress, sealed: bytes, most: int) -> "PartnerAnswer":

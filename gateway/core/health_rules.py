@@ -349,7 +349,7 @@ def _check_proxy(health: Health) -> Iterator[HealthFinding]:
         partner.authority: route.code
         for partner in health.partners
         for route in partner.routes
-        if route.failing_since and find_proxy_cause(route.code)
+        if (partner.waiting or partner.given_up) and route.failing_since and find_proxy_cause(route.code)
     }
     for code in sorted(set(filter(None, failing.values()))):
         if cause := find_proxy_cause(code):

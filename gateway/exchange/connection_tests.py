@@ -15,7 +15,7 @@ from functools import partial
 from uuid import uuid4
 
 from adapters.https import TEST_TYPE
-from adapters.route import Asker, NotReached, PartnerAnswer, ServerChecker, Tester
+from adapters.route import Asker, ConnectionTester, NotReached, PartnerAnswer, ServerChecker
 from adapters.statuses import PROBLEM, is_of_exchange
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
@@ -109,7 +109,8 @@ async def answer_connection_test(gw: Gateway, caller: str, sealed: bytes) -> byt
 
 def find_last_test(tx: Tx, authority: str) -> ConnectionReport | None:
     """Return how the last test of a partner went; None where there was none."""
-    entries = audit_log.list_filtered_entries(tx, EntryFilter(partner=authority, act=TESTED), 1)
+    # An authority has few entries about itself, and thousands as the partner of messages.
+    entries = audit_log.list_filtered_entries(tx, EntryFilter(about=authority, act=TESTED), 1)
     return _read_report(entries[0], authority) if entries else None
 
 
@@ -124,7 +125,7 @@ def _read_report(entry: LoggedEntry, authority: str) -> ConnectionReport:
 
 
 def _list_since(tx: Tx, authority: str, act: str, since: datetime) -> list[LoggedEntry]:
-    return audit_log.list_filtered_entries(tx, EntryFilter(partner=authority, act=act, since=since), 10)
+    return audit_log.list_filtered_entries(tx, EntryFilter(about=authority, act=act, since=since), 10)
 
 
 def _note_answered(tx: Tx, gw: Gateway, caller: str, came_as: str) -> None:
@@ -158,7 +159,7 @@ async def _test_routes(gw: Gateway, authority: str, *, answers: str) -> dict[str
     """
     by_kind: dict[str, list[Route]] = {}
     for route in list_ways(gw.trust.get_card(authority)):
-        if isinstance(gw.carriers.get(route.kind), Tester | ServerChecker):
+        if isinstance(gw.carriers.get(route.kind), ConnectionTester | ServerChecker):
             by_kind.setdefault(route.kind, []).append(route)
     tested = await asyncio.gather(*(_test_kind(gw, authority, routes, answers) for routes in by_kind.values()))
     results = {kind: code for kind, (code, _) in zip(by_kind, tested, strict=True)}
@@ -185,7 +186,7 @@ async def _test_route(gw: Gateway, authority: str, route: Route, answers: str) -
     carrier: object = gw.carriers[route.kind]
     address = gw.build_address(authority, route)
     try:
-        if isinstance(carrier, Tester):
+        if isinstance(carrier, ConnectionTester):
             test = _build_test(gw, authority, answers=answers)
             sealed = seal_test(test, ring=gw.ring, trust=gw.trust, now=gw.now())
             answer = await carrier.post_test(address, sealed, MOST_ANSWER)
@@ -195,7 +196,7 @@ async def _test_route(gw: Gateway, authority: str, route: Route, answers: str) -
     except Refusal as why:
         return _judge_refusal(why), {}
     except NotReached as why:
-        return why.short or ("unreachable" if isinstance(carrier, Tester) else "not-let-in"), {}
+        return why.short or ("unreachable" if isinstance(carrier, ConnectionTester) else "not-let-in"), {}
     return OK, {}
 
 

@@ -37,7 +37,7 @@ from keys.connection_test import ConnectionTest, open_test, seal_test
 from keys.envelope import unseal
 from keys.errors import RefusalCode
 from tests.command import run_command
-from tests.conftest import free_port, introduce, make
+from tests.conftest import free_port, introduce, make, new_database
 from tests.flows.test_cards import newer
 from tests.flows.test_console_oversight import Visitor
 from tests.flows.test_exchange import Pair
@@ -109,6 +109,27 @@ async def test_a_partner_is_tested_and_answers_once_a_minute_at_most(pair: Pair)
         assert len(list_entries(worcestershire, "partner.test-answered")) == 1
     with pytest.raises(NotFound):
         await run_connection_test(sandwell, "330", by="ines")
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+async def test_of_many_tests_at_once_one_is_answered(
+    tmp_path: Path, database: str, request: pytest.FixtureRequest
+) -> None:
+    url = new_database(request.getfixturevalue("postgres")) if database == "postgresql" else ""
+    sandwell, worcestershire = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcs", url)
+    introduce(sandwell, worcestershire)
+    # As a second process has it.
+    other = home_folder.open_gateway(tmp_path / "885")
+    tests = [ConnectionTest(f"t{number}", "333", "885", 1, 1) for number in range(6)]
+    sealed = [seal_test(test, ring=sandwell.ring, trust=sandwell.trust, now=sandwell.now()) for test in tests]
+    ended = await asyncio.gather(
+        *(answer_connection_test(gw, "333", one) for one, gw in zip(sealed, [worcestershire, other] * 3, strict=True)),
+        return_exceptions=True,
+    )
+    assert sorted(type(one).__name__ for one in ended) == ["Busy"] * 5 + ["bytes"]
+    assert len(list_entries(worcestershire, "partner.test-answered")) == 1
+    for gw in (sandwell, worcestershire, other):
+        gw.store.close()
 
 
 def fill_queue(stack: ExitStack) -> int:
