@@ -34,6 +34,8 @@ class ConnectionCause:
 PROXY = "proxy."
 # They reach us not.
 ONE_WAY = "one-way"
+# Our card has no route that can be tested; theirs has none but servers where things are left.
+NO_WAY_BACK, SERVER_ONLY = "no-way-back", "server-only"
 # The proxy does its work, and could not reach the other side.
 NO_WAY = "proxy.no-way"
 _PROXY_URL = (
@@ -188,6 +190,18 @@ CAUSES: Mapping[str, ConnectionCause] = {
         "Ask your network team to let their address connect to the exchange port of this server.",
         "Ask your network team to let their address connect to the exchange port. Check [listen] url, and run `serve`.",
     ),
+    NO_WAY_BACK: ConnectionCause(
+        "They are reached, and accept this gateway. The card of this authority has no route that they could test.",
+        MustAct.OURS,
+        "Nothing needs to be done.",
+        "Nothing needs to be done.",
+    ),
+    SERVER_ONLY: ConnectionCause(
+        "This gateway is let in at the server where messages are left for them. They fetch them later.",
+        MustAct.OURS,
+        "Nothing needs to be done. A delivery receipt shows that a notice came.",
+        "Nothing needs to be done. A delivery receipt shows that a notice came.",
+    ),
     "tested-lately": ConnectionCause(
         "They were tested less than a minute ago.", MustAct.OURS, "Wait one minute.", "Wait one minute."
     ),
@@ -217,8 +231,10 @@ CAUSES: Mapping[str, ConnectionCause] = {
         "Run `cme-gateway outbox` and look at the reasons, or ask who runs that server.",
     ),
 }
+# No code stands under this name, but the numbers of the cards that both sides hold.
+SERIALS = "serials"
 # Codes that are no fault of the connection from here.
-WELL = frozenset({"ok", "older-version", "no-route"})
+WELL = frozenset({"ok", "older-version", NO_WAY_BACK, SERVER_ONLY})
 
 _CLOCK = {
     "bearer.expired",
@@ -255,7 +271,7 @@ def judge_problem(status: int, code: str) -> str:
 
 def find_main_cause(results: Mapping[str, str]) -> str:
     """Return the first code that stands in the way, in the order in which it was tested; "ok" where none does."""
-    return next((code for code in results.values() if code not in WELL), "ok")
+    return next((code for name, code in results.items() if name != SERIALS and code not in WELL), "ok")
 
 
 def get_cause(code: str) -> ConnectionCause:

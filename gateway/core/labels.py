@@ -659,7 +659,12 @@ def _name_check_part(key: str, text: str) -> str:
     return name_check(text) if key == "folder" else name_route(text)
 
 
-CONNECTION_WORKS = texts.CONNECTION_WORKS
+CONNECTION_WORKS, BOTH_WAYS_WORK = texts.CONNECTION_WORKS, texts.BOTH_WAYS_WORK
+
+
+def describe_held_cards(serials: str) -> str:
+    """Return which cards both sides hold: four serials with hyphens between them, ours first."""
+    return texts.CONNECTION_SERIALS.format(*serials.split("-"), *[""] * 4)
 
 
 def name_connection_part(name: str) -> str:

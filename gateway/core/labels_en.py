@@ -898,11 +898,14 @@ CONNECTION_PARTS = {
     "keys": "Keys",
     "clock": "Clocks",
     "card": "Cards held",
+    "serials": "Numbers of the cards",
     "back": "The way back",
     "back-met": "Their gateway says of this one",
     "routes": "Routes",
 }
 CONNECTION_WORKS = "Works"
+BOTH_WAYS_WORK = "Both ways work."
+CONNECTION_SERIALS = "They hold your card {0} of {1}. You hold their card {2} of {3}."
 
 # What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
 # `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.

@@ -19,7 +19,15 @@ from adapters.route import Asker, ConnectionTester, NotReached, PartnerAnswer, S
 from adapters.statuses import PROBLEM, is_of_exchange
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
-from gateway.core.connection_causes import ONE_WAY, find_main_cause, get_cause, judge_problem
+from gateway.core.connection_causes import (
+    NO_WAY_BACK,
+    ONE_WAY,
+    SERIALS,
+    SERVER_ONLY,
+    find_main_cause,
+    get_cause,
+    judge_problem,
+)
 from gateway.core.entry_filter import EntryFilter
 from gateway.core.health_rules import SKEW
 from gateway.errors import Busy, NotFound
@@ -57,8 +65,8 @@ class ConnectionReport:
     def describe(self) -> str:
         """Return in a sentence or two how it went."""
         if self.cause == OK:
-            older = "older-version" in self.results.values()
-            return get_cause("older-version").sentence if older else "Both ways work."
+            told = next((code for code in ("older-version", NO_WAY_BACK) if code in self.results.values()), SERVER_ONLY)
+            return labels.BOTH_WAYS_WORK if self.results.get(BACK) == OK else get_cause(told).sentence
         met = self.results.get(BACK_MET)
         says = get_cause(self.cause).name_as(self.cause)
         return f"{says} Their gateway met: {get_cause(met).name_as(met)}" if met and self.cause == ONE_WAY else says
@@ -72,6 +80,8 @@ class ConnectionReport:
 def _describe_result(name: str, code: str) -> str:
     if code == OK:
         return labels.CONNECTION_WORKS
+    if name == SERIALS:
+        return labels.describe_held_cards(code)
     sentence = get_cause(code).name_as(code)
     return f'"{sentence}"' if name == BACK_MET else sentence
 
@@ -254,16 +264,19 @@ def _read_answer(gw: Gateway, authority: str, test: ConnectionTest, answer: Part
             return {KEYS: "refused"}
     except Refusal as why:
         return {KEYS: "clock" if why.code == "envelope.from-the-future" else "wrong-key-here"}
-    results = {KEYS: OK, CARD: OK}
-    if theirs.holds < gw.own_card.serial:
+    ours, held = gw.own_card.serial, gw.trust.get_card(authority).serial
+    results = {KEYS: OK, CARD: OK, SERIALS: f"{theirs.holds}-{ours}-{held}-{theirs.card}"}
+    if theirs.holds < ours:
         results[CARD] = "old-card-there"
-    elif theirs.card > gw.trust.get_card(authority).serial:
+    elif theirs.card > held:
         results[CARD] = "old-card-here"
     return results | _judge_back(theirs.back)
 
 
 def _judge_back(back: Mapping[str, str]) -> dict[str, str]:
     """Return how the way back is, as their gateway found it, and what it met there."""
+    if "no-route" in back.values():
+        return {BACK: NO_WAY_BACK}
     met = find_main_cause(back)
     return {} if not back else {BACK: OK} if met == OK else {BACK: ONE_WAY, BACK_MET: met}
 

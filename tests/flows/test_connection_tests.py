@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,9 @@ async def test_both_ways_are_tested_and_nothing_is_kept_but_entries_of_the_log(p
     sandwell, worcestershire = pair
     async with app.run_gateway(sandwell), app.run_gateway(worcestershire):
         report = await run_connection_test(sandwell, "885", by="ines")
-    assert dict(report.results) == {"https": "ok", "clock": "ok", "keys": "ok", "card": "ok", "back": "ok"}
+    looked_at = dict.fromkeys(("https", "clock", "keys", "card", "back"), "ok")
+    assert dict(report.results) == looked_at | {"serials": "1-1-1-1"}
+    assert ("Numbers of the cards", "They hold your card 1 of 1. You hold their card 1 of 1.") in report.list_rows()
     assert (report.cause, report.describe()) == ("ok", "Both ways work.")
     # Theirs was answered, and asked for no third.
     tested = [
@@ -278,6 +281,19 @@ async def test_each_broken_set_up_is_named_with_who_must_act(pair: Pair, tmp_pat
     assert CAUSES[code].next_in_terminal in check.detail
 
 
+async def test_an_older_card_that_still_works_is_told_with_its_number(pair: Pair) -> None:
+    """Of either side: Worcestershire has made a newer one, and then Sandwell."""
+    for gw in (1, 0):
+        home_folder.renew_card(pair[gw].config.home, by="ines")
+        home_folder.take_up_own(pair[gw])
+        async with app.run_gateway(replace(pair[0], carriers={})), app.run_gateway(replace(pair[1], carriers={})):
+            report = await run_connection_test(pair[0], "885", by="ines")
+        pair[0].now = partial(lambda clock: clock() + timedelta(minutes=1, seconds=5), pair[0].now)
+        pair[1].now = pair[0].now
+        assert report.results["serials"] == ("1-1-1-2" if gw else "1-2-1-2")
+        assert report.cause == ("old-card-here" if gw else "old-card-there")
+
+
 async def test_what_they_met_on_the_way_back_is_told(pair: Pair) -> None:
     sandwell, worcestershire = pair
     async with app.run_gateway(worcestershire):
@@ -331,6 +347,19 @@ def test_the_command_says_who_must_act_and_ends_with_one(tmp_path: Path) -> None
     again = run_command("partner", "test", "885", "--home", str(tmp_path / "333"))
     assert again.returncode == 75
     assert "partner.tested-lately" in again.stderr
+
+
+async def test_what_could_not_be_tested_is_not_called_well(pair: Pair) -> None:
+    sandwell, worcestershire = pair
+    # Worcestershire has no carrier by which it could test the way back.
+    async with app.run_gateway(replace(worcestershire, carriers={})):
+        report = await run_connection_test(sandwell, "885", by="ines")
+    assert (report.results["back"], report.cause) == ("no-way-back", "ok")
+    assert "no route that they could test" in report.describe()
+    left = replace(report, results={"sftp": "ok"})
+    assert (left.cause, "They fetch them later." in left.describe()) == ("ok", True)
+    without = replace(report, results={"routes": "no-route"})
+    assert (without.cause, "[no-route]" in without.describe()) == ("no-route", True)
 
 
 def test_a_code_of_a_later_version_is_told_too() -> None:
