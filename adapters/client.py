@@ -8,10 +8,24 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
-from adapters.route import ANY_CERTIFICATE, NotReached, OtherCertificate, PartnerAnswer, RouteAddress
+from adapters.outgoing import open_session
+from adapters.proxy import Proxy
+from adapters.route import (
+    ANY_CERTIFICATE,
+    ExpiredCertificate,
+    NotReached,
+    OtherCertificate,
+    PartnerAnswer,
+    RouteAddress,
+)
 from adapters.safe_addresses import CarefulResolver, is_name_or_may_be_called
 
 TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10, sock_connect=10)
+# Why a gateway was not reached, as codes of a try.
+NO_ANSWER, NO_NAME, CLOSED_PORT, LOST = "no-answer", "no-name", "closed-port", "lost"
+NOT_TLS, TLS_FAILED = "not-tls", "tls-failed"
+# What OpenSSL calls it where the other side speaks something else.
+NO_TLS = {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "HTTPS_PROXY_REQUEST", "RECORD_LAYER_FAILURE"}
 
 
 class Client:
@@ -19,8 +33,8 @@ class Client:
 
     def __init__(self) -> None:
         """Nothing is opened before the first request."""
-        # For addresses on this machine, and for all others.
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        # For addresses on this machine, and for all others; by the proxy.
+        self._sessions: dict[tuple[bool, Proxy | None], aiohttp.ClientSession] = {}
         self._contexts: dict[tuple[str, str], ssl.SSLContext] = {}
 
     async def send_request(
@@ -34,7 +48,7 @@ class Client:
             PLAIN | ({"Authorization": f"Bearer {token}"} if token else {}) | ({"Content-Type": kind} if kind else {})
         )
         try:
-            async with self._session(address.loopback).request(
+            async with self._session(address).request(
                 method,
                 f"{address.url}{path}",
                 data=BytesIO(body) if body else None,
@@ -44,23 +58,20 @@ class Client:
             ) as answer:
                 return PartnerAnswer(answer.status, await read_answer(answer, most), dict(answer.headers))
         except TimeoutError:
-            raise NotReached("the partner's gateway did not answer in time") from None
+            raise NotReached("the partner's gateway did not answer in time", NO_ANSWER) from None
         except (aiohttp.ClientError, OSError) as why:
-            other = isinstance(why, aiohttp.ClientConnectorCertificateError)
-            raise (OtherCertificate if other else NotReached)(_sentence(why)) from None
+            raise _build_trouble(why) from None
 
     async def close(self) -> None:
         """Close the connections."""
         while self._sessions:
             await self._sessions.popitem()[1].close()
 
-    def _session(self, loopback: bool) -> aiohttp.ClientSession:
-        if loopback not in self._sessions:
-            connector = aiohttp.TCPConnector(resolver=CarefulResolver(loopback=loopback), use_dns_cache=False)
-            self._sessions[loopback] = aiohttp.ClientSession(
-                connector=connector, timeout=TIMEOUT, trust_env=False, auto_decompress=False
-            )
-        return self._sessions[loopback]
+    def _session(self, address: RouteAddress) -> aiohttp.ClientSession:
+        by = address.loopback, address.proxy
+        if by not in self._sessions:
+            self._sessions[by] = open_session(address.proxy, TIMEOUT, CarefulResolver(loopback=address.loopback))
+        return self._sessions[by]
 
     def _trusted(self, certificate: str | None, other: str | None) -> ssl.SSLContext:
         """What checks the server's TLS: this certificate or the other and no third, or the public authorities where
@@ -94,11 +105,21 @@ def _not_to_be_called(address: RouteAddress) -> str | None:
     return None
 
 
-def _sentence(why: BaseException) -> str:
+def _build_trouble(why: BaseException) -> NotReached:
     match why:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return "the partner's certificate is not the one on its card"
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError(verify_code=10)):
+            return ExpiredCertificate("the partner's certificate has expired")
+        case aiohttp.ClientConnectorCertificateError():
+            return OtherCertificate("the partner's certificate is not the one on its card")
+        case aiohttp.ClientConnectorSSLError() if getattr(why.os_error, "reason", "") in NO_TLS:
+            return NotReached("what answers at the partner's address does not use TLS", NOT_TLS)
+        case aiohttp.ClientConnectorSSLError():
+            return NotReached("the partner's gateway and this one could not agree on TLS", TLS_FAILED)
+        case aiohttp.ClientConnectorDNSError():
+            return NotReached("the name of the partner's gateway cannot be found, so it cannot be reached", NO_NAME)
+        case aiohttp.ClientConnectorError(os_error=ConnectionRefusedError()):
+            return NotReached("the partner's gateway cannot be reached", CLOSED_PORT)
         case aiohttp.ClientConnectorError():
-            return "the partner's gateway cannot be reached"
+            return NotReached("the partner's gateway cannot be reached")
         case _:
-            return f"the connection was lost ({type(why).__name__})"
+            return NotReached(f"the connection was lost ({type(why).__name__})", LOST)

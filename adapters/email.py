@@ -83,6 +83,15 @@ class Email:
         raw = mail.build_letter(letter, sender=address.mail.address, to=_to(address), now=datetime.now(UTC))
         return await self._send(address.mail, _to(address), raw, letter.reference, demand_tls=letter.demand_tls)
 
+    async def check_server(self, address: RouteAddress) -> None:
+        """Sign in at our own mail server, by which mail to the partner leaves."""
+        account = _account(address)
+        try:
+            async with asyncio.timeout(SEND_SECONDS), _relay(account) as relay:
+                await _sign_in(relay, account.login, await self._token(account))
+        except _TROUBLE as why:
+            raise NotReached(_ending(why).reason) from why
+
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Read our own mailbox; nothing of ours lies at a partner's. Where nothing has come, wait a little."""
         if address.us != address.authority:

@@ -16,6 +16,7 @@ from adapters.statuses import Means, get_meaning, not_taken
 MESSAGES_TYPE = "application/vnd.cme-exchange.messages"
 RECEIPTS_TYPE = "application/vnd.cme-exchange.receipts"
 CARD_TYPE = "application/vnd.cme-exchange.card"
+TEST_TYPE = "application/vnd.cme-exchange.test"
 # 100 receipts of 16 KiB, and more than any partner has reason to send.
 MAX_ANSWER_BYTES = 4_194_304
 
@@ -60,6 +61,10 @@ class Https:
         return await self._client.send_request(
             "POST", address, "/card", body=card.encode("ascii"), kind=CARD_TYPE, most=most
         )
+
+    async def post_test(self, address: RouteAddress, sealed: bytes, most: int) -> PartnerAnswer:
+        """POST it."""
+        return await self._client.send_request("POST", address, "/test", body=sealed, kind=TEST_TYPE, most=most)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -52,7 +52,7 @@ class Mailbox:
                 "POST", address, "/messages", body=body, kind=MESSAGES_TYPE, most=65_536
             )
         except NotReached as why:
-            return [TryLater(str(why))] * len(parcels)
+            return [TryLater(str(why), code=why.short)] * len(parcels)
         if answer.status == 202:
             return [HandedOver("waiting in their mailbox")] * len(parcels)
         halves = get_meaning(answer.status, of_exchange=False, messages=len(parcels)) is Means.HALVES
@@ -63,6 +63,12 @@ class Mailbox:
         if answer.status in NOT_NOW:
             return [replace(not_taken(answer), reason=NOT_NOW[answer.status])] * len(parcels)
         return [not_taken(answer, "the mailbox host")] * len(parcels)
+
+    async def check_server(self, address: RouteAddress) -> None:
+        """Ask the host for the receipts that lie for us; they stay where they are."""
+        answer = await self._client.send_request("GET", address, "/receipts", most=MAX_LIST_BYTES)
+        if answer.status != 200:
+            raise NotReached(f"the mailbox host answered {answer.status}")
 
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Fetch messages from our own mailbox, or the receipts that lie for us at a partner's."""

@@ -6,6 +6,7 @@ ID token says counts once it was verified elsewhere, with those keys.
 """
 
 import json
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +17,12 @@ from urllib.parse import quote_plus, urlsplit
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, AnswerTooLong, read_answer
+from adapters.outgoing import open_session
+from adapters.proxy import Proxy
 from adapters.route import NotReached
 
 # A person waits.
-TIMEOUT = aiohttp.ClientTimeout(total=10, connect=5, sock_connect=5)
+TIMEOUT = aiohttp.ClientTimeout(total=12, connect=9, sock_connect=5)
 # Entra's keys with their certificates are 20 KB, an ID token with many groups 16 KB.
 MAX_BYTES = 262_144
 # Seconds that endpoints and keys are kept.
@@ -46,6 +49,8 @@ class Registration:
     issuer: str
     client_id: str
     client_secret: str = field(repr=False)
+    # By which it is reached.
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +131,10 @@ class IdentityProvider:
         asked = PLAIN | {"Accept": "application/json", **headers}
         try:
             async with (
-                aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
-                session.request(method, url, data=form, headers=asked, allow_redirects=False) as answer,
+                open_session(self.registration.proxy, TIMEOUT) as session,
+                session.request(
+                    method, url, data=form, headers=asked, ssl=_build_context(), allow_redirects=False
+                ) as answer,
             ):
                 if answer.status >= 500 or answer.status == 429:
                     raise NotReached(f"the identity provider cannot answer now ({answer.status})")
@@ -141,6 +148,12 @@ class IdentityProvider:
             raise NotReached("the identity provider's certificate is not one that this machine trusts") from None
         except (aiohttp.ClientError, OSError) as why:
             raise NotReached(f"the identity provider cannot be reached ({type(why).__name__})") from None
+
+
+def _build_context() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

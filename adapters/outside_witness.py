@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
+from adapters.outgoing import open_session
+from adapters.proxy import Proxy
 from adapters.route import NotReached
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -24,13 +26,14 @@ class WitnessAnswer:
     body: str
 
 
-async def add_checkpoint(url: str, body: str, *, ca: str | None) -> WitnessAnswer:
+async def add_checkpoint(url: str, body: str, *, ca: str | None, proxy: Proxy | None = None) -> WitnessAnswer:
     """Send a checkpoint, with the proof that it continues the one before.
 
     Args:
         url: the witness's submission prefix, without a slash at its end.
         body: as the specification has it.
         ca: PEM, who may have issued the certificate of its server, besides those that the system knows.
+        proxy: by which it is reached, if there is one.
 
     Raises:
         NotReached: nothing was answered, or nothing that can be read.
@@ -41,7 +44,7 @@ async def add_checkpoint(url: str, body: str, *, ca: str | None) -> WitnessAnswe
         trusted.load_verify_locations(cadata=ca)
     try:
         async with (
-            aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
+            open_session(proxy, TIMEOUT) as session,
             session.post(
                 f"{url}/add-checkpoint", data=body.encode(), headers=PLAIN, ssl=trusted, allow_redirects=False
             ) as answer,

@@ -18,6 +18,8 @@ from email.utils import parsedate_to_datetime
 from importlib.metadata import entry_points
 from typing import Literal, Protocol, runtime_checkable
 
+from adapters.proxy import Proxy
+
 ENTRY_POINTS = "cme_gateway.carriers"
 # In place of a certificate: whichever the server shows. Only for what proves itself, and where nobody is told who asks.
 ANY_CERTIFICATE = "any"
@@ -55,6 +57,8 @@ class TokenSource:
     client_id: str
     scope: str
     client_secret: str = field(repr=False)
+    # By which it is reached.
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,8 @@ class RouteAddress:
     loopback: bool = False
     # Another certificate that the server may show, while its own changes.
     other_pin: str | None = None
+    # By which it is reached, unless it is excepted.
+    proxy: Proxy | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +357,35 @@ class CardPoster(Protocol):
         """
 
 
+@runtime_checkable
+class ConnectionTester(Protocol):
+    """A carrier by which the connection to a partner's gateway is tested, and which answers at once."""
+
+    async def post_test(self, address: RouteAddress, sealed: bytes, most: int) -> "PartnerAnswer":
+        """Post a sealed test, and return the answer, whatever its status.
+
+        Args:
+            address: of the partner's gateway.
+            sealed: as `keys.connection_test` wrote it.
+            most: bytes of the answer that are read.
+
+        Raises:
+            NotReached: the gateway does not answer, or what it sends cannot be read (`route.not-reached`).
+        """
+
+
+@runtime_checkable
+class ServerChecker(Protocol):
+    """A carrier that hands parcels to a server, and can tell whether the server lets it in."""
+
+    async def check_server(self, address: RouteAddress) -> None:
+        """Sign in at the server, and leave and take nothing.
+
+        Raises:
+            NotReached: it does not answer, or lets us not in (`route.not-reached`).
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class PartnerAnswer:
     """What came back."""
@@ -382,11 +417,22 @@ class NotReached(Exception):  # noqa: N818 - servers come and go
     # As the code of a try; None: there is no more to say than the sentence.
     short: str | None = None
 
+    def __init__(self, sentence: str, short: str | None = None) -> None:
+        """`short`: the kind of trouble, where it is known."""
+        super().__init__(sentence)
+        self.short = short or self.short
+
 
 class OtherCertificate(NotReached):
     """The server shows another certificate than the one that the card names: one sentence."""
 
     short = "other-certificate"
+
+
+class ExpiredCertificate(OtherCertificate):
+    """The server shows a certificate that has expired: one sentence."""
+
+    short = "expired-certificate"
 
 
 class NotDone(NotReached):

@@ -25,6 +25,7 @@ import asyncssh
 
 from adapters import ssh
 from adapters.deferred import PutOff
+from adapters.proxy import Proxy
 from adapters.route import (
     Attempt,
     Bundle,
@@ -95,8 +96,16 @@ class Sftp:
                     server, address, f"{path}/{IN}", f"{address.us}-{compute_digest(bundle)}.sealed", bundle
                 )
         except NotReached as why:
-            return [TryLater(str(why))] * len(parcels)
+            return [TryLater(str(why), code=why.short)] * len(parcels)
         return [HandedOver("on their SFTP server")] * len(parcels)
+
+    async def check_server(self, address: RouteAddress) -> None:
+        """Sign in, and look at the folder in which parcels are left."""
+        async with self._visit(address) as (server, path):
+            try:
+                await server.stat(f"{path}/{IN}")
+            except asyncssh.SFTPError as why:
+                raise NotReached(explain_error(why)) from why
 
     async def collect(self, address: RouteAddress) -> Sequence[Found]:
         """Take what lies there for us, each under a name by which nobody else takes it; say what else lies in our
@@ -192,7 +201,7 @@ class Sftp:
                     else "there is no host key for the server"
                 )
             host = await _leads_to(address, place.hostname or "")
-            connection = await ssh.open_session(host, place.port or 22, login, address.pin)
+            connection = await ssh.open_session(host, place.port or 22, login, address.pin, _get_proxy(address, host))
             self._open[key] = connection, await _start(connection)
         return self._open[key][1]
 
@@ -217,6 +226,14 @@ async def _leads_to(address: RouteAddress, host: str) -> str:
         return host
     results = await CarefulResolver(loopback=address.loopback).resolve(host, family=socket.AF_UNSPEC)
     return results[0]["host"]
+
+
+def _get_proxy(address: RouteAddress, host: str) -> Proxy | None:
+    proxy = address.proxy
+    named = urlsplit(address.url).hostname or ""
+    if proxy is None or not proxy.carries_sftp or proxy.is_bypassed(host) or proxy.is_bypassed(named):
+        return None
+    return proxy
 
 
 async def _start(connection: asyncssh.SSHClientConnection) -> asyncssh.SFTPClient:

@@ -18,6 +18,8 @@ from asyncssh.kex import get_kex_algs
 from asyncssh.packet import PacketDecodeError, SSHPacket
 from asyncssh.public_key import get_public_key_algs
 
+from adapters.outgoing import open_tunnel
+from adapters.proxy import Proxy
 from adapters.route import Login, NotReached
 
 CONNECT_SECONDS = 10
@@ -86,15 +88,21 @@ class _Offer:
         return None
 
 
-async def open_session(host: str, port: int, login: Login, host_key: str) -> asyncssh.SSHClientConnection:
-    """Open a session with the server that has this key. Raises NotReached with the reason."""
+async def open_session(
+    host: str, port: int, login: Login, host_key: str, proxy: Proxy | None = None
+) -> asyncssh.SSHClientConnection:
+    """Open a session with the server that has this key, through the proxy where there is one.
+
+    Raises NotReached with the reason.
+    """
     pinned, keys = _import_host_key(host_key), _import_login_keys(login)
     signs = _choose(SIGNATURES, map(bytes.decode, pinned.sig_algorithms))
     client = _Watching()
+    tunnel = await open_tunnel(proxy, host, port) if proxy else None
     try:
         return await asyncssh.connect(
-            host,
-            port,
+            *(() if tunnel else (host, port)),
+            sock=tunnel,
             client_factory=lambda: client,
             username=login.user,
             password=login.password,
@@ -116,7 +124,7 @@ async def open_session(host: str, port: int, login: Login, host_key: str) -> asy
         agreed, greeted = client.knows("recv_cipher"), client.knows("server_version")
         # Whichever sees first that there is nothing in common breaks off, so what the server says of it is not relied
         # on.
-        lacking = await _ask_what_lacks(host, port, signs) if greeted and not agreed else None
+        lacking = await _ask_what_lacks(host, port, signs, proxy) if greeted and not agreed else None
         raise NotReached(lacking or _explain(why, greeted, agreed, keys)) from why
 
 
@@ -153,17 +161,20 @@ def _import_login_keys(login: Login) -> list[asyncssh.SSHKey] | None:
         raise NotReached("the login key for the server cannot be read: it must be in OpenSSH format or PEM") from None
 
 
-async def _ask_what_lacks(host: str, port: int, signs: Sequence[str]) -> str | None:
+async def _ask_what_lacks(host: str, port: int, signs: Sequence[str], proxy: Proxy | None) -> str | None:
     """Look at what the server offers, and say what lacks; None where that cannot be told."""
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
+            if proxy:
+                reader, writer = await asyncio.open_connection(sock=await open_tunnel(proxy, host, port))
+            else:
+                reader, writer = await asyncio.open_connection(host, port)
             try:
                 writer.write(b"SSH-2.0-cme-gateway\r\n")
                 return (await _read_offer(reader)).lacks(signs)
             finally:
                 writer.close()
-    except (TimeoutError, OSError, EOFError, ValueError, PacketDecodeError):
+    except (TimeoutError, OSError, EOFError, ValueError, PacketDecodeError, NotReached):
         return None
 
 

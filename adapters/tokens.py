@@ -10,6 +10,7 @@ import time
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
+from adapters.outgoing import open_session
 from adapters.route import NotReached, TokenSource
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -50,7 +51,7 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
         trusted.load_verify_locations(cadata=authorities)
     try:
         async with (
-            aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False) as session,
+            open_session(source.proxy, TIMEOUT) as session,
             session.post(source.url, data=form, headers=PLAIN, ssl=trusted, allow_redirects=False) as answer,
         ):
             members = json.loads(await read_answer(answer, MAX_BYTES))

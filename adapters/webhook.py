@@ -9,14 +9,18 @@ was found to lead to is what is connected to, so that it cannot lead elsewhere a
 
 import ssl
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 
+from adapters.outgoing import open_session
+from adapters.proxy import Proxy
+from adapters.route import NotReached
 from adapters.safe_addresses import CarefulResolver
 
 # The standard wants 15 to 30 seconds at most.
-TIMEOUT = aiohttp.ClientTimeout(total=15, connect=5, sock_connect=5)
+TIMEOUT = aiohttp.ClientTimeout(total=15, connect=9, sock_connect=5)
 # Characters.
 MAX_URL = 500
 HTTPS_PORT = 443
@@ -36,19 +40,30 @@ def is_allowed(url: str, hosts: Collection[str]) -> bool:
     return f"{host}:{port}" in hosts or (port == HTTPS_PORT and host in hosts)
 
 
-async def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, hosts: Collection[str], ca: str | None
-) -> str | None:
+@dataclass(frozen=True, slots=True)
+class AllowedHosts:
+    """Where anything may be posted, as the operator says."""
+
+    # With their ports, where they are not 443.
+    hosts: Collection[str]
+    # PEM: who may have issued their certificates, besides those that the system knows.
+    ca: str | None = None
+    # By which they are reached.
+    proxy: Proxy | None = None
+
+
+async def post(url: str, body: bytes, headers: Mapping[str, str], allowed: AllowedHosts) -> str | None:
     """Post it once. None where it was taken (2xx); otherwise why not, in a few words without the address."""
-    if not is_allowed(url, hosts):
+    if not is_allowed(url, allowed.hosts):
         return "the host is not listed any more"
     try:
-        connector = aiohttp.TCPConnector(resolver=CarefulResolver(), ssl=_context(ca), force_close=True)
         async with (
-            aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, trust_env=False) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as answer,
+            open_session(allowed.proxy, TIMEOUT, CarefulResolver()) as session,
+            session.post(url, data=body, headers=headers, ssl=_context(allowed.ca), allow_redirects=False) as answer,
         ):
             return None if 200 <= answer.status < 300 else f"answered {answer.status}"
+    except NotReached as why:
+        return str(why)
     except (aiohttp.ClientError, OSError, ValueError) as why:
         # TimeoutError is an OSError.
         return type(why).__name__

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from adapters.openid import IdentityProvider
+from adapters.proxy import Proxy
 from adapters.route import Carrier, Login, MailAccount, NotReached, RouteAddress
 from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
@@ -74,6 +75,8 @@ class Gateway:
     # By the authority at whose server we sign in.
     logins: Mapping[str, Login] = field(default_factory=dict)
     mail: MailAccount | None = None
+    # By which others are called; None: straight.
+    proxy: Proxy | None = None
     # Where the council's people sign in.
     identity_provider: IdentityProvider | None = None
     trust: Trust = field(default_factory=lambda: Trust({}))
@@ -212,6 +215,7 @@ class Gateway:
             self.mail,
             self._is_here,
             self._find_other_pin(authority, route),
+            self.proxy,
         )
 
     def _find_other_pin(self, authority: str, route: Route) -> str | None:

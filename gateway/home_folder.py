@@ -623,6 +623,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
             store.run(lambda tx: owner.add_owner(tx, own_card.authority, own_card.identity))
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
         gw.own_card_text, gw.own_files = own_card_text, own_files
+        gw.proxy = config.read_proxy()
         gw.ring = choose_storage_key(store.look(storage_keys.list_storage_keys), ring)
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None

@@ -79,7 +79,7 @@ class Opened:
     signed_by: str
 
 
-def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime) -> bytes:
+def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetime, kind: jose.Kind = KIND) -> bytes:
     """Sign `payload` as ourselves and encrypt it to the recipient (HPKE, RFC 9180, in single-shot base mode).
 
     Args:
@@ -88,6 +88,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
         ring: our keys. Its newest signing key signs.
         trust: the cards, on one of which the recipient's key is looked up.
         now: the time, in any zone. It stands on the outside, in whole seconds.
+        kind: what is signed: a message, or a test of the connection.
 
     Returns:
         The wire text, in ASCII.
@@ -103,7 +104,7 @@ def seal(payload: bytes, *, names: Names, ring: Ring, trust: Trust, now: datetim
     # An id that a partner would refuse does not leave the house.
     _check_names(names)
     ours, theirs = ring.signing, trust.sealing_key(names.recipient, now)
-    signed = jose.sign(KIND, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
+    signed = jose.sign(kind, payload, kid=ours.kid, alg=ours.alg, key=ours.private)
     header = {
         "v": 1,
         "suite": theirs.kem.suite_name,
@@ -130,7 +131,7 @@ def peek(sealed: bytes) -> EnvelopeHeader:
     return _read_header(_split_halves(sealed)[0])
 
 
-def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
+def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime, kind: jose.Kind = KIND) -> Opened:
     """Open a sealed message, or refuse it.
 
     Cheap checks come first, and nothing is believed before (9):
@@ -153,6 +154,7 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
         ring: our keys. A retired one still opens.
         trust: the cards that count.
         now: the time, in any zone.
+        kind: what must be signed inside.
 
     Raises:
         EnvelopeRefused: (1) `envelope.too-large`; (2) `envelope.malformed`; (3) `envelope.not-for-us`;
@@ -180,10 +182,10 @@ def unseal(sealed: bytes, *, ring: Ring, trust: Trust, now: datetime) -> Opened:
     # (7).
     inside = _open_body(ours, head, body)
     # (8).
-    signed = jose.read(KIND, inside)
+    signed = jose.read(kind, inside)
     theirs: VerifyKey = trust.signing_key(header.iss, signed.kid, header.iat)
     # (9).
-    jose.verify(KIND, signed, alg=theirs.alg, key=theirs.public)
+    jose.verify(kind, signed, alg=theirs.alg, key=theirs.public)
     return Opened(signed.payload, header.names, header.iat, signed.kid)
 
 

@@ -103,7 +103,8 @@ async def _submit(gw: Gateway, witness: OutsideWitness, signed: str, ca: str | N
     old = last.size if last else 0
     for _ in range(2):
         try:
-            answered = await add_checkpoint(witness.url, await _build_request(gw, old, size, signed), ca=ca)
+            request = await _build_request(gw, old, size, signed)
+            answered = await add_checkpoint(witness.url, request, ca=ca, proxy=gw.proxy)
         except NotReached:
             break
         judged = judge_answer(answered.status, answered.body, old=old, size=size)

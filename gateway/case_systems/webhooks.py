@@ -17,6 +17,7 @@ from random import random
 from secrets import token_hex
 
 from adapters import webhook as carrier
+from adapters.webhook import AllowedHosts
 from gateway.background import run_every
 from gateway.context import SYSTEM, Gateway
 from gateway.core import webhook_events
@@ -200,7 +201,8 @@ async def _post_event(gw: Gateway, hook: Webhook, name: str, at: datetime, happe
         "webhook-timestamp": str(seconds),
         "webhook-signature": webhook.sign(secret, name, seconds, body),
     }
-    return await carrier.post(hook.url, body, headers, hosts=_list_hosts(gw), ca=gw.config.webhook_ca())
+    allowed = AllowedHosts(_list_hosts(gw), gw.config.webhook_ca(), gw.proxy)
+    return await carrier.post(hook.url, body, headers, allowed)
 
 
 def _note_not_taken(tx: Tx, gw: Gateway, hook: Webhook, why: str) -> None:

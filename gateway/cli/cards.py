@@ -28,11 +28,13 @@ from gateway.cli.output import (
     run_with_carriers,
 )
 from gateway.core import labels
+from gateway.core.connection_causes import get_cause
 from gateway.core.message_protection import LetterProtection
 from gateway.core.own_keys import KeyKind, ListedKey
 from gateway.directories import succession
 from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
+from gateway.exchange.connection_tests import OK, run_connection_test
 from gateway.exchange.newer_cards import explain_refusal
 from gateway.own_keys import inventory, revoke, storage
 from keys import card
@@ -333,6 +335,30 @@ def partner_fetch_card(
     done = f"[green]Card number {verdict.held} of {whose} replaces number {held_before}.[/green]"
     same = f"You already have the newest card of {whose}: number {verdict.held}."
     print_answer(as_json, value, lambda: done if verdict.held > held_before else same)
+
+
+@partner_commands.command("test")
+def partner_test(
+    authority: OfPartner, home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False
+) -> None:
+    """Test the connection to a partner, both ways, and say what is wrong and who must act. No child is named."""
+    with open_gateway(home) as gw:
+        report = run_with_carriers(gw, lambda: run_connection_test(gw, authority, by=by))
+    cause = get_cause(report.cause)
+    is_well = report.cause == OK
+    value: dict[str, object] = {"authority": authority, "cause": report.cause, "results": dict(report.results)}
+    value |= {"sentence": report.describe()}
+    value |= {} if is_well else {"who": cause.who, "next": cause.next_in_terminal}
+    colour = "green" if is_well else "red"
+    lines = [
+        f"[{colour}]{escape(report.describe())}[/{colour}]",
+        *([] if is_well else [f"Next: {escape(cause.next_in_terminal)} (To be done by {cause.who}.)"]),
+        "",
+        *(f"{escape(label):32} {escape(result)}" for label, result in report.list_rows()),
+    ]
+    print_answer(as_json, value, lambda: "\n".join(lines))
+    if not is_well:
+        raise typer.Exit(1)
 
 
 @card_commands.command("export")

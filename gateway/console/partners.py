@@ -1,6 +1,7 @@
 """Partners, and the authorities to whose officers we write letters. An admin adds partners, and their newer cards."""
 
 import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -9,8 +10,10 @@ from gateway.authorities.partners import OfferedCard
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
 from gateway.core import expiry, labels
+from gateway.core.connection_causes import get_cause
 from gateway.core.permissions import Permission
-from gateway.errors import NotAllowed
+from gateway.errors import Busy, NotAllowed
+from gateway.exchange.connection_tests import OK, get_last_test, run_connection_test
 from keys.errors import Refusal
 
 CODE = "{authority:[0-9]{3}}"
@@ -35,7 +38,9 @@ async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
     done = "done" in request.web_request.query
     checks = partners.describe_contact_checks(partner.card, request.gw.now())
-    return _render_endings(request, "partner.html", partner=partner, checks=checks, done=done)
+    test = await asyncio.to_thread(get_last_test, request.gw, request.get_part("authority"))
+    how = {"test": test, "cause": get_cause(test.cause) if test and test.cause != OK else None}
+    return _render_endings(request, "partner.html", partner=partner, checks=checks, done=done, **how)
 
 
 async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
@@ -82,6 +87,15 @@ async def add_card(request: ConsoleRequest) -> web.StreamResponse:
     return redirect_to(f"/partners/{offered.card.authority}?done=added")
 
 
+async def try_connection(request: ConsoleRequest) -> web.StreamResponse:
+    """Test the connection to the partner now, and show how it went."""
+    authority = request.get_part("authority")
+    # The page shows the one of less than a minute ago.
+    with suppress(Busy):
+        await run_connection_test(request.gw, authority, by=request.by)
+    return redirect_to(f"/partners/{authority}#connection")
+
+
 def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = request.gw.now()
@@ -97,4 +111,5 @@ ENDPOINTS = (
     Endpoint("POST", "/partners/add", Permission.MANAGE_PARTNERS, check_card, takes_file=True),
     Endpoint("POST", "/partners/add/confirm", Permission.MANAGE_PARTNERS, add_card),
     Endpoint("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
+    Endpoint("POST", f"/partners/{CODE}/test", Permission.TEST_CONNECTION, try_connection),
 )

@@ -129,6 +129,8 @@ SENTENCES = {
     "partner.identity-revoked": "{who} revoked the identity key of {partner}, as {told_by} there asked.",
     "partner.identity-changed": "{who} confirmed a new identity key of {partner} by phone (fingerprint {now}).",
     "partner.followed": "{who} sent open notices to {partner} on to its successor {to} (sent: {sent}, left: {left}).",
+    "partner.tested": "{who} tested the connection to {partner}.",
+    "partner.test-answered": "The gateway answered a connection test of {partner} ({kind}).",
     "partner.removed": "{who} removed the partner {partner} (messages not delivered: {waiting}).",
     "partner.resumed": "{who} resumed exchange with {partner}.",
     "partner.suspended": "{who} suspended exchange with {partner} (messages that wait: {waiting}).",

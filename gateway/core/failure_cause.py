@@ -38,7 +38,11 @@ _SIGNS = (
     (FailureCause.REMOVED, re.escape(REMOVED)),
     (FailureCause.SUSPENDED, r"is suspended"),
     (FailureCause.RETURNED, r"^returned:"),
-    (FailureCause.OUR_GATEWAY, r"fault in the gateway|no login for|login key|host key|login for"),
+    (
+        FailureCause.OUR_GATEWAY,
+        r"your proxy (cannot|did|wants|refused|closed)|place of your proxy"
+        r"|fault in the gateway|no login for|login key|host key|login for",
+    ),
     (FailureCause.OUR_EMAIL, r"your email|your mailbox|email account|email service|\bemail\.|smime"),
     (FailureCause.REFUSED, r"refused|does not accept|too large"),
     (FailureCause.CARD, r"\bcards?\b"),

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from gateway.core import labels
+from gateway.core.connection_causes import find_proxy_cause
 from gateway.core.delivery import DeliveryState
 from gateway.core.directory_rules import check_suspended, list_directory_findings
 from gateway.core.expiry import RULES, ExpiryKind, check_expiry, check_own_expiry
@@ -94,6 +95,7 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield from _check_queue(health)
     yield from _check_clock(health)
     yield from _check_believed(health)
+    yield from _check_proxy(health)
     if health.partners:
         yield pass_check("partners", f"{len(health.partners)} confirmed")
     else:
@@ -246,9 +248,11 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"
         says = f"{since} ({failing.reason})." if failing.reason else f"{since}."
-        retry = f"Call them. Then run `cme-gateway retry --to {partner.authority}`."
-        on_page = f"{_say_call(partner)} Then retry what was not delivered."
-        yield warn_check(f"delivery to {partner.authority}", says, on_page, retry)
+        retry = f"Then run `cme-gateway retry --to {partner.authority}`."
+        on_page, in_terminal = f"{_say_call(partner)} Then retry what was not delivered.", f"Call them. {retry}"
+        if cause := find_proxy_cause(failing.code):
+            on_page, in_terminal = cause.next_on_page, f"{cause.next_in_terminal} {retry}"
+        yield warn_check(f"delivery to {partner.authority}", says, on_page, in_terminal)
     yield from _check_weak_routes(partner)
     if partner.about_nothing and partner.about_nothing_since and now - partner.about_nothing_since > OVERTAKEN:
         are = "reply is about a notice that is" if partner.about_nothing == 1 else "replies are about notices that are"
@@ -337,6 +341,22 @@ def _check_believed(health: Health) -> Iterator[HealthFinding]:
         in_terminal = "Check this server's clock. Then run `cme-gateway card renew`: they fetch it by themselves."
         named = ", ".join(map(labels.name_authority_in_full, who))
         yield level("who we are", f"{named} answer 401 or 403 to every message.", on_page, in_terminal)
+
+
+def _check_proxy(health: Health) -> Iterator[HealthFinding]:
+    """Yield each kind of trouble with the council's own proxy, as tries to reach partners met it; at once."""
+    failing = {
+        partner.authority: route.code
+        for partner in health.partners
+        for route in partner.routes
+        if (partner.waiting or partner.given_up) and route.failing_since and find_proxy_cause(route.code)
+    }
+    for code in sorted(set(filter(None, failing.values()))):
+        if cause := find_proxy_cause(code):
+            who = [authority for authority, its_code in failing.items() if its_code == code]
+            named = ", ".join(map(labels.name_authority_in_full, who))
+            says = f"{cause.name_as(code)} Not reached: {named}."
+            yield fail_check("proxy", says, cause.next_on_page, cause.next_in_terminal)
 
 
 def _check_weak_routes(partner: PartnerHealth) -> Iterator[HealthFinding]:

@@ -659,6 +659,19 @@ def _name_check_part(key: str, text: str) -> str:
     return name_check(text) if key == "folder" else name_route(text)
 
 
+CONNECTION_WORKS, BOTH_WAYS_WORK = texts.CONNECTION_WORKS, texts.BOTH_WAYS_WORK
+
+
+def describe_held_cards(serials: str) -> str:
+    """Return which cards both sides hold: four serials with hyphens between them, ours first."""
+    return texts.CONNECTION_SERIALS.format(*serials.split("-"), *[""] * 4)
+
+
+def name_connection_part(name: str) -> str:
+    """Return what a test of the connection looked at: a route, or one of the other things."""
+    return texts.CONNECTION_PARTS.get(name) or f"{name_route(name)} there"
+
+
 def describe_action(
     action: str, kind: MessageKind | None = None, partner: str = "", authority: str = ""
 ) -> ActionLabel:

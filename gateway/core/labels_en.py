@@ -803,6 +803,7 @@ CHECKS = {
     "clock": "Clock of this server",
     "who we are": "Proof of identity to partners",
     "partners": "Partner authorities",
+    "proxy": "Outbound proxy",
     "our mailbox": "Mailbox of this authority",
     "our SFTP folder": "SFTP folder of this authority",
     "our mailbox by mail": "Email address of the gateway",
@@ -875,6 +876,7 @@ CHECK_PATTERNS = {
     "(?P<authority>[0-9]{3}) in (?P<rest>.+)": "{authority} in the directory of {rest}",
     "suspended: (?P<authority>[0-9]{3})": "Suspended: {authority}",
     "delivery to (?P<authority>[0-9]{3})": "Delivery to {authority}",
+    "connection to (?P<authority>[0-9]{3})": "Connection test with {authority}",
     "replies of (?P<authority>[0-9]{3})": "Replies from {authority}",
     "receipts of (?P<authority>[0-9]{3})": "Delivery receipts from {authority}",
     "clock of (?P<authority>[0-9]{3})": "Clock of {authority}",
@@ -890,6 +892,20 @@ CHECK_PATTERNS = {
     "left at (?P<authority>[0-9]{3})'s (?P<rest>[a-z]+) route": "Not processed on the {rest} route to {authority}",
     "left in (?P<folder>.+)": "Not processed: {folder}",
 }
+
+# What a test of the connection looks at besides the routes (`exchange.connection_tests`).
+CONNECTION_PARTS = {
+    "keys": "Keys",
+    "clock": "Clocks",
+    "card": "Cards held",
+    "serials": "Numbers of the cards",
+    "back": "The way back",
+    "back-met": "Their gateway says of this one",
+    "routes": "Routes",
+}
+CONNECTION_WORKS = "Works"
+BOTH_WAYS_WORK = "Both ways work."
+CONNECTION_SERIALS = "They hold your card {0} of {1}. You hold their card {2} of {3}."
 
 # What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
 # `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.

@@ -53,6 +53,7 @@ class Permission(StrEnum):
     AUDIT = "review the audit log"
     SEE_PARTNERS = "see partners, their keys and routes"
     MANAGE_PARTNERS = "add partners, and their newer cards"
+    TEST_CONNECTION = "test the connection to a partner"
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"
     MANAGE_PEOPLE = "manage people and their roles"
@@ -94,6 +95,7 @@ TABLE: Mapping[Permission, Mapping[Role, Reach]] = {
     Permission.AUDIT: {Role.AUDITOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.SEE_PARTNERS: _OFFICERS | dict.fromkeys((Role.AUDITOR, Role.OPERATOR, Role.ADMIN), Reach.ALL),
     Permission.MANAGE_PARTNERS: {Role.ADMIN: Reach.ALL},
+    Permission.TEST_CONNECTION: dict.fromkeys((Role.OPERATOR, Role.ADMIN, Role.SERVICE_MANAGER), Reach.ALL),
     Permission.SEE_HEALTH: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.REPLAY: {Role.OPERATOR: Reach.ALL, Role.SERVICE_MANAGER: Reach.ALL},
     Permission.MANAGE_PEOPLE: {Role.ADMIN: Reach.ALL},

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from adapters.route import Attempt, HandedOver, OtherCertificate, Receipted, Refused, TryLater
+from adapters.route import Attempt, ExpiredCertificate, HandedOver, OtherCertificate, Receipted, Refused, TryLater
 from gateway.context import SYSTEM, Gateway
 from gateway.core import delivery
 from gateway.core.checkpoint_rules import BroughtCheckpoint
@@ -19,7 +19,7 @@ from keys.errors import NAMES_A_KEY, Refusal, RefusalCode, is_passing
 from keys.receipt import Receipt as SignedReceipt
 
 # The codes of answers: they do not know our key, or their server shows a certificate that we do not know.
-NOT_KNOWN = frozenset({"refused.401", OtherCertificate.short})
+NOT_KNOWN = frozenset({"refused.401", OtherCertificate.short, ExpiredCertificate.short})
 
 
 @dataclass(frozen=True, slots=True)

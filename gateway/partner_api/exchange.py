@@ -9,7 +9,7 @@ from adapters.https import MESSAGES_TYPE, RECEIPTS_TYPE
 from gateway.auditing import audit
 from gateway.context import Gateway
 from gateway.exchange.receive import receive_parcels
-from gateway.partner_api import audit_questions, cards, directories, mailboxes
+from gateway.partner_api import audit_questions, cards, connection_tests, directories, mailboxes
 from gateway.partner_api.callers import (
     BODIES,
     BUDGETS,
@@ -33,6 +33,7 @@ def build_exchange_application(gw: Gateway) -> web.Application:
     app = web.Application(middlewares=[turn_errors_into_problems], client_max_size=MAX_BODY_BYTES)
     app[GATEWAY], app[BUDGETS], app[BODIES] = gw, {}, HeldBodies()
     app.router.add_post("/exchange/v1/messages", take_messages)
+    app.router.add_post("/exchange/v1/test", connection_tests.take_connection_test)
     mailboxes.add_mailbox_routes(app)
     audit_questions.add_audit_routes(app)
     cards.add_card_routes(app)

@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from adapters.openid import Registration
+from adapters.proxy import Proxy
 from adapters.route import Login, MailAccount, TokenSource
 from gateway.core.permissions import Role
 from gateway.errors import ConfigProblem, HsmUnavailable
@@ -33,6 +35,7 @@ from gateway.settings.sections import (
     OneColumnsSettings,
     OneSettings,
     OutsideWitnessSettings,
+    ProxySettings,
     RetentionSettings,
     SearchSettings,
     SftpSettings,
@@ -64,6 +67,7 @@ class Config:
     console: ConsoleSettings = field(default_factory=ConsoleSettings)
     help: HelpSettings = field(default_factory=HelpSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    proxy: ProxySettings = field(default_factory=ProxySettings)
     api: ApiSettings = field(default_factory=ApiSettings)
     outside_witnesses: OutsideWitnessSettings = field(default_factory=OutsideWitnessSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
@@ -169,7 +173,7 @@ class Config:
     def _tokens(self) -> TokenSource:
         ours = self.email
         secret = self._secret(ours.client_secret_file, "[email] client_secret_file").decode("utf-8", "replace").strip()
-        return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret)
+        return TokenSource(ours.token_url, ours.client_id, ours.token_scope, secret, self.read_proxy())
 
     def webhook_ca(self) -> str | None:
         """Who issued the certificates of the hosts of webhooks, if it is said.
@@ -178,6 +182,22 @@ class Config:
         """
         file = self.api.webhook_ca_file
         return self._issuers(file, "[api] webhook_ca_file") if file else None
+
+    def read_proxy(self) -> Proxy | None:
+        """Return by which proxy others are called, if there is one. Raises ConfigProblem where it cannot be read."""
+        ours = self.proxy
+        if not ours.url:
+            return None
+        place = urlsplit(ours.url)
+        password = self._secret(ours.password_file, "[proxy] password_file") if ours.password_file else b""
+        return Proxy(
+            place.hostname or "",
+            place.port or 0,
+            ours.user,
+            password.decode("utf-8", "replace").strip(),
+            tuple(ours.exceptions.split()),
+            ours.sftp == "proxy",
+        )
 
     def read_witness_policy(self) -> WitnessPolicy | None:
         """Return which outside witnesses we ask, if it is said. Raises ConfigProblem where the file is not right."""
@@ -198,7 +218,7 @@ class Config:
         if not ours.issuer:
             return None
         secret = self._secret(ours.client_secret_file, "[sign_in] client_secret_file").decode("utf-8", "replace")
-        return Registration(ours.issuer, ours.client_id, secret.strip())
+        return Registration(ours.issuer, ours.client_id, secret.strip(), self.read_proxy())
 
     def smime_files(self) -> tuple[bytes, bytes] | None:
         """Return the key and the certificate with which letters are signed, if they are set. Raises ConfigProblem."""

@@ -18,6 +18,7 @@ from gateway.settings.sections import (
     EncryptionSettings,
     HelpSettings,
     HsmSettings,
+    ProxySettings,
     RetentionSettings,
     SignInSettings,
 )
@@ -29,6 +30,9 @@ SMTP_URL, IMAP_URL = (re.compile(rf"{kind}s?://[^/@:\s]+(:[0-9]{{1,5}})?") for k
 CONSOLE_URL = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?/?|http://(127[.]0[.]0[.]1|localhost)(:[0-9]{1,5})?/?")
 WEB_ADDRESS = re.compile(r"https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/?=&%-]*)?")
 WEBHOOK_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?(:[0-9]{1,5})?")
+PROXY_URL = re.compile(r"http://([A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,4})")
+# A name, a domain with a dot before it, an address or a network.
+PROXY_EXCEPTION = re.compile(r"[.]?[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*|[0-9A-Fa-f:.]+(/[0-9]{1,3})?")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 MAIL_ADDRESS = re.compile(r"[A-Za-z0-9._'+-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
 STORE_URL = re.compile("sqlite:///|postgresql[+]psycopg://")
@@ -57,6 +61,7 @@ def check(text: str, config: Config) -> None:
     _check_console(text, config.console)
     _check_help(text, config.help)
     _check_proxies(text, config)
+    _check_outbound_proxy(text, config.proxy)
     if not 0 <= config.metrics.port <= 65535 or config.metrics.port == config.listen.port:
         wrong = "[metrics] port must be a port of its own, or 0 for none"
         raise build_problem(text, "port", wrong, "port = 9464", "metrics")
@@ -195,6 +200,36 @@ def _check_proxies(text: str, config: Config) -> None:
         except ValueError:
             wrong = f"[{section}] proxies must have addresses or networks only"
             raise build_problem(text, "proxies", wrong, 'proxies = "10.1.2.3 10.1.4.0/24"', section) from None
+
+
+def _check_outbound_proxy(text: str, ours: ProxySettings) -> None:
+    if ours == ProxySettings():
+        return
+    place = PROXY_URL.fullmatch(ours.url)
+    if not place or int(place[2]) > 65535:
+        wrong = "[proxy] url must be the address and port of the council's proxy"
+        raise build_problem(text, "url", wrong, 'url = "http://proxy.sandwell.gov.uk:3128"', "proxy")
+    if bool(ours.user) != bool(ours.password_file) or ":" in ours.user:
+        wrong = "[proxy] must have both a user and a password_file, or neither"
+        instead = 'user = "cme-gateway" and password_file = "proxy-password", or neither'
+        raise build_problem(text, "user", wrong, instead, "proxy")
+    for exception in ours.exceptions.split():
+        if not _is_proxy_exception(exception):
+            wrong = f"[proxy] exceptions must have names, addresses or networks only, not {exception}"
+            raise build_problem(text, "exceptions", wrong, 'exceptions = "10.0.0.0/8 .sandwell.gov.uk"', "proxy")
+    if ours.sftp not in ("direct", "proxy"):
+        raise build_problem(text, "sftp", "[proxy] sftp must be direct or proxy", 'sftp = "direct"', "proxy")
+
+
+def _is_proxy_exception(text: str) -> bool:
+    """Say whether it is a network or an address, or can be a name; what has digits only is no name."""
+    if not PROXY_EXCEPTION.fullmatch(text):
+        return False
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return "/" not in text and ":" not in text and not text.replace(".", "").isdigit()
+    return True
 
 
 def _check_hsm(text: str, ours: HsmSettings) -> None:

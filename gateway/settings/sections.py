@@ -95,6 +95,21 @@ class OutsideWitnessSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ProxySettings:
+    """The council's outbound proxy, by which this gateway calls others over HTTPS."""
+
+    # As http://proxy.sandwell.gov.uk:3128; empty: others are called straight.
+    url: str = ""
+    # Empty: the proxy wants no sign-in.
+    user: str = ""
+    password_file: str = ""
+    # With spaces between them: names, domains with a dot before them, addresses, networks that are called straight.
+    exceptions: str = ""
+    # Whether SFTP servers are reached by it too: direct, or proxy.
+    sftp: str = "direct"
+
+
+@dataclass(frozen=True, slots=True)
 class ApiSettings:
     """What case systems may ask for at the API, which is served where the console is."""
 

@@ -7,7 +7,17 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientTimeout
 
-from adapters.route import Collector, HandedOver, Parcel, Receipted, TryLater, load_carriers
+from adapters.route import (
+    Collector,
+    ConnectionTester,
+    HandedOver,
+    NotReached,
+    Parcel,
+    Receipted,
+    ServerChecker,
+    TryLater,
+    load_carriers,
+)
 from gateway.exchange.prepare import prepare_messages
 from tests.children import notice
 from tests.contract.worlds import WORLDS, World
@@ -85,6 +95,26 @@ async def test_a_server_that_never_answers_is_not_waited_for_without_end(
     server.close()
     assert [type(one) for one in attempts] == [TryLater, TryLater]
     assert "in time" in str(attempts[0])
+
+
+async def test_a_connection_is_tested_without_leaving_or_taking_anything(world: World) -> None:
+    """By whichever carrier: it answers a test, or lets us in at its server."""
+    carrier, [parcel] = world.carrier, parcels(world, 1)
+    assert isinstance(carrier, ConnectionTester | ServerChecker)
+    async with world.serving():
+        await carrier.deliver(world.address, [parcel])
+        if isinstance(carrier, ConnectionTester):
+            answer = await carrier.post_test(world.address, b"no test", 9_999)
+            assert answer.status == 409
+        else:
+            await carrier.check_server(world.address)
+            with pytest.raises(NotReached):
+                await carrier.check_server(world.elsewhere)
+        assert await world.arrived() == {parcel.message_id}
+    await carrier.close()
+    if isinstance(carrier, ServerChecker):
+        with pytest.raises(NotReached):
+            await carrier.check_server(world.address)
 
 
 async def test_what_was_fetched_by_a_process_that_died_is_fetched_by_the_next(

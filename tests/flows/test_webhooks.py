@@ -323,9 +323,8 @@ def test_an_address_that_is_not_listed_is_refused(url: str) -> None:
 async def test_a_listed_name_that_leads_to_this_machine_is_not_called(told: Told) -> None:
     gw, _, receiver = told
     port = receiver.port
-    why = await carrier.post(
-        f"https://localhost:{port}/hook", b"{}", {}, hosts={f"localhost:{port}"}, ca=gw.config.webhook_ca()
-    )
+    allowed = carrier.AllowedHosts({f"localhost:{port}"}, gw.config.webhook_ca())
+    why = await carrier.post(f"https://localhost:{port}/hook", b"{}", {}, allowed)
     assert (why is not None, receiver.told) == (True, [])
 
 

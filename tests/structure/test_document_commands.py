@@ -109,6 +109,7 @@ RUN_ELSEWHERE = {
         "init",
         "partner add",
         "partner fetch-card",
+        "partner test",
         "partner revoke-identity",
     ),
     *("serve", "backup create", "backup verify", "restore"),

@@ -15,6 +15,7 @@ from gateway.cli import cli
 from gateway.cli.lazy_group import LazyGroup
 from gateway.core.audit_sentences import KINDS, list_acts, name_act
 from gateway.core.audit_sentences_en import SENTENCES
+from gateway.core.connection_causes import CAUSES
 from gateway.core.labels_en import ACTS
 from gateway.errors import read_texts
 from gateway.exchange.receive import ID_REUSED, NOT_THE_CALLER, TOO_MANY_CARDS, UNFORESEEN
@@ -48,6 +49,7 @@ def codes() -> set[str]:
         if name in ("ProblemPage", "build_problem", "problem") and texts and CODE.fullmatch(texts[0])
     }
     of_the_table = {code for code, _ in read_texts() if "." in code} - SHOWN_AS_ANOTHER
+    used |= {code for code in CAUSES if "." in code}
     return used | of_the_table | {NO_SUCH_SIZE, NotReached.code, ID_REUSED, NOT_THE_CALLER, TOO_MANY_CARDS, UNFORESEEN}
 
 
