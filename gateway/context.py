@@ -105,6 +105,9 @@ class Gateway:
     looked: dict[str, Heartbeat] = field(default_factory=dict)
     # Our own card, as it is signed.
     own_card_text: str = ""
+    # The same under the identity key that is to follow the one of now, for partners that have confirmed it.
+    next_card: Card | None = None
+    next_card_text: str = ""
     # What tells whether our card, keys and certificate on the disk are still those.
     own_files: tuple[object, ...] = ()
     # Whose identity key was revoked, and who has no new one yet.

@@ -1,6 +1,7 @@
 """Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
+    identity-next.json  the one that is to follow it, until every partner has confirmed that
     scheme.json     of the keeper of a directory: the keys of the scheme, the newest of which signs the directory
     ring.json       signing keys, sealing keys, wrapping keys (`wrapping.py`), and the root of the keys with which
                     digests are made (`digests.py`); of signing and wrapping keys in an HSM (`hsm.py`), where they are
@@ -36,6 +37,7 @@ from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrap
 from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
 
 RING_FILE, IDENTITY_FILE, SCHEME_FILE = "ring.json", "identity.json", "scheme.json"
+NEXT_IDENTITY_FILE = "identity-next.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
 # start. A stolen key ends at once.
 OVERLAP = timedelta(hours=6)
@@ -341,30 +343,32 @@ class Ring:
         return tuple(key.kid for key in self._keys if key.use == "rest")
 
     @staticmethod
-    def find_identity_start(folder: Path) -> datetime | None:
+    def find_identity_start(folder: Path, *, is_next: bool = False) -> datetime | None:
         """Return since when the identity key is valid; None where it is kept elsewhere, or cannot be read.
 
-        The key itself stays locked.
+        The key itself stays locked. `is_next`: ask about the one that is to follow it.
         """
         try:
-            return key_file.read_start(_read_private(folder / IDENTITY_FILE))
+            return key_file.read_start(_read_private(folder / (NEXT_IDENTITY_FILE if is_next else IDENTITY_FILE)))
         except RingRefused:
             return None
 
     @staticmethod
-    def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
+    def open_identity(folder: Path, *, passphrase: bytes, is_next: bool = False) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
         Args:
             folder: where `identity.json` lies.
             passphrase: the one that the file has.
+            is_next: the one that is to follow it.
 
         Raises:
             RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
         """
-        if not (folder / IDENTITY_FILE).exists():
+        path = folder / (NEXT_IDENTITY_FILE if is_next else IDENTITY_FILE)
+        if not path.exists():
             raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
-        _, keys = key_file.read(_read_private(folder / IDENTITY_FILE), passphrase)
+        _, keys = key_file.read(_read_private(path), passphrase)
         if [key.use for key in keys] != ["id"]:
             raise build_refusal(RefusalCode.RING_UNREADABLE, "no identity key")
         return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
@@ -397,6 +401,37 @@ class Ring:
             for key in self._keys
             if key.use == "sig" or key.use == "enc"
         )
+
+
+def create_next_identity(folder: Path, *, authority: str, passphrase: bytes, now: datetime) -> bytes:
+    """Make the identity key that is to follow the one of now, write it beside that, and return its public half.
+
+    Args:
+        folder: where the key files are.
+        authority: our DfE code.
+        passphrase: the one that the files have.
+        now: the time, in any zone.
+
+    Raises:
+        RingRefused: `ring.exists` where there is one already; `ring.identity-away` where the present one is not there.
+    """
+    if (folder / NEXT_IDENTITY_FILE).exists():
+        raise build_refusal(RefusalCode.RING_EXISTS)
+    Ring.open_identity(folder, passphrase=passphrase)
+    key = _new_key(authority, "id", SIGNING, now)
+    _write_durably(folder / NEXT_IDENTITY_FILE, key_file.write(authority, (key,), passphrase))
+    return key.public
+
+
+def take_next_identity(folder: Path) -> None:
+    """Put the next identity key in the place of the one of now, which is destroyed. Where there is none, do nothing.
+
+    Args:
+        folder: where the key files are.
+    """
+    with suppress(FileNotFoundError):
+        (folder / NEXT_IDENTITY_FILE).replace(folder / IDENTITY_FILE)
+    _sync_folder(folder)
 
 
 def create_scheme_key(folder: Path, *, scheme: str, passphrase: bytes, now: datetime) -> bytes:
@@ -530,7 +565,11 @@ def _write_durably(path: Path, text: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

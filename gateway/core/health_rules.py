@@ -242,6 +242,16 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         says = "Their identity key was revoked. Nothing from them is accepted, and what is for them waits."
         add = "Call them for their new card, then run `cme-gateway partner add FILE --new-identity`."
         yield warn_check(f"identity of {partner.authority}", says, f"{_say_call(partner)} Ask for their new card.", add)
+    elif partner.is_identity_waiting:
+        says = "They have a new identity key that nobody here has confirmed. Until then their present card counts."
+        compare = f"Call them. Then run `cme-gateway partner confirm-identity {partner.authority}`."
+        on_page = f"{_say_call(partner)} Your IT team compares the new fingerprint with them."
+        yield warn_check(f"identity of {partner.authority}", says, on_page, compare)
+    if partner.lacks_our_identity:
+        says = "They have not confirmed this authority's new identity key. Until then they use its present card."
+        on_page = f"{_say_call(partner)} Your IT team reads them the new fingerprint."
+        read = "Call them and read out the fingerprint that `cme-gateway card export --next` shows."
+        yield warn_check(f"our identity at {partner.authority}", says, on_page, read)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"

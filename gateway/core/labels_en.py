@@ -863,6 +863,7 @@ CHECK_PATTERNS = {
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
     "identity of (?P<authority>[0-9]{3})": "Identity key of {authority}",
     "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",
+    "our identity at (?P<authority>[0-9]{3})": "This authority's new identity key at {authority}",
     "our card at (?P<authority>[0-9]{3})": "This authority's card at {authority}",
     "signing key of (?P<authority>[0-9]{3})": "Signing key of {authority}",
     "sealing key of (?P<authority>[0-9]{3})": "Encryption key of {authority}",

@@ -479,6 +479,10 @@ partner_cards = Table(
     # Serials of our own card: the last that was offered, and the one that they said they hold.
     Column("offered", Integer),
     Column("held", Integer),
+    # Of our own: the identity key that they have confirmed, hex, since we announced one; null: the one of before.
+    Column("held_identity", String(64)),
+    # Of theirs: a card under an identity key that their confirmed one announced, until people have compared it.
+    Column("waiting_card", Text),
 )
 
 # Authorities that have no gateway.
@@ -1201,7 +1205,7 @@ wrong_tries = Table(
     Column("since", Instant, nullable=False),
 )
 
-# The gateway whose records these are: one row, 1.
+# The gateway whose records these are: a row for each identity key that it has had, of which the last counts.
 owner = Table(
     "owner",
     metadata,
