@@ -151,7 +151,7 @@ class Gateway:
 
     def card_has_our_keys(self) -> bool:
         """Tell whether our card tells partners the keys that we sign and are sealed to with now."""
-        return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
+        return self.ring.active_kids <= {key.kid for key in self.own_card.keys}
 
     def refresh_trust(self) -> None:
         """Read the partners' cards again if one has changed, and whom we write to; another process may have

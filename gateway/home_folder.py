@@ -308,7 +308,7 @@ def take_up_own(gw: Gateway) -> bool:
     is_identity = ours.identity == gw.own_card.identity or _has_identity(gw.next_card, ours.identity.hex())
     is_ours = is_identity and (ours.authority, ring.authority) == (gw.code, gw.code)
     is_new = (text, next_text) != (gw.own_card_text, gw.next_card_text) or ring.list_keys() != gw.ring.list_keys()
-    if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
+    if not (is_ours and is_new and ring.active_kids <= {key.kid for key in ours.keys}):
         return False
     gw.own_card, gw.own_card_text, gw.ring = (
         ours,
@@ -390,7 +390,7 @@ def _write_card(
         issued_at=issued,
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
-        keys=ring.public_keys(),
+        keys=ring.list_card_keys(issued),
         # The same address twice, where the certificate will change: either may be shown there.
         routes=(
             *(Route("https", config.exchange_url, "sealed", certificate) for certificate in certificates),
@@ -570,6 +570,8 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
     gw = open_gateway(home)
     try:
         _check_signatures_read(gw, into)
+        if not revoke and (until := gw.ring.find_card_room(gw.now())):
+            raise NotAllowed("keys.card-full", until=f"{until:%d %b %Y}")
         with Ring.hold_files(home / KEYS):
             gw.store.run(lambda tx: add_held_storage_keys(tx, gw.now(), gw.ring))
             busy = is_rotation_under_way(gw.store.look(storage_keys.list_storage_keys))

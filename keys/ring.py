@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
-from keys.card import CardKey, Status
+from keys.card import MAX_ROWS, CardKey, Status
 from keys.digests import DigestKeys
 from keys.errors import RefusalCode, RingRefused, build_refusal
 from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
@@ -41,6 +41,8 @@ NEXT_IDENTITY_FILE = "identity-next.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
 # start. A stolen key ends at once.
 OVERLAP = timedelta(hours=6)
+# How long what a signing key signed is kept after it ended: the audit log, and receipts, for at least six years.
+EVIDENCE = timedelta(days=6 * 366)
 # The uses of keys that are replaced by new ones.
 ROTATED: Collection[str] = ("sig", "enc", "rest")
 # Thousands of keys; a larger file is not ours.
@@ -394,8 +396,41 @@ class Ring:
         """Return the key under which data keys are wrapped now."""
         return next(key for key in self.list_keys() if key.kid == self.wrapping.active_kid)
 
+    def list_card_keys(self, at: datetime) -> tuple[CardKey, ...]:
+        """List what belongs on our card, newest first: with more than fit, the newest.
+
+        Nobody seals to a sealing key that was replaced, so only those in use stand there. A signing key that was
+        replaced stands there for as long as what it signed is kept as evidence.
+
+        Args:
+            at: the time, in any zone, at which the card is signed.
+        """
+        wanted = (
+            key
+            for key in self.public_keys()
+            if key.status == "active" or (key.use == "sig" and at < key.not_after + EVIDENCE)
+        )
+        # The newest of each use stand first, and those in use before those that were replaced.
+        return tuple(sorted(wanted, key=lambda key: key.status != "active"))[:MAX_ROWS]
+
+    def find_card_room(self, at: datetime) -> datetime | None:
+        """Return when a card has room for a signing key more; None where it has now.
+
+        Args:
+            at: the time, in any zone.
+        """
+        on_card = self.list_card_keys(at)
+        if len(on_card) < MAX_ROWS:
+            return None
+        return min(key.not_after for key in on_card if key.use == "sig") + EVIDENCE
+
+    @property
+    def active_kids(self) -> frozenset[str]:
+        """Return the ids of the keys that sign, and are sealed to, now: the card must have them before we use them."""
+        return frozenset(key.kid for key in self.public_keys() if key.status == "active")
+
     def public_keys(self) -> tuple[CardKey, ...]:
-        """List what belongs on our card, newest first."""
+        """List the public half of every signing and sealing key, the newest of a use first."""
         return tuple(
             CardKey(key.kid, key.use, key.alg, key.public, key.not_before, key.not_after, key.status)
             for key in self._keys

@@ -133,7 +133,8 @@ async def test_an_identity_key_is_replaced_while_notices_go_both_ways(
         ]
     assert len(sent) > 20
     assert all(is_whole(gw) for gw in three.values())
-    assert [list_refused(gw) for gw in three.values()] == [[], [], []]
+    # One that a newer card overtook may come; none was strange to anybody.
+    assert {code for gw in three.values() for code in list_refused(gw)} <= {RefusalCode.CARD_OLDER}
     # It is in the log of both sides.
     assert detail(ours, "keys.identity-made") == {"now": now}
     assert detail(ours, "keys.identity-changed") == {"before": before, "now": now}
