@@ -12,7 +12,7 @@ from adapters.openid import IdentityProvider
 from adapters.route import Carrier, Login, MailAccount, NotReached, RouteAddress
 from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
-from gateway.errors import ConfigProblem, HsmUnavailable
+from gateway.errors import ConfigProblem, SigningUnavailable
 from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people, revoked_identities
 from gateway.store.correspondents import Correspondent
@@ -174,7 +174,8 @@ class Gateway:
                 code: card.withdraw_keys(whose) if code in self.withdrawn else whose for code, whose in cards.items()
             }
             suspended = [authority for authority, (_, _, is_off) in serials.items() if is_off]
-            trust = Trust(counting, self.config.find_forbidden_suites(), suspended)
+            config = self.config
+            trust = Trust(counting, config.find_forbidden_suites(), suspended, config.find_minimum_version())
             self.trust, self._serials, self._revoked = trust, serials, revoked
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
@@ -252,7 +253,7 @@ class Gateway:
                 )
             try:
                 return bearer.issue(called, ring=self.ring, now=self.now())
-            except HsmUnavailable as why:
+            except SigningUnavailable as why:
                 raise NotReached(f"not tried: {why.sentence}") from None
 
         return issue_bearer

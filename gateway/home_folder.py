@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.context import SYSTEM, Gateway, wall_clock
 from gateway.core import labels
 from gateway.core.own_keys import KeyState
 from gateway.core.storage_rotation import StorageKey, is_rotation_under_way
-from gateway.errors import ConfigProblem, NotAllowed, Unusable
+from gateway.errors import ConfigProblem, KeyEnded, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
@@ -31,7 +31,7 @@ from gateway.store.partner_cards import CardExchange
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
-from keys.ring import NEXT_IDENTITY_FILE, RING_FILE, KeyPlace, KeyPlaces, Ring
+from keys.ring import NEXT_IDENTITY_FILE, OVERLAP, RING_FILE, KeyPlace, KeyPlaces, Ring
 from keys.signatures import SIGNATURE_ALGORITHMS
 from keys.trust import Trust
 from schemas import layout
@@ -323,6 +323,29 @@ def _has_identity(whose: Card | None, identity: str) -> bool:
     return whose is not None and whose.identity.hex() == identity
 
 
+def stop_ended_key(gw: Gateway) -> None:
+    """Sign nothing any more with a key that was replaced in another home folder, or revoked, and has ended.
+
+    The database tells, which all processes share. The newer keys are taken up once they are here. Raises
+    StoreUnavailable.
+    """
+    ended_at = gw.store.look(lambda tx: _find_key_end(tx, gw.ring)) if gw.ring.signs else None
+    if ended_at is not None and ended_at <= gw.now():
+        gw.ring = gw.ring.stop_signing(KeyEnded)
+
+
+def _find_key_end(tx: Tx, ring: Ring) -> datetime | None:
+    """Return when the newest signing key here ends or ended; None where nothing newer is known."""
+    for entry in audit_log.list_newest_entries(tx, about=ring.newest_id, act="keys.revoked", limit=1):
+        return entry.at
+    for entry in audit_log.list_newest_entries(tx, act="keys.rotated", limit=1):
+        detail = loads(entry.entry).get("detail", {})
+        # Older versions did not write which key.
+        if detail.get("key", ring.newest_id) != ring.newest_id and entry.at >= ring.newest_since:
+            return entry.at if detail.get("revoked") == "yes" else entry.at + OVERLAP
+    return None
+
+
 def unlock_ring(config: Config) -> Ring:
     """Open our keys. Raises ConfigProblem, or RingRefused as `Ring.unlock` does; the HSM is not asked yet."""
     return Ring.unlock(config.home / KEYS, passphrase=config.read_passphrase(), hsm=config.find_hsm())
@@ -588,7 +611,7 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
                 uses=uses,
             )
             place = "hsm" if fresh.is_in_hsm else "file"
-            detail = {"revoked": "yes" if revoke else "no", "place": place}
+            detail = {"revoked": "yes" if revoke else "no", "place": place, "key": fresh.newest_id}
             entry = AuditEntry("keys.rotated", by, gw.code, detail=detail)
             gw.store.run(lambda tx: _log_new_keys(tx, gw, fresh, entry))
     finally:
@@ -661,6 +684,7 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()
+        stop_ended_key(gw)
     except BaseException:
         store.close()
         raise

@@ -17,7 +17,7 @@ which writes that key down as the root, and makes a new one that only wraps.
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -32,7 +32,7 @@ from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, Sealing
 from keys.card import MAX_ROWS, CardKey, Status
 from keys.digests import DigestKeys
 from keys.errors import RefusalCode, RingRefused, build_refusal
-from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
+from keys.hsm import EndedSigner, Hsm, HsmSigner, SigningPrivateKey
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
 
@@ -337,7 +337,25 @@ class Ring:
         """
         if kid not in self.storage_kids:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)
-        return Ring(self.authority, self._keys, self._hsm, storage_kid=kid)
+        ring = Ring(self.authority, self._keys, self._hsm, storage_kid=kid)
+        ring.signing = self.signing
+        return ring
+
+    def stop_signing(self, outage: Callable[[], Exception]) -> "Ring":
+        """Return the same keys, of which none signs: the newest here has ended, and a newer one is elsewhere.
+
+        Args:
+            outage: makes what is raised where a signature is wanted.
+        """
+        ring = self.wrap_with(self.wrapping.active_kid)
+        ended = EndedSigner(self.signing.private.public_key(), outage)
+        ring.signing = replace(self.signing, private=ended)
+        return ring
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether the newest signing key signs (`stop_signing`)."""
+        return not isinstance(self.signing.private, EndedSigner)
 
     @property
     def storage_kids(self) -> tuple[str, ...]:

@@ -277,6 +277,8 @@ class ProcessHealth:
     settings: str
     # The ids of those that it holds.
     storage_keys: tuple[str, ...] = ()
+    # False: that key has ended, so it signs nothing.
+    signs: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,6 +148,8 @@ def _check_processes(health: Health) -> Iterator[HealthFinding]:
     for process in health.processes:
         if (process.card_serial, process.signing_key) != (newest.card_serial, newest.signing_key):
             says = f"It runs with card {process.card_serial} and its keys. {newest.name} has card {newest.card_serial}."
+            if not process.signs:
+                says = f"{says} Its signing key has ended, so it sends nothing and accepts nothing."
             copy = f"Copy keys/, card.jwt, tls.key and tls.pem from the home folder of {newest.name}."
             yield fail_check(f"process: {process.name}", says, "Copy the newest keys and card to it.", copy)
     if len({process.settings for process in health.processes}) > 1:

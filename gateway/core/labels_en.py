@@ -784,6 +784,7 @@ CHECKS = {
     "storage key": "Storage key",
     "HSM": "HSM",
     "encryption": "Encryption to partners",
+    "versions of partners": "Versions of partners",
     "signatures": "Signatures of this gateway",
     "contacts on our card": "Contacts on the card",
     "PIN of the HSM": "PIN of the HSM",

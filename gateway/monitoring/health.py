@@ -153,7 +153,9 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         tuple(check_queues(tx, gw)),
         _measure_retention(tx),
         tuple(
-            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()))
+            ProcessHealth(
+                it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()), it.signs
+            )
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
         tuple(storage_keys.list_storage_keys(tx)),

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -1143,6 +1144,8 @@ running_processes = Table(
     # The ids of the storage keys that it holds, with a space between two.
     Column("storage_keys", Text, nullable=False, server_default=""),
     Column("noted_at", Instant, nullable=False),
+    # False: the key that should sign was replaced elsewhere, and has ended.
+    Column("signs", Boolean, nullable=False, server_default=true()),
 )
 
 # When a person last checked each contact on our card.

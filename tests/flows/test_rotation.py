@@ -108,7 +108,7 @@ async def test_keys_are_replaced_forty_times_and_the_card_has_those_that_somebod
     opened, now = home_folder.open_gateway, datetime.now(UTC)
     for number in range(40):
         at = now - timedelta(days=120) * (39 - number)
-        monkeypatch.setattr(home_folder, "open_gateway", partial(opened, now=lambda at=at: at))
+        monkeypatch.setattr(home_folder, "open_gateway", partial(opened, now=partial(at.astimezone, UTC)))
         home_folder.rotate_keys(tmp_path / "333", by="ines")
     ours = opened(tmp_path / "333")
     keys = ours.own_card.keys
