@@ -1254,3 +1254,12 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     "webhook.added/events": EVENTS,
     "search.called/result": SEARCH_CALLS,
 }
+# What was just done with a partner, by the word in the address of the page after it.
+PARTNER_ACTS = {
+    "added": "The card of {whose} is confirmed. Notices can be exchanged once they have added yours too.",
+    "suspended": "Exchange with {whose} is suspended.",
+    "resumed": "Exchange with {whose} is resumed.",
+    "still-suspended": (
+        "Your suspension of {whose} is ended. The directory of a scheme still suspends it: call the keeper."
+    ),
+}
