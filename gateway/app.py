@@ -29,7 +29,7 @@ from gateway.casework import expire_compositions, find_index
 from gateway.console import application as console
 from gateway.context import SYSTEM, Gateway
 from gateway.directories.rounds import keep_directories_forever
-from gateway.errors import HsmUnavailable, NotAllowed, StoreUnavailable, Unusable
+from gateway.errors import NotAllowed, SigningUnavailable, StoreUnavailable, Unusable
 from gateway.exchange import mailbox, removed_partners, statements
 from gateway.exchange.card_rounds import exchange_cards_forever
 from gateway.exchange.collect import collect_forever
@@ -313,6 +313,7 @@ def _describe_process(gw: Gateway) -> RunningProcess:
         gw.config.compute_shared_digest(),
         " ".join(gw.ring.storage_kids),
         gw.now(),
+        gw.ring.signs,
     )
 
 
@@ -329,6 +330,7 @@ async def _take_up_files(gw: Gateway, stop: asyncio.Event, server_tls: ssl.SSLCo
             entry = AuditEntry("card.certificate-changed", SYSTEM, gw.code, detail={"serial": gw.own_card.serial})
             await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
         await asyncio.to_thread(storage.follow_storage_key, gw)
+        await asyncio.to_thread(home_folder.stop_ended_key, gw)
         stamp = home_folder.stamp_own_files(gw.config.home)
         if stamp == gw.own_files:
             return
@@ -361,10 +363,10 @@ async def _share_work(gw: Gateway, stop: asyncio.Event) -> None:
 
 
 async def _log_and_sign(gw: Gateway, entry: AuditEntry) -> None:
-    """Write an entry and sign the log; where the HSM does not answer, it is signed once it does."""
+    """Write an entry and sign the log; where nothing can be signed now, it is signed once it can."""
     try:
         await audit.sign_checkpoint(gw, entry)
-    except HsmUnavailable as why:
+    except SigningUnavailable as why:
         log_failure("checkpoint", why)
         await gw.store.write(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
 

@@ -13,7 +13,7 @@ from adapters.proxy import Proxy
 from adapters.route import Carrier, Login, MailAccount, NotReached, RouteAddress
 from adapters.safe_addresses import is_loopback
 from gateway.core.bursts import Bursts
-from gateway.errors import ConfigProblem, HsmUnavailable
+from gateway.errors import ConfigProblem, SigningUnavailable
 from gateway.settings.config import Config
 from gateway.store import correspondents, partners, people, revoked_identities
 from gateway.store.correspondents import Correspondent
@@ -108,6 +108,9 @@ class Gateway:
     looked: dict[str, Heartbeat] = field(default_factory=dict)
     # Our own card, as it is signed.
     own_card_text: str = ""
+    # The same under the identity key that is to follow the one of now, for partners that have confirmed it.
+    next_card: Card | None = None
+    next_card_text: str = ""
     # What tells whether our card, keys and certificate on the disk are still those.
     own_files: tuple[object, ...] = ()
     # Whose identity key was revoked, and who has no new one yet.
@@ -151,7 +154,7 @@ class Gateway:
 
     def card_has_our_keys(self) -> bool:
         """Tell whether our card tells partners the keys that we sign and are sealed to with now."""
-        return {key.kid for key in self.ring.public_keys()} <= {key.kid for key in self.own_card.keys}
+        return self.ring.active_kids <= {key.kid for key in self.own_card.keys}
 
     def refresh_trust(self) -> None:
         """Read the partners' cards again if one has changed, and whom we write to; another process may have
@@ -174,7 +177,8 @@ class Gateway:
                 code: card.withdraw_keys(whose) if code in self.withdrawn else whose for code, whose in cards.items()
             }
             suspended = [authority for authority, (_, _, is_off) in serials.items() if is_off]
-            trust = Trust(counting, self.config.find_forbidden_suites(), suspended)
+            config = self.config
+            trust = Trust(counting, config.find_forbidden_suites(), suspended, config.find_minimum_version())
             self.trust, self._serials, self._revoked = trust, serials, revoked
 
     def note_look(self, loop: str, again_within: timedelta) -> None:
@@ -253,7 +257,7 @@ class Gateway:
                 )
             try:
                 return bearer.issue(called, ring=self.ring, now=self.now())
-            except HsmUnavailable as why:
+            except SigningUnavailable as why:
                 raise NotReached(f"not tried: {why.sentence}") from None
 
         return issue_bearer

@@ -2,7 +2,9 @@
 
 GatewayError           code, one sentence, what to do next on a page and in a terminal, the status at the API
   StoreUnavailable       the database cannot save or read now; nothing was lost
-    HsmUnavailable         the HSM in which our keys are does nothing now; nothing was lost
+    SigningUnavailable     nothing can be signed now; nothing was lost
+      HsmUnavailable         the HSM in which our keys are does nothing now
+      KeyEnded               the newest signing key here has ended, and a newer one is in another home folder
   ConfigProblem          a setting is wrong: which, on which line, what to write instead
   NotFound               there is nothing under this id
   Ambiguous              there is more than one under this id
@@ -37,6 +39,7 @@ NOT_BY_WAITING = {
     "store.not-let-in",
     "store.no-database",
     "store.newer",
+    "keys.ended",
     "hsm.no-library",
     "hsm.no-module",
     "hsm.two-tokens",
@@ -108,7 +111,18 @@ class StoreUnavailable(GatewayError):
         self.exit_code = 75 if code in WITHOUT_A_HAND else 78 if code in NOT_BY_WAITING else 1
 
 
-class HsmUnavailable(StoreUnavailable):
+class SigningUnavailable(StoreUnavailable):
+    """Nothing can be signed now: whoever waits for the database waits for this too, in the same way."""
+
+
+class KeyEnded(SigningUnavailable):
+    """The newest signing key that this process has was replaced elsewhere, and does not count any more."""
+
+    def __init__(self) -> None:
+        super().__init__("keys.ended")
+
+
+class HsmUnavailable(SigningUnavailable):
     """The HSM in which our keys are is no use now: nothing can be signed, and nothing stored can be opened.
 
     Whoever waits for the database waits for it too, in the same way.

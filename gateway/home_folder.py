@@ -4,10 +4,10 @@ import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from json import dumps
+from json import dumps, loads
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
@@ -19,7 +19,7 @@ from gateway.context import SYSTEM, Gateway, wall_clock
 from gateway.core import labels
 from gateway.core.own_keys import KeyState
 from gateway.core.storage_rotation import StorageKey, is_rotation_under_way
-from gateway.errors import ConfigProblem, NotAllowed, Unusable
+from gateway.errors import ConfigProblem, KeyEnded, NotAllowed, Unusable
 from gateway.settings.config import Config
 from gateway.settings.file import load, parse
 from gateway.settings.rules import FILE, LOOPBACK
@@ -31,7 +31,7 @@ from gateway.store.partner_cards import CardExchange
 from keys import card, note, tls
 from keys.card import Card, CardContact, Route
 from keys.errors import CardRefused, CardRoute, Refusal
-from keys.ring import RING_FILE, KeyPlace, KeyPlaces, Ring
+from keys.ring import NEXT_IDENTITY_FILE, OVERLAP, RING_FILE, KeyPlace, KeyPlaces, Ring
 from keys.signatures import SIGNATURE_ALGORITHMS
 from keys.trust import Trust
 from schemas import layout
@@ -39,6 +39,8 @@ from schemas import layout
 CARD_FILE, TLS_KEY, TLS_CERTIFICATE, PASSPHRASE, KEYS = "card.jwt", "tls.key", "tls.pem", "passphrase", "keys"
 # The next certificate of the exchange port with its key, PEM, until the port shows it.
 TLS_NEXT = "tls-next.pem"
+# Our card under the next identity key, until every partner has confirmed that.
+NEXT_CARD_FILE = "card-next.jwt"
 # Last: with it, a gateway is whole.
 PARTS = (PASSPHRASE, KEYS, TLS_KEY, TLS_CERTIFICATE, CARD_FILE, "store.db", FILE)
 CARD_LIFE = timedelta(days=365)
@@ -288,7 +290,8 @@ def stamp_own_files(home: Path) -> tuple[object, ...]:
             return status.st_mtime_ns, status.st_ino, status.st_size
         return None
 
-    return tuple(stamp(home / name) for name in (CARD_FILE, f"{KEYS}/{RING_FILE}", TLS_KEY, TLS_CERTIFICATE))
+    names = (CARD_FILE, NEXT_CARD_FILE, f"{KEYS}/{RING_FILE}", TLS_KEY, TLS_CERTIFICATE)
+    return tuple(stamp(home / name) for name in names)
 
 
 def take_up_own(gw: Gateway) -> bool:
@@ -300,17 +303,47 @@ def take_up_own(gw: Gateway) -> bool:
     Raises ConfigProblem, or a Refusal.
     """
     ours, text = _read_own_card(gw.config.home)
+    following, next_text = _read_next_card(gw.config.home)
     ring = unlock_ring(gw.config)
-    is_ours = (ours.authority, ours.identity, ring.authority) == (gw.code, gw.own_card.identity, gw.code)
-    is_new = text != gw.own_card_text or ring.list_keys() != gw.ring.list_keys()
-    if not (is_ours and is_new and {key.kid for key in ring.public_keys()} <= {key.kid for key in ours.keys}):
+    is_identity = ours.identity == gw.own_card.identity or _has_identity(gw.next_card, ours.identity.hex())
+    is_ours = is_identity and (ours.authority, ring.authority) == (gw.code, gw.code)
+    is_new = (text, next_text) != (gw.own_card_text, gw.next_card_text) or ring.list_keys() != gw.ring.list_keys()
+    if not (is_ours and is_new and ring.active_kids <= {key.kid for key in ours.keys}):
         return False
     gw.own_card, gw.own_card_text, gw.ring = (
         ours,
         text,
         choose_storage_key(gw.store.look(storage_keys.list_storage_keys), ring),
     )
+    gw.next_card, gw.next_card_text = following, next_text
     return True
+
+
+def _has_identity(whose: Card | None, identity: str) -> bool:
+    return whose is not None and whose.identity.hex() == identity
+
+
+def stop_ended_key(gw: Gateway) -> None:
+    """Sign nothing any more with a key that was replaced in another home folder, or revoked, and has ended.
+
+    The database tells, which all processes share. The newer keys are taken up once they are here. Raises
+    StoreUnavailable.
+    """
+    ended_at = gw.store.look(lambda tx: _find_key_end(tx, gw.ring)) if gw.ring.signs else None
+    if ended_at is not None and ended_at <= gw.now():
+        gw.ring = gw.ring.stop_signing(KeyEnded)
+
+
+def _find_key_end(tx: Tx, ring: Ring) -> datetime | None:
+    """Return when the newest signing key here ends or ended; None where nothing newer is known."""
+    for entry in audit_log.list_newest_entries(tx, about=ring.newest_id, act="keys.revoked", limit=1):
+        return entry.at
+    for entry in audit_log.list_newest_entries(tx, act="keys.rotated", limit=1):
+        detail = loads(entry.entry).get("detail", {})
+        # Older versions did not write which key.
+        if detail.get("key", ring.newest_id) != ring.newest_id and entry.at >= ring.newest_since:
+            return entry.at if detail.get("revoked") == "yes" else entry.at + OVERLAP
+    return None
 
 
 def unlock_ring(config: Config) -> Ring:
@@ -362,9 +395,12 @@ def _write_private(path: Path, secret: bytes) -> None:
 def _write_card(
     config: Config, *, serial: int, now: datetime, host: Card | None = None, extensions: Mapping[str, Any] = NONE
 ) -> Card:
-    """Sign our card with the identity key and keep it in the home folder."""
+    """Sign our card with the identity key and keep it in the home folder; and with the next one, where there is one."""
     ring = unlock_ring(config)
     identity = Ring.open_identity(config.home / KEYS, passphrase=config.read_passphrase())
+    has_next = _has_next_identity(config.home, identity.public_key().public_bytes_raw())
+    passphrase = config.read_passphrase()
+    following = Ring.open_identity(config.home / KEYS, passphrase=passphrase, is_next=True) if has_next else None
     certificates = [tls.der_base64(read_certificate(config.home))]
     if (waits := read_next_certificate(config.home)) is not None:
         certificates.append(tls.der_base64(waits))
@@ -377,7 +413,7 @@ def _write_card(
         issued_at=issued,
         expires_at=issued + CARD_LIFE,
         identity=identity.public_key().public_bytes_raw(),
-        keys=ring.public_keys(),
+        keys=ring.list_card_keys(issued),
         # The same address twice, where the certificate will change: either may be shown there.
         routes=(
             *(Route("https", config.exchange_url, "sealed", certificate) for certificate in certificates),
@@ -392,8 +428,21 @@ def _write_card(
         card.check_routes(ours)
     except CardRoute:
         raise ConfigProblem("config.route") from None
-    _replace_files({config.home / CARD_FILE: card.write(ours, identity).encode("ascii")})
+    files = {config.home / CARD_FILE: card.write(ours, identity).encode("ascii")}
+    if following is not None:
+        others = {name: value for name, value in ours.extensions.items() if name != card.NEXT_IDENTITY}
+        twin = replace(ours, identity=following.public_key().public_bytes_raw(), extensions=others)
+        files[config.home / NEXT_CARD_FILE] = card.write(twin, following).encode("ascii")
+    _replace_files(files)
+    if following is None:
+        (config.home / NEXT_CARD_FILE).unlink(missing_ok=True)
     return ours
+
+
+def _has_next_identity(home: Path, identity: bytes) -> bool:
+    """Tell whether an identity key is to follow this one; it may be kept elsewhere, where our next card is here."""
+    waits = _read_next_card(home)[0]
+    return (home / KEYS / NEXT_IDENTITY_FILE).exists() or not (waits is None or waits.identity == identity)
 
 
 def list_contacts(config: Config) -> tuple[CardContact, ...]:
@@ -504,6 +553,10 @@ def renew_card(home: Path, *, by: str, confirms_contacts: bool = False) -> Card:
         checked = gw.store.look(lambda tx: find_contact_checks(tx, gw.config))
         checked |= {check.role: check.checked_at for check in checks}
         extensions = card.write_contact_dates(checked) | {card.SIGNATURES_READ: list(SIGNATURE_ALGORITHMS)}
+        if (home / KEYS / NEXT_IDENTITY_FILE).exists():
+            passphrase = gw.config.read_passphrase()
+            following = Ring.open_identity(home / KEYS, passphrase=passphrase, is_next=True)
+            extensions |= card.write_next_identity(following.public_key().public_bytes_raw())
         if not gw.trust.list_authorities() or gw.store.look(lambda tx: list_old_readers(tx, gw)):
             extensions = {}
         ours = _write_card(gw.config, serial=max(known) + 1, now=gw.now(), host=hosted_by, extensions=extensions)
@@ -512,6 +565,14 @@ def renew_card(home: Path, *, by: str, confirms_contacts: bool = False) -> Card:
     finally:
         gw.store.close()
     return ours
+
+
+def note_contacts_checked(gw: Gateway, *, by: str) -> None:
+    """Note that a person has checked today every contact that our next card has; the card says so once it is renewed.
+
+    The identity key signs the card, and a gateway that serves never holds that.
+    """
+    gw.store.run(lambda tx: _keep_contact_checks(tx, gw, _list_checks_now(gw, by), by))
 
 
 def _list_checks_now(gw: Gateway, by: str) -> list[ContactCheck]:
@@ -540,6 +601,8 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
     gw = open_gateway(home)
     try:
         _check_signatures_read(gw, into)
+        if not revoke and (until := gw.ring.find_card_room(gw.now())):
+            raise NotAllowed("keys.card-full", until=f"{until:%d %b %Y}")
         with Ring.hold_files(home / KEYS):
             gw.store.run(lambda tx: add_held_storage_keys(tx, gw.now(), gw.ring))
             busy = is_rotation_under_way(gw.store.look(storage_keys.list_storage_keys))
@@ -556,7 +619,7 @@ def rotate_keys(home: Path, *, by: str, revoke: bool = False, into: KeyPlace | N
                 uses=uses,
             )
             place = "hsm" if fresh.is_in_hsm else "file"
-            detail = {"revoked": "yes" if revoke else "no", "place": place}
+            detail = {"revoked": "yes" if revoke else "no", "place": place, "key": fresh.newest_id}
             entry = AuditEntry("keys.rotated", by, gw.code, detail=detail)
             gw.store.run(lambda tx: _log_new_keys(tx, gw, fresh, entry))
     finally:
@@ -609,13 +672,14 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
     _make_private(home)
     own_files = stamp_own_files(home)
     own_card, own_card_text = _read_own_card(home)
+    next_card, next_card_text = _read_next_card(home)
     ring = unlock_ring(config)
     for what, code in (("The card", own_card.authority), ("The keys", ring.authority)):
         if code != config.authority.code:
             raise ConfigProblem("home.mixed", what=what, home=home, code=code, file=FILE, ours=config.authority.code)
     store = Store(config.store_url)
     try:
-        is_named = not store.is_made() or _is_database_ours(store, own_card)
+        is_named = not store.is_made() or _is_database_ours(store, own_card, next_card)
         if not is_named:
             _check_signed_by_us(store, own_card)
         store.migrate()
@@ -624,18 +688,24 @@ def open_gateway(home: Path, *, now: Callable[[], datetime] = wall_clock) -> Gat
         gw = Gateway(config, ring, own_card, store, load_carriers(), now, config.sign_ins(), config.mail_account())
         gw.own_card_text, gw.own_files = own_card_text, own_files
         gw.proxy = config.read_proxy()
+        gw.next_card, gw.next_card_text = next_card, next_card_text
         gw.ring = choose_storage_key(store.look(storage_keys.list_storage_keys), ring)
         registration = config.read_registration()
         gw.identity_provider = IdentityProvider(registration) if registration else None
         gw.refresh_trust()
+        stop_ended_key(gw)
     except BaseException:
         store.close()
         raise
     return gw
 
 
-def _is_database_ours(store: Store, ours: Card) -> bool:
-    """Tell whether the database names us; False where it names nobody with a key. Raises ConfigProblem."""
+def _is_database_ours(store: Store, ours: Card, following: Card | None) -> bool:
+    """Tell whether the database names us; False where it names nobody with a key. Raises ConfigProblem.
+
+    It may name the identity key that is to follow: then a command that was to end the change was broken off, or this
+    home folder is that of another process.
+    """
     owner_named = store.look(owner.find_owner)
     if owner_named is None:
         return False
@@ -643,7 +713,7 @@ def _is_database_ours(store: Store, ours: Card) -> bool:
         raise _not_ours_error(
             f"it holds the records of {owner_named.authority}, and this home folder is that of {ours.authority}"
         )
-    if owner_named.identity not in (None, ours.identity.hex()):
+    if owner_named.identity not in (None, ours.identity.hex()) and not _has_identity(following, owner_named.identity):
         raise _not_ours_error(f"it belongs to another gateway of {ours.authority}, which has other keys")
     return owner_named.identity is not None
 
@@ -672,12 +742,23 @@ def _not_ours_error(why: str) -> ConfigProblem:
     return ConfigProblem("store.not-ours", why=why, file=FILE)
 
 
+def _read_next_card(home: Path) -> tuple[Card | None, str]:
+    """Read our card under the next identity key; nothing where there is none. Raises ConfigProblem."""
+    if not (home / NEXT_CARD_FILE).exists():
+        return None, ""
+    return _read_card_file(home / NEXT_CARD_FILE)
+
+
 def _read_own_card(home: Path) -> tuple[Card, str]:
+    return _read_card_file(home / CARD_FILE)
+
+
+def _read_card_file(path: Path) -> tuple[Card, str]:
     try:
-        text = (home / CARD_FILE).read_text("ascii").strip()
+        text = path.read_text("ascii").strip()
         return card.read(text), text
     except OSError:
         what = "cannot be read"
     except (UnicodeDecodeError, CardRefused):
         what = "is damaged"
-    raise ConfigProblem("card.missing", path=home / CARD_FILE, what=what)
+    raise ConfigProblem("card.missing", path=path, what=what)

@@ -37,6 +37,8 @@ FINGERPRINT_DIGITS = 40
 CONTACTS_CHECKED = "contacts_checked"
 # An extension: the algorithms whose signatures the authority's gateway verifies; without it, EdDSA alone.
 SIGNATURES_READ = "signatures_read"
+# An extension: the public key, base64url, that is to be the authority's identity key once people have confirmed it.
+NEXT_IDENTITY = "next_identity"
 
 KIND = jose.Kind(
     "cme-card+jwt",
@@ -204,6 +206,28 @@ def list_signatures_read(card: Card) -> frozenset[str]:
     """
     claims = card.extensions.get(SIGNATURES_READ)
     return frozenset({EDDSA, *(it for it in (claims if isinstance(claims, list) else ()) if isinstance(it, str))})
+
+
+def write_next_identity(public: bytes) -> dict[str, Any]:
+    """Return the extension in which the identity key of now announces the one that is to follow it.
+
+    Args:
+        public: the raw Ed25519 key.
+    """
+    return {NEXT_IDENTITY: jose.encode(public)}
+
+
+def is_announced(new: Card, held: Card) -> bool:
+    """Tell whether a card with another identity key has the one that the card we hold announces.
+
+    It does not count for that: people must compare its fingerprint first. It only comes from who had the key before.
+
+    Args:
+        new: as `read` returned it.
+        held: the confirmed card that we hold.
+    """
+    announced = held.extensions.get(NEXT_IDENTITY)
+    return new.authority == held.authority and new.identity != held.identity and announced == jose.encode(new.identity)
 
 
 def write_contact_dates(dates: Mapping[str, datetime]) -> dict[str, Any]:

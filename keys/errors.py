@@ -56,6 +56,7 @@ class RefusalCode(StrEnum):
     CARD_OTHER_IDENTITY = "card.other-identity"
     CARD_OTHER_AUTHORITY = "card.other-authority"
     CARD_SUSPENDED = "card.suspended"
+    CARD_TOO_OLD_VERSION = "card.too-old-version"
     DIRECTORY_MALFORMED = "directory.malformed"
     DIRECTORY_ALGORITHM = "directory.algorithm"
     DIRECTORY_TYPE = "directory.type"

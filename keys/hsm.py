@@ -250,8 +250,31 @@ class HsmSigner:
         return load_verifying_key(self.alg, self._public)
 
 
+@dataclass(frozen=True, slots=True)
+class EndedSigner:
+    """Signs nothing, in the place of a key that ended: whoever wants a signature is told so."""
+
+    _public: VerifyingKey
+    _outage: Callable[[], Exception] = field(repr=False)
+
+    def sign(self, text: bytes) -> bytes:
+        """Raise what whoever stopped the key wants; `text` is not looked at.
+
+        Args:
+            text: as it was to be signed.
+
+        Raises:
+            Exception: in any case.
+        """
+        raise self._outage()
+
+    def public_key(self) -> VerifyingKey:
+        """Return the public half."""
+        return self._public
+
+
 # What signs.
-SigningPrivateKey = Ed25519PrivateKey | HsmSigner
+SigningPrivateKey = Ed25519PrivateKey | HsmSigner | EndedSigner
 
 
 @cache

@@ -15,10 +15,11 @@ from functools import cache
 from typing import Any, NoReturn
 
 import pybase64
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt import PyJWS
 
 from keys.errors import RefusalCode, build_refusal
-from keys.hsm import HsmSigner, SigningPrivateKey
+from keys.hsm import SigningPrivateKey
 from keys.signatures import SIGNATURE_ALGORITHMS, VerifyingKey
 
 # By how much two authorities' clocks may differ; with NTP they do not.
@@ -172,7 +173,8 @@ def sign(kind: Kind, payload: bytes, *, kid: str, alg: str, key: SigningPrivateK
     """
     signed_text = f"{_write_header(kind.typ, kind.cty, alg, kid)}.{encode(payload)}"
     text = signed_text.encode()
-    signature = key.sign(text) if isinstance(key, HsmSigner) else _jws.get_algorithm_by_name(alg).sign(text, key)
+    is_here = isinstance(key, Ed25519PrivateKey)
+    signature = _jws.get_algorithm_by_name(alg).sign(text, key) if is_here else key.sign(text)
     return f"{signed_text}.{encode(signature)}"
 
 

@@ -1,6 +1,7 @@
 """Our own private keys: made, unlocked, rotated. The only file of `keys` that reads and writes files.
 
     identity.json   the identity key. It signs only our card, is not needed to run, and may be kept elsewhere
+    identity-next.json  the one that is to follow it, until every partner has confirmed that
     scheme.json     of the keeper of a directory: the keys of the scheme, the newest of which signs the directory
     ring.json       signing keys, sealing keys, wrapping keys (`wrapping.py`), and the root of the keys with which
                     digests are made (`digests.py`); of signing and wrapping keys in an HSM (`hsm.py`), where they are
@@ -16,7 +17,7 @@ which writes that key down as the root, and makes a new one that only wraps.
 
 import fcntl
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,17 +29,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from keys import key_file
 from keys.algorithms import DEFAULT_KEM, KEMS, SEED_BYTES, SIGNING, Kem, SealingPrivateKey
-from keys.card import CardKey, Status
+from keys.card import MAX_ROWS, CardKey, Status
 from keys.digests import DigestKeys
 from keys.errors import RefusalCode, RingRefused, build_refusal
-from keys.hsm import Hsm, HsmSigner, SigningPrivateKey
+from keys.hsm import EndedSigner, Hsm, HsmSigner, SigningPrivateKey
 from keys.key_file import AT_REST, ROOT, ROOT_OF_0_1, OwnKey, RingUse, read_wrapping_id, whole_second
 from keys.wrapping import DATA_KEY_BYTES, WrappingKeys
 
 RING_FILE, IDENTITY_FILE, SCHEME_FILE = "ring.json", "identity.json", "scheme.json"
+NEXT_IDENTITY_FILE = "identity-next.json"
 # How long a key that was replaced still signs: a process that runs takes up the new ones within seconds, or at its next
 # start. A stolen key ends at once.
 OVERLAP = timedelta(hours=6)
+# How long what a signing key signed is kept after it ended: the audit log, and receipts, for at least six years.
+EVIDENCE = timedelta(days=6 * 366)
 # The uses of keys that are replaced by new ones.
 ROTATED: Collection[str] = ("sig", "enc", "rest")
 # Thousands of keys; a larger file is not ours.
@@ -333,7 +337,25 @@ class Ring:
         """
         if kid not in self.storage_kids:
             raise build_refusal(RefusalCode.KEY_UNKNOWN)
-        return Ring(self.authority, self._keys, self._hsm, storage_kid=kid)
+        ring = Ring(self.authority, self._keys, self._hsm, storage_kid=kid)
+        ring.signing = self.signing
+        return ring
+
+    def stop_signing(self, outage: Callable[[], Exception]) -> "Ring":
+        """Return the same keys, of which none signs: the newest here has ended, and a newer one is elsewhere.
+
+        Args:
+            outage: makes what is raised where a signature is wanted.
+        """
+        ring = self.wrap_with(self.wrapping.active_kid)
+        ended = EndedSigner(self.signing.private.public_key(), outage)
+        ring.signing = replace(self.signing, private=ended)
+        return ring
+
+    @property
+    def signs(self) -> bool:
+        """Tell whether the newest signing key signs (`stop_signing`)."""
+        return not isinstance(self.signing.private, EndedSigner)
 
     @property
     def storage_kids(self) -> tuple[str, ...]:
@@ -341,30 +363,32 @@ class Ring:
         return tuple(key.kid for key in self._keys if key.use == "rest")
 
     @staticmethod
-    def find_identity_start(folder: Path) -> datetime | None:
+    def find_identity_start(folder: Path, *, is_next: bool = False) -> datetime | None:
         """Return since when the identity key is valid; None where it is kept elsewhere, or cannot be read.
 
-        The key itself stays locked.
+        The key itself stays locked. `is_next`: ask about the one that is to follow it.
         """
         try:
-            return key_file.read_start(_read_private(folder / IDENTITY_FILE))
+            return key_file.read_start(_read_private(folder / (NEXT_IDENTITY_FILE if is_next else IDENTITY_FILE)))
         except RingRefused:
             return None
 
     @staticmethod
-    def open_identity(folder: Path, *, passphrase: bytes) -> Ed25519PrivateKey:
+    def open_identity(folder: Path, *, passphrase: bytes, is_next: bool = False) -> Ed25519PrivateKey:
         """Return the identity key, for as long as it takes to sign a card. A running gateway never holds it.
 
         Args:
             folder: where `identity.json` lies.
             passphrase: the one that the file has.
+            is_next: the one that is to follow it.
 
         Raises:
             RingRefused: `ring.identity-away` where it is not on this machine, or as `unlock` does.
         """
-        if not (folder / IDENTITY_FILE).exists():
+        path = folder / (NEXT_IDENTITY_FILE if is_next else IDENTITY_FILE)
+        if not path.exists():
             raise build_refusal(RefusalCode.RING_IDENTITY_AWAY)
-        _, keys = key_file.read(_read_private(folder / IDENTITY_FILE), passphrase)
+        _, keys = key_file.read(_read_private(path), passphrase)
         if [key.use for key in keys] != ["id"]:
             raise build_refusal(RefusalCode.RING_UNREADABLE, "no identity key")
         return Ed25519PrivateKey.from_private_bytes(keys[0].secret)
@@ -390,13 +414,77 @@ class Ring:
         """Return the key under which data keys are wrapped now."""
         return next(key for key in self.list_keys() if key.kid == self.wrapping.active_kid)
 
+    def list_card_keys(self, at: datetime) -> tuple[CardKey, ...]:
+        """List what belongs on our card, newest first: with more than fit, the newest.
+
+        Nobody seals to a sealing key that was replaced, so only those in use stand there. A signing key that was
+        replaced stands there for as long as what it signed is kept as evidence.
+
+        Args:
+            at: the time, in any zone, at which the card is signed.
+        """
+        wanted = (
+            key
+            for key in self.public_keys()
+            if key.status == "active" or (key.use == "sig" and at < key.not_after + EVIDENCE)
+        )
+        # The newest of each use stand first, and those in use before those that were replaced.
+        return tuple(sorted(wanted, key=lambda key: key.status != "active"))[:MAX_ROWS]
+
+    def find_card_room(self, at: datetime) -> datetime | None:
+        """Return when a card has room for a signing key more; None where it has now.
+
+        Args:
+            at: the time, in any zone.
+        """
+        on_card = self.list_card_keys(at)
+        if len(on_card) < MAX_ROWS:
+            return None
+        return min(key.not_after for key in on_card if key.use == "sig") + EVIDENCE
+
+    @property
+    def active_kids(self) -> frozenset[str]:
+        """Return the ids of the keys that sign, and are sealed to, now: the card must have them before we use them."""
+        return frozenset(key.kid for key in self.public_keys() if key.status == "active")
+
     def public_keys(self) -> tuple[CardKey, ...]:
-        """List what belongs on our card, newest first."""
+        """List the public half of every signing and sealing key, the newest of a use first."""
         return tuple(
             CardKey(key.kid, key.use, key.alg, key.public, key.not_before, key.not_after, key.status)
             for key in self._keys
             if key.use == "sig" or key.use == "enc"
         )
+
+
+def create_next_identity(folder: Path, *, authority: str, passphrase: bytes, now: datetime) -> bytes:
+    """Make the identity key that is to follow the one of now, write it beside that, and return its public half.
+
+    Args:
+        folder: where the key files are.
+        authority: our DfE code.
+        passphrase: the one that the files have.
+        now: the time, in any zone.
+
+    Raises:
+        RingRefused: `ring.exists` where there is one already; `ring.identity-away` where the present one is not there.
+    """
+    if (folder / NEXT_IDENTITY_FILE).exists():
+        raise build_refusal(RefusalCode.RING_EXISTS)
+    Ring.open_identity(folder, passphrase=passphrase)
+    key = _new_key(authority, "id", SIGNING, now)
+    _write_durably(folder / NEXT_IDENTITY_FILE, key_file.write(authority, (key,), passphrase))
+    return key.public
+
+
+def take_next_identity(folder: Path) -> None:
+    """Put the next identity key in the place of the one of now, which is destroyed. Where there is none, do nothing.
+
+    Args:
+        folder: where the key files are.
+    """
+    with suppress(FileNotFoundError):
+        (folder / NEXT_IDENTITY_FILE).replace(folder / IDENTITY_FILE)
+    _sync_folder(folder)
 
 
 def create_scheme_key(folder: Path, *, scheme: str, passphrase: bytes, now: datetime) -> bytes:
@@ -530,7 +618,11 @@ def _write_durably(path: Path, text: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

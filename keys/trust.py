@@ -4,6 +4,7 @@
 no network, and follows nothing that a message says. A key counts only for the authority on whose card it stands.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +13,8 @@ from keys.algorithms import KEMS, Kem, SealingPublicKey
 from keys.card import Card, CardKey, check_dates
 from keys.errors import KeyRefused, Refusal, RefusalCode, build_refusal
 from keys.signatures import VerifyingKey, load_verifying_key
+
+VERSION = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,44 @@ class SealingPublic:
     public: SealingPublicKey
 
 
+@dataclass(frozen=True, slots=True)
+class MinimumVersion:
+    """The version of the messages' schema that a partner must read from a moment on: two numbers, (1, 1) for 1.1."""
+
+    version: tuple[int, int]
+    since: datetime
+
+    def is_met(self, card: Card) -> bool:
+        """Tell whether a card lists this version or a later one.
+
+        Args:
+            card: as `card.read` returned it.
+        """
+        return any(known is not None and known >= self.version for known in map(find_version, card.schema_versions))
+
+
+def find_version(text: str) -> tuple[int, int] | None:
+    """Return the two numbers of a version of the messages' schema, as cards list it ("1", "1.1"); None if it is none.
+
+    Args:
+        text: as it stands on a card, or in the settings.
+    """
+    if (it := VERSION.fullmatch(text)) is None:
+        return None
+    return int(it[1]), int(it[2] or 0)
+
+
 class Trust:
     """The confirmed cards, with their keys loaded once: a message costs its signature, not a key's parsing."""
 
-    __slots__ = ("_cards", "_forbidden", "_sealing", "_suspended", "_verifying")
+    __slots__ = ("_cards", "_forbidden", "_minimum", "_sealing", "_suspended", "_verifying")
 
     def __init__(
         self,
         cards: Mapping[str, Card],
         forbidden: Mapping[str, datetime] | None = None,
         suspended: Collection[str] = (),
+        minimum: MinimumVersion | None = None,
     ) -> None:
         """Take the confirmed cards. They have been through `card.read`, so their keys load.
 
@@ -49,6 +80,7 @@ class Trust:
             cards: by the DfE code of the authority whose they are.
             forbidden: from when on nothing is sealed to keys of these KEMs any more, by their name.
             suspended: the authorities with which nothing is exchanged for now. What they signed before still verifies.
+            minimum: the same for authorities whose cards list no version of the messages' schema that is new enough.
 
         Raises:
             ValueError: a card stands under another authority's code.
@@ -56,7 +88,7 @@ class Trust:
         if any(code != card.authority for code, card in cards.items()):
             raise ValueError("a card stands under another authority's code")
         self._cards, self._forbidden = dict(cards), dict(forbidden or {})
-        self._suspended = frozenset(suspended)
+        self._suspended, self._minimum = frozenset(suspended), minimum
         self._verifying = {
             code: {key.kid: (key, _verify_key(key)) for key in card.keys if key.use == "sig"}
             for code, card in cards.items()
@@ -92,11 +124,14 @@ class Trust:
             at: the time that is asked about, in any zone.
 
         Raises:
-            CardRefused: `card.unknown-authority`, `card.suspended`, `card.expired`, `card.from-the-future`.
+            CardRefused: `card.unknown-authority`, `card.suspended`, `card.too-old-version`, `card.expired`,
+                `card.from-the-future`.
         """
         card = self.get_card(authority)
         if authority in self._suspended:
             raise build_refusal(RefusalCode.CARD_SUSPENDED)
+        if self._minimum and at >= self._minimum.since and not self._minimum.is_met(card):
+            raise build_refusal(RefusalCode.CARD_TOO_OLD_VERSION)
         check_dates(card, at)
         return card
 

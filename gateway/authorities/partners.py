@@ -268,6 +268,22 @@ def read_offered_card(gw: Gateway, text: str, *, new_identity: bool = False) -> 
     return OfferedCard(token, new, card.compute_fingerprint(new), is_held, is_fingerprint_known(gw, new), held, changes)
 
 
+def read_waiting_card(gw: Gateway, authority: str) -> OfferedCard:
+    """Read the card of a partner's new identity key, which its confirmed one announced and people are to compare.
+
+    Raises NotFound where it is no partner; NotAllowed `partner.no-waiting-identity` where none came; a Refusal.
+    """
+
+    def look(tx: Tx) -> str | None:
+        partners.get_partner(tx, authority)
+        return partner_cards.get_card_exchange(tx, authority).waiting_card
+
+    text = gw.store.look(look)
+    if text is None:
+        raise NotAllowed("partner.no-waiting-identity", authority=labels.name_authority_in_full(authority))
+    return read_offered_card(gw, text, new_identity=True)
+
+
 def _find_held(gw: Gateway, authority: str) -> Card | None:
     held = gw.store.look(lambda tx: partners.find_partner(tx, authority))
     return card.read(held.card) if held else None
@@ -326,7 +342,8 @@ def add_partner(gw: Gateway, token: str, *, by: str, new_identity: bool = False)
         partners.replace_partner(tx, partner)
         if held is not None and held.suspended_at:
             partners.note_partner(tx, new.authority, suspended_at=held.suspended_at, suspended_by=held.suspended_by)
-        partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None)
+        values: dict[str, str | None] = {"waiting_card": None} if before != fingerprint else {}
+        partner_cards.note_card_exchange(tx, new.authority, taken_at=now, taken_by=BY_HAND, refused=None, **values)
         partner_cards.set_card_due(tx, new.authority, now)
         entries = [AuditEntry("partner.added", by, new.authority, new.authority, detail={"serial": new.serial})]
         if before not in (None, fingerprint):

@@ -36,7 +36,7 @@ from gateway.errors import NotAllowed, Unusable
 from gateway.exchange.card_rounds import fetch_card
 from gateway.exchange.connection_tests import OK, run_connection_test
 from gateway.exchange.newer_cards import explain_refusal
-from gateway.own_keys import inventory, revoke, storage
+from gateway.own_keys import identity, inventory, revoke, storage
 from keys import card
 from keys.card import Card
 from keys.certificate_files import decode_text
@@ -303,8 +303,7 @@ def partner_revoke_identity(
     as_json: AsJson = False,
 ) -> None:
     """Revoke a partner's identity key, after you spoke to them: nothing new under it is accepted or sent."""
-    if not (0 < len(told_by.strip()) <= MAX_NAME and is_line(told_by)):
-        raise typer.BadParameter(f"Give a name of 1 to {MAX_NAME} characters on one line.", param_hint="--told-by")
+    _check_told_by(told_by)
     with open_gateway(home) as gw:
         revoked = identities.revoke_identity(gw, authority, told_by=told_by.strip(), by=by)
     whose = labels.name_authority_in_full(authority)
@@ -313,6 +312,32 @@ def partner_revoke_identity(
         "What is for them waits. Add their card with a new identity key: cme-gateway partner add FILE --new-identity"
     )
     print_answer(as_json, asdict(revoked), lambda: done)
+
+
+def _check_told_by(told_by: str) -> None:
+    if not (0 < len(told_by.strip()) <= MAX_NAME and is_line(told_by)):
+        raise typer.BadParameter(f"Give a name of 1 to {MAX_NAME} characters on one line.", param_hint="--told-by")
+
+
+@partner_commands.command("confirm-identity")
+def partner_confirm_identity(
+    authority: OfPartner,
+    home: Home = DEFAULT_HOME,
+    fingerprint: Annotated[str | None, typer.Option(help="For scripts: the fingerprint that they read out.")] = None,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Confirm a partner's new identity key, which its present card announced, after they read out its fingerprint."""
+    with open_gateway(home) as gw:
+        offered = partners.read_waiting_card(gw, authority)
+        whose = f"{escape(offered.card.name)} ({authority})"
+        err.print(f"[bold]{whose} has a new identity key.[/bold] Ask them why, and who decided it.")
+        if offered.changes:
+            err.print(escape("Its routes or contacts change:\n  " + "\n  ".join(offered.changes)))
+        _confirm(False, whose, offered.fingerprint, fingerprint)
+        partners.add_partner(gw, offered.token, by=by, new_identity=True)
+    done = f"[green]The new identity key of {whose} is confirmed.[/green]"
+    print_answer(as_json, {"authority": authority, "fingerprint": offered.fingerprint}, lambda: done)
 
 
 @partner_commands.command("fetch-card")
@@ -363,11 +388,16 @@ def partner_test(
 
 @card_commands.command("export")
 @partner_commands.command("export", hidden=True)
-def card_export(home: Home = DEFAULT_HOME, as_json: AsJson = False) -> None:
+def card_export(
+    home: Home = DEFAULT_HOME,
+    is_next: Annotated[bool, typer.Option("--next", help="The card under the new identity key.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Export this authority's card to send to a partner."""
     with open_gateway(home) as gw:
-        text = (gw.config.home / home_folder.CARD_FILE).read_text("ascii")
-        err.print(f"Fingerprint: {card.compute_fingerprint(gw.own_card)}")
+        shown = identity.get_next_card(gw) if is_next else gw.own_card
+        text = (gw.config.home / (home_folder.NEXT_CARD_FILE if is_next else home_folder.CARD_FILE)).read_text("ascii")
+        err.print(f"Fingerprint: {card.compute_fingerprint(shown)}")
     print(json.dumps({"card": text}) if as_json else text)
 
 
@@ -469,6 +499,61 @@ def keys_rotate_storage(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_
     _say_to_back_up(home)
 
 
+@keys_commands.command("rotate-identity")
+def keys_rotate_identity(
+    home: Home = DEFAULT_HOME,
+    yes: Annotated[bool, typer.Option("--yes", help="For scripts: do not ask.")] = False,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Make a new identity key. The present one counts until every partner has confirmed the new one by phone."""
+    with open_gateway(home) as gw:
+        count = len(gw.trust.list_authorities())
+    if not yes:
+        err.print(
+            f"{count_of(count, 'partner')}, and the keeper of each directory, must each confirm a new fingerprint by"
+            " phone. Until all have, both identity keys are in use and exchange goes on.",
+            soft_wrap=True,
+        )
+        try:
+            typer.confirm("Make a new identity key?", abort=True, err=True)
+        except typer.Abort:
+            raise NotAllowed("keys.identity-not-asked") from None
+    fingerprint = identity.begin_identity_change(home, by=by)
+    done = (
+        "[green]The new identity key is made. Its fingerprint:[/green]\n\n"
+        f"    [bold]{fingerprint}[/bold]\n\n"
+        "Call each partner on a number you know and read it out. Their IT team runs"
+        " `cme-gateway partner confirm-identity`.\n"
+        "System health names those that have not confirmed it. Once all have: cme-gateway keys finish-identity"
+    )
+    print_answer(as_json, {"fingerprint": fingerprint, "partners": count}, lambda: done)
+    _say_to_copy_keys(home)
+
+
+@keys_commands.command("identity-held")
+def keys_identity_held(
+    authority: OfPartner,
+    told_by: Annotated[str, typer.Option("--told-by", help="Who at the partner said so, when you called them.")],
+    home: Home = DEFAULT_HOME,
+    by: By = get_user_name(),
+    as_json: AsJson = False,
+) -> None:
+    """Record that a partner has confirmed the new identity key, where its gateway cannot say so."""
+    _check_told_by(told_by)
+    with open_gateway(home) as gw:
+        identity.note_partner_confirmed(gw, authority, told_by=told_by.strip(), by=by)
+    done = f"[green]Recorded: {labels.name_authority_in_full(authority)} has confirmed the new identity key.[/green]"
+    print_answer(as_json, {"authority": authority, "told_by": told_by.strip()}, lambda: done)
+
+
+@keys_commands.command("finish-identity")
+def keys_finish_identity(home: Home = DEFAULT_HOME, by: By = get_user_name(), as_json: AsJson = False) -> None:
+    """Put the new identity key in the place of the old one, once every partner has confirmed it."""
+    _show_card(identity.finish_identity_change(home, by=by), home, as_json)
+    _say_to_copy_keys(home)
+
+
 @keys_commands.command("revoke")
 def keys_revoke(
     key: Annotated[str, typer.Argument(help="The ID of the key, as `keys list` shows it.")],
@@ -482,6 +567,10 @@ def keys_revoke(
     if revoked.kind is not KeyKind.STORAGE:
         done += "\nThe card was renewed. A gateway that runs uses it within seconds, and shows it to every partner."
     print_answer(as_json, {"revoked": key, "kind": revoked.kind}, lambda: done)
+    _say_to_copy_keys(home)
+
+
+def _say_to_copy_keys(home: Path) -> None:
     place = escape(str(home / home_folder.KEYS))
     err.print(f"Back up {place} now. With several processes, copy it to the home folder of each.", soft_wrap=True)
 

@@ -1,11 +1,14 @@
-"""Partners, and the authorities to whose officers we write letters. An admin adds partners, and their newer cards."""
+"""Partners, and the authorities to whose officers we write letters. An admin adds partners, and their newer cards,
+suspends them, and confirms whom partners may ring here.
+"""
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from aiohttp import web
 
-from gateway.authorities import partners
+from gateway.authorities import partners, suspend
 from gateway.authorities.partners import OfferedCard
 from gateway.console.console_request import ConsoleRequest, redirect_to
 from gateway.console.endpoints import Endpoint
@@ -14,6 +17,7 @@ from gateway.core.connection_causes import get_cause
 from gateway.core.permissions import Permission
 from gateway.errors import Busy, NotAllowed
 from gateway.exchange.connection_tests import OK, get_last_test, run_connection_test
+from gateway.home_folder import note_contacts_checked
 from keys.errors import Refusal
 
 CODE = "{authority:[0-9]{3}}"
@@ -24,6 +28,14 @@ EXPIRY_COLOURS = {
     expiry.ExpiryLevel.AT_ONCE: "red",
     expiry.ExpiryLevel.ENDED: "red",
 }
+# What is asked first: the title, what it means, the button.
+SUSPENDING = (
+    "Suspend exchange",
+    "Nothing is sent to them or accepted from them, at once. Messages to them wait. After 5 days they count as not"
+    " delivered, and are tasks for an officer. Tell your officers to call about what cannot wait.",
+    "Suspend exchange",
+)
+RESUMING = ("Resume exchange", "What waited is sent, and what they send is accepted again.", "Resume exchange")
 
 
 async def show_partners(request: ConsoleRequest) -> web.StreamResponse:
@@ -35,10 +47,11 @@ async def show_partners(request: ConsoleRequest) -> web.StreamResponse:
 
 async def show_partner(request: ConsoleRequest) -> web.StreamResponse:
     """Show one partner."""
-    partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
-    done = "done" in request.web_request.query
+    code = request.get_part("authority")
+    partner = await asyncio.to_thread(partners.get_known_partner, request.gw, code)
+    done = labels.tell_partner_act(request.web_request.query.get("done", ""), code)
     checks = partners.describe_contact_checks(partner.card, request.gw.now())
-    test = await asyncio.to_thread(get_last_test, request.gw, request.get_part("authority"))
+    test = await asyncio.to_thread(get_last_test, request.gw, code)
     how = {"test": test, "cause": get_cause(test.cause) if test and test.cause != OK else None}
     return _render_endings(request, "partner.html", partner=partner, checks=checks, done=done, **how)
 
@@ -47,7 +60,8 @@ async def show_own_card(request: ConsoleRequest) -> web.StreamResponse:
     """Show our own card: whom partners are told to ring here."""
     own = await asyncio.to_thread(partners.describe_own_card, request.gw)
     checks = await asyncio.to_thread(partners.describe_own_checks, request.gw)
-    return _render_endings(request, "own-card.html", own=own, checks=checks)
+    done = "done" in request.web_request.query
+    return _render_endings(request, "own-card.html", own=own, checks=checks, done=done)
 
 
 async def ask_card(request: ConsoleRequest) -> web.StreamResponse:
@@ -96,6 +110,40 @@ async def try_connection(request: ConsoleRequest) -> web.StreamResponse:
     return redirect_to(f"/partners/{authority}#connection")
 
 
+async def _ask_about_partner(request: ConsoleRequest, act: tuple[str, str, str]) -> web.StreamResponse:
+    """Say what an act on exchange with a partner means, and ask for it."""
+    partner = await asyncio.to_thread(partners.get_known_partner, request.gw, request.get_part("authority"))
+    return request.render_page(
+        "partner-ask.html", code=partner.confirmed.authority, act=act[0], sentences=act[1], button=act[2]
+    )
+
+
+async def suspend_partner(request: ConsoleRequest) -> web.StreamResponse:
+    """Suspend exchange with a partner at once."""
+    code = request.get_part("authority")
+    await asyncio.to_thread(suspend.suspend_partner, request.gw, code, by=request.by)
+    return redirect_to(f"/partners/{code}?done=suspended")
+
+
+async def resume_partner(request: ConsoleRequest) -> web.StreamResponse:
+    """Resume exchange with a partner, where a person here suspended it."""
+    code = request.get_part("authority")
+    is_open = await asyncio.to_thread(suspend.resume_partner, request.gw, code, by=request.by)
+    return redirect_to(f"/partners/{code}?done={'resumed' if is_open else 'still-suspended'}")
+
+
+async def ask_about_contacts(request: ConsoleRequest) -> web.StreamResponse:
+    """Show the contacts that our next card has, and ask whether each was checked."""
+    lines = await asyncio.to_thread(partners.list_own_contacts, request.gw)
+    return request.render_page("contacts-confirm.html", lines=lines)
+
+
+async def confirm_contacts(request: ConsoleRequest) -> web.StreamResponse:
+    """Note that each contact was checked today."""
+    await asyncio.to_thread(note_contacts_checked, request.gw, by=request.by)
+    return redirect_to("/partners/own?done")
+
+
 def _render_endings(request: ConsoleRequest, template: str, **values: object) -> web.Response:
     """Render a page that says of things when they end."""
     now = request.gw.now()
@@ -110,6 +158,14 @@ ENDPOINTS = (
     Endpoint("GET", "/partners/add", Permission.MANAGE_PARTNERS, ask_card),
     Endpoint("POST", "/partners/add", Permission.MANAGE_PARTNERS, check_card, takes_file=True),
     Endpoint("POST", "/partners/add/confirm", Permission.MANAGE_PARTNERS, add_card),
+    Endpoint("GET", "/partners/own/contacts", Permission.MANAGE_PARTNERS, ask_about_contacts),
+    Endpoint("POST", "/partners/own/contacts", Permission.MANAGE_PARTNERS, confirm_contacts),
+    Endpoint(
+        "GET", f"/partners/{CODE}/suspend", Permission.MANAGE_PARTNERS, partial(_ask_about_partner, act=SUSPENDING)
+    ),
+    Endpoint("POST", f"/partners/{CODE}/suspend", Permission.MANAGE_PARTNERS, suspend_partner),
+    Endpoint("GET", f"/partners/{CODE}/resume", Permission.MANAGE_PARTNERS, partial(_ask_about_partner, act=RESUMING)),
+    Endpoint("POST", f"/partners/{CODE}/resume", Permission.MANAGE_PARTNERS, resume_partner),
     Endpoint("GET", f"/partners/{CODE}", Permission.SEE_PARTNERS, show_partner),
     Endpoint("POST", f"/partners/{CODE}/test", Permission.TEST_CONNECTION, try_connection),
 )

@@ -34,6 +34,10 @@ def list_directory_findings(its: DirectoryHealth, own: str, now: datetime) -> It
     for code in its.doubted_by:
         says = "They say that they hold another directory under a number that is known here, and have not shown it."
         yield warn_check(f"word of {code} on {its.scheme}", says, "Call them, and compare.", "Call them, and compare.")
+    if its.lacks_our_identity:
+        says = "The directory does not list this authority's new identity key yet."
+        read = f"{CALL_KEEPER} Send the card that `cme-gateway card export --next` shows, and read out its fingerprint."
+        yield warn_check(f"this authority in {its.scheme}", says, CALL_KEEPER, read)
     for member in its.unlike:
         yield from _check_member(its, member, own)
 

@@ -69,6 +69,9 @@ class PartnerHealth:
     card: CardHealth = CardHealth()
     # Its identity key was revoked, and it has no new one yet.
     is_withdrawn: bool = False
+    # It announced a new identity key, which nobody here has confirmed; it has not confirmed ours.
+    is_identity_waiting: bool = False
+    lacks_our_identity: bool = False
 
     @property
     def waiting(self) -> int:
@@ -248,6 +251,8 @@ class DirectoryHealth:
     doubted_by: tuple[str, ...] = ()
     # How many members said that they hold this very version.
     agreeing: int = 0
+    # It does not list us with our next identity key yet.
+    lacks_our_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +277,8 @@ class ProcessHealth:
     settings: str
     # The ids of those that it holds.
     storage_keys: tuple[str, ...] = ()
+    # False: that key has ended, so it signs nothing.
+    signs: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,8 @@ def _check_processes(health: Health) -> Iterator[HealthFinding]:
     for process in health.processes:
         if (process.card_serial, process.signing_key) != (newest.card_serial, newest.signing_key):
             says = f"It runs with card {process.card_serial} and its keys. {newest.name} has card {newest.card_serial}."
+            if not process.signs:
+                says = f"{says} Its signing key has ended, so it sends nothing and accepts nothing."
             copy = f"Copy keys/, card.jwt, tls.key and tls.pem from the home folder of {newest.name}."
             yield fail_check(f"process: {process.name}", says, "Copy the newest keys and card to it.", copy)
     if len({process.settings for process in health.processes}) > 1:
@@ -244,6 +246,16 @@ def _check_partner(partner: PartnerHealth, now: datetime) -> Iterator[HealthFind
         says = "Their identity key was revoked. Nothing from them is accepted, and what is for them waits."
         add = "Call them for their new card, then run `cme-gateway partner add FILE --new-identity`."
         yield warn_check(f"identity of {partner.authority}", says, f"{_say_call(partner)} Ask for their new card.", add)
+    elif partner.is_identity_waiting:
+        says = "They have a new identity key that nobody here has confirmed. Until then their present card counts."
+        compare = f"Call them. Then run `cme-gateway partner confirm-identity {partner.authority}`."
+        on_page = f"{_say_call(partner)} Your IT team compares the new fingerprint with them."
+        yield warn_check(f"identity of {partner.authority}", says, on_page, compare)
+    if partner.lacks_our_identity:
+        says = "They have not confirmed this authority's new identity key. Until then they use its present card."
+        on_page = f"{_say_call(partner)} Your IT team reads them the new fingerprint."
+        read = "Call them and read out the fingerprint that `cme-gateway card export --next` shows."
+        yield warn_check(f"our identity at {partner.authority}", says, on_page, read)
     failing = partner.failing
     if failing and failing.failing_since and _is_worth_a_look(failing, now):
         since = f"{_count_not_there(partner)} {failing.route} has failed {_format_since(failing.failing_since)}"

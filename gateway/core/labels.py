@@ -402,6 +402,11 @@ def name_own_key(kind: str) -> str:
     return texts.OWN_KEYS[kind][0]
 
 
+def tell_partner_act(word: str, authority: str) -> str:
+    """Say what was just done with a partner, by the word in the address of the page after it; empty for any other."""
+    return texts.PARTNER_ACTS.get(word, "").format(whose=name_authority(authority))
+
+
 def explain_own_key(kind: str) -> str:
     """Return what a key of ours is for (`own_keys.KeyKind`)."""
     return texts.OWN_KEYS[kind][1]

@@ -784,6 +784,7 @@ CHECKS = {
     "storage key": "Storage key",
     "HSM": "HSM",
     "encryption": "Encryption to partners",
+    "versions of partners": "Versions of partners",
     "signatures": "Signatures of this gateway",
     "contacts on our card": "Contacts on the card",
     "PIN of the HSM": "PIN of the HSM",
@@ -864,6 +865,7 @@ CHECK_PATTERNS = {
     "certificate of (?P<authority>[0-9]{3})": "Certificate of {authority}",
     "identity of (?P<authority>[0-9]{3})": "Identity key of {authority}",
     "newer card of (?P<authority>[0-9]{3})": "Newer card of {authority}",
+    "our identity at (?P<authority>[0-9]{3})": "This authority's new identity key at {authority}",
     "our card at (?P<authority>[0-9]{3})": "This authority's card at {authority}",
     "signing key of (?P<authority>[0-9]{3})": "Signing key of {authority}",
     "sealing key of (?P<authority>[0-9]{3})": "Encryption key of {authority}",
@@ -1267,4 +1269,13 @@ AUDIT_CODES: Mapping[str, Mapping[str, str]] = {
     "statement.difference/difference": DIFFERENCES,
     "webhook.added/events": EVENTS,
     "search.called/result": SEARCH_CALLS,
+}
+# What was just done with a partner, by the word in the address of the page after it.
+PARTNER_ACTS = {
+    "added": "The card of {whose} is confirmed. Notices can be exchanged once they have added yours too.",
+    "suspended": "Exchange with {whose} is suspended.",
+    "resumed": "Exchange with {whose} is resumed.",
+    "still-suspended": (
+        "Your suspension of {whose} is ended. The directory of a scheme still suspends it: call the keeper."
+    ),
 }

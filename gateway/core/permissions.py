@@ -52,7 +52,7 @@ class Permission(StrEnum):
     INSPECT = "see the list of children for an inspection"
     AUDIT = "review the audit log"
     SEE_PARTNERS = "see partners, their keys and routes"
-    MANAGE_PARTNERS = "add partners, and their newer cards"
+    MANAGE_PARTNERS = "add and suspend partners, and confirm whom they may call here"
     TEST_CONNECTION = "test the connection to a partner"
     SEE_HEALTH = "see the health of the gateway"
     REPLAY = "try again what could not be delivered"

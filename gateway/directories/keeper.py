@@ -283,7 +283,8 @@ def _renew_member(gw: Gateway, member: DirectoryMember) -> DirectoryMember:
     """Return a member with the newest card of its identity that we hold: our own, or that of a partner."""
     listed = card.read(member.token)
     if member.authority == gw.code:
-        return replace(member, token=gw.own_card_text)
+        # Members whom we know by this directory alone take our next identity key from it.
+        return replace(member, token=gw.next_card_text or gw.own_card_text)
     held = gw.store.look(lambda tx: partners.find_partner(tx, member.authority))
     is_newer = held is not None and held.serial > listed.serial
     if held is None or not is_newer or held.fingerprint != card.compute_fingerprint(listed):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.context import Gateway
 from gateway.core.health import DirectoryHealth, ForkHealth, MemberHealth, SuspendedHealth
+from gateway.directories.take import OTHER_IDENTITY
 from gateway.store import directories, outbox, partners
 from gateway.store.database import Tx
 from gateway.store.directories import DirectoryFork, JoinedDirectory, ListedMember
@@ -45,6 +46,8 @@ def measure_directories(tx: Tx, gw: Gateway) -> Iterator[DirectoryHealth]:
     """Yield how each directory stands that we joined."""
     known = {partner.authority: partner for partner in partners.list_partners(tx)}
     members, words, forks = directories.list_members(tx), directories.list_words(tx), directories.list_fork_marks(tx)
+    following = card.compute_fingerprint(gw.next_card) if gw.next_card else ""
+    without = directories.list_schemes_without(tx, gw.code, following) if following else []
     for joined in directories.list_directories(tx):
         mine = [member for member in members if member.scheme == joined.scheme]
         told_here = [word for word in words if word.scheme == joined.scheme and word.authority in known]
@@ -65,6 +68,7 @@ def measure_directories(tx: Tx, gw: Gateway) -> Iterator[DirectoryHealth]:
             agreeing=sum(
                 (word.version, word.digest) == (joined.version, joined.held.history[-1]) for word in told_here
             ),
+            lacks_our_identity=joined.scheme in without,
         )
 
 
@@ -74,8 +78,11 @@ def _list_unlike(gw: Gateway, members: list[ListedMember], known: dict[str, Part
         partner = known.get(member.authority)
         goes_on = partner is not None and partner.trusted_by != member.scheme and not partner.is_suspended
         unlike = member.status != "active" and (goes_on or member.authority == gw.code)
-        if member.conflict or unlike:
-            yield MemberHealth(member.authority, member.status, member.conflict or "", member.successor)
+        # People may have confirmed since what the directory has.
+        is_settled = partner is not None and partner.fingerprint == member.fingerprint
+        conflict = "" if member.conflict == OTHER_IDENTITY and is_settled else member.conflict or ""
+        if conflict or unlike:
+            yield MemberHealth(member.authority, member.status, conflict, member.successor)
 
 
 def measure_suspended(tx: Tx) -> Iterator[SuspendedHealth]:

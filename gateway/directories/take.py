@@ -161,7 +161,8 @@ def apply_directory(tx: Tx, gw: Gateway, new: Directory) -> DirectoryChanges:
     entries: list[AuditEntry] = []
     for member in new.members:
         if member.authority == gw.code:
-            if new.cards[gw.code].identity != gw.own_card.identity:
+            ours = {its.identity for its in (gw.own_card, gw.next_card) if its is not None}
+            if new.cards[gw.code].identity not in ours:
                 changes.conflicts[gw.code] = OTHER_IDENTITY
             continue
         held = known.get(member.authority)
@@ -213,6 +214,7 @@ def _apply_member(tx: Tx, at: _Application, member: DirectoryMember, held: Partn
     if is_other:
         changed = replace(held, serial=theirs.serial, fingerprint=fingerprint, card=member.token)
         partners.replace_partner(tx, replace(changed, confirmed_at=at.gw.now()))
+        partner_cards.note_card_exchange(tx, code, waiting_card=None)
         detail: dict[str, str | int] = {
             "before": held.fingerprint,
             "now": fingerprint,

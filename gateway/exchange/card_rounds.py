@@ -29,15 +29,16 @@ from adapters.route import (
     tell_nobody,
 )
 from gateway.background import run_every
-from gateway.context import Gateway
+from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.errors import NotFound
 from gateway.exchange.newer_cards import ASKED, CardVerdict, take_newer_card
 from gateway.logs import log_failure
-from gateway.store import outbox, partner_cards
+from gateway.store import audit_log, outbox, partner_cards
+from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.partner_cards import CardExchange
-from keys import receipt
+from keys import card, receipt
 from keys.card import MAX_CARD_BYTES, Card, list_ways
 from keys.errors import Refusal
 
@@ -102,6 +103,10 @@ async def _visit_partner(gw: Gateway, authority: str, before: CardExchange) -> N
             await fetch_card(gw, authority)
         if gw.own_card_text and before.held != gw.own_card.serial:
             await _offer_card(gw, authority, before)
+        following = gw.next_card
+        # Else its gateway does not know it, and every try there counts as somebody who shows strange cards.
+        if following and card.is_announced(following, gw.own_card) and not holds_next_identity(gw, before):
+            await _offer_next_card(gw, authority, following)
     except Exception as why:  # noqa: BLE001 - nobody would notice that no card comes any more
         log_failure(f"exchanging cards with {authority}", why)
 
@@ -168,23 +173,68 @@ def _list_https_addresses(gw: Gateway, theirs: Card) -> list[RouteAddress]:
     return [replace(gw.build_address(theirs.authority, route), bearer=tell_nobody) for route in routes]
 
 
+def holds_next_identity(gw: Gateway, its: CardExchange) -> bool:
+    """Tell whether a partner has confirmed the identity key that is to follow ours of now."""
+    return gw.next_card is not None and its.held_identity == gw.next_card.identity.hex()
+
+
+def _choose_card(gw: Gateway, its: CardExchange) -> str:
+    """Return our newest card under the identity key that this partner has confirmed."""
+    return gw.next_card_text if holds_next_identity(gw, its) else gw.own_card_text
+
+
+async def _show_card(gw: Gateway, authority: str, text: str) -> list[PartnerAnswer]:
+    """Show a card of ours at each HTTPS address of a partner; return what was answered."""
+    answers = []
+    for address in _list_https_addresses(gw, gw.trust.get_card(authority)):
+        carrier: object = gw.carriers["https"]
+        if isinstance(carrier, CardPoster):
+            with suppress(NotReached):
+                answers.append(await carrier.post_card(address, text, MOST_ANSWER))
+    return answers
+
+
+async def _offer_next_card(gw: Gateway, authority: str, following: Card) -> None:
+    """Show a partner our card under the next identity key: it waits there until people compare the fingerprint.
+
+    Where they have, it is taken like any newer card, and we know.
+    """
+    answers = await _show_card(gw, authority, gw.next_card_text)
+    if any(_read_held(it, following.serial) == following.serial and not _is_refused(it) for it in answers):
+        await gw.store.write(partial(note_identity_held, gw=gw, authority=authority, by=SYSTEM))
+    else:
+        # People may compare it at any time.
+        due_at = gw.now() + _spread(ASK_AGAIN)
+        await gw.store.write(lambda tx: partner_cards.set_card_due(tx, authority, due_at))
+
+
+def note_identity_held(tx: Tx, gw: Gateway, authority: str, *, by: str, told_by: str = "") -> None:
+    """Note that a partner has confirmed our next identity key: its gateway took the card, or a person there said so."""
+    following = gw.next_card
+    if following is None:
+        # The change was ended just now.
+        return
+    partner_cards.note_card_exchange(tx, authority, held_identity=following.identity.hex(), held=following.serial)
+    detail: dict[str, str | int] = {"now": card.compute_fingerprint(following)}
+    if told_by:
+        detail["told_by"] = told_by
+    entry = AuditEntry("partner.holds-new-identity", by, authority, authority, detail=detail)
+    audit_log.append_entries(tx, gw.now(), [entry])
+
+
 async def _offer_card(gw: Gateway, authority: str, before: CardExchange) -> None:
     """Show a partner our newest card, and note which it holds then. It is shown again at the next visit.
 
     Where its gateway cannot be asked, the card is left where the partner fetches its messages, and a receipt says
     later that it has come; but not at the first visit, for a person has just given it to them.
     """
-    serial, now = gw.own_card.serial, gw.now()
+    serial, now, text = gw.own_card.serial, gw.now(), _choose_card(gw, before)
     values: dict[str, object] = {"offered": serial}
-    for address in _list_https_addresses(gw, gw.trust.get_card(authority)):
-        carrier: object = gw.carriers["https"]
-        if isinstance(carrier, CardPoster):
-            with suppress(NotReached):
-                answer = await carrier.post_card(address, gw.own_card_text, MOST_ANSWER)
-                values |= {"held": _read_held(answer, serial), "offered_at": now}
+    for answer in await _show_card(gw, authority, text):
+        values |= {"held": _read_held(answer, serial), "offered_at": now}
     is_left = before.offered == serial and before.offered_at and now - before.offered_at < LEAVE_AGAIN
     if values.get("held") is None and not is_left and before.offered is not None:
-        values["offered_at"] = now if await _leave_card(gw, authority) else None
+        values["offered_at"] = now if await _leave_card(gw, authority, text) else None
 
     def write(tx: Tx) -> None:
         was = partner_cards.get_card_exchange(tx, authority).held
@@ -196,13 +246,15 @@ async def _offer_card(gw: Gateway, authority: str, before: CardExchange) -> None
     gw.due.set()
 
 
-async def _leave_card(gw: Gateway, authority: str) -> bool:
-    """Leave our card where a partner fetches its messages, by the first route that takes it; tell whether one did."""
+async def _leave_card(gw: Gateway, authority: str, text: str) -> bool:
+    """Leave this card of ours where a partner fetches its messages, by the first route that takes it; tell whether one
+    did.
+    """
     theirs = gw.trust.get_card(authority)
     for route in list_ways(theirs):
         carrier = gw.carriers.get(route.kind)
         if carrier is not None and isinstance(carrier, Collector) and route.protection == "sealed":
-            parcel = Parcel(f"card-{gw.own_card.serial}", gw.own_card_text.encode("ascii"))
+            parcel = Parcel(f"card-{gw.own_card.serial}", text.encode("ascii"))
             [attempt] = await carrier.deliver(gw.build_address(authority, route), [parcel])
             if isinstance(attempt, HandedOver):
                 return True
@@ -213,7 +265,8 @@ async def note_card_receipts(gw: Gateway, authority: str, tokens: Mapping[str, s
     """Note that a partner has our card, where one of these receipts, by digest, says so. One that says otherwise does
     not.
     """
-    digest = sha256(gw.own_card_text.encode("ascii")).hexdigest()
+    its = await gw.store.read(lambda tx: partner_cards.get_card_exchange(tx, authority))
+    digest = sha256(_choose_card(gw, its).encode("ascii")).hexdigest()
     if digest not in tokens:
         return
     with suppress(Refusal):
@@ -240,6 +293,11 @@ def _read_held(answer: PartnerAnswer, ours: int) -> int | None:
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
     return held if type(held) is int and 0 <= held <= ours + MOST_AHEAD else None
+
+
+def _is_refused(answer: PartnerAnswer) -> bool:
+    """Tell whether a partner did not take a card that it was shown; it answered with JSON (`_read_held`)."""
+    return bool(json.loads(answer.body).get("refused"))
 
 
 async def ask_soon(gw: Gateway, authority: str) -> None:

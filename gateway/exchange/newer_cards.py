@@ -22,6 +22,8 @@ from keys.errors import Refusal, RefusalCode, read_texts
 ASKED, SHOWN, AMONG_MESSAGES, BY_HAND = "https", "shown", "among messages", "by hand"
 
 IDENTITY_REVOKED = "card.identity-revoked"
+# It has the identity key that the one we hold announced, and nobody here has compared that yet.
+IDENTITY_UNCONFIRMED = "card.identity-unconfirmed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,9 @@ async def take_newer_card(gw: Gateway, token: str, partner: str, by: str) -> Car
         return CardVerdict(gw.trust.get_card(partner).serial)
     try:
         new = await asyncio.to_thread(_judge_card, gw, text, held)
+        if new.identity != held.identity:
+            await gw.store.write(partial(_keep_waiting, gw=gw, new=new, text=text))
+            return CardVerdict(held.serial, refused=IDENTITY_UNCONFIRMED)
     except (Refusal, NotAllowed) as why:
         await gw.store.write(partial(_note_refused, gw=gw, partner=partner, code=why.code, by=by))
         return CardVerdict(held.serial, refused=why.code)
@@ -63,14 +68,22 @@ def explain_refusal(code: str) -> str:
         return text.sentence
     if code == IDENTITY_REVOKED:
         return "Its identity key was revoked."
+    if code == IDENTITY_UNCONFIRMED:
+        return "It has a new identity key that nobody here has confirmed."
     return "It gives the gateway of another authority as its own."
 
 
 def _judge_card(gw: Gateway, text: str, held: Card) -> Card:
-    """Read a card, and check that it may take the place of this one. Raises a Refusal, or NotAllowed."""
+    """Read a card, and check that it may take the place of this one, by itself or once people have confirmed it.
+
+    Raises a Refusal, or NotAllowed.
+    """
     new = card.read(text)
     check_identity(gw, new)
-    card.check_replacement(new, held, gw.now())
+    if card.is_announced(new, held):
+        card.check_dates(new, gw.now())
+    else:
+        card.check_replacement(new, held, gw.now())
     card.check_routes(new)
     check_own_gateway(gw, new)
     return new
@@ -113,6 +126,23 @@ def _replace_card(tx: Tx, gw: Gateway, new: Card, text: str, by: str) -> bool:
     outbox.make_partner_due(tx, now, new.authority)
     audit_log.append_entries(tx, now, [AuditEntry("card.taken", SYSTEM, new.authority, new.authority, detail=detail)])
     return True
+
+
+def _keep_waiting(tx: Tx, gw: Gateway, new: Card, text: str) -> None:
+    """Keep a card with the identity key that was announced, for people to compare; it is written once for each key."""
+    fingerprint = card.compute_fingerprint(new)
+    before = partner_cards.get_card_exchange(tx, new.authority).waiting_card
+    was = card.read(before) if before else None
+    # Somebody may have confirmed it just now.
+    if partners.get_partner(tx, new.authority).fingerprint == fingerprint:
+        return
+    if was is not None and was.identity == new.identity and was.serial >= new.serial:
+        return
+    partner_cards.note_card_exchange(tx, new.authority, waiting_card=text)
+    if was is None or was.identity != new.identity:
+        detail: dict[str, str | int] = {"now": fingerprint}
+        entry = AuditEntry("partner.identity-announced", SYSTEM, new.authority, new.authority, detail=detail)
+        audit_log.append_entries(tx, gw.now(), [entry])
 
 
 def _count_changed_routes(held: Card, new: Card) -> int:

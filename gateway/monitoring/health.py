@@ -54,6 +54,7 @@ from gateway.monitoring.install_checks import check_installation
 from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
 from gateway.one.watched_folder import REPORT_ENDING, Watched
+from gateway.own_keys.identity import list_unconfirmed
 from gateway.searches import children_index as our_children
 from gateway.store import (
     audit_log,
@@ -152,7 +153,9 @@ def _read_stored(tx: Tx, gw: Gateway) -> _Stored:
         tuple(check_queues(tx, gw)),
         _measure_retention(tx),
         tuple(
-            ProcessHealth(it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()))
+            ProcessHealth(
+                it.process, it.card_serial, it.signing_key, it.settings, tuple(it.storage_keys.split()), it.signs
+            )
             for it in running_processes.list_running_processes(tx, gw.now() - SERVES_WITHIN)
         ),
         tuple(storage_keys.list_storage_keys(tx)),
@@ -182,6 +185,7 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
     confirmed = partners.list_card_confirmations(tx)
     nothing = inbox.count_replies_about_nothing(tx)
     exchanged = partner_cards.list_card_exchanges(tx)
+    unconfirmed = set(list_unconfirmed(tx, gw))
     for code in sorted({*gw.trust.list_authorities(), *gw.correspondents, *counts, *nothing}):
         card = gw.trust.get_card(code) if gw.trust.knows(code) else None
         asked = card is not None and any(route.kind == "https" for route in card.routes)
@@ -203,6 +207,8 @@ def _measure_partners(tx: Tx, gw: Gateway) -> Iterator[PartnerHealth]:
             gw.whom_to_ring(code),
             _build_card_health(gw, exchanged.get(code)),
             code in gw.withdrawn,
+            bool(code in exchanged and exchanged[code].waiting_card),
+            code in unconfirmed,
         )
 
 

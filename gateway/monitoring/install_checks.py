@@ -40,6 +40,7 @@ def check_installation(gw: Gateway) -> Iterator[HealthFinding]:
         yield _check_hsm(gw)
     yield from _check_signatures_read(gw)
     yield from _check_suites(gw)
+    yield from _check_versions(gw)
     yield from _check_certificate(gw)
     yield from _check_files(gw.config.home, gw)
     yield _check_telephone(gw)
@@ -107,6 +108,23 @@ def _check_suites(gw: Gateway) -> Iterator[HealthFinding]:
                 yield fail_check("encryption", f"Nothing is sent to {named}: their only keys are {kind}.", call)
             else:
                 yield warn_check("encryption", f"From {since:%d %b %Y}, nothing is sent to {named}: {kind} ends.", call)
+
+
+def _check_versions(gw: Gateway) -> Iterator[HealthFinding]:
+    """Yield the partners with which nothing is exchanged any more, or soon, because their gateways are too old."""
+    minimum = gw.config.find_minimum_version()
+    if minimum is None:
+        return
+    cards = map(gw.trust.get_card, gw.trust.list_authorities())
+    if below := [labels.name_authority_in_full(it.authority) for it in cards if not minimum.is_met(it)]:
+        named, ours = ", ".join(below), gw.config.versions.minimum
+        call = "Call them: they must upgrade their gateway, and renew their card."
+        if gw.now() >= minimum.since:
+            says = f"Nothing is sent to or accepted from {named}: their version is below {ours}."
+            yield fail_check("versions of partners", says, call)
+        else:
+            says = f"From {minimum.since:%d %b %Y}, nothing is sent to or accepted from {named}: below {ours}."
+            yield warn_check("versions of partners", says, call)
 
 
 def _check_certificate(gw: Gateway) -> Iterator[HealthFinding]:

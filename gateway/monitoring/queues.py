@@ -70,13 +70,16 @@ def _check_contact_dates(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     if due:
         named = ", ".join(map(labels.name_contact_role, due))
         says = f"Not checked for {CHECK_EVERY.days} days, or changed since: {named}."
-        on_page = "Ask each if the name, phone number and email on your own card are right. Then tell your IT team."
+        ask = "Ask each if the name, phone number and email on your own card are right."
+        on_page = f"{ask} Then an administrator confirms it there."
         run = "Ask each if the name, phone number and email are right, then run `cme-gateway card confirm-contacts`."
         yield warn_check("contacts on our card", says, on_page, run)
     elif checked and (old := home_folder.list_old_readers(tx, gw)):
         named = ", ".join(map(labels.name_authority_in_full, old))
         says = f"Checked, but the card does not say when: older gateways could not read it ({named})"
         yield pass_check("contacts on our card", says)
+    elif checked and checked != card.read_contact_dates(gw.own_card):
+        yield pass_check("contacts on our card", "Checked. Partners see the date once the card is renewed")
 
 
 def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:

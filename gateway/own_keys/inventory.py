@@ -36,7 +36,7 @@ def list_own_keys(gw: Gateway) -> list[ListedKey]:
     unfinished = find_unfinished(stored.values())
     ring = [_add_progress(key, stored[key.id], unfinished) if key.id in stored else key for key in ring]
     by_kind = [key for kind in KINDS.values() for key in ring if key.kind is kind]
-    return [_describe_identity(gw), *by_kind, *_list_certificates(gw)]
+    return [*_describe_identities(gw), *by_kind, *_list_certificates(gw)]
 
 
 def _add_progress(key: ListedKey, stored: StorageKey, unfinished: StorageKey | None) -> ListedKey:
@@ -52,11 +52,13 @@ def _add_progress(key: ListedKey, stored: StorageKey, unfinished: StorageKey | N
     )
 
 
-def _describe_identity(gw: Gateway) -> ListedKey:
-    """Describe the identity key by the card that it signed; the key itself stays locked, and may be kept elsewhere."""
-    kid = key_id(gw.code, "id", SIGNING, gw.own_card.identity)
-    created = Ring.find_identity_start(gw.config.home / home_folder.KEYS)
-    return ListedKey(kid, KeyKind.IDENTITY, KeyState.ACTIVE, created, None)
+def _describe_identities(gw: Gateway) -> Iterator[ListedKey]:
+    """Describe each identity key by the card that it signed; the key itself stays locked, and may be kept elsewhere."""
+    for whose, state in ((gw.next_card, KeyState.WAITING), (gw.own_card, KeyState.ACTIVE)):
+        if whose is not None:
+            kid = key_id(gw.code, "id", SIGNING, whose.identity)
+            folder, is_next = gw.config.home / home_folder.KEYS, state is KeyState.WAITING
+            yield ListedKey(kid, KeyKind.IDENTITY, state, Ring.find_identity_start(folder, is_next=is_next), None)
 
 
 def _list_certificates(gw: Gateway) -> Iterator[ListedKey]:

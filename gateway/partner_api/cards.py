@@ -15,7 +15,7 @@ from gateway.access import wrong_secrets
 from gateway.auditing import bursts
 from gateway.core.lockout import Entrance
 from gateway.exchange.card_rounds import compute_identity_digest
-from gateway.exchange.newer_cards import SHOWN, take_newer_card
+from gateway.exchange.newer_cards import IDENTITY_UNCONFIRMED, SHOWN, take_newer_card
 from gateway.partner_api.addresses import get_caller_address
 from gateway.partner_api.callers import GATEWAY, READ_SECONDS
 from gateway.partner_api.problems import build_problem
@@ -35,12 +35,13 @@ def add_card_routes(app: web.Application) -> None:
 
 
 async def answer_card(request: web.Request) -> web.Response:
-    """Answer with our newest card, where the identity key on it is named."""
+    """Answer with our newest card, where the identity key on it is named: of two, by whichever is."""
     gw = request.app[GATEWAY]
     named = request.query.get("identity", "").encode("utf-8", "replace")
-    if not gw.own_card_text or not compare_digest(named, compute_identity_digest(gw.own_card).encode()):
-        raise web.HTTPNotFound
-    return web.Response(text=gw.own_card_text, content_type=CARD_TYPE)
+    for whose, text in ((gw.own_card, gw.own_card_text), (gw.next_card, gw.next_card_text)):
+        if whose and text and compare_digest(named, compute_identity_digest(whose).encode()):
+            return web.Response(text=text, content_type=CARD_TYPE)
+    raise web.HTTPNotFound
 
 
 async def take_shown_card(request: web.Request) -> web.Response:
@@ -56,14 +57,14 @@ async def take_shown_card(request: web.Request) -> web.Response:
         async with request.app[ONE_CARD]:
             shown = await asyncio.to_thread(card.read, text)
         held = gw.trust.get_card(shown.authority)
-        if shown.identity != held.identity:
+        if shown.identity != held.identity and not card.is_announced(shown, held):
             raise build_refusal(RefusalCode.CARD_OTHER_IDENTITY)
     except Refusal as why:
         await asyncio.to_thread(wrong_secrets.count_wrong_secret, gw, Entrance.EXCHANGE, address)
         await bursts.write_refused_caller(gw, why.code, address)
         return build_problem(409, why.code, why.sentence)
     verdict = await take_newer_card(gw, text, shown.authority, SHOWN)
-    if verdict.refused:
+    if verdict.refused and verdict.refused != IDENTITY_UNCONFIRMED:
         await asyncio.to_thread(wrong_secrets.count_wrong_secret, gw, Entrance.EXCHANGE, address)
     return web.json_response({"held": verdict.held, "refused": verdict.refused or None})
 

@@ -41,11 +41,13 @@ from gateway.settings.sections import (
     SftpSettings,
     SignInSettings,
     StoreSettings,
+    VersionsSettings,
 )
 from gateway.settings.witness_policy import WitnessPolicy, parse_policy
 from keys.certificate_files import read_issuers
 from keys.errors import SmimeRefused
 from keys.hsm import Hsm, open_hsm
+from keys.trust import MinimumVersion, find_version
 
 # In the place of roles.
 ALL_ROLES = "all"
@@ -74,6 +76,7 @@ class Config:
     keys: KeysSettings = field(default_factory=KeysSettings)
     hsm: HsmSettings = field(default_factory=HsmSettings)
     encryption: EncryptionSettings = field(default_factory=EncryptionSettings)
+    versions: VersionsSettings = field(default_factory=VersionsSettings)
     limits: LimitsSettings = field(default_factory=LimitsSettings)
     sftp: SftpSettings = field(default_factory=SftpSettings)
     mailbox: MailboxSettings = field(default_factory=MailboxSettings)
@@ -149,6 +152,14 @@ class Config:
         if not ours.forbidden:
             return {}
         return {ours.forbidden: datetime.combine(date.fromisoformat(ours.forbidden_from), time(), UTC)}
+
+    def find_minimum_version(self) -> MinimumVersion | None:
+        """Return the version that partners must have from a moment on, which is the beginning of a day; None: any."""
+        ours = self.versions
+        version = find_version(ours.minimum)
+        if version is None:
+            return None
+        return MinimumVersion(version, datetime.combine(date.fromisoformat(ours.minimum_from), time(), UTC))
 
     def sign_ins(self) -> dict[str, Login]:
         """Return how we sign in, by the authority at whose server. Raises ConfigProblem where a file cannot be read."""

@@ -5,7 +5,7 @@ A wrong setting is named, with its line and what to write instead.
 home/
   gateway.toml     these settings; no secret stands in it
   passphrase       unlocks the keys (or another file, or the environment: [keys] passphrase_file)
-  keys/            ring.json, identity.json
+  keys/            ring.json, identity.json; identity-next.json until every partner has confirmed it
   tls.key tls.pem  the exchange port's certificate, pinned through our card
   tls-next.pem     the next one with its key, which our card announces, until the port shows it
   card.jwt         our card, as partners get it

@@ -21,8 +21,10 @@ from gateway.settings.sections import (
     ProxySettings,
     RetentionSettings,
     SignInSettings,
+    VersionsSettings,
 )
 from keys.algorithms import KEMS
+from keys.trust import find_version
 
 FILE = "gateway.toml"
 SFTP_URL = re.compile(r"sftp://[^/@:\s]+(:[0-9]{1,5})?(/[A-Za-z0-9._-]+)+")
@@ -111,6 +113,7 @@ def check(text: str, config: Config) -> None:
         )
     _check_hsm(text, config.hsm)
     _check_encryption(text, config.encryption)
+    _check_versions(text, config.versions)
     _check_email(text, config.email)
     _check_sign_in(text, config)
     check_deadlines(text, config.deadlines, "deadlines")
@@ -257,11 +260,24 @@ def _check_encryption(text: str, ours: EncryptionSettings) -> None:
     if ours.forbidden not in KEMS:
         wrong = f"[encryption] forbidden must be one of {', '.join(KEMS)}"
         raise build_problem(text, "forbidden", wrong, 'forbidden = "X25519"', "encryption")
+    _check_day(text, "encryption", "forbidden_from", ours.forbidden_from)
+
+
+def _check_versions(text: str, ours: VersionsSettings) -> None:
+    if ours == VersionsSettings():
+        return
+    if find_version(ours.minimum) is None:
+        wrong = "[versions] minimum must be a version of the message schema"
+        raise build_problem(text, "minimum", wrong, 'minimum = "1.1"', "versions")
+    _check_day(text, "versions", "minimum_from", ours.minimum_from)
+
+
+def _check_day(text: str, section: str, key: str, day: str) -> None:
     try:
-        date.fromisoformat(ours.forbidden_from)
+        date.fromisoformat(day)
     except ValueError:
-        wrong = "[encryption] forbidden_from must be a day"
-        raise build_problem(text, "forbidden_from", wrong, 'forbidden_from = "2030-01-01"', "encryption") from None
+        wrong = f"[{section}] {key} must be a day"
+        raise build_problem(text, key, wrong, f'{key} = "2030-01-01"', section) from None
 
 
 def _check_api(text: str, ours: ApiSettings) -> None:

@@ -159,6 +159,16 @@ class EncryptionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class VersionsSettings:
+    """With which versions nothing is exchanged any more, from a day on."""
+
+    # The version of the messages' schema that a partner's card must list, or a later one; empty: any.
+    minimum: str = ""
+    # The first day.
+    minimum_from: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SftpSettings:
     """Our folder on an SFTP server, if partners may leave notices there; it stands on our card."""
 

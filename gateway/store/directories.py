@@ -158,6 +158,13 @@ def list_members(tx: Connection, scheme: str | None = None) -> list[ListedMember
     return [ListedMember(**row._mapping) for row in rows]
 
 
+def list_schemes_without(tx: Connection, authority: str, fingerprint: str) -> list[str]:
+    """List the schemes that we joined and whose directory lists an authority with another identity key than this."""
+    joined = {it.scheme for it in list_directories(tx)}
+    listed = [it for it in list_members(tx) if it.authority == authority and it.scheme in joined]
+    return [it.scheme for it in listed if it.fingerprint != fingerprint]
+
+
 def leave_member_out(tx: Connection, authority: str, now: datetime) -> None:
     """Note that no directory brings this authority back: a person here removed it."""
     mine = update(directory_members).where(directory_members.c.authority == authority)

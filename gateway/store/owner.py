@@ -5,7 +5,7 @@ It can be read from a database of any shape, so that it is known before anything
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, inspect, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.exc import IntegrityError
 
 from gateway.store.tables import owner
@@ -27,7 +27,7 @@ def find_owner(tx: Connection) -> Owner | None:
     """Return whose database it is; None where it holds no gateway's records. Of an old one the log tells."""
     tables = inspect(tx)
     if tables.has_table(owner.name):
-        row = tx.execute(select(owner.c.authority, owner.c.identity)).first()
+        row = tx.execute(select(owner.c.authority, owner.c.identity).order_by(owner.c.number.desc())).first()
         if row is not None:
             return Owner(row.authority, row.identity)
     if not tables.has_table("audit_entries"):
@@ -37,6 +37,12 @@ def find_owner(tx: Connection) -> Owner | None:
         return Owner(first_entry.about, None)
     note = tx.execute(text("SELECT note FROM audit_checkpoints ORDER BY size LIMIT 1")).first()
     return Owner(note.note.partition("\n")[0].removeprefix(ORIGIN), None) if note is not None else None
+
+
+def add_identity(tx: Connection, authority: str, identity: bytes) -> None:
+    """Write down another identity key, which whoever the database belongs to has from now on."""
+    newest = tx.scalar(select(func.max(owner.c.number))) or 0
+    tx.execute(insert(owner).values(number=newest + 1, authority=authority, identity=identity.hex()))
 
 
 def add_owner(tx: Connection, authority: str, identity: bytes) -> bool:

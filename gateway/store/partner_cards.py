@@ -28,6 +28,8 @@ class CardExchange:
     offered_at: datetime | None = None
     offered: int | None = None
     held: int | None = None
+    held_identity: str | None = None
+    waiting_card: str | None = None
 
 
 def list_card_exchanges(tx: Connection) -> dict[str, CardExchange]:

@@ -22,6 +22,8 @@ class RunningProcess:
     # The ids of the storage keys that it holds, with a space between two.
     storage_keys: str
     noted_at: datetime
+    # False: that key has ended, so it signs nothing.
+    signs: bool = True
 
 
 def replace_running_process(tx: Connection, running: RunningProcess) -> None:

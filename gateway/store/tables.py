@@ -21,6 +21,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     text,
+    true,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -479,6 +480,10 @@ partner_cards = Table(
     # Serials of our own card: the last that was offered, and the one that they said they hold.
     Column("offered", Integer),
     Column("held", Integer),
+    # Of our own: the identity key that they have confirmed, hex, since we announced one; null: the one of before.
+    Column("held_identity", String(64)),
+    # Of theirs: a card under an identity key that their confirmed one announced, until people have compared it.
+    Column("waiting_card", Text),
 )
 
 # Authorities that have no gateway.
@@ -1139,6 +1144,8 @@ running_processes = Table(
     # The ids of the storage keys that it holds, with a space between two.
     Column("storage_keys", Text, nullable=False, server_default=""),
     Column("noted_at", Instant, nullable=False),
+    # False: the key that should sign was replaced elsewhere, and has ended.
+    Column("signs", Boolean, nullable=False, server_default=true()),
 )
 
 # When a person last checked each contact on our card.
@@ -1201,7 +1208,7 @@ wrong_tries = Table(
     Column("since", Instant, nullable=False),
 )
 
-# The gateway whose records these are: one row, 1.
+# The gateway whose records these are: a row for each identity key that it has had, of which the last counts.
 owner = Table(
     "owner",
     metadata,

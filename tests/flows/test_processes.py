@@ -21,7 +21,9 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.lockout import Entrance
+from gateway.errors import KeyEnded
 from gateway.exchange import card_rounds, deliver
+from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.partner_api.callers import get_shared_budget
@@ -34,7 +36,7 @@ from keys.ring import RING_FILE
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import free_port
-from tests.flows.test_exchange import Pair, state, until, whole
+from tests.flows.test_exchange import Pair, codes, seal, state, until, whole
 from tests.flows.test_order import CASE, claimed
 from tests.flows.test_sharing import another_home
 from tests.loaded import Loaded, start_gateway
@@ -223,6 +225,46 @@ async def test_each_process_takes_up_new_keys_from_its_own_home_and_nothing_is_l
             sending.cancel()
             await until(lambda: all(state(gw, message_id) is DeliveryState.RECEIVED for gw, message_id in sent))
     assert len(sent) > 5
+    assert not whole(sandwell).faults
+
+
+@pytest.mark.parametrize("revoke", [False, True], ids=["after six hours", "at once after a theft"])
+async def test_a_process_that_gets_no_new_keys_signs_nothing_with_the_ended_one_and_waits(
+    pair: Pair, second: Gateway, monkeypatch: pytest.MonkeyPatch, revoke: bool
+) -> None:
+    sandwell, worcestershire = pair
+    monkeypatch.setattr(app, "NOTE_EVERY", 0.1)
+    homes = sandwell.config.home, second.config.home
+    sealed = seal(worcestershire, notice("885", "333"))
+    async with app.run_gateway(worcestershire), app.run_gateway(second), app.run_gateway(sandwell):
+        await asyncio.to_thread(home_folder.rotate_keys, homes[0], by="ines", revoke=revoke)
+        await until(lambda: sandwell.own_card.serial == 2)
+        if not revoke:
+            # The old key counts a while longer, for just such a process.
+            home_folder.stop_ended_key(second)
+            assert second.ring.signs
+            monkeypatch.setattr(home_folder, "OVERLAP", timedelta(0))
+        await until(lambda: not second.ring.signs)
+        with pytest.raises(KeyEnded):
+            send_notices(second, [notice()], by="olive")
+        with pytest.raises(KeyEnded):
+            await receive_parcels(second, [sealed], "885")
+        assert await second.store.read(outbox.search_outbox) == []
+        await until(lambda: "Its signing key has ended" in " ".join(_find_troubles(sandwell).values()))
+        # What signs elsewhere goes on.
+        [out] = send_notices(sandwell, [notice()], by="olive")
+        await until(lambda: state(sandwell, out) is DeliveryState.RECEIVED)
+        again = home_folder.open_gateway(homes[1])
+        assert not again.ring.signs
+        again.store.close()
+        for name in (f"{home_folder.KEYS}/{RING_FILE}", home_folder.CARD_FILE):
+            (homes[1] / name).write_bytes((homes[0] / name).read_bytes())
+        await until(lambda: second.ring.signs)
+        [out] = send_notices(second, [notice()], by="olive")
+        [token] = await receive_parcels(second, [sealed], "885")
+        assert codes(worcestershire, second, token, sealed) == ()
+        await until(lambda: state(second, out) is DeliveryState.RECEIVED)
+        await until(lambda: _find_troubles(sandwell) == {})
     assert not whole(sandwell).faults
 
 

@@ -1,15 +1,28 @@
 """After a theft: new keys, and an audit log that can still be verified, whole."""
 
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
+
+import pytest
 
 from gateway import app, home_folder
 from gateway.auditing import audit
 from gateway.auditing.audit import LogVerdict
+from gateway.authorities.partners import add_partner
 from gateway.context import Gateway
+from gateway.core.delivery import DeliveryState
+from gateway.errors import NotAllowed
+from gateway.exchange.send import send_notices
 from gateway.store import audit_log
 from gateway.store.audit_log import AuditEntry
+from keys import card
+from keys.card import MAX_ROWS
+from keys.ring import EVIDENCE, RING_FILE
 from keys.trust import Trust
-from tests.conftest import make
+from tests.children import notice
+from tests.conftest import introduce, make
+from tests.flows.test_exchange import state, until
 
 
 def verdict(gw: Gateway) -> LogVerdict:
@@ -83,4 +96,53 @@ async def test_one_entry_that_is_gone_is_said_in_a_few_lines(tmp_path: Path) -> 
     assert found.faults[0].startswith("Entry 5:")
     # The gap; the first checkpoint that disagrees; how many more; one signed over more.
     assert len(found.faults) == 4
+    gw.store.close()
+
+
+async def test_keys_are_replaced_forty_times_and_the_card_has_those_that_somebody_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, there = make(tmp_path / "333", "333", "Sandwell"), make(tmp_path / "885", "885", "Worcestershire")
+    introduce(ours, there)
+    ours.store.close()
+    opened, now = home_folder.open_gateway, datetime.now(UTC)
+    for number in range(40):
+        at = now - timedelta(days=120) * (39 - number)
+        monkeypatch.setattr(home_folder, "open_gateway", partial(opened, now=partial(at.astimezone, UTC)))
+        home_folder.rotate_keys(tmp_path / "333", by="ines")
+    ours = opened(tmp_path / "333")
+    keys = ours.own_card.keys
+    assert [(key.use, key.status) for key in keys[:2]] == [("sig", "active"), ("enc", "active")]
+    # Of the other keys of thirteen years, the signing keys of the last six.
+    assert {(key.use, key.status) for key in keys[2:]} == {("sig", "retired")}
+    assert len(keys) == 3 + EVIDENCE // timedelta(days=120)
+    assert all(key.not_after + EVIDENCE > now for key in keys)
+    assert len(ours.ring.public_keys()) == 82
+    assert audit.verify_own_log(ours).faults == ()
+    add_partner(there, ours.own_card_text, by="test")
+    async with app.run_gateway(ours), app.run_gateway(there):
+        [out] = send_notices(ours, [notice()], by="olive")
+        [back] = send_notices(there, [notice("885", "333")], by="otto")
+        await until(lambda: (state(ours, out), state(there, back)) == (DeliveryState.RECEIVED,) * 2)
+    for gw in (ours, there):
+        gw.store.close()
+
+
+def test_with_more_keys_than_a_card_holds_none_are_made_but_after_a_theft(tmp_path: Path) -> None:
+    home = tmp_path / "333"
+    make(home, "333", "Sandwell").store.close()
+    for _ in range(MAX_ROWS - 2):
+        home_folder.rotate_keys(home, by="ines")
+    ring, ours = ((home / name).read_bytes() for name in (f"{home_folder.KEYS}/{RING_FILE}", home_folder.CARD_FILE))
+    with pytest.raises(NotAllowed, match=r"keys\.card-full"):
+        home_folder.rotate_keys(home, by="ines")
+    assert len(card.read(ours.decode()).keys) == MAX_ROWS
+    assert ring == (home / home_folder.KEYS / RING_FILE).read_bytes()
+    assert ours == (home / home_folder.CARD_FILE).read_bytes()
+    home_folder.renew_card(home, by="ines")
+    renewed = home_folder.rotate_keys(home, by="ines", revoke=True)
+    assert {key.status for key in renewed.keys} == {"active", "revoked"}
+    gw = home_folder.open_gateway(home)
+    assert gw.card_has_our_keys()
+    assert audit.verify_own_log(gw).faults == ()
     gw.store.close()

@@ -85,6 +85,7 @@ CHANGES_A_HOME = (
     *("leavers show", "matches show", "answer", "correct", "redirect", "remind", "send-outcome", "record-outcome"),
     *("retention preview", "retention hold", "retention holds", "retention release", "retention purge"),
     *("one accept", "one put-aside", "one s2s", "report statistics"),
+    *("keys rotate-identity", "keys identity-held"),
     *("end-search", "report inspection", "card export", "audit export", "audit verify --export"),
     *("partner suspend", "partner remove"),
     # last, for no older card is the newest after it
@@ -111,6 +112,8 @@ RUN_ELSEWHERE = {
         "partner fetch-card",
         "partner test",
         "partner revoke-identity",
+        "partner confirm-identity",
+        "keys finish-identity",
     ),
     *("serve", "backup create", "backup verify", "restore"),
 }

@@ -115,7 +115,7 @@ def test_every_refusal_of_an_input_has_a_vector() -> None:
     read, and `card.other-version` and `key.forbidden` are what a sender asks of a card that is right.
 
     Statements and directories have no vectors yet: test_statement.py and test_directory.py show each of their refusals;
-    `card.suspended` is what we decide ourselves.
+    `card.suspended` and `card.too-old-version` are what we decide ourselves.
     """
     shown = {row["code"] for part in ("refused", "replacements") for row in VECTORS[part]}
     own = ("ring.", "at-rest.", "smime.", "statement.", "directory.", "id-token.", "api-token.", "backup.")
@@ -126,4 +126,5 @@ def test_every_refusal_of_an_input_has_a_vector() -> None:
         "card.other-version",
         "key.forbidden",
         "card.suspended",
+        "card.too-old-version",
     }
