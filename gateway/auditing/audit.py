@@ -97,7 +97,8 @@ async def sign_checkpoint(gw: Gateway, *entries: AuditEntry) -> str | None:
 
 
 def sign_log_head(tx: Tx, gw: Gateway) -> str | None:
-    """Sign how our log stands, in the caller's transaction."""
+    """Sign how our log stands, in the caller's transaction. Of processes that sign at once, one does."""
+    audit_log.lock_log(tx)
     tree, newest = audit_log.get_tree_head(tx), audit_log.find_newest_checkpoint(tx)
     if tree.size == 0 or (newest and newest.split("\n", 2)[1] == str(tree.size)):
         return newest

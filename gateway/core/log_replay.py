@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from gateway.core.delivery import DECIDED as THEY_DECIDED
-from gateway.core.delivery import DeliveryState, may_move
+from gateway.core.delivery import LOST, DeliveryState, may_move
 from gateway.core.inbox_state import DECIDED as WE_DECIDED
 from gateway.core.inbox_state import MAY_BECOME, InboxState
 from schemas.message import OPENS_A_CASE, Decision, MessageKind
@@ -40,8 +40,8 @@ OF_TRIES = {"notice.sent", "notice.failed"}
 TRIED = frozenset({DeliveryState.QUEUED, DeliveryState.SENT, DeliveryState.FAILED})
 # Of logs of before: any reply by mail did it, by itself.
 ANSWERED = frozenset({DeliveryState.ACKNOWLEDGED, DeliveryState.ACCEPTED_BY_MAIL})
-# From which only a statement, which writes nothing, queues anew.
-OF_ENDS = frozenset({DeliveryState.CONCLUDED, DeliveryState.CLOSED})
+# From which only a statement, which writes nothing, queues anew; then a receipt moves it again.
+OF_STATEMENTS = frozenset(LOST) - TRIED - {DeliveryState.RECEIVED}
 # On all searches of a case.
 OF_THE_CASE = {
     "case.stood-down": frozenset({DeliveryState.CONCLUDED, DeliveryState.WITHDRAWN}),
@@ -78,7 +78,7 @@ def may_sent_stand(state: DeliveryState, state_at: datetime, queued_at: datetime
         if not to:
             continue
         may = _may_try_move if logged.act in OF_TRIES else may_move
-        possible = _possible_after(possible, to, may, surely=surely and not possible & OF_ENDS)
+        possible = _possible_after(possible, to, may, surely=surely and not possible & OF_STATEMENTS)
         near.append((logged.at, to))
         last = max(last, logged.at)
     # After a try that failed, or because a statement said that it is not there.

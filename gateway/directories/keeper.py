@@ -23,7 +23,7 @@ from secrets import compare_digest, token_hex, token_urlsafe
 from gateway.context import Gateway
 from gateway.core import labels
 from gateway.directories.join import join_directory, read_offered_directory
-from gateway.directories.take import take_directory
+from gateway.directories.succession import take_and_follow
 from gateway.errors import NotAllowed, NotFound, Unusable
 from gateway.store import audit_log, directories, partners
 from gateway.store.audit_log import AuditEntry
@@ -264,7 +264,7 @@ def _take_own(gw: Gateway, new: Directory, token: str, by: str) -> None:
         offered = read_offered_directory(gw, token)
         join_directory(gw, offered, offered.fingerprint, None, by=by)
     else:
-        take_directory(gw, token, new.scheme)
+        take_and_follow(gw, token, new.scheme)
 
 
 def _find_base(gw: Gateway, scheme: str) -> HeldDirectory | None:

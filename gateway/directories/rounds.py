@@ -20,7 +20,7 @@ from adapters.route import ANY_CERTIFICATE, Asker, NotReached, tell_nobody
 from gateway.auditing.witness import find_way_to_ask
 from gateway.background import run_every
 from gateway.context import Gateway
-from gateway.directories.succession import take_and_follow
+from gateway.directories.succession import follow_ended, take_and_follow
 from gateway.directories.take import DirectoryChanges
 from gateway.errors import NotAllowed, NotFound
 from gateway.logs import log_failure
@@ -29,6 +29,7 @@ from gateway.store.directories import MemberWord
 from keys.card import ROUTE_FORMS, Route
 from keys.directory import MAX_DIRECTORY_BYTES, MAX_VERSIONS
 from keys.errors import Refusal, RefusalCode
+from schemas.shapes import MessageId
 
 # Seconds between two looks at what is due.
 LOOK_EVERY = 30.0
@@ -52,15 +53,17 @@ DIGEST_LENGTH = 64
 async def keep_directories_forever(gw: Gateway, stop: asyncio.Event) -> None:
     """Fetch what is due and compare with members, until told to stop."""
     compare_at: datetime | None = None
+    left = set[MessageId]()
 
     async def keep_directories() -> None:
-        nonlocal compare_at
+        nonlocal compare_at, left
         joined = await gw.store.read(directories.list_directories)
         for its in joined:
             if its.url and (its.due_at is None or its.due_at <= gw.now()):
                 # Why not is noted with the scheme.
                 with suppress(NotAllowed, NotReached, Refusal):
                     await fetch_directory(gw, its.scheme)
+        left = await asyncio.to_thread(follow_ended, gw, left)
         if joined and (compare_at is None or compare_at <= gw.now()):
             compare_at = gw.now() + _spread_pause(COMPARE_EVERY)
             await compare_with_members(gw)

@@ -5,7 +5,7 @@ that ended, to its successor.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from gateway.context import Gateway
+from gateway.context import SYSTEM, Gateway
 from gateway.core.causes import REDIRECTED, build_cause
 from gateway.core.delivery import FOLLOWING, DeliveryState, may_send_on
 from gateway.errors import NotAllowed, Unconfirmed, Unfit, too_late
@@ -45,24 +45,30 @@ class FollowedCases:
     left: tuple[MessageId, ...]
 
 
-def follow_successor(gw: Gateway, authority: str, successor: str, by: str) -> FollowedCases:
+def follow_successor(
+    gw: Gateway, authority: str, successor: str, by: str, *, left: Collection[MessageId] = ()
+) -> FollowedCases:
     """Send our open transfer notices to an authority that ended on to its successor, each in its case.
 
-    What cannot go by itself, as where a warning must be confirmed, stays as it is. What was answered, or referred to
-    another, stays too: an officer has it. So do searches, which go on by their reviews.
+    What cannot go by itself, as where a warning must be confirmed, stays as it is; `left`: what stayed before, and is
+    not tried again. What was answered, or referred to another, stays too: an officer has it. So do searches, which go
+    on by their reviews. Where there is nothing to send on, only a person's act has an entry.
     """
     wanted = OutboxQuery(kinds=("TransferNotice",), states=FOLLOWING, recipient=authority, oldest_first=True)
-    followed, left = list[MessageId](), list[MessageId]()
-    for sent in gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=None)):
+    there = gw.store.look(lambda tx: outbox.search_outbox(tx, wanted, limit=None))
+    tried = [sent for sent in there if sent.message_id not in left]
+    followed, stays = list[MessageId](), [sent.message_id for sent in there if sent.message_id in left]
+    for sent in tried:
         try:
             _send_in_its_place(gw, sent, successor, by)
             followed.append(sent.message_id)
         except (NotAllowed, Unconfirmed, Unfit, Refusal):
-            left.append(sent.message_id)
-    detail: dict[str, str | int] = {"to": successor, "sent": len(followed), "left": len(left)}
-    entry = AuditEntry("partner.followed", by, authority, authority, detail=detail)
-    gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
-    return FollowedCases(tuple(followed), tuple(left))
+            stays.append(sent.message_id)
+    if tried or by != SYSTEM:
+        detail: dict[str, str | int] = {"to": successor, "sent": len(followed), "left": len(stays)}
+        entry = AuditEntry("partner.followed", by, authority, authority, detail=detail)
+        gw.store.run(lambda tx: audit_log.append_entries(tx, gw.now(), [entry]))
+    return FollowedCases(tuple(followed), tuple(stays))
 
 
 def _send_in_its_place(gw: Gateway, sent: Delivery, to: str, by: str, confirmed: Collection[str] = ()) -> MessageId:

@@ -2,9 +2,9 @@
 
 We read our own account, ask the partner's gateway for its signed statement over the same days, page by page, and
 compare (`core.statement_diff`). What they do not have, or we hold no receipt for, is delivered again: the same sealed
-bytes, of which the receiver keeps one. What we do not have, they are asked to send: they compare with our statement,
-and find it missing there. What only one side knows, or both know differently, becomes an entry, once, with their signed
-statement as evidence.
+bytes, of which the receiver keeps one. A receipt of a key that was revoked since is none, and is signed anew there.
+What we do not have, they are asked to send: they compare with our statement, and find it missing there. What only one
+side knows, or both know differently, becomes an entry, once, with their signed statement as evidence.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from gateway.logs import log_failure
 from gateway.store import audit_log, outbox, partner_health, statements
 from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
-from keys import statement
+from keys import receipt, statement
 from keys.envelope import MAX_AGE
 from keys.errors import Refusal
 from keys.jose import CLOCK_SKEW
@@ -100,6 +100,7 @@ async def compare_with(gw: Gateway, partner: str, since: datetime) -> list[Heale
     def read_ours(tx: Tx) -> ExchangeAccount:
         sent = statements.find_sent_rows(tx, partner, [*{*listed, *theirs.received}])
         unreceipted = statements.find_unreceipted(tx, partner, list(theirs.received))
+        unreceipted |= _find_void_receipts(tx, gw, partner, list(theirs.received))
         return ExchangeAccount(sent, statements.find_received_rows(tx, partner, list(theirs.sent)), unreceipted)
 
     differences = list(compare_accounts(await gw.store.read(read_ours), theirs, listed=listed, now=gw.now()))
@@ -110,6 +111,17 @@ async def compare_with(gw: Gateway, partner: str, since: datetime) -> list[Heale
     if any(healed.done == ASKED_FOR for healed in outcomes):
         await _ask_them_to_compare(gw, partner, since)
     return outcomes
+
+
+def _find_void_receipts(tx: Tx, gw: Gateway, partner: str, ids: Sequence[MessageId]) -> set[MessageId]:
+    """Return those of these messages for which we hold only receipts of a key that the partner has revoked since."""
+    keys = gw.trust.get_card(partner).keys
+    if not any((key.use, key.status) == ("sig", "revoked") for key in keys):
+        return set()
+    counts: dict[MessageId, bool] = {}
+    for message_id, token in statements.list_accepting_receipts(tx, partner, ids):
+        counts[message_id] = counts.get(message_id, False) or receipt.has_valid_key(token, keys)
+    return {message_id for message_id, does in counts.items() if not does}
 
 
 def _rows_by_id(rows: Iterable[StatementRow]) -> dict[MessageId, StatementRow]:
@@ -206,7 +218,7 @@ def _request_lost_receipt(tx: Tx, now: datetime, partner: str, difference: State
         and difference.ours is not None
         and difference.ours.state not in outbox.TRIED
     )
-    return moved_on and outbox.request_receipt(tx, difference.message_id, partner, now)
+    return moved_on and outbox.request_receipt(tx, difference.message_id, partner, now, is_void=True)
 
 
 def _difference_entry(partner: str, difference: StatementDifference) -> AuditEntry:

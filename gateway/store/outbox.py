@@ -436,10 +436,13 @@ def _is_unclaimed(now: datetime) -> ColumnElement[bool]:
     return or_(outbox.c.claimed_until.is_(None), outbox.c.claimed_until <= now)
 
 
-def request_receipt(tx: Connection, message_id: MessageId, recipient: str, at: datetime) -> bool:
+def request_receipt(
+    tx: Connection, message_id: MessageId, recipient: str, at: datetime, *, is_void: bool = False
+) -> bool:
     """Ask for the receipt of a message whose recipient surely has it, from then on; return False where we hold one.
 
-    The same sealed bytes go there again, and whoever has them gives the same receipt again.
+    The same sealed bytes go there again, and whoever has them gives the same receipt again. `is_void`: what we hold
+    does not count any more; then they sign for it anew.
     """
     held = there_is().where(
         receipts.c.message_id == outbox.c.message_id,
@@ -447,7 +450,8 @@ def request_receipt(tx: Connection, message_id: MessageId, recipient: str, at: d
         receipts.c.result == "accepted",
     )
     mine = and_(outbox.c.message_id == message_id, outbox.c.recipient == recipient, outbox.c.protection == "sealed")
-    return tx.execute(update(outbox).where(mine, ~held, has_sealed_bytes()).values(receipt_due=at)).rowcount == 1
+    wanted = mine if is_void else and_(mine, ~held)
+    return tx.execute(update(outbox).where(wanted, has_sealed_bytes()).values(receipt_due=at)).rowcount == 1
 
 
 def has_sealed_bytes() -> ColumnElement[bool]:

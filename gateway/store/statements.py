@@ -1,6 +1,6 @@
 """What we sent to a partner and have from it, as statements say it; letters are left out, for nobody signs for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,15 @@ def find_unreceipted(tx: Connection, partner: str, ids: Sequence[MessageId]) -> 
     return {
         message_id for some in _split_ids(ids) for message_id in tx.scalars(query.where(outbox.c.message_id.in_(some)))
     }
+
+
+def list_accepting_receipts(tx: Connection, partner: str, ids: Sequence[MessageId]) -> Iterator[tuple[MessageId, str]]:
+    """Yield the receipts by which a partner took in these messages of ours, each with the id of its message."""
+    theirs = receipts.c.issuer == partner, receipts.c.result == "accepted"
+    query = select(receipts.c.message_id, receipts.c.token).where(*theirs)
+    for some in _split_ids(ids):
+        for message_id, token in tx.execute(query.where(receipts.c.message_id.in_(some))):
+            yield MessageId(message_id), token
 
 
 def find_received_rows(tx: Connection, partner: str, ids: Sequence[MessageId]) -> dict[MessageId, StatementRow]:

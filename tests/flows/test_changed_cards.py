@@ -13,9 +13,10 @@ import pytest
 from gateway import app, home_folder
 from gateway.auditing import audit
 from gateway.context import Gateway
+from gateway.core import statement_diff
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
-from gateway.exchange import receive
+from gateway.exchange import receive, respond, statements
 from gateway.exchange.newer_cards import take_newer_card
 from gateway.exchange.send import send_notices
 from gateway.monitoring import health
@@ -23,11 +24,12 @@ from gateway.store import audit_log, inbox, outbox, partner_cards
 from keys import card, receipt, tls
 from keys.ring import RING_FILE, Ring
 from keys.trust import Trust
+from schemas.message import Acknowledgement
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
 from tests.delivering import deliver_now
-from tests.flows.test_exchange import until
+from tests.flows.test_exchange import OFFICER, until
 
 NAMES = {"333": "Sandwell", "885": "Worcestershire", "330": "Birmingham"}
 
@@ -259,3 +261,35 @@ async def test_keys_that_the_card_does_not_have_yet_are_not_taken_up(three: dict
     assert home_folder.take_up_own(sandwell)
     assert sandwell.ring.signing.kid != before.signing.kid
     await deliver_now(sandwell)
+
+
+async def test_the_comparison_has_receipts_signed_anew_whose_key_was_revoked(
+    three: dict[str, Gateway], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were good when they came, and the messages have moved on since."""
+    monkeypatch.setattr(statement_diff, "RECEIPT_WAIT", timedelta(0))
+    sandwell, worcestershire = three["333"], three["885"]
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        sent = [send(sandwell, "885") for _ in range(3)]
+        await until(lambda: all(state(sandwell, it) is DeliveryState.RECEIVED for it in sent))
+        accepted = Acknowledgement(decision="accepted", officer=OFFICER)
+        respond.acknowledge_notice(worcestershire, sent[0], accepted, by="otto")
+        await until(lambda: state(sandwell, sent[0]) is DeliveryState.ACKNOWLEDGED)
+        home_folder.rotate_keys(worcestershire.config.home, by="ines", revoke=True)
+        await until(lambda: sandwell.trust.get_card("885").serial == 2)
+        assert [counts(sandwell, it) for it in sent] == [[False]] * 3
+        await until(lambda: worcestershire.own_card.serial == 2)
+        told = await statements.compare_with(sandwell, "885", sandwell.now() - statements.DAYS)
+        assert [(it.difference.differs, it.done) for it in told] == [("receipt-lost", statements.SENT_AGAIN)] * 3
+        await until(lambda: all(counts(sandwell, it) == [False, True] for it in sent))
+        assert await statements.compare_with(sandwell, "885", sandwell.now() - statements.DAYS) == []
+    assert [state(sandwell, it) for it in sent] == [DeliveryState.ACKNOWLEDGED, *[DeliveryState.RECEIVED] * 2]
+    assert acts(worcestershire, "receipt.issued-anew") == 3
+    assert is_whole(sandwell)
+    assert is_whole(worcestershire)
+
+
+def counts(gw: Gateway, message_id: MessageId) -> list[bool]:
+    """Whether each receipt of 885 for this message counts by its newest card, oldest first."""
+    held = gw.store.look(lambda tx: inbox.list_receipts(tx, message_id, issuer="885"))
+    return [receipt.has_valid_key(str(it["token"]), gw.trust.get_card("885").keys) for it in held]

@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import select, text
 
 from gateway import app, home_folder
+from gateway.auditing import audit
 from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
@@ -27,7 +28,8 @@ from gateway.exchange.receive import receive_parcels
 from gateway.exchange.send import send_notices
 from gateway.monitoring import health
 from gateway.partner_api.callers import get_shared_budget
-from gateway.store import heartbeats, outbox, running_processes, tables, wrong_tries
+from gateway.store import audit_log, heartbeats, outbox, running_processes, tables, wrong_tries
+from gateway.store.audit_log import AuditEntry
 from gateway.store.database import Tx
 from gateway.store.outbox import Claimer
 from gateway.store.processes import LEADING
@@ -145,6 +147,30 @@ def _is_led(gw: Gateway) -> bool:
     """Tell whether a process holds the lock of the one that leads."""
     held = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = :number AND granted")
     return bool(gw.store.look(lambda tx: tx.scalar(held, {"number": LEADING})))
+
+
+def test_of_two_processes_that_sign_the_log_at_once_one_does(pair: Pair, second: Gateway) -> None:
+    sandwell, _ = pair
+    signed, ends = threading.Event(), threading.Event()
+    notes: list[str | None] = []
+
+    def wait_and_sign(tx: Tx) -> None:
+        notes.append(audit.sign_log_head(tx, sandwell))
+        signed.set()
+        ends.wait(20)
+
+    sandwell.store.run(lambda tx: audit_log.append_entries(tx, sandwell.now(), [AuditEntry("notice.read", "olive")]))
+    slow = threading.Thread(target=sandwell.store.run, args=(wait_and_sign,))
+    slow.start()
+    assert signed.wait(20)
+    other = threading.Thread(target=lambda: notes.append(second.store.run(lambda tx: audit.sign_log_head(tx, second))))
+    other.start()
+    time.sleep(0.5)
+    ends.set()
+    for thread in (slow, other):
+        thread.join(20)
+    assert len(notes) == 2
+    assert notes[0] == notes[1]
 
 
 async def test_what_one_process_queues_wakes_the_other(

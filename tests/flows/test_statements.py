@@ -27,7 +27,7 @@ from gateway.store import audit_log, blind_index, inbox, partner_checkpoints
 from gateway.store.tables import inbox as inbox_table
 from gateway.store.tables import outbox as outbox_table
 from keys.errors import RefusalCode
-from schemas.message import Acknowledgement
+from schemas.message import Acknowledgement, Decision
 from schemas.shapes import MessageId
 from tests.children import notice
 from tests.conftest import introduce, make
@@ -100,6 +100,22 @@ async def test_what_they_lost_is_sent_again(pair: Pair) -> None:
         assert (told[sent].difference.differs, told[sent].done) == (DifferenceKind.MISSING_THERE, SENT_AGAIN)
         await until(lambda: has(worcestershire, sent) and state(sandwell, sent) is DeliveryState.RECEIVED)
         assert await compared(sandwell, worcestershire) == {}
+
+
+@pytest.mark.parametrize("decision", ["accepted", "passed-on"])
+async def test_what_they_answered_and_lost_is_sent_again_and_the_log_is_whole(pair: Pair, decision: Decision) -> None:
+    """As where their gateway was restored from before it came, and nobody has answered it again yet."""
+    sandwell, worcestershire = pair
+    async with app.run_gateway(worcestershire), app.run_gateway(sandwell):
+        sent = await exchanged(sandwell, worcestershire)
+        told_to = "330" if decision == "passed-on" else None
+        answer = Acknowledgement(decision=decision, officer=OFFICER, passed_to=told_to)
+        respond.acknowledge_notice(worcestershire, sent, answer, by="otto")
+        await until(lambda: state(sandwell, sent) is not DeliveryState.RECEIVED)
+        lose(worcestershire, sent)
+        await compared(sandwell, worcestershire)
+        await until(lambda: has(worcestershire, sent) and state(sandwell, sent) is DeliveryState.RECEIVED)
+    assert whole(sandwell).faults == ()
 
 
 async def test_what_we_lost_is_asked_for_and_comes_again(pair: Pair) -> None:

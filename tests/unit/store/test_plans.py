@@ -125,6 +125,7 @@ WORK: dict[str, Callable[[Connection], object]] = {
     "deliver it again": lambda tx: outbox.queue_overdue(tx, NOW),
     "ask for a receipt": lambda tx: outbox.request_receipt(tx, MessageId("m1"), "885", NOW),
     "for which we hold no receipt": lambda tx: statements.find_unreceipted(tx, "885", MESSAGES),
+    "the receipts for these": lambda tx: list(statements.list_accepting_receipts(tx, "885", MESSAGES)),
     "what a receipt is for": lambda tx: outbox.list_awaiting_receipt(tx, "885", ["m1", "m2"]),
     "was this row sent": lambda tx: intake.find_sent_by_digest(tx, ["d1", "d2"]),
     "what was sent about this child": lambda tx: intake.find_sent_by_child(tx, ["c1", "c2"]),
