@@ -16,6 +16,7 @@ from gateway.core import labels
 from gateway.core.access_rules import AccessGrant
 from gateway.core.contact_ages import describe_check
 from gateway.core.expiry import Expiry, ExpiryKind
+from gateway.core.moments import format_moment
 from gateway.errors import NotAllowed
 from gateway.exchange.newer_cards import BY_HAND, check_identity, check_own_gateway, explain_refusal
 from gateway.store import access_changes, audit_log, audit_search, inbox, partner_cards, partners
@@ -57,14 +58,14 @@ class KnownPartner:
 
     def describe_exchange(self) -> list[tuple[str, str]]:
         """Describe for people when it was asked for a newer card, what came of it, and which of ours it holds."""
-        its, when = self.exchange, "%d %b %Y %H:%M"
-        asked = f"{its.asked_at:{when}}" if its.asked_at else "Not yet"
+        its = self.exchange
+        asked = f"{format_moment(its.asked_at)}" if its.asked_at else "Not yet"
         rows = [("Asked", f"{asked}: {its.trouble}" if its.trouble else asked)]
         if its.taken_at and its.taken_by != BY_HAND:
-            rows.append(("Renewed", f"{its.taken_at:{when}}, by itself"))
+            rows.append(("Renewed", f"{format_moment(its.taken_at)}, by itself"))
         if its.refused and its.refused_at:
-            rows.append(("Refused", f"{its.refused_at:{when}}: {explain_refusal(its.refused)}"))
-        return [*rows, ("Your card", f"number {its.held}" if its.held else "Not known which number they hold")]
+            rows.append(("Refused", f"{format_moment(its.refused_at)}: {explain_refusal(its.refused)}"))
+        return [*rows, ("Your card", f"Serial {its.held}" if its.held else "Not known which serial they hold")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class OwnCard:
 
 def describe_trust(partner: Partner) -> str:
     """Describe for people who vouches for a partner's identity, and since when."""
-    when = f"{partner.confirmed_at:%d %b %Y %H:%M}"
+    when = format_moment(partner.confirmed_at)
     if partner.trusted_by:
         return f"{when} by the directory of {partner.trusted_by}"
     return f"{when} by phone, by {partner.confirmed_by}"
@@ -90,7 +91,7 @@ def describe_trust(partner: Partner) -> str:
 def describe_suspension(partner: Partner) -> str:
     """Describe for people since when nothing is exchanged with a partner, and by whom; empty where it goes on."""
     by = [
-        f"{at:%d %b %Y %H:%M} by {who}"
+        f"{format_moment(at)} by {who}"
         for at, who in (
             (partner.suspended_at, partner.suspended_by),
             (partner.switched_off_at, f"the directory of {partner.trusted_by}"),

@@ -16,9 +16,9 @@ from gateway.casework.safeguarding import CaseAlert
 from gateway.casework.timeline import CaseEvent
 from gateway.console.console_request import ConsoleRequest
 from gateway.console.endpoints import CASE, Endpoint
-from gateway.console.pages import format_moment
 from gateway.core import case_sheet, labels
 from gateway.core.answer_summary import SummaryLine
+from gateway.core.moments import format_moment
 from gateway.core.permissions import Permission
 from schemas.shapes import CaseId
 

@@ -15,6 +15,7 @@ from gateway.core.authority_search import find_authorities, find_exact_authority
 from gateway.core.calendar import LONDON
 from gateway.core.labels import StatusLabel
 from gateway.core.mail_replies import describe_mail_reply
+from gateway.core.moments import format_moment
 from gateway.core.permissions import Permission
 from gateway.paper import as_html, bars
 from schemas import codes
@@ -86,17 +87,6 @@ def build_environment() -> Environment:
     }
     environment.globals |= {"brand_colour": BRAND_COLOUR, "idle": IDLE}
     return environment
-
-
-def format_moment(at: datetime) -> str:
-    """Return a moment as a page has it, in UK time: "25 November 2026 at 4:12am"."""
-    return f"{format_day(at)} at {format_clock(at)}"
-
-
-def format_clock(at: datetime) -> str:
-    """Return a time of day as a page has it, in UK time: "4:12am"."""
-    local = at.astimezone(LONDON)
-    return f"{local.hour % 12 or 12}:{local:%M}{'am' if local.hour < 12 else 'pm'}"
 
 
 def format_second(at: datetime) -> str:

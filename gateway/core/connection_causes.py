@@ -231,8 +231,9 @@ CAUSES: Mapping[str, ConnectionCause] = {
         "Run `cme-gateway outbox` and look at the reasons, or ask who runs that server.",
     ),
 }
-# No code stands under this name, but the numbers of the cards that both sides hold.
-SERIALS = "serials"
+# What is looked at besides the routes, in the order in which it is told. Of the serials of cards there is no code.
+KEYS, CLOCK, CARD, SERIALS, BACK, BACK_MET = "keys", "clock", "card", "serials", "back", "back-met"
+FURTHER = (KEYS, CLOCK, CARD, SERIALS, BACK, BACK_MET)
 # Codes that are no fault of the connection from here.
 WELL = frozenset({"ok", "older-version", NO_WAY_BACK, SERVER_ONLY})
 
@@ -270,8 +271,17 @@ def judge_problem(status: int, code: str) -> str:
 
 
 def find_main_cause(results: Mapping[str, str]) -> str:
-    """Return the first code that stands in the way, in the order in which it was tested; "ok" where none does."""
-    return next((code for name, code in results.items() if name != SERIALS and code not in WELL), "ok")
+    """Return the first code that stands in the way, in the order of `order_results`; "ok" where none does."""
+    return next((code for name, code in order_results(results).items() if name != SERIALS and code not in WELL), "ok")
+
+
+def order_results(results: Mapping[str, str]) -> dict[str, str]:
+    """Return them as they are told: the routes, then what was learned by one of them.
+
+    An entry of the audit log has them in the order of their names.
+    """
+    routes = sorted(name for name in results if name not in FURTHER)
+    return {name: results[name] for name in (*routes, *FURTHER) if name in results}
 
 
 def get_cause(code: str) -> ConnectionCause:

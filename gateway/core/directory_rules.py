@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from gateway.core import labels
 from gateway.core.findings import HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health import DirectoryHealth, MemberHealth, SuspendedHealth
+from gateway.core.moments import format_moment
 
 # Before it expires: the keeper must publish a new one until then.
 DIRECTORY_EARLY = timedelta(days=14)
@@ -20,7 +21,7 @@ def list_directory_findings(its: DirectoryHealth, own: str, now: datetime) -> It
     """Yield how one directory stands. `own`: our DfE code."""
     yield _check_age(its, now)
     if its.trouble or its.refused:
-        at = f" on {its.asked_at:%d %b %Y %H:%M}" if its.asked_at and its.trouble else ""
+        at = f" on {format_moment(its.asked_at)}" if its.asked_at and its.trouble else ""
         says = its.refused or f"It was not fetched{at}: {its.trouble}."
         fetch = f"{CALL_KEEPER} Then run `cme-gateway directory fetch {its.scheme}`."
         yield warn_check(f"fetching the directory of {its.scheme}", says, CALL_KEEPER, fetch)
@@ -45,7 +46,7 @@ def list_directory_findings(its: DirectoryHealth, own: str, now: datetime) -> It
 def check_suspended(suspended: SuspendedHealth) -> HealthFinding:
     """Return that exchange with a partner is suspended, by whom, and what waits."""
     who = suspended.by or f"the directory of {suspended.scheme}"
-    says = f"Exchange has been suspended since {suspended.since:%d %b %Y %H:%M} by {who}."
+    says = f"Exchange has been suspended since {format_moment(suspended.since)} by {who}."
     if suspended.waiting:
         says = f"{says} Messages that wait: {suspended.waiting}. After 5 days they count as not delivered."
     if suspended.successor and suspended.following:

@@ -34,6 +34,7 @@ from gateway.core.health import (
     RouteHealth,
     WitnessedHealth,
 )
+from gateway.core.moments import format_moment
 from gateway.core.storage_rotation import find_active, find_unfinished, find_waiting
 from gateway.core.witness_answers import ALARMS, WitnessTrouble
 
@@ -172,7 +173,7 @@ def _check_storage_keys(health: Health) -> Iterator[HealthFinding]:
         yield warn_check(name, says, "Copy the newest keys to them.", copy)
     elif waiting:
         wait = "It is used once every process that runs has it."
-        yield pass_check(name, f"A new storage key was made on {waiting.added_at:%d %b %Y %H:%M}. {wait}")
+        yield pass_check(name, f"A new storage key was made on {format_moment(waiting.added_at)}. {wait}")
     elif active and active.unopened:
         says = f"{active.unopened} stored copies cannot be opened with any of this gateway's keys."
         on_page = "Ask your IT team which keys are missing."
@@ -185,9 +186,9 @@ def _check_storage_keys(health: Health) -> Iterator[HealthFinding]:
 
 def _find_stopped(loop: LoopHealth) -> HealthFinding:
     if loop.name == PASSWORDS:
-        says = f"A password check that started on {loop.looked_at:%d %b %Y %H:%M} took far too long."
+        says = f"A password check that started on {format_moment(loop.looked_at)} took far too long."
         return fail_check("signing in", says, "If nobody can sign in, restart the gateway. Report what its log says.")
-    since = f"Has not run since {loop.looked_at:%d %b %Y %H:%M}."
+    since = f"Has not run since {format_moment(loop.looked_at)}."
     name = f"{loop.name} on {loop.process}" if loop.process else loop.name
     return fail_check(f"loop: {name}", since, "Restart the gateway, and report what its log says.")
 
@@ -214,7 +215,7 @@ def _check_queue(health: Health) -> Iterator[HealthFinding]:
 
 
 def _format_since(moment: datetime) -> str:
-    return f"since {moment:%d %b %Y %H:%M}"
+    return f"since {format_moment(moment)}"
 
 
 def _check_clock(health: Health) -> Iterator[HealthFinding]:
@@ -312,7 +313,7 @@ def _explain_not_renewed(card: CardHealth) -> str:
         return f"A newer card was refused. {card.refused}"
     if card.asked_at is None:
         return "They have not been asked for a newer card yet."
-    asked = f"They were last asked for a newer card on {card.asked_at:%d %b %Y %H:%M}"
+    asked = f"They were last asked for a newer card on {format_moment(card.asked_at)}"
     return f"{asked}, and it could not be fetched: {card.trouble}." if card.trouble else f"{asked}, and have none."
 
 
@@ -403,14 +404,14 @@ def _check_folder(folder: FolderHealth, now: datetime) -> HealthFinding:
         look = "Check that ONE still makes its extract, and that it writes to this folder."
         in_terminal = f"{look} [one] extract_days sets after how many days this is a warning."
         return warn_check(folder.name, says, look, in_terminal)
-    last = f". The last file came on {folder.taken_at:%d %b %Y %H:%M}" if folder.taken_at else ""
+    last = f". The last file came on {format_moment(folder.taken_at)}" if folder.taken_at else ""
     return pass_check(folder.name, f"{folder.path}{last}")
 
 
 def _check_left_behind(folder: FolderHealth) -> Iterator[HealthFinding]:
     """Yield what is not taken, each kind by itself: how many, since when."""
     for left in folder.left:
-        says = f"{left.count} not processed since {left.since:%d %b %Y %H:%M}: {left.why}."
+        says = f"{left.count} not processed since {format_moment(left.since)}: {left.why}."
         yield warn_check(f"left in {folder.name}", says, f"Find out who puts them in {folder.path}, and remove them.")
 
 
@@ -443,7 +444,7 @@ def _check_retention(health: Health) -> Iterator[HealthFinding]:
     if (run := health.retention) is None:
         return
     name = "deletion of old cases"
-    says = "Has never run" if run.never else f"Last finished on {run.since:%d %b %Y %H:%M}"
+    says = "Has never run" if run.never else f"Last finished on {format_moment(run.since)}"
     if run.trouble:
         says = f"{says}. {run.trouble.removesuffix('.')}"
     if health.at - run.since > PURGE_LATE:
@@ -481,7 +482,7 @@ def _check_witnessed(witnessed: WitnessedHealth, size: int, at: datetime) -> Ite
             says = f"{witness.name} cosigned an audit log that this one does not continue{holds}."
             yield fail_check(f"outside witness {witness.name}", says, *EXPLAIN_TO_WITNESS)
         elif witness.trouble:
-            since = f" since {witness.since:%d %b %Y %H:%M}" if witness.since else ""
+            since = f" since {format_moment(witness.since)}" if witness.since else ""
             says = f"{labels.explain_witness_trouble(witness.trouble)}{since}."
             unknown = witness.trouble in (WitnessTrouble.UNKNOWN_LOG, WitnessTrouble.UNKNOWN_KEY)
             next_step = INTRODUCE_LOG if unknown else ASK_WITNESS
@@ -489,7 +490,7 @@ def _check_witnessed(witnessed: WitnessedHealth, size: int, at: datetime) -> Ite
     if not witnessed.needed:
         return
     if witnessed.at is None or at - witnessed.at > COSIGNED_LATE:
-        last = f" since {witnessed.at:%d %b %Y %H:%M}" if witnessed.at else " yet"
+        last = f" since {format_moment(witnessed.at)}" if witnessed.at else " yet"
         yield warn_check(
             "outside witnesses", f"Not enough outside witnesses have cosigned the audit log{last}.", *ASK_WITNESS
         )
@@ -504,7 +505,7 @@ def _explain_alarm(alarm: LogAlarm) -> str:
 
 
 def _name_backup(restore: RestoreHealth) -> str:
-    return f" from the backup of {restore.backup_at:%d %b %Y %H:%M}" if restore.backup_at else ""
+    return f" from the backup of {format_moment(restore.backup_at)}" if restore.backup_at else ""
 
 
 def _check_restore(restore: RestoreHealth) -> HealthFinding:

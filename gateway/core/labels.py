@@ -674,7 +674,7 @@ def describe_held_cards(serials: str) -> str:
 
 def name_connection_part(name: str) -> str:
     """Return what a test of the connection looked at: a route, or one of the other things."""
-    return texts.CONNECTION_PARTS.get(name) or f"{name_route(name)} there"
+    return texts.CONNECTION_PARTS.get(name) or texts.CONNECTION_ROUTE.format(route=name_route(name))
 
 
 def describe_action(

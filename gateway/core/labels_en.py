@@ -897,17 +897,20 @@ CHECK_PATTERNS = {
 
 # What a test of the connection looks at besides the routes (`exchange.connection_tests`).
 CONNECTION_PARTS = {
+    "routes": "Routes",
     "keys": "Keys",
     "clock": "Clocks",
-    "card": "Cards held",
-    "serials": "Numbers of the cards",
-    "back": "The way back",
-    "back-met": "Their gateway says of this one",
-    "routes": "Routes",
+    "card": "Cards",
+    "serials": "Card serials",
+    "back": "From them to you",
+    "back-met": "What their gateway met",
 }
+CONNECTION_ROUTE = "{route}, from you to them"
 CONNECTION_WORKS = "Works"
 BOTH_WAYS_WORK = "Both ways work."
-CONNECTION_SERIALS = "They hold your card {0} of {1}. You hold their card {2} of {3}."
+CONNECTION_SERIALS = (
+    "They hold serial {0} of your card, the newest is {1}. You hold serial {2} of theirs, the newest is {3}."
+)
 
 # What an officer does with one notice, by `open_actions.CaseAction`; of an enquiry first, where that is another thing.
 # `{partner}` is the other authority, `{authority}` a third one, `{notice}` what the message is called.

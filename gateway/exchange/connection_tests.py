@@ -20,6 +20,11 @@ from adapters.statuses import PROBLEM, is_of_exchange
 from gateway.context import SYSTEM, Gateway
 from gateway.core import labels
 from gateway.core.connection_causes import (
+    BACK,
+    BACK_MET,
+    CARD,
+    CLOCK,
+    KEYS,
     NO_WAY_BACK,
     ONE_WAY,
     SERIALS,
@@ -27,6 +32,7 @@ from gateway.core.connection_causes import (
     find_main_cause,
     get_cause,
     judge_problem,
+    order_results,
 )
 from gateway.core.entry_filter import EntryFilter
 from gateway.core.health_rules import SKEW
@@ -45,8 +51,6 @@ EVERY = timedelta(minutes=1)
 BACK_SECONDS, WAIT_SECONDS = 20, 45
 MOST_ANSWER = 65_536
 OK = "ok"
-# What is looked at besides the routes, in the order in which it is told.
-KEYS, CLOCK, CARD, BACK, BACK_MET = "keys", "clock", "card", "back", "back-met"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class ConnectionReport:
 
     def list_rows(self) -> list[tuple[str, str]]:
         """Return each thing that was looked at, as people call it, with what was found."""
-        rows = [(labels.name_connection_part(name), name, code) for name, code in self.results.items()]
+        rows = [(labels.name_connection_part(name), name, code) for name, code in order_results(self.results).items()]
         return [(label, _describe_result(name, code)) for label, name, code in rows]
 
     def describe(self) -> str:

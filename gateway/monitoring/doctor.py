@@ -19,6 +19,7 @@ from gateway.core import labels
 from gateway.core.connection_causes import CAUSES, find_proxy_cause, get_cause
 from gateway.core.duties import DutyStep
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
+from gateway.core.moments import format_moment
 from gateway.errors import ConfigProblem, HsmUnavailable
 from gateway.exchange.connection_tests import OK, ConnectionReport, find_last_test
 from gateway.monitoring import health
@@ -155,7 +156,7 @@ def _check_last_tests(gw: Gateway) -> Iterator[HealthFinding]:
 
     for test, delivered in gw.store.look(read_tests):
         name, cause = f"connection to {test.authority}", get_cause(test.cause)
-        says = f"{test.describe()} Last tested on {test.at:%d %b %Y %H:%M}."
+        says = f"{test.describe()} Last tested on {format_moment(test.at)}."
         if test.cause == OK or delivered:
             later = " Notices have been delivered since." if delivered and test.cause != OK else ""
             yield pass_check(name, f"{says}{later}")

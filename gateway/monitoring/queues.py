@@ -14,6 +14,7 @@ from gateway.core.contact_ages import CHECK_EVERY, list_due_roles
 from gateway.core.findings import FindingLevel, HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health_rules import LATE, PARTNER_LATE
 from gateway.core.match_state import MatchState
+from gateway.core.moments import format_moment
 from gateway.core.transfer_stage import TransferStage
 from gateway.errors import ConfigProblem
 from gateway.reconciliation import deadlines
@@ -89,7 +90,7 @@ def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
             person = people.find_person(tx, change.person)
             says = labels.describe_own_access(
                 person.called if person else change.person,
-                f"{change.at:%d %b %Y %H:%M}",
+                format_moment(change.at),
                 sorted(change.roles),
                 told=change.told_at is not None,
             )
@@ -99,7 +100,7 @@ def _check_own_access(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
 def _check_unbelieved(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """They answer, and their receipts do not hold: among good traffic nothing else would show it."""
     for code, count, since, why in outbox.list_unbelieved_receipts(tx, gw.now() - PARTNER_LATE):
-        says = f"{count} waiting since {since:%d %b %Y %H:%M}: {why}."
+        says = f"{count} waiting since {format_moment(since)}: {why}."
         retry = f"Call them and compare the cards. Then run `cme-gateway retry --to {code}`."
         call = f"Call {gw.whom_to_ring(code) or 'them'}. Compare the cards. Then retry."
         yield warn_check(f"receipts of {code}", says, call, retry)
@@ -121,7 +122,7 @@ def _check_own_routes(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     kinds = {route.kind for route in gw.own_card.routes}
     for reach in partner_health.list_route_reach(tx).get(gw.code, []):
         if reach.route in kinds and reach.failing_since and gw.now() - reach.failing_since > PARTNER_LATE:
-            says = f"Nothing has been collected there since {reach.failing_since:%d %b %Y %H:%M}: {reach.reason}."
+            says = f"Nothing has been collected there since {format_moment(reach.failing_since)}: {reach.reason}."
             yield fail_check(f"our {reach.route} route", says, "Check the server, or call the team that runs it.")
 
 
@@ -129,7 +130,7 @@ def _check_left_behind(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     """Yield what lies at our routes and at partners', and is not handled; it holds up nothing else."""
     for leftover in left_behind.list_left_behind(tx):
         place = "our" if leftover.authority == gw.code else f"{leftover.authority}'s"
-        says = f"{leftover.count} since {leftover.since:%d %b %Y %H:%M}: {leftover.why}."
+        says = f"{leftover.count} since {format_moment(leftover.since)}: {leftover.why}."
         yield warn_check(
             f"left at {place} {leftover.route} route", says, "Look there, or call the team that runs the server."
         )
@@ -138,7 +139,7 @@ def _check_left_behind(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
 def _check_replies(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     count, oldest = mail_replies.count_waiting_replies(tx)
     if count and oldest:
-        says = f"{count} to be read by an officer since {oldest:%d %b %Y %H:%M}."
+        says = f"{count} to be read by an officer since {format_moment(oldest)}."
         show = ("Ask an officer to read them.", "Run `cme-gateway replies list`.")
         yield _by_age(gw, "replies by mail", says, oldest, show)
 
@@ -163,7 +164,7 @@ def _check_imports(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
     if oldest is None:
         yield pass_check(name, "None")
     else:
-        says = f"{transfer_files.count_files(tx, TransferStage.WAITING)} since {oldest:%d %b %Y %H:%M}."
+        says = f"{transfer_files.count_files(tx, TransferStage.WAITING)} since {format_moment(oldest)}."
         late = gw.now() - oldest > LATE
         yield warn_check(name, says, "Check ONE's import folder.") if late else pass_check(name, says)
     unmatched = transfer_files.count_files(tx, TransferStage.UNMATCHED)
@@ -177,7 +178,7 @@ def _check_drafts(tx: Tx, gw: Gateway) -> HealthFinding:
     count, oldest = drafts.count_open_drafts(tx)
     if not count or not oldest:
         return pass_check("drafts", "None")
-    says = f"{count} to be checked by an officer since {oldest:%d %b %Y %H:%M}."
+    says = f"{count} to be checked by an officer since {format_moment(oldest)}."
     show = ('Ask an officer to check them in "Leavers to check".', "Run `cme-gateway leavers list`.")
     return _by_age(gw, "drafts", says, oldest, show)
 
@@ -194,7 +195,7 @@ def _check_matches(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
         return
     count, oldest = searches.count_searches(tx, MatchState.MATCHED)
     if count and oldest:
-        says = f"{count} since {oldest:%d %b %Y %H:%M}."
+        says = f"{count} since {format_moment(oldest)}."
         show = ('Ask an officer to check them in "Possible matches".', "Run `cme-gateway matches list`.")
         yield _by_age(gw, "possible matches", says, oldest, show)
 
@@ -241,7 +242,7 @@ def _check_officer_mails(tx: Tx, gw: Gateway) -> Iterator[HealthFinding]:
         yield warn_check(name, says, "Complete [email] in gateway.toml.")
     elif failing:
         since = min(mail.failing_since for mail in failing if mail.failing_since)
-        says = f"{len(failing)} not sent since {since:%d %b %Y %H:%M}: {failing[0].failed_as}."
+        says = f"{len(failing)} not sent since {format_moment(since)}: {failing[0].failed_as}."
         yield warn_check(name, says, "Check the address in Users, and your email server.")
     elif chosen:
         yield pass_check(name, f"{len(chosen)} asked for them")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gateway import home_folder
 from gateway.context import Gateway
+from gateway.core.moments import format_moment
 from gateway.core.own_keys import KeyKind, KeyState, ListedKey
 from gateway.core.storage_rotation import KEPT_AT_LEAST, find_active, is_rotation_under_way
 from gateway.errors import NotAllowed, NotFound
@@ -67,7 +68,7 @@ def _check_unused(gw: Gateway, kid: str) -> None:
         raise NotAllowed("keys.rotation-under-way")
     if gw.now() - active.finished_at < KEPT_AT_LEAST:
         until = active.finished_at + KEPT_AT_LEAST
-        raise NotAllowed("keys.too-soon", key=kid, until=f"{until:%d %b %Y %H:%M}")
+        raise NotAllowed("keys.too-soon", key=kid, until=format_moment(until))
     if left := gw.store.look(lambda tx: wrapped_keys.count_under(tx, kid)):
         # Of a process that was away while the rotation was finished: the job looks again.
         gw.store.run(lambda tx: storage_keys.set_finished(tx, active.kid, None))

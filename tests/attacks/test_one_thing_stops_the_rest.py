@@ -20,6 +20,7 @@ from adapters.deferred import PutOff
 from adapters.imap import HANDLED, NOT_GIVEN, NOT_MOVED, Inbox
 from adapters.route import Bundle, Left, Login, MailAccount, NotDone, NotReached, Parcel, RouteAddress, Strange
 from adapters.sftp import NOT_FINISHED, NOT_READ, Sftp
+from gateway.core.moments import format_moment
 from gateway.exchange import collect
 from gateway.exchange.receive import receive_parcels
 from gateway.monitoring import health
@@ -368,7 +369,7 @@ async def test_a_bundle_on_which_our_code_fails_is_put_off_and_named_and_the_res
         done = await collect.collect_from(gw, "sftp", world.own_address)
         assert done == 2
         [finding] = [one for one in health.measure_health(gw).findings if one.name == "left at our sftp route"]
-        assert finding.sentence == f"1 since {gw.now():%d %b %Y %H:%M}: {collect.UNFORESEEN}."
+        assert finding.sentence == f"1 since {format_moment(gw.now())}: {collect.UNFORESEEN}."
         since = finding.sentence
         await collect.collect_from(gw, "sftp", world.own_address)
         [finding] = [one for one in health.measure_health(gw).findings if one.name == "left at our sftp route"]

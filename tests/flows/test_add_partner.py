@@ -167,7 +167,7 @@ async def test_the_page_of_a_partner_says_when_it_was_asked_what_was_refused_and
     gw = visitor.gw
     partners.add_partner(gw, read_file(visitor).decode(), by="test")
     page = await visitor.get(ADMIN, "/partners/885")
-    assert "Not known which number they hold" in page
+    assert "Not known which serial they hold" in page
     with pytest.raises(NotReached):
         await card_rounds.fetch_card(gw, "885")
     await gw.carriers["https"].close()
@@ -184,7 +184,7 @@ async def test_the_page_of_a_partner_says_when_it_was_asked_what_was_refused_and
         "its gateway <b>is</b> away",
         "Newer card accepted",
         "It is not signed with the identity key that was confirmed",
-        "number 1",
+        "Serial 1",
     ):
         assert said in unescape(page)
     assert "<b>is</b>" not in page

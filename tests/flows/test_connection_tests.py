@@ -79,8 +79,16 @@ async def test_both_ways_are_tested_and_nothing_is_kept_but_entries_of_the_log(p
         report = await run_connection_test(sandwell, "885", by="ines")
     looked_at = dict.fromkeys(("https", "clock", "keys", "card", "back"), "ok")
     assert dict(report.results) == looked_at | {"serials": "1-1-1-1"}
-    assert ("Numbers of the cards", "They hold your card 1 of 1. You hold their card 1 of 1.") in report.list_rows()
+    assert (
+        "Card serials",
+        "They hold serial 1 of your card, the newest is 1. You hold serial 1 of theirs, the newest is 1.",
+    ) in report.list_rows()
     assert (report.cause, report.describe()) == ("ok", "Both ways work.")
+    # As it is read from the log, which sorts it.
+    kept = get_last_test(sandwell, "885")
+    assert kept
+    assert kept.list_rows() == report.list_rows()
+    assert next(label for label, _ in kept.list_rows()) == "HTTPS, from you to them"
     # Theirs was answered, and asked for no third.
     tested = [
         (gw.code, json.loads(entry.entry)["actor"]) for gw in pair for entry in list_entries(gw, "partner.tested")

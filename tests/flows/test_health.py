@@ -17,6 +17,7 @@ from gateway.context import Gateway
 from gateway.core.delivery import DeliveryState
 from gateway.core.findings import FindingLevel
 from gateway.core.health import Health
+from gateway.core.moments import format_moment
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange.prepare import prepare_messages
 from gateway.exchange.release import release_notice
@@ -69,7 +70,7 @@ async def test_a_partner_that_fails_is_named_after_an_hour_with_since_when_and_w
     await world.carry()
     level, says, next_step = found(sandwell, "delivery to 885")
     assert (level, next_step) == (FindingLevel.WARN, "Call them. Then run `cme-gateway retry --to 885`.")
-    assert says == f"1 waiting. https has failed since {began:%d %b %Y %H:%M} (lost on its way)."
+    assert says == f"1 waiting. https has failed since {format_moment(began)} (lost on its way)."
 
     world.wire.down.clear()
     world.now += timedelta(hours=5)

@@ -63,3 +63,23 @@ def test_every_template_says_how_its_values_are_shown() -> None:
     for file, name, call in find_calls():
         if name == "Environment":
             assert "finalize" in {keyword.arg for keyword in call.keywords}, file
+
+
+# Where a clock time is written otherwise: in names of files, in UTC; in files for spreadsheets; by the second.
+WRITTEN_OTHERWISE = {
+    "gateway/access/tell_manager.py",
+    "gateway/backups/make.py",
+    "gateway/casework/list_files.py",
+    "gateway/console/pages.py",
+    "gateway/console/forms.py",
+    "gateway/one/watched_folder.py",
+    "gateway/reports/owed.py",
+    "gateway/reports/wording.py",
+}
+
+
+def test_what_people_read_on_a_page_has_uk_time() -> None:
+    """A terminal shows UTC, by the second; whatever else says when, says it by `core.moments`."""
+    files = {str(file.relative_to(ROOT)): file for file in (ROOT / "gateway").rglob("*.py")}
+    writes = {name for name, file in files.items() if "%H" in file.read_text("utf-8")}
+    assert {name for name in writes if not name.startswith("gateway/cli/")} == WRITTEN_OTHERWISE
