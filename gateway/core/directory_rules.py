@@ -1,20 +1,13 @@
 """What is wrong with a directory that we joined, and with whom exchange is suspended; and what to do next."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from gateway.core import labels
+from gateway.core.expiry import CALL_KEEPER, RULES, ExpiryKind, ExpiryLevel, get_expiry_level
 from gateway.core.findings import HealthFinding, fail_check, pass_check, warn_check
 from gateway.core.health import DirectoryHealth, MemberHealth, SuspendedHealth
 from gateway.core.moments import format_moment
-
-# Before it expires: the keeper must publish a new one until then.
-DIRECTORY_EARLY = timedelta(days=14)
-CALL_KEEPER = "Call the keeper on a number you know."
-PUBLISH_ANEW = (
-    f"{CALL_KEEPER} They must publish a new one.",
-    f"{CALL_KEEPER} They must publish a new one. If you keep it: `cme-gateway directory build`, then sign and publish.",
-)
 
 
 def list_directory_findings(its: DirectoryHealth, own: str, now: datetime) -> Iterator[HealthFinding]:
@@ -62,12 +55,15 @@ def check_suspended(suspended: SuspendedHealth) -> HealthFinding:
 def _check_age(its: DirectoryHealth, now: datetime) -> HealthFinding:
     name = f"directory of {its.scheme}"
     what = f"Number {its.version} of {its.created_at:%d %b %Y}, members: {its.members}"
-    if now >= its.expires_at:
-        says = f"{what}. It expired on {its.expires_at:%d %b %Y}. Partners go on, but no change reaches this gateway."
-        return warn_check(name, says, *PUBLISH_ANEW)
-    if its.expires_at - now < DIRECTORY_EARLY:
+    level = get_expiry_level(its.expires_at, now, its.expires_at - its.created_at)
+    if level is not ExpiryLevel.NOT_YET:
         says = f"{what}. It expires on {its.expires_at:%d %b %Y}."
-        return warn_check(name, says, *PUBLISH_ANEW)
+        if level is ExpiryLevel.ENDED:
+            says = (
+                f"{what}. It expired on {its.expires_at:%d %b %Y}. Partners go on, but no change reaches this gateway."
+            )
+        rule = RULES[ExpiryKind.DIRECTORY]
+        return warn_check(name, says, rule.on_page, rule.in_terminal)
     agreeing = f". The same is held by {its.agreeing} partners" if its.agreeing else ""
     return pass_check(name, f"{what}, until {its.expires_at:%d %b %Y}{agreeing}")
 

@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 from gateway.core.findings import HealthFinding, fail_check, pass_check, warn_check
 
 A_DAY = timedelta(days=1)
+CALL_KEEPER = "Call the keeper on a number you know."
 
 
 class ExpiryLevel(IntEnum):
@@ -32,6 +33,7 @@ SCHEDULE = (
     (14, ExpiryLevel.SHORTLY),
     (7, ExpiryLevel.AT_ONCE),
 )
+DAILY_FROM = SCHEDULE[-1][0]
 
 
 class ExpiryKind(StrEnum):
@@ -44,6 +46,8 @@ class ExpiryKind(StrEnum):
     STORAGE_KEY = "storage key"
     # With which emails to people are signed, or to which they are encrypted.
     LETTER_CERTIFICATE = "certificate for letters"
+    # That we joined; its keeper publishes the next one.
+    DIRECTORY = "directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,14 @@ class Expiry:
 
     authority: str
     kind: ExpiryKind
-    # The number of a card, the id of a key, the beginning of the digest of a certificate. Nothing personal.
+    # The number of a card, the id of a key, the beginning of the digest of a certificate, the scheme and
+    # number of a directory. Nothing personal.
     id: str
     ends_at: datetime
     # Of a certificate: the kind of the route that pins it.
     route: str = ""
+    # How long it is valid in all, where that may be short.
+    life: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,11 @@ RULES: dict[ExpiryKind, ExpiryRule] = {
     ExpiryKind.STORAGE_KEY: ExpiryRule(
         "Replace the storage key on the server.", "Run `cme-gateway keys rotate-storage`.", ""
     ),
+    ExpiryKind.DIRECTORY: ExpiryRule(
+        f"{CALL_KEEPER} They must publish a new one.",
+        f"{CALL_KEEPER} They must publish a new one. If you keep it: `cme-gateway directory build`, sign and publish.",
+        "",
+    ),
     ExpiryKind.LETTER_CERTIFICATE: ExpiryRule(
         "Get a new certificate for emails to CME teams.",
         "Get a new one for [email] smime_certificate_file in gateway.toml.",
@@ -101,22 +113,28 @@ def count_days_left(ends: datetime, now: datetime) -> int:
     return max((ends - now) // A_DAY, 0)
 
 
-def find_warning_due(ends: datetime, now: datetime) -> int | None:
+def list_warnings(life: timedelta | None = None) -> list[tuple[int, ExpiryLevel]]:
+    """List the warnings of what lives so long, as `SCHEDULE` does: none in the first half of its life but the last."""
+    return [(days, level) for days, level in SCHEDULE if life is None or days * A_DAY <= life / 2 or days == DAILY_FROM]
+
+
+def find_warning_due(ends: datetime, now: datetime, life: timedelta | None = None) -> int | None:
     """Return the last warning that has fallen due, as days before the end; None where none has.
 
-    60, 30, 14, 7, and from then on the number of days that are left, down to 0.
+    60, 30, 14, 7, and from then on the number of days that are left, down to 0. `life`: how long it is valid in all.
     """
     # The day that has begun counts.
     left = max(-((now - ends) // A_DAY), 0)
-    daily_from, _ = SCHEDULE[-1]
-    return left if left <= daily_from else min((days for days, _ in SCHEDULE if left <= days), default=None)
+    return left if left <= DAILY_FROM else min((days for days, _ in list_warnings(life) if left <= days), default=None)
 
 
-def get_expiry_level(ends: datetime, now: datetime) -> ExpiryLevel:
-    """Return how much the end presses now."""
+def get_expiry_level(ends: datetime, now: datetime, life: timedelta | None = None) -> ExpiryLevel:
+    """Return how much the end presses now. `life`: how long it is valid in all."""
     if ends <= now:
         return ExpiryLevel.ENDED
-    return max((level for days, level in SCHEDULE if ends - now <= days * A_DAY), default=ExpiryLevel.NOT_YET)
+    return max(
+        (level for days, level in list_warnings(life) if ends - now <= days * A_DAY), default=ExpiryLevel.NOT_YET
+    )
 
 
 def check_expiry(name: str, ends: datetime, now: datetime, on_page: str, in_terminal: str = "") -> HealthFinding:

@@ -380,7 +380,7 @@ class Health:
     def list_next_expiries(self) -> list[Expiry]:
         """List what expires, the first first: all of ours, and of partners what is within the time of warnings."""
         theirs = (expiry for partner in self.partners for expiry in partner.expiries)
-        pressing = (it for it in theirs if get_expiry_level(it.ends_at, self.at) is not ExpiryLevel.NOT_YET)
+        pressing = (it for it in theirs if get_expiry_level(it.ends_at, self.at, it.life) is not ExpiryLevel.NOT_YET)
         return sorted((*self.expiries, *pressing), key=lambda expiry: expiry.ends_at)
 
     @property

@@ -92,7 +92,9 @@ def list_findings(health: Health) -> Iterator[HealthFinding]:
     yield from _check_processes(health)
     yield from _check_storage_keys(health)
     for expiry in health.expiries:
-        yield check_own_expiry(expiry, health.at)
+        # A directory has a finding of its own, with how it stands.
+        if expiry.kind is not ExpiryKind.DIRECTORY:
+            yield check_own_expiry(expiry, health.at)
     yield from _check_queue(health)
     yield from _check_clock(health)
     yield from _check_believed(health)

@@ -839,6 +839,7 @@ EXPIRIES = {
     "sealing key": "Encryption key",
     "storage key": "Storage key",
     "certificate for letters": "Certificate for emails to CME teams",
+    "directory": "Directory",
 }
 # What a key of ours is called and for, by `own_keys.KeyKind`.
 OWN_KEYS = {

@@ -7,9 +7,12 @@ from gateway import home_folder
 from gateway.authorities.partners import list_card_expiries, list_pinned_certificates
 from gateway.context import Gateway
 from gateway.core.expiry import Expiry, ExpiryKind
+from gateway.core.health import DirectoryHealth
 from gateway.errors import ConfigProblem
 from gateway.exchange import letters
+from gateway.store import directories
 from gateway.store.correspondents import Correspondent
+from gateway.store.directories import JoinedDirectory
 from keys import smime, tls
 from keys.card import Card
 from keys.errors import Refusal
@@ -43,13 +46,24 @@ def _find_own_certificate(gw: Gateway) -> Expiry:
 
 
 def list_every_expiry(gw: Gateway) -> Iterator[Expiry]:
-    """Yield what expires of ours, of partners, and of those to whom we write letters."""
+    """Yield what expires of ours, of partners, and of those to whom we write letters. Raises StoreUnavailable."""
     yield from list_own_expiries(gw)
+    for its in gw.store.look(directories.list_directories):
+        yield build_directory_expiry(gw.code, its)
     for code in gw.trust.list_authorities():
         yield from list_partner_expiries(gw.trust.get_card(code))
     for to in gw.correspondents.values():
         if (expiry := find_letter_expiry(to, gw)) is not None and not gw.trust.knows(to.authority):
             yield expiry
+
+
+def build_directory_expiry(own: str, its: JoinedDirectory | DirectoryHealth) -> Expiry:
+    """Build when this version of a directory that we joined expires. Its life is the keeper's choice, and may be short.
+
+    `own`: our DfE code.
+    """
+    name = f"{its.scheme}/{its.version}"
+    return Expiry(own, ExpiryKind.DIRECTORY, name, its.expires_at, life=its.expires_at - its.created_at)
 
 
 def list_partner_expiries(card: Card) -> Iterator[Expiry]:

@@ -39,7 +39,7 @@ def _write_warnings(tx: Tx, gw: Gateway, every: dict[tuple[str, ExpiryKind, str]
     due = [
         ExpiryWarning(*name, days)
         for name, expiry in every.items()
-        if (days := find_warning_due(expiry.ends_at, now)) is not None
+        if (days := find_warning_due(expiry.ends_at, now, expiry.life)) is not None
     ]
     given = [it for it in due if (name := (it.authority, it.kind, it.id)) not in last or it.days < last[name].days]
     expiry_warnings.replace_warnings(tx, given, [it for name, it in last.items() if name not in every])

@@ -49,7 +49,12 @@ from gateway.core.witness_answers import WitnessTrouble
 from gateway.directories.overview import measure_directories, measure_suspended
 from gateway.errors import ConfigProblem, StoreUnavailable
 from gateway.exchange.newer_cards import explain_refusal
-from gateway.monitoring.expiries import find_letter_expiry, list_own_expiries, list_partner_expiries
+from gateway.monitoring.expiries import (
+    build_directory_expiry,
+    find_letter_expiry,
+    list_own_expiries,
+    list_partner_expiries,
+)
 from gateway.monitoring.install_checks import check_installation
 from gateway.monitoring.queues import check_queues
 from gateway.one import import_results, leavers_folder, watched_folder
@@ -108,11 +113,12 @@ def measure_health(gw: Gateway) -> Health:
         stored = gw.store.look(lambda tx: _read_stored(tx, gw))
     except StoreUnavailable as why:
         stored = _Stored(DatabaseHealth(why.sentence, 0, current=False))
+    directory_expiries = [build_directory_expiry(gw.code, its) for its in stored.directories]
     health = Health(
         gw.code,
         gw.now(),
         stored.partners,
-        tuple(list_own_expiries(gw)),
+        (*list_own_expiries(gw), *directory_expiries),
         _measure_disk(gw),
         stored.database,
         tuple(_measure_folders(gw)),

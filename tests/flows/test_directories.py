@@ -21,6 +21,7 @@ from gateway import app, home_folder
 from gateway.authorities import identities, partners, suspend
 from gateway.console.application import build_application
 from gateway.context import Gateway
+from gateway.core.expiry import ExpiryKind
 from gateway.core.findings import FindingLevel, HealthFinding
 from gateway.core.permissions import Role
 from gateway.directories import join, overview, rounds, take
@@ -28,6 +29,7 @@ from gateway.directories import keeper as keeping
 from gateway.errors import NotAllowed, NotFound
 from gateway.exchange.prepare import prepare_messages
 from gateway.monitoring import health
+from gateway.monitoring.expiry_warnings import give_warnings
 from gateway.store import access_changes, audit_log, directories
 from gateway.store import partners as stored_partners
 from keys import card, directory
@@ -266,6 +268,26 @@ def test_an_expired_directory_adds_nothing_is_a_warning_and_ends_nothing(sandwel
     old = Keeper().sign(sandwell, (), expires_at=later, created_at=later - timedelta(days=1))
     with expect_refusal(RefusalCode.DIRECTORY_EXPIRED):
         join.read_offered_directory(sandwell, old)
+
+
+def test_a_directory_is_in_the_table_of_what_expires_and_warned_of_by_its_schedule(sandwell: Gateway) -> None:
+    keeper, began = Keeper(), sandwell.now()
+    join_scheme(sandwell, keeper.publish(sandwell, build_member(sandwell.own_card, "885")[0]), keeper)
+    for number in (1, 2):
+        ends = began.replace(microsecond=0) + timedelta(days=90)
+        warned = list[tuple[str, int]]()
+        for days in range(92):
+            sandwell.now = lambda now=began + timedelta(days=days, hours=1): now  # type: ignore[misc]
+            warned += [(it.id, it.days) for it in give_warnings(sandwell) if it.kind is ExpiryKind.DIRECTORY]
+            level = findings(sandwell)[f"directory of {SCHEME}"].level
+            assert level is (FindingLevel.WARN if warned else FindingLevel.OK)
+        # What is published anew is warned of anew.
+        assert warned == [(f"{SCHEME}/{number}", days) for days in (30, 14, *range(7, -1, -1))]
+        listed = [it for it in health.measure_health(sandwell).list_next_expiries() if it.kind is ExpiryKind.DIRECTORY]
+        assert [(it.id, it.ends_at) for it in listed] == [(f"{SCHEME}/{number}", ends)]
+        began += timedelta(days=92)
+        sandwell.now = lambda now=began: now  # type: ignore[misc]
+        take.take_directory(sandwell, keeper.publish(sandwell), SCHEME)
 
 
 def test_an_identity_that_people_revoked_comes_back_by_no_directory(strangers: Pair) -> None:
