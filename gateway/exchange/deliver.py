@@ -100,7 +100,12 @@ async def _renew_claims(gw: Gateway, ended: asyncio.Event, held: set[MessageId])
 
 
 async def _list_partners_due(gw: Gateway) -> list[str]:
-    """List for whom something is due; what a clock that ran fast had put off is."""
+    """List for whom something is due; what a clock that ran fast had put off is.
+
+    Nobody while the key of this process has ended: what it took on it could not deliver, and others would wait for it.
+    """
+    if not gw.ring.signs:
+        return []
     if await gw.store.read(lambda tx: outbox.has_misplaced(tx, gw.now(), gw.claim_time())):
         await gw.store.write(lambda tx: outbox.correct_misplaced(tx, gw.now(), gw.claim_time()))
     due = await gw.store.read(lambda tx: outbox.list_partners_due(tx, gw.now(), gw.claim_time()))

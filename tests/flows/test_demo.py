@@ -41,6 +41,7 @@ def test_a_leaver_in_sandwells_one_reaches_worcestershires_by_every_route(tmp_pa
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 async def test_with_keep_both_consoles_can_be_signed_in_to_until_term_ends_all_that_runs(tmp_path: Path) -> None:
     need_servers()
     process = await start_demo(tmp_path / "demo")

@@ -43,7 +43,7 @@ OFFICER = {"Name": "Olive Testofficer", "Role": "cme_officer", "PhoneNo": "01632
 SCOPES = ("notices:send", "notices:read", "notices:answer", "status:read")
 OPENS = ("TransferNotice", "WhereaboutsEnquiry")
 # Seconds between two rounds of an officer, and until something must have happened on a busy machine.
-PAUSE, LONGEST = 0.6, 120
+PAUSE, LONGEST = 0.6, 300
 # With one of these a message is refused that comes again by itself, under the keys of now.
 COMES_AGAIN = {"key.unknown", "key.revoked", "key.out-of-date"}
 
