@@ -84,6 +84,14 @@ def partner_add(
     print_answer(as_json, {"authority": new.authority, "fingerprint": shown}, lambda: done)
 
 
+def _ask_person(question: str, refused: NotAllowed) -> None:
+    """Go on only where the person here says yes; raise this otherwise."""
+    try:
+        typer.confirm(question, abort=True, err=True)
+    except typer.Abort:
+        raise refused from None
+
+
 def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
     """Go on only where these digits were confirmed: before, by what a script was told, or by the person here."""
     if told is not None:
@@ -93,10 +101,7 @@ def _confirm(known: bool, whose: str, shown: str, told: str | None) -> None:
         err.print(f"{whose}: signed with the identity key that you confirmed before.")
     else:
         err.print(f"{whose}\nCall them on a number you know, and compare:\n\n    [bold]{shown}[/bold]\n")
-        try:
-            typer.confirm("Did they read out exactly these digits?", abort=True, err=True)
-        except typer.Abort:
-            raise NotAllowed("partner.unconfirmed") from None
+        _ask_person("Did they read out exactly these digits?", NotAllowed("partner.unconfirmed"))
 
 
 @partner_commands.command("add-email")
@@ -419,10 +424,7 @@ def card_confirm_contacts(
         for line in partners.list_own_contacts(gw):
             err.print(escape(line))
     if not yes:
-        try:
-            typer.confirm("Did you check today that each can be reached like this?", abort=True, err=True)
-        except typer.Abort:
-            raise NotAllowed("card.contacts-unconfirmed") from None
+        _ask_person("Did you check today that each can be reached like this?", NotAllowed("card.contacts-unconfirmed"))
     _show_card(home_folder.renew_card(home, by=by, confirms_contacts=True), home, as_json)
 
 
@@ -515,10 +517,7 @@ def keys_rotate_identity(
             " phone. Until all have, both identity keys are in use and exchange goes on.",
             soft_wrap=True,
         )
-        try:
-            typer.confirm("Make a new identity key?", abort=True, err=True)
-        except typer.Abort:
-            raise NotAllowed("keys.identity-not-asked") from None
+        _ask_person("Make a new identity key?", NotAllowed("keys.identity-not-asked"))
     fingerprint = identity.begin_identity_change(home, by=by)
     done = (
         "[green]The new identity key is made. Its fingerprint:[/green]\n\n"
