@@ -6,7 +6,6 @@ ID token says counts once it was verified elsewhere, with those keys.
 """
 
 import json
-import ssl
 import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from urllib.parse import quote_plus, urlsplit
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, AnswerTooLong, read_answer
-from adapters.outgoing import open_session
+from adapters.outgoing import build_tls_context, open_session
 from adapters.proxy import Proxy
 from adapters.route import NotReached
 
@@ -133,7 +132,7 @@ class IdentityProvider:
             async with (
                 open_session(self.registration.proxy, TIMEOUT) as session,
                 session.request(
-                    method, url, data=form, headers=asked, ssl=_build_context(), allow_redirects=False
+                    method, url, data=form, headers=asked, ssl=build_tls_context(), allow_redirects=False
                 ) as answer,
             ):
                 if answer.status >= 500 or answer.status == 429:
@@ -148,12 +147,6 @@ class IdentityProvider:
             raise NotReached("the identity provider's certificate is not one that this machine trusts") from None
         except (aiohttp.ClientError, OSError) as why:
             raise NotReached(f"the identity provider cannot be reached ({type(why).__name__})") from None
-
-
-def _build_context() -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _object(body: bytes) -> Mapping[str, Any]:

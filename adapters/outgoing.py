@@ -10,6 +10,7 @@ given the name. No environment variable is read.
 import asyncio
 import re
 import socket
+import ssl
 from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -163,6 +164,18 @@ async def _find_trouble(proxy: Proxy, targets: Sequence[tuple[str, int]]) -> Pro
     except ProxyTrouble as why:
         return why
     return trouble
+
+
+def build_tls_context(authorities: str | None = None) -> ssl.SSLContext:
+    """Build what checks the certificate of a server that the operator named.
+
+    `authorities`: PEM, who may have issued it, besides those that the system knows.
+    """
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    return context
 
 
 def open_session(

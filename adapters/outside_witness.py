@@ -3,13 +3,12 @@
 The address stands in the operator's own file, so it is believed. No redirect is followed.
 """
 
-import ssl
 from dataclasses import dataclass
 
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
-from adapters.outgoing import open_session
+from adapters.outgoing import build_tls_context, open_session
 from adapters.proxy import Proxy
 from adapters.route import NotReached
 
@@ -38,10 +37,7 @@ async def add_checkpoint(url: str, body: str, *, ca: str | None, proxy: Proxy | 
     Raises:
         NotReached: nothing was answered, or nothing that can be read.
     """
-    trusted = ssl.create_default_context()
-    trusted.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca:
-        trusted.load_verify_locations(cadata=ca)
+    trusted = build_tls_context(ca)
     try:
         async with (
             open_session(proxy, TIMEOUT) as session,

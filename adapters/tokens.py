@@ -4,13 +4,12 @@ As Microsoft 365 wants it: no person signs in, the gateway has an identity of it
 """
 
 import json
-import ssl
 import time
 
 import aiohttp
 
 from adapters.bounded_answers import PLAIN, read_answer
-from adapters.outgoing import open_session
+from adapters.outgoing import build_tls_context, open_session
 from adapters.route import NotReached, TokenSource
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -45,10 +44,8 @@ async def _fetch(source: TokenSource, authorities: str | None) -> tuple[str, flo
         "client_secret": source.client_secret,
         "scope": source.scope,
     }
-    trusted = ssl.create_default_context()
-    if authorities:
-        # As well: the token may come from somebody else than the mail.
-        trusted.load_verify_locations(cadata=authorities)
+    # The system's authorities as well: the token may come from somebody else than the mail.
+    trusted = build_tls_context(authorities)
     try:
         async with (
             open_session(source.proxy, TIMEOUT) as session,

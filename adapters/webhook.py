@@ -7,14 +7,13 @@ link, where metadata of a cloud lie. An address that the list itself names by it
 was found to lead to is what is connected to, so that it cannot lead elsewhere a moment later.
 """
 
-import ssl
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from adapters.outgoing import open_session
+from adapters.outgoing import build_tls_context, open_session
 from adapters.proxy import Proxy
 from adapters.route import NotReached
 from adapters.safe_addresses import CarefulResolver
@@ -59,7 +58,9 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], allowed: Allow
     try:
         async with (
             open_session(allowed.proxy, TIMEOUT, CarefulResolver()) as session,
-            session.post(url, data=body, headers=headers, ssl=_context(allowed.ca), allow_redirects=False) as answer,
+            session.post(
+                url, data=body, headers=headers, ssl=build_tls_context(allowed.ca), allow_redirects=False
+            ) as answer,
         ):
             return None if 200 <= answer.status < 300 else f"answered {answer.status}"
     except NotReached as why:
@@ -67,11 +68,3 @@ async def post(url: str, body: bytes, headers: Mapping[str, str], allowed: Allow
     except (aiohttp.ClientError, OSError, ValueError) as why:
         # TimeoutError is an OSError.
         return type(why).__name__
-
-
-def _context(ca: str | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if ca:
-        context.load_verify_locations(cadata=ca)
-    return context
