@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module, resources
-from importlib.util import find_spec
 from itertools import accumulate, product
 
 from gateway.core.names import normalise_name
@@ -56,11 +55,6 @@ FORENAMES = {
 # In its lines: what a name is, the name, and a second sorting of the same name.
 SEXES = {"F": "F", "1F": "F", "?F": "F", "M": "M", "1M": "M", "?M": "M", "?": "FM"}
 NAME, SORTED_AGAIN = slice(3, 29), 29
-
-
-def is_installed() -> bool:
-    """Whether both lists are there."""
-    return all(find_spec(name) for name in ("faker", "gender_guesser"))
 
 
 def list_published_cultures() -> Sequence[Culture]:
